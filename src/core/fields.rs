@@ -1,0 +1,158 @@
+//! The provider-neutral middle: a remote endpoint as a set of named fields. A provider's `fields.rs` translates its own terms
+//! into these, with defaults filled and synonyms folded, so that one generic [`diff`] serves all and drift can be shown by name.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A field's name in the provider's own spelling (`alias`, `app_id`).
+pub type FieldName = &'static str;
+
+/// The name of the password field, the only secret one of an endpoint.
+pub const PASSWORD: FieldName = "password";
+
+/// A secret that prints as `***` and compares in memory only.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Wraps a value; the given string is moved, not copied.
+    pub fn new(value: String) -> Self {
+        Self(SecretString::from(value))
+    }
+
+    /// The value, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for Secret {}
+
+/// The value of a field. "None" is the empty text everywhere (`app_id: ""` means: no application).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Text that may be shown.
+    Text(String),
+    /// Text that may not.
+    Secret(Secret),
+}
+
+impl Value {
+    /// The text, if it may be shown.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) => Some(text),
+            Value::Secret(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Text(text) => write!(f, "{text:?}"),
+            Value::Secret(_) => f.write_str("***"),
+        }
+    }
+}
+
+/// Named fields, in a stable order.
+pub type Fields = BTreeMap<FieldName, Value>;
+
+/// A remote endpoint as the provider showed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// The provider's id, opaque (`contracts/plivo.md` 2: text of digits, longer than a double holds).
+    pub id: String,
+    /// The full username with the provider's suffix: what the phone logs in with.
+    pub username: String,
+    /// As the provider shows it; never built by us.
+    pub sip_uri: Option<String>,
+    /// Absent for peers that never register.
+    pub registration: Option<Registration>,
+    /// Observed fields, canonical: `alias`, `app_id` (`""` where there is none). A field that the answer lacks is absent.
+    pub fields: Fields,
+    /// What the answer says of the password, if anything. Opaque, never printed; only the provider module can read it.
+    pub password_digest: Option<Secret>,
+}
+
+/// Whether a phone is logged in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registration {
+    /// `sip_registered`.
+    pub registered: bool,
+    /// `sip_contact`, only while registered; personal data (it shows the phone's address).
+    pub contact: Option<String>,
+    /// `sip_expires` as sent, UTC.
+    pub expires: Option<String>,
+    /// `sip_user_agent`.
+    pub user_agent: Option<String>,
+}
+
+/// One differing field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Which.
+    pub field: FieldName,
+    /// What the spec wants.
+    pub desired: Value,
+    /// What the provider shows; absent where the answer lacks the field.
+    pub observed: Option<Value>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.observed {
+            Some(observed) => write!(f, "{}: {} at the provider, {} wanted", self.field, observed, self.desired),
+            None => write!(f, "{}: {} wanted", self.field, self.desired),
+        }
+    }
+}
+
+/// The managed fields that differ. Unmanaged fields (not in `desired`) and secrets are left out: what is known of a password is
+/// not its value, so it is compared elsewhere.
+pub fn diff(desired: &Fields, observed: &Fields) -> Vec<Difference> {
+    desired
+        .iter()
+        .filter(|(_, value)| value.text().is_some())
+        .filter(|(field, value)| observed.get(*field) != Some(value))
+        .map(|(field, value)| Difference { field, desired: value.clone(), observed: observed.get(field).cloned() })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &str) -> Value {
+        Value::Text(value.to_owned())
+    }
+
+    #[test]
+    fn only_managed_fields_that_differ_are_in_the_diff() {
+        let desired = Fields::from([("alias", text("desk")), ("app_id", text("")), (PASSWORD, Value::Secret(Secret::new("hunter22".into())))]);
+        let observed = Fields::from([("alias", text("edited")), ("app_id", text("")), ("other", text("x"))]);
+        let found: Vec<String> = diff(&desired, &observed).iter().map(ToString::to_string).collect();
+        assert_eq!(found, [r#"alias: "edited" at the provider, "desk" wanted"#]);
+    }
+
+    #[test]
+    fn a_secret_never_prints() {
+        let value = Value::Secret(Secret::new("hunter22".into()));
+        assert_eq!(format!("{value} {value:?}"), "*** Secret(***)");
+    }
+}

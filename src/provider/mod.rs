@@ -1,0 +1,63 @@
+//! REST behind one trait. A provider turns one call into one [`Outcome`] of the closed set; it never retries what mutates, never
+//! follows a redirect, never lets a secret into an error, and knows nothing of Kubernetes or of other calls (budget and listings
+//! are the account's).
+
+use futures::future::BoxFuture;
+
+use crate::core::fields::{Fields, Remote, Secret};
+use crate::core::outcome::Outcome;
+
+pub mod plivo;
+pub mod transport;
+
+/// One account at one provider, reached with one set of credentials. Every method is one request, bounded in time and size.
+pub trait Provider: Send + Sync + 'static {
+    /// What the protocol must know of this provider.
+    fn capabilities(&self) -> Capabilities;
+    /// The account id that the credentials lead to: the cheapest call that proves them.
+    fn identify(&self) -> BoxFuture<'_, Outcome<String>>;
+    /// Creates an endpoint. Sent at most once, on a connection of its own. `username` is what we ask for; the provider may append
+    /// to it, and an answer with another beginning is [`Outcome::Unknown`].
+    fn create_endpoint<'a>(&'a self, username: &'a str, fields: &'a Fields) -> BoxFuture<'a, Outcome<Created>>;
+    /// Reads one endpoint.
+    fn get_endpoint<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Outcome<Remote>>;
+    /// One page of the listing of all endpoints.
+    fn list_endpoints(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page>>;
+    /// Changes the given fields. The caller includes what [`Capabilities::always_sent`] names.
+    fn update_endpoint<'a>(&'a self, id: &'a str, change: &'a Fields) -> BoxFuture<'a, Outcome<()>>;
+    /// Deletes by id. Not found is [`Outcome::NotFound`], not success.
+    fn delete_endpoint<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Outcome<()>>;
+    /// Whether the endpoint has this password; `None` where the answer says nothing about it. In memory only.
+    fn password_matches(&self, remote: &Remote, password: &Secret) -> Option<bool>;
+}
+
+/// What a create answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// The new endpoint's id.
+    pub id: String,
+    /// The full username.
+    pub username: String,
+}
+
+/// One page of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The endpoints, in the provider's order.
+    pub items: Vec<Remote>,
+    /// How many there are in all, if the answer says so.
+    pub total: Option<u64>,
+}
+
+/// How a provider differs from others in what the protocol cares about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Shown to people and stored in `status.account.provider`.
+    pub provider: &'static str,
+    /// Largest page of a listing.
+    pub page_size: u64,
+    /// Fields that an update must always carry, because the provider resets what is left out.
+    pub always_sent: &'static [&'static str],
+    /// Calls per 5 seconds used by default.
+    pub default_budget: u32,
+}
