@@ -1,1 +1,3 @@
-//! x
+//! Switchboard.
+pub mod core;
+pub mod provider;

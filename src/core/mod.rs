@@ -1,0 +1,6 @@
+//! Decisions, and nothing else: no I/O, no async, no clock, no randomness, no kube. Time, jitter seed and attempt counts are
+//! members of the view. Same view, same action.
+#![deny(clippy::disallowed_methods)]
+
+pub mod fields;
+pub mod outcome;
