@@ -2,5 +2,14 @@
 //! members of the view. Same view, same action.
 #![deny(clippy::disallowed_methods)]
 
+pub mod action;
+pub mod budget;
+pub mod desired;
+pub mod endpoint;
+pub mod evidence;
 pub mod fields;
+pub mod mark;
 pub mod outcome;
+pub mod status;
+pub mod time;
+pub mod view;
