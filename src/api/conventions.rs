@@ -1,0 +1,1 @@
+//! The conventions of the API, checked over the generated definitions.
