@@ -195,10 +195,7 @@ mod tests {
 
     #[test]
     fn every_word_reads_back_as_itself_and_fits_the_schema_of_a_condition() {
-        let pascal = |word: &str| {
-            word.starts_with(|c: char| c.is_ascii_uppercase())
-                && word.chars().all(|c| c.is_ascii_alphanumeric())
-        };
+        let pascal = |word: &str| word.starts_with(|c: char| c.is_ascii_uppercase()) && word.chars().all(|c| c.is_ascii_alphanumeric());
         for reason in Reason::ALL {
             assert_eq!(reason.to_string().parse(), Ok(*reason));
             assert!(pascal(reason.as_str()), "{reason}");

@@ -27,17 +27,11 @@ pub fn provider_account() -> CustomResourceDefinition {
 }
 
 fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
-    let schemas = crd
-        .spec
-        .versions
-        .iter_mut()
-        .filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut());
+    let schemas = crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut());
     for schema in schemas {
         tidy(schema);
-        let status = schema
-            .properties
-            .as_mut()
-            .and_then(|properties| properties.get_mut("status"));
+        schema.title = None;
+        let status = schema.properties.as_mut().and_then(|properties| properties.get_mut("status"));
         if let Some(status) = status {
             // An object that the operator has not seen must never look healthy to a tool that compares generations.
             status.default = Some(JSON(json!({"observedGeneration": -1})));
@@ -54,21 +48,13 @@ fn tidy(schema: &mut JSONSchemaProps) {
     {
         words.retain(|word| word.0 != Value::Null);
     }
-    if schema
-        .default
-        .as_ref()
-        .is_some_and(|default| default.0 == Value::Null)
-    {
+    if schema.default.as_ref().is_some_and(|default| default.0 == Value::Null) {
         schema.default = None;
     }
     if let Some(description) = &mut schema.description {
         *description = description.split_whitespace().collect::<Vec<_>>().join(" ");
     }
-    for property in schema
-        .properties
-        .iter_mut()
-        .flat_map(|properties| properties.values_mut())
-    {
+    for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
         tidy(property);
     }
     match &mut schema.items {

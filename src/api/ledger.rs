@@ -40,9 +40,7 @@ impl Ledger {
     /// The announced create whose outcome is not known yet.
     #[must_use]
     pub fn open_intent(&self) -> Option<&Intent> {
-        self.intent
-            .as_ref()
-            .filter(|intent| intent.epoch > self.epoch)
+        self.intent.as_ref().filter(|intent| intent.epoch > self.epoch)
     }
 }
 

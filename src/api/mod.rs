@@ -19,10 +19,7 @@ mod conventions;
 pub use condition::{Condition, ConditionStatus, ConditionType, Reason, Verdict};
 pub use ledger::{Intent, Ledger, MAX_TOMBSTONES, SecretVersion};
 pub use policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy};
-pub use provider_account::{
-    Budget, EndpointCounts, PlivoAccount, ProviderAccount, ProviderAccountSpec,
-    ProviderAccountStatus,
-};
+pub use provider_account::{Budget, EndpointCounts, PlivoAccount, ProviderAccount, ProviderAccountSpec, ProviderAccountStatus};
 pub use refs::{AccountIdentity, AccountKind, AccountRef, ProviderKind, SecretKeyRef, SecretRef};
 pub use sip_endpoint::{PlivoEndpoint, SipEndpoint, SipEndpointSpec, SipEndpointStatus};
 

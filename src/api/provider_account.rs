@@ -21,48 +21,14 @@ use super::schema;
     derive = "Default",
     derive = "PartialEq",
     doc = "ProviderAccount holds the way into an account at a telephony provider, for the objects of its namespace.",
-    printcolumn(
-        name = "Provider",
-        type_ = "string",
-        json_path = ".status.account.provider"
-    ),
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
-    ),
-    printcolumn(
-        name = "Reason",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
-    ),
-    printcolumn(
-        name = "Endpoints",
-        type_ = "integer",
-        json_path = ".status.endpoints.managed"
-    ),
-    printcolumn(
-        name = "Orphaned",
-        type_ = "integer",
-        json_path = ".status.endpoints.orphaned"
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
-    printcolumn(
-        name = "Account ID",
-        type_ = "string",
-        json_path = ".status.account.id",
-        priority = "1"
-    ),
-    printcolumn(
-        name = "Message",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
-        priority = "1"
-    )
+    printcolumn(name = "Provider", type_ = "string", json_path = ".status.account.provider"),
+    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
+    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
+    printcolumn(name = "Endpoints", type_ = "integer", json_path = ".status.endpoints.managed"),
+    printcolumn(name = "Orphaned", type_ = "integer", json_path = ".status.endpoints.orphaned"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Account ID", type_ = "string", json_path = ".status.account.id", priority = "1"),
+    printcolumn(name = "Message", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].message"#, priority = "1")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(

@@ -24,9 +24,7 @@ closed_enum! {
 }
 
 /// accountRef names the account in which an object lives.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, KubeSchema,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, KubeSchema)]
 pub struct AccountRef {
     /// kind is the kind of the account; ProviderAccount is the only one in this version.
     #[serde(default)]
@@ -38,9 +36,7 @@ pub struct AccountRef {
 }
 
 /// credentialsSecretRef names a Secret in the namespace of the referring object.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, KubeSchema,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, KubeSchema)]
 pub struct SecretRef {
     /// name is the name of the Secret, in the namespace of this object.
     #[schemars(length(max = 253), regex(pattern = schema::DNS_SUBDOMAIN))]
@@ -49,9 +45,7 @@ pub struct SecretRef {
 }
 
 /// passwordSecretRef names one key of a Secret in the namespace of the referring object.
-#[derive(
-    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, KubeSchema,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, KubeSchema)]
 pub struct SecretKeyRef {
     /// name is the name of the Secret, in the namespace of this object.
     #[schemars(length(max = 253), regex(pattern = schema::DNS_SUBDOMAIN))]
@@ -70,17 +64,12 @@ fn password_key() -> String {
 
 impl Default for SecretKeyRef {
     fn default() -> Self {
-        Self {
-            name: String::new(),
-            key: password_key(),
-        }
+        Self { name: String::new(), key: password_key() }
     }
 }
 
 /// account is the provider's account, pinned at first contact: an object never acts in another one.
-#[derive(
-    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, KubeSchema,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, KubeSchema)]
 pub struct AccountIdentity {
     /// provider is the telephony provider.
     pub provider: ProviderKind,

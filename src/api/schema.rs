@@ -6,8 +6,7 @@ use kube::core::{Reason, Rule};
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 /// A DNS subdomain, the form of object names.
-pub(super) const DNS_SUBDOMAIN: &str =
-    r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+pub(super) const DNS_SUBDOMAIN: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 /// A key of a Secret.
 pub(super) const SECRET_KEY: &str = "^[-._a-zA-Z0-9]+$";
 /// The part of a Plivo username that people choose. Plivo allows 25 characters; 13 of them are the ownership mark.
@@ -17,12 +16,11 @@ pub(super) const ALIAS: &str = "^[A-Za-z0-9_-]{1,50}$";
 /// A provider's id, or nothing.
 pub(super) const OPTIONAL_ID: &str = "^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$";
 
-pub(super) const USERNAME_IS_FIXED: &str =
-    "username cannot change: the SIP URI would change; create a new SipEndpoint";
+pub(super) const USERNAME_IS_FIXED: &str = "username cannot change: the SIP URI would change; create a new SipEndpoint";
 pub(super) const ACCOUNT_IS_FIXED: &str = "accountRef cannot change: an endpoint cannot move to another account; create a new SipEndpoint";
-pub(super) const PROVIDER_IS_FIXED: &str =
-    "the provider cannot change: an endpoint cannot move to another one; create a new SipEndpoint";
-pub(super) const ACCOUNT_PROVIDER_IS_FIXED: &str = "the provider cannot change: endpoints cannot move to another one; create a new ProviderAccount";
+pub(super) const PROVIDER_IS_FIXED: &str = "the provider cannot change: an endpoint cannot move to another one; create a new SipEndpoint";
+pub(super) const ACCOUNT_PROVIDER_IS_FIXED: &str =
+    "the provider cannot change: endpoints cannot move to another one; create a new ProviderAccount";
 
 /// An enum of PascalCase words that is closed in the schema and prints itself.
 macro_rules! closed_enum {
@@ -85,24 +83,15 @@ pub(super) fn object_name(what: &str) -> Rule {
 }
 
 pub(super) fn secret_key() -> Rule {
-    matches(
-        SECRET_KEY,
-        "key must be a key of the Secret: letters, digits, dashes, underscores and dots",
-    )
+    matches(SECRET_KEY, "key must be a key of the Secret: letters, digits, dashes, underscores and dots")
 }
 
 pub(super) fn username() -> Rule {
-    matches(
-        USERNAME,
-        "username must be 1 to 12 letters and digits, a letter first; leave it out to have it made from the object's name",
-    )
+    matches(USERNAME, "username must be 1 to 12 letters and digits, a letter first; leave it out to have it made from the object's name")
 }
 
 pub(super) fn alias() -> Rule {
-    matches(
-        ALIAS,
-        "alias must be 1 to 50 letters, digits, dashes and underscores; write dashes for blanks and dots",
-    )
+    matches(ALIAS, "alias must be 1 to 50 letters, digits, dashes and underscores; write dashes for blanks and dots")
 }
 
 pub(super) fn app_id() -> Rule {
@@ -123,27 +112,16 @@ pub(super) fn derivable_username() -> Rule {
 
 /// Exactly one of the provider members is given. Later providers are added to the list; objects stored before stay valid.
 pub(super) fn exactly_one_provider(members: &[&str]) -> Rule {
-    let given: Vec<String> = members
-        .iter()
-        .map(|member| format!("has(self.{member})"))
-        .collect();
+    let given: Vec<String> = members.iter().map(|member| format!("has(self.{member})")).collect();
     Rule::new(format!("[{}].exists_one(given, given)", given.join(", ")))
-        .message(
-            format!(
-                "exactly one provider must be given; add one of: {}",
-                members.join(", ")
-            )
-            .as_str(),
-        )
+        .message(format!("exactly one provider must be given; add one of: {}", members.join(", ")).as_str())
         .reason(Reason::FieldValueRequired)
 }
 
 /// The value cannot change. For an optional field [`fixed_presence`] on its parent is needed as well: the API server
 /// skips a transition rule when the field appears or vanishes.
 pub(super) fn immutable(message: &str) -> Rule {
-    Rule::new("self == oldSelf")
-        .message(message)
-        .reason(Reason::FieldValueForbidden)
+    Rule::new("self == oldSelf").message(message).reason(Reason::FieldValueForbidden)
 }
 
 /// The optional `field` can neither appear nor vanish.

@@ -103,11 +103,7 @@ pub struct SipEndpointStatus {
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
     /// endpoint_id is the provider's id of the endpoint.
-    #[serde(
-        rename = "endpoint_id",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "endpoint_id", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub endpoint_id: Option<String>,
     /// username is the whole name that a phone logs in with.
@@ -119,34 +115,18 @@ pub struct SipEndpointStatus {
     #[schemars(length(max = 256))]
     pub sip_uri: Option<String>,
     /// sip_registered says whether a phone is registered. Absent: not known.
-    #[serde(
-        rename = "sip_registered",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "sip_registered", default, skip_serializing_if = "Option::is_none")]
     pub sip_registered: Option<bool>,
     /// sip_contact is the address of the registered phone.
-    #[serde(
-        rename = "sip_contact",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "sip_contact", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub sip_contact: Option<String>,
     /// sip_expires is when the registration ends, in UTC, as the provider writes it.
-    #[serde(
-        rename = "sip_expires",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "sip_expires", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub sip_expires: Option<String>,
     /// sip_user_agent is what the registered phone calls itself.
-    #[serde(
-        rename = "sip_user_agent",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "sip_user_agent", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub sip_user_agent: Option<String>,
     /// alias is the alias as the provider shows it.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use serde_json::Value;
 
 use crate::api::crd;
 
@@ -30,8 +31,7 @@ impl Crds {
                 None => write!(out, "---\n{text}").context("writing the definitions")?,
                 Some(dir) => {
                     let path = dir.join(file_name(&definition));
-                    std::fs::write(&path, text)
-                        .with_context(|| format!("writing {}", path.display()))?;
+                    std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
                 }
             }
         }
@@ -46,9 +46,28 @@ impl Crds {
 pub fn yaml(definition: &CustomResourceDefinition) -> anyhow::Result<String> {
     // Descriptions stay on one line: folding them would make every edit a new wrap of the paragraph.
     let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-    let body = serde_saphyr::to_string_with_options(definition, options)
-        .with_context(|| format!("writing {} as YAML", definition.spec.names.kind))?;
+    let kind = &definition.spec.names.kind;
+    let mut value = serde_json::to_value(definition).with_context(|| format!("writing {kind} as JSON"))?;
+    whole_numbers(&mut value);
+    let body = serde_saphyr::to_string_with_options(&value, options).with_context(|| format!("writing {kind} as YAML"))?;
     Ok(format!("{HEADER}{body}"))
+}
+
+/// The API's types keep bounds as floating point numbers; `minimum: 10` reads better than `minimum: 10.0`.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(members) => members.values_mut().for_each(whole_numbers),
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0 && float.abs() < 1e9);
+            if let Some(whole) = whole {
+                #[expect(clippy::cast_possible_truncation, reason = "whole and far below the bounds of i64, as tested above")]
+                let whole = whole as i64;
+                *value = whole.into();
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
 }
 
 /// The file of a definition in `crds/`.
@@ -67,11 +86,7 @@ mod tests {
         for definition in crd::all() {
             let path = dir.join(file_name(&definition));
             let stored = std::fs::read_to_string(&path).unwrap_or_default();
-            assert!(
-                stored == yaml(&definition).unwrap(),
-                "{} is out of date: run `make crds`",
-                path.display()
-            );
+            assert!(stored == yaml(&definition).unwrap(), "{} is out of date: run `make crds`", path.display());
         }
     }
 
