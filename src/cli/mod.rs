@@ -1,0 +1,2 @@
+//! The subcommands of `switchboard`, one module each.
+pub mod crds;
