@@ -61,12 +61,7 @@ pub struct Options {
 impl Options {
     /// The usual options for a folder.
     pub fn new(dir: impl Into<PathBuf>) -> Options {
-        Options {
-            dir: dir.into(),
-            assets: None,
-            audit_log: false,
-            deadline: Duration::from_secs(120),
-        }
+        Options { dir: dir.into(), assets: None, audit_log: false, deadline: Duration::from_secs(120) }
     }
 }
 
@@ -115,31 +110,17 @@ impl ControlPlane {
             deadline: Instant::now() + options.deadline,
             server: String::new(),
         };
-        plane
-            .folder
-            .write("data", &format!("{}\n", plane.data.path().display()))?;
+        plane.folder.write("data", &format!("{}\n", plane.data.path().display()))?;
         plane.start_etcd().await?;
         let controllers_token = plane.start_api_server(options.audit_log).await?;
         let client = plane.client().await;
         // Before the controllers start: they would find resources that appear later only after up to 40 s.
         let definitions = manifests::apply(&client).await?;
+        plane.wait(API_SERVER, "does not serve the custom resources", || manifests::served(&client, &definitions)).await?;
         let token = manifests::operator_token(&client).await?;
-        plane
-            .folder
-            .write("operator.kubeconfig", &plane.kubeconfig_for(&token)?)?;
+        plane.folder.write("operator.kubeconfig", &plane.kubeconfig_for(&token)?)?;
         plane.start_controllers(&controllers_token).await?;
-        plane
-            .wait(API_SERVER, "does not serve the custom resources", || {
-                manifests::served(&client, &definitions)
-            })
-            .await?;
-        plane
-            .wait(
-                CONTROLLERS,
-                "does not make the default objects of a namespace",
-                || controllers_work(&client),
-            )
-            .await?;
+        plane.wait(CONTROLLERS, "does not make the default objects of a namespace", || controllers_work(&client)).await?;
         Ok(plane)
     }
 
@@ -178,9 +159,7 @@ impl ControlPlane {
     /// # Panics
     /// When somebody has changed the kubeconfig.
     pub async fn client(&self) -> Client {
-        client(&self.kubeconfig)
-            .await
-            .expect("the kubeconfig was written by start and leads to the API server")
+        client(&self.kubeconfig).await.expect("the kubeconfig was written by start and leads to the API server")
     }
 
     /// A new client with the operator's rights.
@@ -188,9 +167,7 @@ impl ControlPlane {
     /// # Panics
     /// When somebody has changed the kubeconfig.
     pub async fn operator_client(&self) -> Client {
-        client(&self.operator_kubeconfig)
-            .await
-            .expect("the kubeconfig was written by start and leads to the API server")
+        client(&self.operator_kubeconfig).await.expect("the kubeconfig was written by start and leads to the API server")
     }
 
     /// Writes another file into the folder, readable by this user only and removed at the end if it is named `env`.
@@ -229,16 +206,8 @@ impl ControlPlane {
             "--listen-peer-urls=http://127.0.0.1:0".to_owned(),
             "--log-level=warn".to_owned(),
         ];
-        self.processes.push(Process::start(
-            self.folder.path(),
-            ETCD,
-            &self.assets.etcd,
-            args,
-        )?);
-        self.wait(ETCD, "does not listen", || {
-            std::future::ready(socket.exists())
-        })
-        .await
+        self.processes.push(Process::start(self.folder.path(), ETCD, &self.assets.etcd, args)?);
+        self.wait(ETCD, "does not listen", || std::future::ready(socket.exists())).await
     }
 
     /// Starts the API server on a free port, writes the administrator's kubeconfig and returns the token of the controllers.
@@ -247,9 +216,7 @@ impl ControlPlane {
         let signing = keys::SigningKey::generate()?;
         self.folder.write("pki/sa.key", &signing.private)?;
         self.folder.write("pki/sa.pub", &signing.public)?;
-        let tokens = format!(
-            "{admin},admin,admin,\"system:masters\"\n{controllers},system:kube-controller-manager,controllers\n"
-        );
+        let tokens = format!("{admin},admin,admin,\"system:masters\"\n{controllers},system:kube-controller-manager,controllers\n");
         self.folder.write("pki/tokens.csv", &tokens)?;
         let mut args = self.api_server_args();
         if audit_log {
@@ -260,23 +227,11 @@ impl ControlPlane {
         for attempt in 1.. {
             let port = free_port()?;
             self.server = format!("https://127.0.0.1:{port}");
-            let args = args
-                .iter()
-                .cloned()
-                .chain([format!("--secure-port={port}")]);
-            self.processes.push(Process::start(
-                self.folder.path(),
-                API_SERVER,
-                &self.assets.kube_apiserver,
-                args,
-            )?);
+            let args = args.iter().cloned().chain([format!("--secure-port={port}")]);
+            self.processes.push(Process::start(self.folder.path(), API_SERVER, &self.assets.kube_apiserver, args)?);
             match self.api_server_ready(&admin).await {
                 Ok(()) => break,
-                Err(error)
-                    if attempt < PORTS && error.to_string().contains("address already in use") =>
-                {
-                    drop(self.processes.pop())
-                }
+                Err(error) if attempt < PORTS && error.to_string().contains("address already in use") => drop(self.processes.pop()),
                 Err(error) => return Err(error),
             }
         }
@@ -286,10 +241,7 @@ impl ControlPlane {
     fn api_server_args(&self) -> Vec<String> {
         let pki = self.folder.path().join("pki");
         vec![
-            format!(
-                "--etcd-servers=unix://{}",
-                self.data.path().join("etcd.sock").display()
-            ),
+            format!("--etcd-servers=unix://{}", self.data.path().join("etcd.sock").display()),
             "--bind-address=127.0.0.1".to_owned(),
             "--advertise-address=127.0.0.1".to_owned(),
             "--endpoint-reconciler-type=none".to_owned(),
@@ -298,14 +250,8 @@ impl ControlPlane {
             format!("--token-auth-file={}", pki.join("tokens.csv").display()),
             "--authorization-mode=RBAC".to_owned(),
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-            format!(
-                "--service-account-key-file={}",
-                pki.join("sa.pub").display()
-            ),
-            format!(
-                "--service-account-signing-key-file={}",
-                pki.join("sa.key").display()
-            ),
+            format!("--service-account-key-file={}", pki.join("sa.pub").display()),
+            format!("--service-account-signing-key-file={}", pki.join("sa.key").display()),
             "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
         ]
     }
@@ -314,52 +260,35 @@ impl ControlPlane {
         // The key is written after the certificate, so both are whole when it is there.
         let key = self.folder.path().join("pki/apiserver.key");
         let written = || std::future::ready(key.metadata().is_ok_and(|file| file.len() > 0));
-        self.wait(API_SERVER, "makes no certificate", written)
-            .await?;
-        self.folder
-            .write("kubeconfig", &self.kubeconfig_for(admin)?)?;
+        self.wait(API_SERVER, "makes no certificate", written).await?;
+        self.folder.write("kubeconfig", &self.kubeconfig_for(admin)?)?;
         let client = client(&self.kubeconfig).await?;
-        self.wait(API_SERVER, "does not become ready", || ready(&client))
-            .await
+        self.wait(API_SERVER, "does not become ready", || ready(&client)).await
     }
 
     async fn start_controllers(&mut self, token: &str) -> Result<()> {
         let pki = self.folder.path().join("pki");
-        let kubeconfig = self
-            .folder
-            .write("pki/controllers.kubeconfig", &self.kubeconfig_for(token)?)?;
+        let kubeconfig = self.folder.write("pki/controllers.kubeconfig", &self.kubeconfig_for(token)?)?;
         let args = [
             format!("--kubeconfig={}", kubeconfig.display()),
             "--bind-address=127.0.0.1".to_owned(),
             "--secure-port=0".to_owned(),
             "--leader-elect=false".to_owned(),
-            format!(
-                "--service-account-private-key-file={}",
-                pki.join("sa.key").display()
-            ),
+            format!("--service-account-private-key-file={}", pki.join("sa.key").display()),
             format!("--root-ca-file={}", pki.join("apiserver.crt").display()),
             // Without it the controllers have hardly any rights.
             "--use-service-account-credentials=true".to_owned(),
             "--kube-api-qps=500".to_owned(),
             "--kube-api-burst=1000".to_owned(),
         ];
-        self.processes.push(Process::start(
-            self.folder.path(),
-            CONTROLLERS,
-            &self.assets.kube_controller_manager,
-            args,
-        )?);
+        self.processes.push(Process::start(self.folder.path(), CONTROLLERS, &self.assets.kube_controller_manager, args)?);
         Ok(())
     }
 
     fn kubeconfig_for(&self, token: &str) -> Result<String> {
         let certificate = self.folder.path().join("pki/apiserver.crt");
-        let certificate = std::fs::read(&certificate)
-            .with_context(|| format!("cannot read {}", certificate.display()))?;
-        ensure!(
-            !certificate.is_empty(),
-            "the API server wrote an empty certificate"
-        );
+        let certificate = std::fs::read(&certificate).with_context(|| format!("cannot read {}", certificate.display()))?;
+        ensure!(!certificate.is_empty(), "the API server wrote an empty certificate");
         Ok(format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: sandbox\n\
              clusters: [{{name: sandbox, cluster: {{server: \"{}\", certificate-authority-data: {}}}}}]\n\
@@ -371,12 +300,7 @@ impl ControlPlane {
     }
 
     /// Asks until the answer is yes; fails with a log's end when a program ends first or the deadline passes.
-    async fn wait<F: Future<Output = bool>>(
-        &mut self,
-        name: &'static str,
-        problem: &str,
-        mut ask: impl FnMut() -> F,
-    ) -> Result<()> {
+    async fn wait<F: Future<Output = bool>>(&mut self, name: &'static str, problem: &str, mut ask: impl FnMut() -> F) -> Result<()> {
         loop {
             if let Some(error) = self.processes.iter_mut().find_map(Process::ended) {
                 return Err(error);
@@ -386,9 +310,7 @@ impl ControlPlane {
             }
             if Instant::now() >= self.deadline {
                 let process = self.processes.iter().find(|process| process.name() == name);
-                return Err(process
-                    .with_context(|| format!("{name} was not started"))?
-                    .error(problem));
+                return Err(process.with_context(|| format!("{name} was not started"))?.error(problem));
             }
             sleep(POLL).await;
         }
@@ -401,8 +323,7 @@ impl ControlPlane {
 /// When the file cannot be read or makes no client.
 pub async fn client(kubeconfig: &Path) -> Result<Client> {
     let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
-    let mut config =
-        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     // Loopback: a proxy named by the environment cannot lead there.
     config.proxy_url = None;
     Ok(Client::try_from(config)?)
@@ -411,10 +332,7 @@ pub async fn client(kubeconfig: &Path) -> Result<Client> {
 async fn ready(client: &Client) -> bool {
     let request = http::Request::get("/readyz").body(Vec::new());
     match request {
-        Ok(request) => client
-            .request_text(request)
-            .await
-            .is_ok_and(|answer| answer == "ok"),
+        Ok(request) => client.request_text(request).await.is_ok_and(|answer| answer == "ok"),
         Err(_) => false,
     }
 }

@@ -43,11 +43,7 @@ enum Command {
 fn main() -> ExitCode {
     let run = match Cli::parse().command {
         // Before any thread exists: the program that takes over inherits nothing of ours.
-        Command::Child {
-            parent,
-            program,
-            args,
-        } => Err(process::become_child(parent, &program, &args)),
+        Command::Child { parent, program, args } => Err(process::become_child(parent, &program, &args)),
         Command::Up { dir, providers } => block_on(up::run(&dir, &providers)),
         Command::ControlPlane { dir } => block_on(up::run(&dir, &[])),
     };

@@ -54,30 +54,16 @@ impl Process {
     ///
     /// # Errors
     /// When the files cannot be written, or the `sandbox` binary is not found or does not start.
-    pub fn start<A: AsRef<OsStr>>(
-        dir: &Path,
-        name: &'static str,
-        program: &Path,
-        args: impl IntoIterator<Item = A>,
-    ) -> Result<Process> {
+    pub fn start<A: AsRef<OsStr>>(dir: &Path, name: &'static str, program: &Path, args: impl IntoIterator<Item = A>) -> Result<Process> {
         let logs = dir.join("log");
         fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
         let log = logs.join(format!("{name}.log"));
         let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut command = guarded(program)?;
-        command
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(out.try_clone()?)
-            .stderr(out);
+        command.args(args).stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
         let group = Group(spawn(command).with_context(|| format!("cannot start {name}"))?);
         let pid_file = dir.join(format!("{name}.pid"));
-        let process = Process {
-            name,
-            group,
-            log,
-            pid_file,
-        };
+        let process = Process { name, group, log, pid_file };
         fs::write(&process.pid_file, format!("{}\n", process.group.0.id()))
             .with_context(|| format!("cannot write {}", process.pid_file.display()))?;
         Ok(process)
@@ -100,11 +86,7 @@ impl Process {
     /// An error about this process that shows the end of its log.
     pub fn error(&self, what: &str) -> anyhow::Error {
         let tail = tail(&self.log).unwrap_or_else(|error| format!("(unreadable: {error})"));
-        anyhow!(
-            "{} {what}; the end of {}:\n{tail}",
-            self.name,
-            self.log.display()
-        )
+        anyhow!("{} {what}; the end of {}:\n{tail}", self.name, self.log.display())
     }
 }
 
@@ -145,12 +127,8 @@ impl Drop for Group {
 /// When it cannot be started or does not end with success.
 pub async fn output(program: &Path, args: &[&str]) -> Result<String> {
     let mut command = guarded(program)?;
-    command
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
-    let mut group =
-        Group(spawn(command).with_context(|| format!("cannot start {}", program.display()))?);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut group = Group(spawn(command).with_context(|| format!("cannot start {}", program.display()))?);
     let status: ExitStatus = loop {
         match group.0.try_wait()? {
             Some(status) => break status,
@@ -161,22 +139,14 @@ pub async fn output(program: &Path, args: &[&str]) -> Result<String> {
     if let Some(mut stdout) = group.0.stdout.take() {
         stdout.read_to_string(&mut text)?;
     }
-    anyhow::ensure!(
-        status.success(),
-        "{} ended with {status}",
-        program.display()
-    );
+    anyhow::ensure!(status.success(), "{} ended with {status}", program.display());
     Ok(text)
 }
 
 /// `program` behind the hidden subcommand, in a process group of its own: Ctrl-C reaches only us, and we end in order.
 fn guarded(program: &Path) -> Result<Command> {
     let mut command = Command::new(sandbox_binary()?);
-    command
-        .arg(CHILD)
-        .arg(std::process::id().to_string())
-        .arg(program)
-        .process_group(0);
+    command.arg(CHILD).arg(std::process::id().to_string()).arg(program).process_group(0);
     Ok(command)
 }
 
@@ -193,12 +163,7 @@ fn sandbox_binary() -> Result<PathBuf> {
     folders
         .map(|folder| folder.join("sandbox"))
         .find(|path| path.is_file())
-        .with_context(|| {
-            format!(
-                "no `sandbox` binary beside {}: run `cargo build -p sandbox`, or set {SANDBOX_BIN}",
-                own.display()
-            )
-        })
+        .with_context(|| format!("no `sandbox` binary beside {}: run `cargo build -p sandbox`, or set {SANDBOX_BIN}", own.display()))
 }
 
 type Job = (Command, mpsc::Sender<io::Result<Child>>);
@@ -219,13 +184,11 @@ fn spawn(command: Command) -> io::Result<Child> {
 
 fn start_spawner() -> io::Result<mpsc::Sender<Job>> {
     let (jobs, queue) = mpsc::channel::<Job>();
-    thread::Builder::new()
-        .name("spawner".to_owned())
-        .spawn(move || {
-            for (mut command, reply) in queue {
-                let _ = reply.send(command.spawn());
-            }
-        })?;
+    thread::Builder::new().name("spawner".to_owned()).spawn(move || {
+        for (mut command, reply) in queue {
+            let _ = reply.send(command.spawn());
+        }
+    })?;
     Ok(jobs)
 }
 

@@ -33,14 +33,7 @@ pub async fn run(dir: &Path, _providers: &[Provider]) -> Result<()> {
     let mut variables = vec![("KUBECONFIG", plane.kubeconfig().display().to_string())];
     let mut ready = vec![format!("ready {}", plane.server())];
     if let Some(programs) = plane.kubectl().parent() {
-        variables.push((
-            "PATH",
-            format!(
-                "{}:{}",
-                programs.display(),
-                env::var("PATH").unwrap_or_default()
-            ),
-        ));
+        variables.push(("PATH", format!("{}:{}", programs.display(), env::var("PATH").unwrap_or_default())));
     }
     let path = plane.write("env", &exports(&variables))?;
     ready.push(format!("env={}", path.display()));
@@ -56,10 +49,7 @@ pub async fn run(dir: &Path, _providers: &[Provider]) -> Result<()> {
 
 /// Lines for a shell; single quotes keep everything but themselves.
 fn exports(variables: &[(&str, String)]) -> String {
-    variables
-        .iter()
-        .map(|(name, value)| format!("export {name}='{}'\n", value.replace('\'', r"'\''")))
-        .collect()
+    variables.iter().map(|(name, value)| format!("export {name}='{}'\n", value.replace('\'', r"'\''"))).collect()
 }
 
 /// The signals that ask for an end.
@@ -67,11 +57,7 @@ struct Stop([Signal; 3]);
 
 impl Stop {
     fn listen() -> Result<Stop> {
-        Ok(Stop([
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::hangup())?,
-        ]))
+        Ok(Stop([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]))
     }
 
     async fn asked(&mut self) {
@@ -91,14 +77,8 @@ mod tests {
     #[test]
     fn exported_values_survive_a_shell() {
         let value = "it's $HOME \"quoted\"\\";
-        let script = format!(
-            "{}printf %s \"$NAME\"",
-            exports(&[("NAME", value.to_owned())])
-        );
-        let output = std::process::Command::new("sh")
-            .args(["-c", &script])
-            .output()
-            .expect("a shell");
+        let script = format!("{}printf %s \"$NAME\"", exports(&[("NAME", value.to_owned())]));
+        let output = std::process::Command::new("sh").args(["-c", &script]).output().expect("a shell");
         assert_eq!(String::from_utf8_lossy(&output.stdout), value);
     }
 }

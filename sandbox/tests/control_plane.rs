@@ -11,10 +11,11 @@ use std::{
 
 use k8s_openapi::api::{
     authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
-    core::v1::{Namespace, Secret},
+    core::v1::{ConfigMap, Namespace, Secret},
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{
-    Api, Client,
+    Api, Client, Resource,
     api::{DeleteParams, ListParams, PostParams},
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -27,38 +28,24 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Folder {
-        let path =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         fs::create_dir_all(&path).expect("a folder for the test");
         Folder(path)
     }
 
     fn read(&self, name: &str) -> String {
         let path = self.0.join(name);
-        fs::read_to_string(&path)
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-            .trim()
-            .to_owned()
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).trim().to_owned()
     }
 
     /// The pids of the three programs, by their pid files.
     fn pids(&self) -> Vec<i32> {
-        PROGRAMS
-            .map(|name| self.read(&format!("{name}.pid")).parse().expect("a pid"))
-            .to_vec()
+        PROGRAMS.map(|name| self.read(&format!("{name}.pid")).parse().expect("a pid")).to_vec()
     }
 
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).expect("the folder");
-        let mut names: Vec<String> = entries
-            .map(|entry| {
-                entry
-                    .expect("an entry")
-                    .file_name()
-                    .into_string()
-                    .expect("UTF-8")
-            })
-            .collect();
+        let mut names: Vec<String> = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
         names.sort();
         names
     }
@@ -75,9 +62,7 @@ fn runs(pid: i32) -> bool {
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
         return false;
     };
-    let state = stat
-        .rsplit_once(") ")
-        .and_then(|(_, rest)| rest.chars().next());
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
     !matches!(state, Some('Z' | 'X') | None)
 }
 
@@ -88,16 +73,11 @@ async fn eventually<F: Future<Output = bool>>(what: &str, mut ask: impl FnMut() 
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), poll)
-        .await
-        .unwrap_or_else(|_| panic!("never: {what}"));
+    tokio::time::timeout(Duration::from_secs(60), poll).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 async fn all_gone(pids: &[i32]) {
-    eventually("the programs are gone", || {
-        std::future::ready(!pids.iter().any(|pid| runs(*pid)))
-    })
-    .await;
+    eventually("the programs are gone", || std::future::ready(!pids.iter().any(|pid| runs(*pid)))).await;
 }
 
 /// `sandbox control-plane` as people run it.
@@ -109,25 +89,14 @@ struct Running {
 impl Running {
     fn start(dir: &Path) -> Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
-        let mut child = command
-            .arg("control-plane")
-            .arg("--dir")
-            .arg(dir)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("sandbox");
+        let mut child = command.arg("control-plane").arg("--dir").arg(dir).stdout(Stdio::piped()).spawn().expect("sandbox");
         let mut ready = String::new();
-        BufReader::new(child.stdout.take().expect("a pipe"))
-            .read_line(&mut ready)
-            .expect("a line");
+        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut ready).expect("a line");
         Running { child, ready }
     }
 
     fn signal(&mut self, signal: Signal) -> Option<i32> {
-        let pid = i32::try_from(self.child.id())
-            .ok()
-            .and_then(Pid::from_raw)
-            .expect("a pid");
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a pid");
         kill_process(pid, signal).expect("a running process");
         self.child.wait().expect("its end").code()
     }
@@ -141,12 +110,7 @@ impl Drop for Running {
 }
 
 fn second_start(dir: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sandbox"))
-        .arg("up")
-        .arg("--dir")
-        .arg(dir)
-        .output()
-        .expect("sandbox")
+    Command::new(env!("CARGO_BIN_EXE_sandbox")).arg("up").arg("--dir").arg(dir).output().expect("sandbox")
 }
 
 fn status_code<T: std::fmt::Debug>(result: kube::Result<T>) -> u16 {
@@ -159,102 +123,60 @@ fn status_code<T: std::fmt::Debug>(result: kube::Result<T>) -> u16 {
 #[tokio::test]
 async fn namespaces_end_and_the_operator_has_the_rights_of_deploy_and_no_more() {
     let folder = Folder::new("rights");
-    let plane = ControlPlane::start(&folder.0)
-        .await
-        .expect("a control plane");
+    let plane = ControlPlane::start(&folder.0).await.expect("a control plane");
     let (admin, operator) = (plane.client().await, plane.operator_client().await);
 
     let namespaces: Api<Namespace> = Api::all(admin.clone());
     for name in ["gone", "voice"] {
-        let namespace = Namespace {
-            metadata: kube::api::ObjectMeta {
-                name: Some(name.into()),
-                ..Default::default()
-            },
-            ..Default::default()
-        };
-        namespaces
-            .create(&PostParams::default(), &namespace)
-            .await
-            .expect("a namespace");
+        let namespace = Namespace { metadata: ObjectMeta { name: Some(name.into()), ..Default::default() }, ..Default::default() };
+        namespaces.create(&PostParams::default(), &namespace).await.expect("a namespace");
     }
-    namespaces
-        .delete("gone", &DeleteParams::default())
-        .await
-        .expect("a deletion");
+    namespaces.delete("gone", &DeleteParams::default()).await.expect("a deletion");
 
     let secrets = |namespace: &str| Api::<Secret>::namespaced(operator.clone(), namespace);
     let everywhere: Api<Secret> = Api::all(operator.clone());
-    assert_eq!(
-        status_code(everywhere.list(&ListParams::default()).await),
-        403,
-        "Secrets of the cluster"
-    );
-    assert_eq!(
-        status_code(secrets("voice").list(&ListParams::default()).await),
-        403,
-        "Secrets without consent"
-    );
-    assert_eq!(
-        status_code(secrets("voice").get("any").await),
-        403,
-        "a Secret without consent"
-    );
-    secrets("switchboard-system")
-        .list(&ListParams::default())
-        .await
-        .expect("Secrets of its own namespace");
-    assert_eq!(
-        status_code(
-            secrets("switchboard-system")
-                .delete("any", &DeleteParams::default())
-                .await
-        ),
-        403,
-        "no deletion"
-    );
+    assert_eq!(status_code(everywhere.list(&ListParams::default()).await), 403, "Secrets of the cluster");
+    assert_eq!(status_code(secrets("voice").list(&ListParams::default()).await), 403, "Secrets without consent");
+    assert_eq!(status_code(secrets("voice").get("any").await), 403, "a Secret without consent");
+    secrets("switchboard-system").list(&ListParams::default()).await.expect("Secrets of its own namespace");
+    assert_eq!(status_code(secrets("switchboard-system").delete("any", &DeleteParams::default()).await), 403, "no deletion");
 
     // The command of the documentation, as an administrator.
     let consent = Command::new(plane.kubectl())
-        .args([
-            "-n",
-            "voice",
-            "create",
-            "rolebinding",
-            "switchboard-secret-reader",
-            "--clusterrole=switchboard-secret-reader",
-        ])
+        .args(["-n", "voice", "create", "rolebinding", "switchboard-secret-reader", "--clusterrole=switchboard-secret-reader"])
         .arg("--serviceaccount=switchboard-system:switchboard")
         .env("KUBECONFIG", plane.kubeconfig())
         .output()
         .expect("kubectl");
-    assert!(
-        consent.status.success(),
-        "{}",
-        String::from_utf8_lossy(&consent.stderr)
-    );
-    eventually("consent counts", async || {
-        secrets("voice").list(&ListParams::default()).await.is_ok()
-    })
-    .await;
+    assert!(consent.status.success(), "{}", String::from_utf8_lossy(&consent.stderr));
+    eventually("consent counts", async || secrets("voice").list(&ListParams::default()).await.is_ok()).await;
+
+    let maps: Api<ConfigMap> = Api::namespaced(admin.clone(), "voice");
+    let owner = maps.create(&PostParams::default(), &map("owner", None)).await.expect("an owner");
+    maps.create(&PostParams::default(), &map("owned", owner.owner_ref(&()))).await.expect("an owned object");
+    maps.delete("owner", &DeleteParams::default()).await.expect("a deletion");
+    eventually("what a deleted object owned is collected", async || matches!(maps.get_opt("owned").await, Ok(None))).await;
 
     for (verb, group, resource, name, allowed) in RIGHTS {
         let answer = may(&operator, verb, group, resource, *name).await;
         assert_eq!(answer, *allowed, "{verb} {resource}.{group} {name:?}");
     }
-    eventually("the deleted namespace is gone", async || {
-        matches!(namespaces.get("gone").await, Err(kube::Error::Api(status)) if status.code == 404)
-    })
+    eventually(
+        "the deleted namespace is gone",
+        async || matches!(namespaces.get("gone").await, Err(kube::Error::Api(status)) if status.code == 404),
+    )
     .await;
 
     let (pids, data) = (folder.pids(), PathBuf::from(folder.read("data")));
     assert!(pids.iter().all(|pid| runs(*pid)) && data.is_dir());
     plane.stop().await;
-    assert!(
-        !pids.iter().any(|pid| runs(*pid)),
-        "stop waits for the end of the programs"
-    );
+    assert!(!pids.iter().any(|pid| runs(*pid)), "stop waits for the end of the programs");
     assert!(!data.exists(), "the data are thrown away");
+}
+
+fn map(name: &str, owner: Option<OwnerReference>) -> ConfigMap {
+    let metadata = ObjectMeta { name: Some(name.to_owned()), owner_references: owner.map(|owner| vec![owner]), ..ObjectMeta::default() };
+    ConfigMap { metadata, ..ConfigMap::default() }
 }
 
 /// Verb, group, resource, name, allowed in the whole cluster.
@@ -262,20 +184,8 @@ const RIGHTS: &[(&str, &str, &str, Option<&str>, bool)] = &[
     ("list", "switchboard.dev", "sipendpoints", None, true),
     ("watch", "switchboard.dev", "provideraccounts", None, true),
     ("patch", "switchboard.dev", "sipendpoints", None, true),
-    (
-        "patch",
-        "switchboard.dev",
-        "sipendpoints/status",
-        None,
-        true,
-    ),
-    (
-        "patch",
-        "switchboard.dev",
-        "provideraccounts/status",
-        None,
-        true,
-    ),
+    ("patch", "switchboard.dev", "sipendpoints/status", None, true),
+    ("patch", "switchboard.dev", "provideraccounts/status", None, true),
     ("create", "events.k8s.io", "events", None, true),
     ("patch", "events.k8s.io", "events", None, true),
     ("get", "", "namespaces", Some("kube-system"), true),
@@ -284,39 +194,15 @@ const RIGHTS: &[(&str, &str, &str, Option<&str>, bool)] = &[
     ("create", "switchboard.dev", "sipendpoints", None, false),
     ("update", "switchboard.dev", "sipendpoints", None, false),
     ("delete", "switchboard.dev", "sipendpoints", None, false),
-    (
-        "update",
-        "switchboard.dev",
-        "sipendpoints/status",
-        None,
-        false,
-    ),
+    ("update", "switchboard.dev", "sipendpoints/status", None, false),
     ("get", "", "secrets", None, false),
     ("list", "", "secrets", None, false),
     ("watch", "", "secrets", None, false),
     ("create", "", "pods", None, false),
     ("create", "", "serviceaccounts/token", None, false),
-    (
-        "create",
-        "rbac.authorization.k8s.io",
-        "rolebindings",
-        None,
-        false,
-    ),
-    (
-        "bind",
-        "rbac.authorization.k8s.io",
-        "clusterroles",
-        None,
-        false,
-    ),
-    (
-        "escalate",
-        "rbac.authorization.k8s.io",
-        "clusterroles",
-        None,
-        false,
-    ),
+    ("create", "rbac.authorization.k8s.io", "rolebindings", None, false),
+    ("bind", "rbac.authorization.k8s.io", "clusterroles", None, false),
+    ("escalate", "rbac.authorization.k8s.io", "clusterroles", None, false),
     ("impersonate", "", "users", None, false),
 ];
 
@@ -333,76 +219,39 @@ async fn may(client: &Client, verb: &str, group: &str, resource: &str, name: Opt
         name: name.map(str::to_owned),
         ..ResourceAttributes::default()
     };
-    let spec = SelfSubjectAccessReviewSpec {
-        resource_attributes: Some(attributes),
-        ..Default::default()
-    };
-    let review = SelfSubjectAccessReview {
-        spec,
-        ..Default::default()
-    };
+    let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
+    let review = SelfSubjectAccessReview { spec, ..Default::default() };
     let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
-    reviews
-        .create(&PostParams::default(), &review)
-        .await
-        .expect("a review")
-        .status
-        .expect("an answer")
-        .allowed
+    reviews.create(&PostParams::default(), &review).await.expect("a review").status.expect("an answer").allowed
 }
 
 #[tokio::test]
 async fn a_folder_serves_one_run_and_killing_that_leaves_nothing_behind() {
     let folder = Folder::new("life");
     let mut first = Running::start(&folder.0);
-    assert!(
-        first.ready.starts_with("ready https://127.0.0.1:"),
-        "{}",
-        first.ready
-    );
+    assert!(first.ready.starts_with("ready https://127.0.0.1:"), "{}", first.ready);
     let (pids, data) = (folder.pids(), PathBuf::from(folder.read("data")));
     assert!(pids.iter().all(|pid| runs(*pid)));
 
     let second = second_start(&folder.0);
     let message = String::from_utf8_lossy(&second.stderr);
     assert!(!second.status.success() && second.stdout.is_empty());
-    assert!(
-        message.contains("already up") && message.contains(&first.child.id().to_string()),
-        "{message}"
-    );
-    assert!(
-        pids.iter().all(|pid| runs(*pid)) && folder.pids() == pids,
-        "the first one is not disturbed"
-    );
+    assert!(message.contains("already up") && message.contains(&first.child.id().to_string()), "{message}");
+    assert!(pids.iter().all(|pid| runs(*pid)) && folder.pids() == pids, "the first one is not disturbed");
 
     first.signal(Signal::KILL);
     all_gone(&pids).await;
 
     let mut third = Running::start(&folder.0);
-    assert!(
-        third.ready.starts_with("ready "),
-        "the folder of a killed run can be used again: {}",
-        third.ready
-    );
-    assert!(
-        !data.exists(),
-        "the next run removes what a killed one left in memory"
-    );
+    assert!(third.ready.starts_with("ready "), "the folder of a killed run can be used again: {}", third.ready);
+    assert!(!data.exists(), "the next run removes what a killed one left in memory");
     for line in ["export KUBECONFIG=", "export PATH="] {
         assert!(folder.read("env").contains(line), "{line}");
     }
     let script = ". ./env && kubectl auth whoami -o name && kubectl --kubeconfig operator.kubeconfig auth whoami -o jsonpath='{.status.userInfo.username}'";
-    let shell = Command::new("sh")
-        .args(["-c", script])
-        .current_dir(&folder.0)
-        .output()
-        .expect("a shell");
+    let shell = Command::new("sh").args(["-c", script]).current_dir(&folder.0).output().expect("a shell");
     let said = String::from_utf8_lossy(&shell.stdout);
-    assert!(
-        said.ends_with("system:serviceaccount:switchboard-system:switchboard"),
-        "{said}{}",
-        String::from_utf8_lossy(&shell.stderr)
-    );
+    assert!(said.ends_with("system:serviceaccount:switchboard-system:switchboard"), "{said}{}", String::from_utf8_lossy(&shell.stderr));
 
     let (pids, data) = (folder.pids(), PathBuf::from(folder.read("data")));
     assert_eq!(third.signal(Signal::TERM), Some(0));
@@ -415,56 +264,20 @@ async fn a_start_that_fails_half_way_leaves_nothing_and_shows_the_log() {
     let folder = Folder::new("half-way");
     let real = Assets::find().await.expect("programs");
     let notes = folder.0.join("etcd-was");
-    let etcd = script(
-        &folder.0,
-        "etcd",
-        &format!(
-            "echo $$ \"$@\" >{}; exec {} \"$@\"",
-            notes.display(),
-            real.etcd.display()
-        ),
-    );
-    let kube_apiserver = script(
-        &folder.0,
-        "kube-apiserver",
-        "echo 'boom: no such flag' >&2; exit 3",
-    );
-    let assets = Assets {
-        etcd,
-        kube_apiserver,
-        ..real
-    };
+    let etcd = script(&folder.0, "etcd", &format!("echo $$ \"$@\" >{}; exec {} \"$@\"", notes.display(), real.etcd.display()));
+    let kube_apiserver = script(&folder.0, "kube-apiserver", "echo 'boom: no such flag' >&2; exit 3");
+    let assets = Assets { etcd, kube_apiserver, ..real };
     let dir = folder.0.join("run");
-    let options = Options {
-        assets: Some(assets),
-        ..Options::new(&dir)
-    };
-    let error = ControlPlane::start_with(options)
-        .await
-        .expect_err("the API server has ended")
-        .to_string();
-    for part in [
-        "kube-apiserver ended",
-        "exit status: 3",
-        "boom: no such flag",
-        "kube-apiserver.log",
-    ] {
+    let options = Options { assets: Some(assets), ..Options::new(&dir) };
+    let error = ControlPlane::start_with(options).await.expect_err("the API server has ended").to_string();
+    for part in ["kube-apiserver ended", "exit status: 3", "boom: no such flag", "kube-apiserver.log"] {
         assert!(error.contains(part), "{part}: {error}");
     }
     let notes = folder.read("etcd-was");
     let (pid, args) = notes.split_once(' ').expect("a pid and arguments");
-    let data = args
-        .split(' ')
-        .find_map(|arg| arg.strip_prefix("--data-dir="))
-        .expect("the data folder");
-    assert!(
-        !runs(pid.parse().expect("a pid")),
-        "etcd was started, and is gone"
-    );
-    assert!(
-        data.ends_with("/db") && !Path::new(data.trim_end_matches("/db")).exists(),
-        "{data}"
-    );
+    let data = args.split(' ').find_map(|arg| arg.strip_prefix("--data-dir=")).expect("the data folder");
+    assert!(!runs(pid.parse().expect("a pid")), "etcd was started, and is gone");
+    assert!(data.ends_with("/db") && !Path::new(data.trim_end_matches("/db")).exists(), "{data}");
     let mut left = Folder(dir).names();
     left.retain(|name| name != "log");
     assert_eq!(left, ["lock"]);

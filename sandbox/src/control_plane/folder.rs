@@ -30,25 +30,15 @@ impl Folder {
     /// # Errors
     /// When another process holds it, or it cannot be written.
     pub fn take(path: &Path) -> Result<Folder> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .with_context(|| format!("cannot make {}", path.display()))?;
-        let path = path
-            .canonicalize()
-            .with_context(|| format!("cannot find {}", path.display()))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(|| format!("cannot make {}", path.display()))?;
+        let path = path.canonicalize().with_context(|| format!("cannot find {}", path.display()))?;
         let mut lock = open_lock(&path.join("lock"))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut owner = String::new();
                 lock.read_to_string(&mut owner)?;
-                bail!(
-                    "{} is already up (process {}); stop that one, or choose another --dir",
-                    path.display(),
-                    owner.trim_end()
-                );
+                bail!("{} is already up (process {}); stop that one, or choose another --dir", path.display(), owner.trim_end());
             }
             Err(TryLockError::Error(error)) => {
                 return Err(error).with_context(|| format!("cannot lock {}", path.display()));
@@ -56,14 +46,9 @@ impl Folder {
         }
         let mut folder = Folder { path, lock };
         folder.clear();
-        folder
-            .lock
-            .write_all(format!("{}\n", std::process::id()).as_bytes())?;
+        folder.lock.write_all(format!("{}\n", std::process::id()).as_bytes())?;
         let pki = folder.path.join("pki");
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&pki)
-            .with_context(|| format!("cannot make {}", pki.display()))?;
+        DirBuilder::new().mode(0o700).create(&pki).with_context(|| format!("cannot make {}", pki.display()))?;
         Ok(folder)
     }
 
@@ -79,14 +64,8 @@ impl Folder {
     pub fn write(&self, name: &str, content: &str) -> Result<PathBuf> {
         let path = self.path.join(name);
         let mut options = OpenOptions::new();
-        let file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path);
-        file.and_then(|mut file| file.write_all(content.as_bytes()))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
+        file.and_then(|mut file| file.write_all(content.as_bytes())).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path)
     }
 
@@ -96,11 +75,7 @@ impl Folder {
         }
         let _ = fs::remove_dir_all(self.path.join("pki"));
         for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
-            if entry
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "pid")
-            {
+            if entry.path().extension().is_some_and(|extension| extension == "pid") {
                 let _ = fs::remove_file(entry.path());
             }
         }
@@ -148,22 +123,14 @@ impl Data {
         let uid = getuid().as_raw();
         let own = base.join(format!("switchboard-{uid}"));
         let _ = DirBuilder::new().mode(0o700).create(&own);
-        let found =
-            fs::symlink_metadata(&own).with_context(|| format!("cannot make {}", own.display()))?;
-        ensure!(
-            found.is_dir() && found.uid() == uid && found.mode() & 0o077 == 0,
-            "{} is not ours alone",
-            own.display()
-        );
+        let found = fs::symlink_metadata(&own).with_context(|| format!("cannot make {}", own.display()))?;
+        ensure!(found.is_dir() && found.uid() == uid && found.mode() & 0o077 == 0, "{} is not ours alone", own.display());
         // One at a time from here on: a folder that is being made has no lock yet.
         let turn = open_lock(&own.join("lock"))?;
         turn.lock()?;
         sweep(&own);
         let path = own.join(format!("{:08x}", rand::random::<u32>()));
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .with_context(|| format!("cannot make {}", path.display()))?;
+        DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("cannot make {}", path.display()))?;
         let lock = open_lock(&path.join("lock"))?;
         lock.lock()?;
         Ok(Data { path, _lock: lock })
@@ -180,9 +147,7 @@ impl Drop for Data {
 fn sweep(own: &Path) {
     for entry in fs::read_dir(own).into_iter().flatten().flatten() {
         let folder = entry.path();
-        if folder.is_dir()
-            && open_lock(&folder.join("lock")).is_ok_and(|lock| lock.try_lock().is_ok())
-        {
+        if folder.is_dir() && open_lock(&folder.join("lock")).is_ok_and(|lock| lock.try_lock().is_ok()) {
             let _ = fs::remove_dir_all(folder);
         }
     }
@@ -190,12 +155,6 @@ fn sweep(own: &Path) {
 
 fn open_lock(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
-    let file = options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path);
+    let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
     file.with_context(|| format!("cannot open {}", path.display()))
 }

@@ -10,9 +10,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client,
-    api::{
-        ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams,
-    },
+    api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams},
 };
 
 /// The rights of the operator and the roles for people.
@@ -30,46 +28,31 @@ const TOKEN_SECONDS: i64 = 365 * 24 * 3600;
 /// Applies everything and returns the definitions, whose resources may not be served yet ([`served`]).
 pub async fn apply(client: &Client) -> Result<Vec<CustomResourceDefinition>> {
     for text in [CRDS, &[RBAC]].concat() {
-        for object in serde_saphyr::from_multiple::<DynamicObject>(text)
-            .context("a manifest is no list of objects")?
-        {
+        for object in serde_saphyr::from_multiple::<DynamicObject>(text).context("a manifest is no list of objects")? {
             apply_one(client, &object).await?;
         }
     }
-    let definitions = CRDS
-        .iter()
-        .map(|text| serde_saphyr::from_str(text).context("a definition cannot be read"));
+    let definitions = CRDS.iter().map(|text| serde_saphyr::from_str(text).context("a definition cannot be read"));
     definitions.collect()
 }
 
 async fn apply_one(client: &Client, object: &DynamicObject) -> Result<()> {
     let types = object.types.as_ref().context("an object without kind")?;
     let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(types)?);
-    let name = object
-        .metadata
-        .name
-        .as_deref()
-        .context("an object without name")?;
+    let name = object.metadata.name.as_deref().context("an object without name")?;
     let api: Api<DynamicObject> = match object.metadata.namespace.as_deref() {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
         None => Api::all_with(client.clone(), &resource),
     };
     let parameters = PatchParams::apply("sandbox").force();
-    api.patch(name, &parameters, &Patch::Apply(object))
-        .await
-        .with_context(|| format!("cannot apply {} {name}", types.kind))?;
+    api.patch(name, &parameters, &Patch::Apply(object)).await.with_context(|| format!("cannot apply {} {name}", types.kind))?;
     Ok(())
 }
 
 /// Whether the API server answers for all of these resources. An established definition alone does not say so.
 pub async fn served(client: &Client, definitions: &[CustomResourceDefinition]) -> bool {
     for definition in definitions {
-        for version in definition
-            .spec
-            .versions
-            .iter()
-            .filter(|version| version.served)
-        {
+        for version in definition.spec.versions.iter().filter(|version| version.served) {
             let names = &definition.spec.names;
             let kind = GroupVersionKind::gvk(&definition.spec.group, &version.name, &names.kind);
             let resource = ApiResource::from_gvk_with_plural(&kind, &names.plural);
@@ -86,21 +69,9 @@ pub async fn served(client: &Client, definitions: &[CustomResourceDefinition]) -
 pub async fn operator_token(client: &Client) -> Result<String> {
     let (namespace, name) = OPERATOR;
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
-    let spec = TokenRequestSpec {
-        expiration_seconds: Some(TOKEN_SECONDS),
-        ..TokenRequestSpec::default()
-    };
-    let request = TokenRequest {
-        spec: Some(spec),
-        ..TokenRequest::default()
-    };
-    let answer = accounts
-        .create_token_request(name, &PostParams::default(), &request)
-        .await;
-    let status = answer
-        .context("no token for the operator's ServiceAccount")?
-        .status;
-    status
-        .and_then(|status| status.token)
-        .context("a token request without an answer")
+    let spec = TokenRequestSpec { expiration_seconds: Some(TOKEN_SECONDS), ..TokenRequestSpec::default() };
+    let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
+    let answer = accounts.create_token_request(name, &PostParams::default(), &request).await;
+    let status = answer.context("no token for the operator's ServiceAccount")?.status;
+    status.and_then(|status| status.token).context("a token request without an answer")
 }

@@ -30,11 +30,7 @@ impl Assets {
     pub fn in_folder(folder: &Path) -> Result<Assets> {
         let find = |name: &str| {
             let path = folder.join(name);
-            if path.is_file() {
-                Ok(path)
-            } else {
-                bail!("{} is missing", path.display())
-            }
+            if path.is_file() { Ok(path) } else { bail!("{} is missing", path.display()) }
         };
         Ok(Assets {
             etcd: find("etcd")?,
@@ -56,13 +52,9 @@ impl Assets {
         }
         let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/build.sh");
         if !build.is_file() {
-            bail!(
-                "set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver, kube-controller-manager and kubectl"
-            );
+            bail!("set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver, kube-controller-manager and kubectl");
         }
-        let folder = process::output(&build, &[])
-            .await
-            .context("cannot build the control plane")?;
+        let folder = process::output(&build, &[]).await.context("cannot build the control plane")?;
         Assets::in_folder(Path::new(folder.trim_end()))
     }
 }
