@@ -172,9 +172,11 @@ pub fn is_id(text: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
-/// `api_id`, worth logging and never needed (`contracts/plivo.md` 2).
+/// `api_id`, worth logging and never needed (`contracts/plivo.md` 2). Only in the form of a UUID: a log line is no place for whatever
+/// a stranger puts there.
 pub fn api_id(body: &Value) -> Option<&str> {
-    body.as_object()?.get("api_id")?.as_str().filter(|text| is_id(text))
+    let is_uuid = |text: &&str| text.len() == 36 && uuid::Uuid::try_parse(text).is_ok();
+    body.as_object()?.get("api_id")?.as_str().filter(is_uuid)
 }
 
 /// The text of `error`, whatever its shape: text, list, object of either, or nested once more (`contracts/plivo.md` 4).
