@@ -91,7 +91,7 @@ pub struct Remote {
 }
 
 /// Whether a phone is logged in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Registration {
     /// `sip_registered`.
     pub registered: bool,
@@ -101,6 +101,20 @@ pub struct Registration {
     pub expires: Option<String>,
     /// `sip_user_agent`.
     pub user_agent: Option<String>,
+}
+
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The contact belongs into status, not into logs.
+        let Self { registered, contact, expires, user_agent } = self;
+        let contact = contact.as_ref().map(|_| "…");
+        f.debug_struct("Registration")
+            .field("registered", registered)
+            .field("contact", &contact)
+            .field("expires", expires)
+            .field("user_agent", user_agent)
+            .finish()
+    }
 }
 
 /// One differing field.

@@ -1,0 +1,307 @@
+//! Plivo (`contracts/plivo.md`): endpoints on its REST API, without its SDKs, which resend creates on every 5xx.
+
+use futures::future::BoxFuture;
+use reqwest::Method;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::transport::{Answer, BaseUrl, Call, Failure, Request, Scrubber, Transport, TransportOptions, Unusable};
+use super::{Capabilities, Created, Page, Provider};
+use crate::core::fields::{Fields, Remote, Secret};
+use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
+
+mod classify;
+pub mod fields;
+pub mod wire;
+
+use classify::{Target, failure, refused, success, unknown, unreadable};
+
+/// Plivo's address, unless a flag says otherwise.
+pub const DEFAULT_URL: &str = "https://api.plivo.com";
+
+const CAPABILITIES: Capabilities =
+    Capabilities { provider: "Plivo", page_size: 20, always_sent: &[fields::APP_ID], default_budget: 150 };
+
+/// What an account's Secret holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// `MA…` or `SA…`; an identifier, not a secret.
+    pub auth_id: String,
+    /// 40 characters.
+    pub auth_token: Secret,
+}
+
+/// One Plivo account.
+pub struct Plivo {
+    transport: Transport,
+    auth_id: String,
+    scrubber: Scrubber,
+}
+
+/// One call in words, for the log and for what a 404 means.
+struct Operation<'a> {
+    name: &'static str,
+    call: Call,
+    method: Method,
+    path: &'a [&'a str],
+    query: &'a [(&'a str, u64)],
+}
+
+impl Plivo {
+    /// A client for these credentials; contacts nobody. Needs the process-wide TLS provider.
+    pub fn new(base: &BaseUrl, credentials: Credentials, options: &TransportOptions) -> Result<Self, Unusable> {
+        let Credentials { auth_id, auth_token } = credentials;
+        if !wire::is_id(&auth_id) {
+            return Err(Unusable::AccountId);
+        }
+        let transport = Transport::new(base, &auth_id, &auth_token, options)?;
+        let mut scrubber = Scrubber::default().with(&auth_token);
+        if let Some(basic) = transport.basic_credentials() {
+            scrubber = scrubber.with(&basic);
+        }
+        Ok(Self { transport, auth_id, scrubber })
+    }
+
+    async fn call<T>(
+        &self,
+        operation: Operation<'_>,
+        body: Option<Vec<u8>>,
+        read: impl FnOnce(&Answer) -> Outcome<T>,
+    ) -> Outcome<T> {
+        let started = Instant::now();
+        let mut path = vec!["v1", "Account", &self.auth_id];
+        path.extend(operation.path);
+        let request = Request { call: operation.call, method: operation.method, path: &path, query: operation.query, body };
+        let answer = self.transport.send(request).await;
+        let outcome = match &answer {
+            Ok(answer) => read(answer),
+            Err(Failure::NotSent(reason)) => refused(RefusalKind::Unreachable, format!("Plivo cannot be reached: {reason}")),
+            Err(Failure::NoAnswer(doubt)) => Outcome::Unknown(doubt.clone()),
+        };
+        let answer = answer.as_ref().ok();
+        let api_id = answer.and_then(|answer| answer.json().ok()).and_then(wire::api_id);
+        let (status, class, kind) = (answer.map(|answer| answer.status), outcome.class(), kind(&outcome));
+        let duration_ms = started.elapsed().as_millis();
+        let path = format!("/v1/Account/{}…/{}/", self.auth_id.get(..4).unwrap_or_default(), operation.path.join("/"));
+        // One line for each mutation, reads only for those who look for them. Never a body, in either direction.
+        match operation.call {
+            Call::Read => {
+                tracing::debug!(op = operation.name, path, api_id, status, outcome = class, kind, duration_ms, "provider read")
+            }
+            _ => tracing::info!(op = operation.name, path, api_id, status, outcome = class, kind, duration_ms, "provider call"),
+        }
+        outcome
+    }
+
+    async fn account(&self) -> Outcome<String> {
+        let operation = Operation { name: "identify", call: Call::Read, method: Method::GET, path: &[], query: &[] };
+        self.call(operation, None, |answer| {
+            let body = match success(answer, &[200], Target::Always, &self.scrubber) {
+                Ok(body) => body,
+                Err(outcome) => return outcome,
+            };
+            match wire::read::<wire::Account>(body).and_then(|account| account.auth_id) {
+                Some(auth_id) if auth_id == self.auth_id => Outcome::Done(auth_id),
+                Some(_) => unknown(DoubtKind::Foreign, "Plivo answered with another account's auth_id".to_owned()),
+                None => unreadable(answer, "without auth_id"),
+            }
+        })
+        .await
+    }
+
+    async fn create(&self, username: &str, fields: &Fields) -> Outcome<Created> {
+        let change = match fields::change(fields) {
+            Ok(change) => change,
+            Err(field) => return no_such_field(field),
+        };
+        let scrubber = self.scrubber_with(change.password);
+        let body = match encode(&wire::CreateEndpoint { username, change }) {
+            Ok(body) => body,
+            Err(outcome) => return outcome,
+        };
+        let operation =
+            Operation { name: "create_endpoint", call: Call::Create, method: Method::POST, path: &["Endpoint"], query: &[] };
+        // 200 for 201 is as good: the body is the proof.
+        let read = |answer: &Answer| {
+            let body = match success(answer, &[200, 201, 202], Target::Create, &scrubber) {
+                Ok(body) => body,
+                Err(outcome) => return outcome,
+            };
+            let Some(endpoint) = wire::read::<wire::Endpoint>(body) else { return unreadable(answer, "without an endpoint") };
+            match (endpoint.endpoint_id, endpoint.username) {
+                (None, _) => unreadable(answer, "without a usable endpoint_id"),
+                (_, None) => unreadable(answer, "without username"),
+                (Some(id), Some(name)) if is_ours(&name, username) => Outcome::Done(Created { id, username: name }),
+                (_, Some(name)) => {
+                    let message = format!("Plivo answered with username {name:?}, which is not {username:?} and digits");
+                    unknown(DoubtKind::Foreign, scrubber.scrub(&message))
+                }
+            }
+        };
+        self.call(operation, Some(body), read).await
+    }
+
+    async fn get(&self, id: &str) -> Outcome<Remote> {
+        if !wire::is_id(id) {
+            return no_such_id();
+        }
+        let operation =
+            Operation { name: "get_endpoint", call: Call::Read, method: Method::GET, path: &["Endpoint", id], query: &[] };
+        let read = |answer: &Answer| {
+            let body = match success(answer, &[200], Target::Item, &self.scrubber) {
+                Ok(body) => body,
+                Err(outcome) => return outcome,
+            };
+            match wire::read(body).and_then(fields::remote) {
+                Some(remote) if remote.id == id => Outcome::Done(remote),
+                Some(_) => unknown(DoubtKind::Foreign, "Plivo answered with another endpoint".to_owned()),
+                None => unreadable(answer, "without endpoint_id or username"),
+            }
+        };
+        self.call(operation, None, read).await
+    }
+
+    async fn list(&self, offset: u64, limit: u64) -> Outcome<Page> {
+        if !(1..=CAPABILITIES.page_size).contains(&limit) {
+            // What Plivo does with a larger one is unknown; a page that is silently shorter would look like the last one.
+            return refused(RefusalKind::Invalid, format!("a page has 1 to {} endpoints", CAPABILITIES.page_size));
+        }
+        let query = [("limit", limit), ("offset", offset)];
+        let operation =
+            Operation { name: "list_endpoints", call: Call::Read, method: Method::GET, path: &["Endpoint"], query: &query };
+        let read = |answer: &Answer| {
+            let body = match success(answer, &[200], Target::Always, &self.scrubber) {
+                Ok(body) => body,
+                Err(outcome) => return outcome,
+            };
+            let Some(list) = wire::List::read(body) else { return unreadable(answer, "without a list") };
+            // One unreadable element hides an endpoint, so the whole page proves nothing.
+            match list.objects.iter().map(|object| wire::read(object).and_then(fields::remote)).collect() {
+                Some(items) => Outcome::Done(Page { items, total: list.total_count }),
+                None => unreadable(answer, "with an element without endpoint_id or username"),
+            }
+        };
+        self.call(operation, None, read).await
+    }
+
+    async fn update(&self, id: &str, fields: &Fields) -> Outcome<()> {
+        if !wire::is_id(id) {
+            return no_such_id();
+        }
+        let change = match fields::change(fields) {
+            Ok(change) if change.app_id.is_some() => change,
+            // Without it Plivo may detach the application, or not: its documentation and its SDKs disagree.
+            Ok(_) => return refused(RefusalKind::Invalid, "app_id must be in every update; nothing was sent".to_owned()),
+            Err(field) => return no_such_field(field),
+        };
+        let scrubber = self.scrubber_with(change.password);
+        let body = match encode(&change) {
+            Ok(body) => body,
+            Err(outcome) => return outcome,
+        };
+        let operation =
+            Operation { name: "update_endpoint", call: Call::Update, method: Method::POST, path: &["Endpoint", id], query: &[] };
+        let read = |answer: &Answer| {
+            let body = match success(answer, &[200, 201, 202], Target::Item, &scrubber) {
+                Ok(body) => body,
+                Err(outcome) => return outcome,
+            };
+            // An asynchronous answer has the same shape; only its text says that nothing was done yet.
+            match wire::read::<wire::Message>(body).and_then(|message| message.message) {
+                Some(message) if message.to_ascii_lowercase().starts_with("async") => unreadable(answer, "asynchronously"),
+                Some(_) => Outcome::Done(()),
+                None => unreadable(answer, "without message"),
+            }
+        };
+        self.call(operation, Some(body), read).await
+    }
+
+    async fn delete(&self, id: &str) -> Outcome<()> {
+        if !wire::is_id(id) {
+            return no_such_id();
+        }
+        let operation = Operation {
+            name: "delete_endpoint",
+            call: Call::Delete,
+            method: Method::DELETE,
+            path: &["Endpoint", id],
+            query: &[],
+        };
+        let read = |answer: &Answer| match answer.status {
+            204 => Outcome::Done(()),
+            _ => failure(answer, Target::Item, &self.scrubber),
+        };
+        self.call(operation, None, read).await
+    }
+
+    fn scrubber_with(&self, password: Option<&Secret>) -> Scrubber {
+        let scrubber = self.scrubber.clone();
+        password.map_or(scrubber.clone(), |password| scrubber.with(password))
+    }
+}
+
+impl Provider for Plivo {
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn identify(&self) -> BoxFuture<'_, Outcome<String>> {
+        Box::pin(self.account())
+    }
+
+    fn create_endpoint<'a>(&'a self, username: &'a str, fields: &'a Fields) -> BoxFuture<'a, Outcome<Created>> {
+        Box::pin(self.create(username, fields))
+    }
+
+    fn get_endpoint<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Outcome<Remote>> {
+        Box::pin(self.get(id))
+    }
+
+    fn list_endpoints(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page>> {
+        Box::pin(self.list(offset, limit))
+    }
+
+    fn update_endpoint<'a>(&'a self, id: &'a str, change: &'a Fields) -> BoxFuture<'a, Outcome<()>> {
+        Box::pin(self.update(id, change))
+    }
+
+    fn delete_endpoint<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Outcome<()>> {
+        Box::pin(self.delete(id))
+    }
+
+    fn password_matches(&self, remote: &Remote, password: &Secret) -> Option<bool> {
+        fields::password_matches(remote, password)
+    }
+}
+
+/// Plivo appends digits and may fold the case (`contracts/plivo.md` 13, number 4).
+fn is_ours(username: &str, sent: &str) -> bool {
+    match username.split_at_checked(sent.len()) {
+        Some((head, tail)) => head.eq_ignore_ascii_case(sent) && tail.bytes().all(|byte| byte.is_ascii_digit()),
+        None => false,
+    }
+}
+
+fn kind<T>(outcome: &Outcome<T>) -> Option<String> {
+    match outcome {
+        Outcome::Refused(refusal) => Some(format!("{:?}", refusal.kind)),
+        Outcome::Unknown(doubt) => Some(format!("{:?}", doubt.kind)),
+        Outcome::Done(_) | Outcome::NotFound { .. } => None,
+    }
+}
+
+fn encode<T>(body: &impl Serialize) -> Result<Vec<u8>, Outcome<T>> {
+    serde_json::to_vec(body)
+        .map_err(|_| refused(RefusalKind::Invalid, "the request cannot be encoded; nothing was sent".to_owned()))
+}
+
+fn no_such_field<T>(field: &str) -> Outcome<T> {
+    refused(RefusalKind::Invalid, format!("Plivo's endpoints have no field {field} of that kind; nothing was sent"))
+}
+
+fn no_such_id<T>() -> Outcome<T> {
+    refused(
+        RefusalKind::Invalid,
+        "not an endpoint id: letters, digits, dot, dash, underscore, at most 64; nothing was sent".to_owned(),
+    )
+}

@@ -1,0 +1,467 @@
+//! Every kind of answer × every operation → exactly one class, after exactly one request.
+
+use serde_json::{Value, json as value};
+
+use crate::script::{Act, FLOOD, HTML, JSON, Server, http, json};
+use crate::secrets::assert_no_canary;
+use crate::{AUTH_ID, Deadlines, HASTY, ID, OPS, Op, PATIENT, USERNAME, client, run};
+
+const API_ID: &str = "1c13de4c-423d-11e3-9899-22000abfa5d5";
+const PAGE: &str = "<html><body>Bad gateway</body></html>";
+
+/// The good answer of an operation. Its username has the suffix that Plivo appends.
+fn good(op: Op) -> (u16, Value) {
+    let username = format!("{USERNAME}131031145958");
+    match op {
+        Op::Identify => (200, value!({"auth_id": AUTH_ID, "name": "Voice", "api_id": API_ID})),
+        Op::Create => (
+            201,
+            value!({"message": "created", "endpoint_id": ID, "username": username, "alias": "alice-desk", "api_id": API_ID}),
+        ),
+        Op::Get => {
+            (200, value!({"endpoint_id": ID, "username": username, "alias": "alice-desk", "application": null, "api_id": API_ID}))
+        }
+        Op::List => {
+            let item = value!({"endpoint_id": ID, "username": username, "alias": "alice-desk", "application": null});
+            (200, value!({"api_id": API_ID, "meta": {"limit": 20, "offset": 0, "total_count": 1}, "objects": [item]}))
+        }
+        Op::Update => (202, value!({"message": "changed", "api_id": API_ID})),
+        Op::Delete => (204, Value::Null),
+    }
+}
+
+/// The good answer, its key object changed.
+fn changed(op: Op, change: impl Fn(&mut serde_json::Map<String, Value>)) -> Act {
+    let (status, mut body) = good(op);
+    let object = match op {
+        Op::List => body.pointer_mut("/objects/0"),
+        _ => Some(&mut body),
+    };
+    if let Some(members) = object.and_then(Value::as_object_mut) {
+        change(members);
+    }
+    Act::Say(json(status, &body))
+}
+
+/// The key of what is read back; an update has none but its message.
+fn key(op: Op) -> &'static str {
+    match op {
+        Op::Identify => "auth_id",
+        Op::Update => "message",
+        _ => "endpoint_id",
+    }
+}
+
+fn good_bytes(op: Op) -> Vec<u8> {
+    let (status, body) = good(op);
+    match op {
+        Op::Delete => b"HTTP/1.1 204 No Content\r\n\r\n".to_vec(),
+        _ => json(status, &body),
+    }
+}
+
+type Row = (&'static str, Box<dyn Fn(Op) -> Act>, [&'static str; 6]);
+
+fn row(name: &'static str, act: impl Fn(Op) -> Act + 'static, expected: [&'static str; 6]) -> Row {
+    (name, Box::new(act), expected)
+}
+
+fn all(name: &'static str, act: impl Fn(Op) -> Act + 'static, expected: &'static str) -> Row {
+    row(name, act, [expected; 6])
+}
+
+fn status(name: &'static str, status: u16, headers: &'static str, body: &'static str, expected: [&'static str; 6]) -> Row {
+    row(name, move |_| Act::Say(http(status, headers, body)), expected)
+}
+
+async fn check(rows: Vec<Row>, deadlines: Deadlines) {
+    let mut wrong = Vec::new();
+    for (name, act, expected) in rows {
+        // All operations of a row at once: the rows that wait for a time-out would add up otherwise.
+        let cases = OPS.iter().zip(expected).filter(|(_, expected)| !expected.is_empty()).map(|(op, expected)| {
+            let act = act(*op);
+            async move {
+                let server = Server::start(move |_| act.clone()).await;
+                let told = run(&client(&server.url(), deadlines), *op).await;
+                assert_no_canary(&format!("{name}, {op:?}"), &told.text);
+                // One connection and, unless it was reset before, one request on it: nothing was sent again.
+                let sent = (server.connections(), server.requests().len());
+                let once = sent.0 == 1 && sent.1 <= 1;
+                (told.class != expected || !once)
+                    .then(|| format!("{name}, {op:?}: {} instead of {expected}, sent {sent:?}: {}", told.class, told.text))
+            }
+        });
+        wrong.extend(futures::future::join_all(cases).await.into_iter().flatten());
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_good_answer_is_done() {
+    check(vec![all("good", |op| Act::Say(good_bytes(op)), "done")], PATIENT).await;
+}
+
+#[tokio::test]
+async fn an_answer_lost_in_transit_is_unknown() {
+    let cut = |op| {
+        let (status, body) = good(op);
+        let status = if op == Op::Delete { 200 } else { status };
+        let bytes = http(status, JSON, body.to_string());
+        Act::SayAndClose(bytes[..bytes.len() - 2].to_vec())
+    };
+    check(
+        vec![
+            all("reset after a partial request", |_| Act::ResetEarly, "unknown Reset"),
+            all("reset after the whole request", |_| Act::Reset, "unknown Reset"),
+            all("closed after the whole request", |_| Act::SayAndClose(Vec::new()), "unknown Reset"),
+            all("cut in the head", |_| Act::SayAndClose(b"HTTP/1.1 20".to_vec()), "unknown Reset"),
+            row(
+                "body cut",
+                cut,
+                ["unknown Reset", "unknown Reset", "unknown Reset", "unknown Reset", "unknown Reset", "unknown Unreadable"],
+            ),
+            all("not HTTP", |_| Act::SayAndClose(b"SSH-2.0-OpenSSH_9\r\n".to_vec()), "unknown Reset"),
+        ],
+        PATIENT,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_in_time_is_unknown() {
+    let slowly = |_| Act::Trickle(http(200, JSON, " ".repeat(1000)));
+    check(
+        vec![
+            all("no answer", |_| Act::Stall, "unknown TimeOut"),
+            all("head at a few bytes a second", slowly, "unknown TimeOut"),
+            row(
+                "head at once, body byte by byte",
+                |_| Act::Say(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{".to_vec()),
+                [
+                    "unknown TimeOut",
+                    "unknown TimeOut",
+                    "unknown TimeOut",
+                    "unknown TimeOut",
+                    "unknown TimeOut",
+                    "unknown Unreadable",
+                ],
+            ),
+        ],
+        HASTY,
+    )
+    .await;
+}
+
+const INVALID: [&str; 6] = ["refused Invalid"; 6];
+const CREDENTIALS: [&str; 6] = ["refused Credentials"; 6];
+const UNREADABLE: [&str; 6] = ["unknown Unreadable"; 6];
+const MISSING: [&str; 6] =
+    ["unknown Status(404)", "refused Invalid", "not found", "unknown Status(404)", "not found", "not found"];
+const UNPROVEN: [&str; 6] = [
+    "unknown Status(404)",
+    "unknown Status(404)",
+    "not found, unproven",
+    "unknown Status(404)",
+    "not found, unproven",
+    "not found, unproven",
+];
+const ERROR: &str = r#"{"api_id": "1c13de4c-423d-11e3-9899-22000abfa5d5", "error": "no"}"#;
+const DATES: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:49:49 GMT\r\n";
+
+#[tokio::test]
+async fn a_definite_no_is_refused_and_a_no_from_somebody_else_is_not() {
+    let fields = r#"{"api_id": "x", "error": {"username": ["is too long", "starts with a digit"]}}"#;
+    check(
+        vec![
+            status("400", 400, JSON, ERROR, INVALID),
+            status("400 with lists by field", 400, JSON, fields, INVALID),
+            status("400 nested", 400, JSON, r#"{"error": {"error": "no"}}"#, INVALID),
+            status("400 with a list", 400, JSON, r#"{"error": ["a", "b"]}"#, INVALID),
+            status("400 HTML", 400, HTML, PAGE, UNREADABLE),
+            status("400 with a JSON text", 400, JSON, "\"no\"", UNREADABLE),
+            status("401 JSON", 401, JSON, r#"{"error": "no"}"#, CREDENTIALS),
+            status("401 plain text", 401, HTML, "Could not verify your access level for that URL.", CREDENTIALS),
+            status("401 empty", 401, "", "", CREDENTIALS),
+            all(
+                "401 cut",
+                |_| Act::SayAndClose(b"HTTP/1.1 401 X\r\nContent-Length: 9\r\n\r\nabc".to_vec()),
+                "refused Credentials",
+            ),
+            status("403", 403, JSON, ERROR, CREDENTIALS),
+            status("403 HTML", 403, HTML, PAGE, UNREADABLE),
+            status("404 JSON", 404, JSON, r#"{"error": "not found"}"#, MISSING),
+            status("404 {}", 404, JSON, "{}", MISSING),
+            status("404 HTML", 404, HTML, PAGE, UNPROVEN),
+            status("404 with a JSON list", 404, JSON, "[]", UNPROVEN),
+            status("404 empty", 404, "", "", UNPROVEN),
+            status("405", 405, JSON, ERROR, INVALID),
+            status("406", 406, JSON, ERROR, INVALID),
+            status("409", 409, JSON, ERROR, ["unknown Status(409)"; 6]),
+            status("415", 415, JSON, ERROR, INVALID),
+            status("422", 422, JSON, ERROR, INVALID),
+            status("422 HTML", 422, HTML, PAGE, UNREADABLE),
+            status("429", 429, JSON, ERROR, ["refused Throttled"; 6]),
+            status("429 HTML, seconds", 429, "Retry-After: 7\r\n", PAGE, ["refused Throttled 7s"; 6]),
+            status("429 empty, date", 429, DATES, "", ["refused Throttled 12s"; 6]),
+            status("429 text, one day", 429, "Retry-After: 86400\r\n", "slow down", ["refused Throttled 300s"; 6]),
+        ],
+        PATIENT,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_ambiguous_status_is_unknown() {
+    check(
+        vec![
+            status("408", 408, JSON, ERROR, ["unknown Status(408)"; 6]),
+            status("500", 500, JSON, ERROR, ["unknown Status(500)"; 6]),
+            status("502 HTML", 502, HTML, PAGE, ["unknown Status(502)"; 6]),
+            status("503", 503, "Retry-After: 1\r\n", "", ["unknown Status(503)"; 6]),
+            status("504", 504, HTML, PAGE, ["unknown Status(504)"; 6]),
+            status("520", 520, HTML, PAGE, ["unknown Status(520)"; 6]),
+            status("402", 402, JSON, ERROR, ["unknown Status(402)"; 6]),
+            status("206", 206, JSON, ERROR, UNREADABLE),
+        ],
+        PATIENT,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_success_counts_only_if_its_body_proves_it() {
+    const UNPROVEN_BUT_DELETE: [&str; 6] =
+        ["unknown Unreadable", "unknown Unreadable", "unknown Unreadable", "unknown Unreadable", "unknown Unreadable", ""];
+    let says = |body: &'static str| move |op| Act::Say(http(good(op).0, JSON, body));
+    let cut = |op| {
+        let body = good(op).1.to_string();
+        Act::Say(http(good(op).0, JSON, &body[..body.len() - 3]))
+    };
+    let with_key = |new: Value| move |op: Op| changed(op, |members| drop(members.insert(key(op).to_owned(), new.clone())));
+    let optional = |op| {
+        changed(op, |members| {
+            for name in ["alias", "application", "password", "sip_uri", "sip_registered", "sip_contact", "name", "meta"] {
+                members.insert(name.to_owned(), value!([{"a": 1}]));
+            }
+        })
+    };
+    let nulls = |op| {
+        changed(op, |members| {
+            for name in ["alias", "application", "password", "sip_uri", "sip_registered", "api_id", "error", "meta"] {
+                members.insert(name.to_owned(), Value::Null);
+            }
+        })
+    };
+    check(
+        vec![
+            status("200 HTML", 200, HTML, PAGE, UNREADABLE),
+            row("empty body", says(""), UNPROVEN_BUT_DELETE),
+            row("cut JSON", cut, UNPROVEN_BUT_DELETE),
+            row("{}", says("{}"), UNPROVEN_BUT_DELETE),
+            row("a JSON list", says(r#"["1", "alice"]"#), UNPROVEN_BUT_DELETE),
+            row("no id", |op| changed(op, |members| drop(members.remove(key(op)))), UNPROVEN_BUT_DELETE),
+            row("null id", with_key(Value::Null), UNPROVEN_BUT_DELETE),
+            row("empty id", with_key(value!("")), UNPROVEN_BUT_DELETE),
+            row("list as id", with_key(value!(["1"])), UNPROVEN_BUT_DELETE),
+            row(
+                "id that leads elsewhere",
+                with_key(value!("../Account")),
+                ["unknown Unreadable", "unknown Unreadable", "unknown Unreadable", "unknown Unreadable", "", ""],
+            ),
+            row("id as inexact number", with_key(value!(1.5e30)), UNPROVEN_BUT_DELETE),
+            row(
+                "id as number",
+                with_key(value!(32_866_729_519_064_u64)),
+                ["unknown Foreign", "done", "done", "done", "unknown Unreadable", ""],
+            ),
+            row(
+                "another id",
+                with_key(value!("39452475478853")),
+                ["unknown Foreign", "done", "unknown Foreign", "done", "done", ""],
+            ),
+            row(
+                "no username",
+                |op| changed(op, |members| drop(members.remove("username"))),
+                ["", "unknown Unreadable", "unknown Unreadable", "unknown Unreadable", "", ""],
+            ),
+            row(
+                "200 for every success",
+                |op| Act::Say(json(200, &good(op).1)),
+                ["done", "done", "done", "done", "done", "unknown Unreadable"],
+            ),
+            row(
+                "201 for every success",
+                |op| Act::Say(json(201, &good(op).1)),
+                ["unknown Unreadable", "done", "unknown Unreadable", "unknown Unreadable", "done", "unknown Unreadable"],
+            ),
+            status("asynchronous 202", 202, JSON, r#"{"message": "async api spawned", "api_id": "63f0761a"}"#, UNREADABLE),
+            row(
+                "success with an error in it",
+                |op| changed(op, |members| drop(members.insert("error".into(), value!("no")))),
+                ["unknown Unreadable", "unknown Unreadable", "unknown Unreadable", "", "unknown Unreadable", ""],
+            ),
+            row("200 with only an error", |_| Act::Say(http(200, JSON, ERROR)), UNREADABLE),
+            all(
+                "unknown members",
+                |op| {
+                    if op == Op::Delete {
+                        Act::Say(good_bytes(op))
+                    } else {
+                        changed(op, |members| drop(members.insert("new".into(), value!({"a": [1]}))))
+                    }
+                },
+                "done",
+            ),
+            row("wrong types in optional members", optional, ["done", "done", "done", "done", "done", ""]),
+            row("nulls in optional members", nulls, ["done", "done", "done", "done", "done", ""]),
+        ],
+        PATIENT,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_created_endpoint_is_ours_only_by_its_username() {
+    let table = [
+        (format!("{USERNAME}131031145958"), "done"),
+        (format!("{USERNAME}13103114595812345678901"), "done"),
+        (USERNAME.to_owned(), "done"),
+        (format!("{}131031145958", USERNAME.to_uppercase()), "done"),
+        ("bob131031145958".to_owned(), "unknown Foreign"),
+        (format!("{USERNAME}x131031145958"), "unknown Foreign"),
+        (format!("{USERNAME}1310-31145958"), "unknown Foreign"),
+        (USERNAME[..USERNAME.len() - 1].to_owned(), "unknown Foreign"),
+        (format!("{}é1", &USERNAME[..USERNAME.len() - 1]), "unknown Foreign"),
+        (String::new(), "unknown Unreadable"),
+    ];
+    for (username, expected) in table {
+        let act = changed(Op::Create, |members| drop(members.insert("username".into(), value!(username))));
+        let server = Server::start(move |_| act.clone()).await;
+        let told = run(&client(&server.url(), PATIENT), Op::Create).await;
+        assert_eq!(told.class, expected, "{username:?}");
+        assert_eq!(server.requests().len(), 1, "{username:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_unknown_and_never_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let other = Server::start(|seen| panic!("followed to {}", seen.line())).await;
+        for target in [other.url(), String::new(), other.url().replace("http:", "")] {
+            for op in OPS {
+                let headers = format!("Location: {target}/v1/Account/\r\n");
+                let server = Server::start(move |_| Act::Say(http(status, &headers, "{}"))).await;
+                let told = run(&client(&server.url(), PATIENT), op).await;
+                assert_eq!(told.class, format!("unknown Status({status})"), "{op:?} to {target:?}");
+                assert_eq!((server.connections(), server.requests().len()), (1, 1), "{op:?} to {target:?}");
+            }
+        }
+        assert_eq!(other.connections(), 0, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_harm_is_not_read_to_its_end() {
+    for announced in [true, false] {
+        for op in OPS {
+            let server = Server::start(move |_| Act::Flood { announced }).await;
+            let told = run(&client(&server.url(), PATIENT), op).await;
+            assert_eq!(told.class, "unknown Unreadable", "{op:?}, announced: {announced}");
+            let flooded = server.flooded().await;
+            assert!(flooded < FLOOD, "{op:?}: all of it was taken");
+            assert_eq!((server.connections(), server.requests().len()), (1, 1), "{op:?}");
+        }
+    }
+}
+
+/// `{"endpoint_id":"1","username":"alice1",…}`, packed: whoever unpacks it finds a good answer to identify, list and update.
+const PACKED: &str = "1f8b0800000000000203ab564acd4b29c8cfcc2b89cf4c51b2523254d2512a2d4e2dca4bcc4d057213733293534162b9a9c5c589e920a1e48cc4bcf4d414a058626949064497af630406002ac84fca4a4d2e2956b28a8ead05000c3095fa69000000";
+
+#[tokio::test]
+async fn a_poisoned_body_is_unknown() {
+    let packed: Vec<u8> =
+        (0..PACKED.len()).step_by(2).map(|at| u8::from_str_radix(&PACKED[at..at + 2], 16).expect("hex")).collect();
+    let nested = "[".repeat(10_000) + &"]".repeat(10_000);
+    let in_member = |op: Op| {
+        let body = good(op).1.to_string();
+        let body = body.replacen('{', &format!("{{\"deep\": {}{},", "[".repeat(10_000), "]".repeat(10_000)), 1);
+        Act::Say(http(good(op).0, JSON, body))
+    };
+    let not_utf8 = |op: Op| {
+        let body = good(op).1.to_string().into_bytes();
+        let body: Vec<u8> =
+            body.iter().flat_map(|byte| if *byte == b':' { vec![b':', b' ', 0xff] } else { vec![*byte] }).collect();
+        Act::Say(http(good(op).0, JSON, body))
+    };
+    let rest = |first: &'static str| [first, first, first, first, first, ""];
+    check(
+        vec![
+            row("10,000 nested arrays", move |op| Act::Say(http(good(op).0, JSON, &nested)), rest("unknown Unreadable")),
+            row("10,000 nested arrays in an unknown member", in_member, rest("unknown Unreadable")),
+            row("invalid UTF-8", not_utf8, rest("unknown Unreadable")),
+            row(
+                "packed without being asked for",
+                move |op| Act::Say(http(good(op).0, "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", &packed)),
+                rest("unknown Unreadable"),
+            ),
+            row(
+                "just under 1 MiB",
+                |op| Act::Say(http(good(op).0, JSON, format!("{}{}", good(op).1, " ".repeat((1 << 20) - 1000)))),
+                rest("done"),
+            ),
+            row(
+                "just over 1 MiB",
+                |op| Act::Say(http(good(op).0, JSON, format!("{}{}", good(op).1, " ".repeat(1 << 20)))),
+                rest("unknown Unreadable"),
+            ),
+        ],
+        PATIENT,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn bytes_after_a_204_do_no_harm_to_this_or_the_next_call() {
+    let junk = [
+        b"HTTP/1.1 204 No Content\r\n\r\n{\"message\": \"deleted\"}".to_vec(),
+        http(204, JSON, "{\"message\": \"deleted\"}"),
+        b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}".to_vec(),
+        b"HTTP/1.1 204 No Content\r\n\r\n\x00\xff\xff".to_vec(),
+    ];
+    for bytes in junk {
+        let server = Server::start(move |seen| match seen.line().split(' ').next() {
+            Some("DELETE") => Act::Say(bytes.clone()),
+            Some("POST") => Act::Say(good_bytes(Op::Create)),
+            _ => Act::Say(good_bytes(Op::Get)),
+        })
+        .await;
+        let client = client(&server.url(), PATIENT);
+        for op in [Op::Get, Op::Delete, Op::Get, Op::Delete, Op::Create, Op::Delete, Op::Get] {
+            assert_eq!(run(&client, op).await.class, "done", "{op:?}");
+        }
+        assert_eq!(server.requests().len(), 7);
+    }
+}
+
+#[tokio::test]
+async fn creates_and_deletes_have_a_connection_of_their_own() {
+    let server = Server::start(|seen| match (seen.line().split(' ').next(), seen.line().ends_with("/Endpoint/")) {
+        (Some("DELETE"), _) => Act::Say(good_bytes(Op::Delete)),
+        (Some("POST"), true) => Act::Say(good_bytes(Op::Create)),
+        (Some("POST"), false) => Act::Say(good_bytes(Op::Update)),
+        _ => Act::Say(good_bytes(Op::Get)),
+    })
+    .await;
+    let client = client(&server.url(), PATIENT);
+    for op in [Op::Get, Op::Create, Op::Create, Op::Get, Op::Delete, Op::Update, Op::Delete, Op::Create, Op::Get] {
+        assert_eq!(run(&client, op).await.class, "done", "{op:?}");
+    }
+    let requests = server.requests();
+    let alone = |connection: usize| requests.iter().filter(|seen| seen.connection == connection).count() == 1;
+    for seen in &requests {
+        let single =
+            seen.line().starts_with("DELETE") || (seen.line().starts_with("POST") && seen.line().ends_with("/Endpoint/"));
+        assert!(!single || alone(seen.connection), "{} shared its connection", seen.line());
+    }
+    assert!(server.connections() < requests.len(), "reads and updates share connections");
+}

@@ -1,0 +1,103 @@
+//! The Plivo client against a server that says what it is told to, byte by byte. Needs neither cluster nor network.
+
+mod answers;
+mod fixtures;
+mod requests;
+mod script;
+mod secrets;
+mod tls;
+mod unreachable;
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use switchboard::core::fields::{Fields, PASSWORD, Secret, Value};
+use switchboard::core::outcome::Outcome;
+use switchboard::provider::Provider;
+use switchboard::provider::plivo::{Credentials, Plivo};
+use switchboard::provider::transport::{BaseUrl, Deadlines, TransportOptions};
+
+const AUTH_ID: &str = "MAXXXXXXXXXXXXXXXXXX";
+const TOKEN: &str = "canaryToken0123456789abcdefghijklmnopqrs";
+const SIP_PASSWORD: &str = "canaryPassword42x";
+const USERNAME: &str = "aliceab12cd34ef5k";
+const ID: &str = "32866729519064";
+
+/// Long enough never to matter on a slow machine.
+const PATIENT: Deadlines = Deadlines {
+    connect: Duration::from_secs(60),
+    read: Duration::from_secs(60),
+    write: Duration::from_secs(60),
+    create: Duration::from_secs(120),
+};
+
+/// For answers that never come: every run ends in the time-out, however fast the machine.
+const HASTY: Deadlines = Deadlines {
+    connect: Duration::from_secs(60),
+    read: Duration::from_millis(300),
+    write: Duration::from_millis(300),
+    create: Duration::from_millis(300),
+};
+
+fn client(base: &str, deadlines: Deadlines) -> Plivo {
+    client_with(base, TransportOptions { deadlines, extra_roots: None })
+}
+
+fn client_with(base: &str, options: TransportOptions) -> Plivo {
+    // Whoever comes second finds it installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let credentials = Credentials { auth_id: AUTH_ID.to_owned(), auth_token: Secret::new(TOKEN.to_owned()) };
+    Plivo::new(&BaseUrl::parse(base).expect("a base URL"), credentials, &options).expect("a client")
+}
+
+fn desired() -> Fields {
+    Fields::from([
+        ("alias", Value::Text("alice-desk".to_owned())),
+        ("app_id", Value::Text(String::new())),
+        (PASSWORD, Value::Secret(Secret::new(SIP_PASSWORD.to_owned()))),
+    ])
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Op {
+    Identify,
+    Create,
+    Get,
+    List,
+    Update,
+    Delete,
+}
+
+const OPS: [Op; 6] = [Op::Identify, Op::Create, Op::Get, Op::List, Op::Update, Op::Delete];
+
+/// What became of a call: the class in words, and everything that the outcome prints.
+struct Told {
+    class: String,
+    text: String,
+}
+
+async fn run(client: &Plivo, op: Op) -> Told {
+    match op {
+        Op::Identify => told(client.identify().await),
+        Op::Create => told(client.create_endpoint(USERNAME, &desired()).await),
+        Op::Get => told(client.get_endpoint(ID).await),
+        Op::List => told(client.list_endpoints(0, 20).await),
+        Op::Update => told(client.update_endpoint(ID, &desired()).await),
+        Op::Delete => told(client.delete_endpoint(ID).await),
+    }
+}
+
+fn told<T: Debug>(outcome: Outcome<T>) -> Told {
+    let text = format!("{outcome:?}");
+    let class = match outcome {
+        Outcome::Done(_) => "done".to_owned(),
+        Outcome::Refused(refusal) => match refusal.retry_after {
+            Some(wait) => format!("refused {:?} {}s", refusal.kind, wait.as_secs()),
+            None => format!("refused {:?}", refusal.kind),
+        },
+        Outcome::NotFound { proven: true } => "not found".to_owned(),
+        Outcome::NotFound { proven: false } => "not found, unproven".to_owned(),
+        Outcome::Unknown(doubt) => format!("unknown {:?}", doubt.kind),
+    };
+    Told { class, text }
+}

@@ -1,0 +1,128 @@
+//! What is sent: only what the contract knows, to where it says.
+
+use serde_json::{Value as Json, json};
+use switchboard::core::fields::{Fields, PASSWORD, Secret, Value};
+use switchboard::core::outcome::{Outcome, RefusalKind};
+use switchboard::provider::Provider;
+use switchboard::provider::plivo::{Credentials, Plivo};
+use switchboard::provider::transport::{BaseUrl, TransportOptions, Unusable};
+
+use crate::script::{Act, Server, http};
+use crate::secrets::base64;
+use crate::{AUTH_ID, ID, Op, PATIENT, SIP_PASSWORD, TOKEN, USERNAME, client, desired, run};
+
+#[tokio::test]
+async fn each_operation_sends_the_request_of_the_contract() {
+    let body = json!({"username": USERNAME, "alias": "alice-desk", "app_id": "", "password": SIP_PASSWORD});
+    let update = json!({"alias": "alice-desk", "app_id": "", "password": SIP_PASSWORD});
+    let account = format!("/v1/Account/{AUTH_ID}/");
+    let expected = [
+        (Op::Identify, format!("GET {account}"), None),
+        (Op::Create, format!("POST {account}Endpoint/"), Some(body)),
+        (Op::Get, format!("GET {account}Endpoint/{ID}/"), None),
+        (Op::List, format!("GET {account}Endpoint/?limit=20&offset=0"), None),
+        (Op::Update, format!("POST {account}Endpoint/{ID}/"), Some(update)),
+        (Op::Delete, format!("DELETE {account}Endpoint/{ID}/"), None),
+    ];
+    for (op, line, body) in expected {
+        let server = Server::start(|_| Act::Say(http(500, "", ""))).await;
+        run(&client(&server.url(), PATIENT), op).await;
+        let requests = server.requests();
+        assert_eq!(requests.len(), 1, "{op:?}");
+        let seen = &requests[0];
+        assert_eq!(seen.line(), line);
+        let sent = (!seen.body.is_empty()).then(|| serde_json::from_str::<Json>(&seen.body).expect("JSON"));
+        assert_eq!(sent, body, "{op:?}");
+        assert_eq!(seen.header("content-type"), body.map(|_| "application/json"), "{op:?}");
+        let basic = format!("Basic {}", base64(format!("{AUTH_ID}:{TOKEN}").as_bytes()));
+        assert_eq!(seen.header("authorization"), Some(basic.as_str()), "{op:?}");
+        assert_eq!(seen.header("accept-encoding"), None, "an answer is never unpacked, so it is not asked for packed");
+    }
+}
+
+#[tokio::test]
+async fn only_the_given_fields_are_sent_and_none_is_the_empty_text() {
+    let text = |text: &str| Value::Text(text.to_owned());
+    let table = [
+        (Fields::from([("app_id", text(""))]), json!({"app_id": ""})),
+        (
+            Fields::from([("app_id", text("379619814477342321")), ("alias", text("a"))]),
+            json!({"app_id": "379619814477342321", "alias": "a"}),
+        ),
+        (
+            Fields::from([("app_id", text("1")), (PASSWORD, Value::Secret(Secret::new("with \"quotes\"".into())))]),
+            json!({"app_id": "1", "password": "with \"quotes\""}),
+        ),
+    ];
+    for (change, expected) in table {
+        let server = Server::start(|_| Act::Say(http(202, "", r#"{"message": "changed"}"#))).await;
+        assert_eq!(client(&server.url(), PATIENT).update_endpoint(ID, &change).await, Outcome::Done(()));
+        let body: Json = serde_json::from_str(&server.requests()[0].body).expect("JSON");
+        assert_eq!(body, expected);
+    }
+}
+
+#[tokio::test]
+async fn what_must_not_be_sent_is_refused_before_anything_is_sent() {
+    let server = Server::start(|_| Act::Say(http(500, "", ""))).await;
+    let client = client(&server.url(), PATIENT);
+    let text = |text: &str| Value::Text(text.to_owned());
+    let mut kinds = Vec::new();
+    fn kind<T>(outcome: Outcome<T>) -> Option<RefusalKind> {
+        match outcome {
+            Outcome::Refused(refusal) => Some(refusal.kind),
+            _ => None,
+        }
+    }
+    let long = "1".repeat(65);
+    for id in ["", ".", "..", "../Account", "a/b", "1?cascade=true", "1%2f2", "1\n", "ü", &long] {
+        kinds.push((id, kind(client.get_endpoint(id).await)));
+        kinds.push((id, kind(client.update_endpoint(id, &desired()).await)));
+        kinds.push((id, kind(client.delete_endpoint(id).await)));
+    }
+    let without_app_id = Fields::from([("alias", text("a"))]);
+    let unknown = Fields::from([("app_id", text("")), ("callback_url", text("http://evil.example"))]);
+    let plain_password = Fields::from([("app_id", text("")), (PASSWORD, text("hunter22"))]);
+    for change in [&without_app_id, &unknown, &plain_password] {
+        kinds.push(("update", kind(client.update_endpoint(ID, change).await)));
+    }
+    for change in [&unknown, &plain_password] {
+        kinds.push(("create", kind(client.create_endpoint(USERNAME, change).await)));
+    }
+    for limit in [0, 21, u64::MAX] {
+        kinds.push(("list", kind(client.list_endpoints(0, limit).await)));
+    }
+    for (what, kind) in kinds {
+        assert_eq!(kind, Some(RefusalKind::Invalid), "{what:?}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn an_account_id_that_would_change_the_path_makes_no_client() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let base = BaseUrl::parse("http://127.0.0.1:9").expect("a base URL");
+    for auth_id in ["", "..", "MA/..", "MA?x"] {
+        let credentials = Credentials { auth_id: auth_id.to_owned(), auth_token: Secret::new(TOKEN.to_owned()) };
+        let client = Plivo::new(&base, credentials, &TransportOptions::default());
+        assert!(matches!(client.err(), Some(Unusable::AccountId)), "{auth_id:?}");
+    }
+}
+
+#[test]
+fn a_ca_file_without_a_certificate_is_an_error() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let base = BaseUrl::parse("http://127.0.0.1:9").expect("a base URL");
+    for pem in [&b""[..], b"not PEM", b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+        let credentials = Credentials { auth_id: AUTH_ID.to_owned(), auth_token: Secret::new(TOKEN.to_owned()) };
+        let options = TransportOptions { extra_roots: Some(pem.to_vec()), ..TransportOptions::default() };
+        assert!(matches!(Plivo::new(&base, credentials, &options).err(), Some(Unusable::ExtraRoots)));
+    }
+}
+
+#[test]
+fn capabilities_are_those_of_the_contract() {
+    let capabilities = client("http://127.0.0.1:9", PATIENT).capabilities();
+    assert_eq!((capabilities.provider, capabilities.page_size, capabilities.default_budget), ("Plivo", 20, 150));
+    assert_eq!(capabilities.always_sent, ["app_id"]);
+}
