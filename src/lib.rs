@@ -1,3 +1,4 @@
 //! Switchboard.
+pub mod account;
 pub mod core;
 pub mod provider;

@@ -2,5 +2,10 @@
 //! members of the view. Same view, same action.
 #![deny(clippy::disallowed_methods)]
 
+pub mod budget;
 pub mod fields;
+pub mod key;
+pub mod listing;
 pub mod outcome;
+pub mod sighting;
+pub mod time;
