@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::core::fields::Remote;
 use crate::core::mark::Prefix;
+use crate::core::sighting::Sightings as Endpoints;
 use crate::core::time::Moment;
 
 /// A listing, as the account keeps it.
@@ -14,8 +15,8 @@ pub struct Listing<'a> {
     pub began: Moment,
     /// Every endpoint that existed all the while is in it.
     pub complete: bool,
-    /// By id.
-    pub endpoints: &'a BTreeMap<String, Remote>,
+    /// What it shows.
+    pub endpoints: &'a Endpoints,
 }
 
 /// An answer to a read by id.
@@ -108,13 +109,15 @@ impl Evidence {
 
 /// What the listings (oldest first; the newest of any proof and the two newest complete ones) say about the object with this
 /// prefix and recorded id. `deleted` are ids whose deletion the provider confirmed: a listing that still shows them is stale.
-pub fn sightings(listings: &[Listing<'_>], prefix: &Prefix, recorded: Option<&str>, deleted: &BTreeSet<&str>) -> Sightings {
+pub fn sightings<'a>(listings: &[Listing<'a>], prefix: &Prefix, recorded: Option<&str>, deleted: &BTreeSet<&str>) -> Sightings {
     let mut result = Sightings { newest: listings.iter().map(|listing| listing.began).max(), ..Sightings::default() };
-    let concerns = |remote: &Remote| {
-        !deleted.contains(remote.id.as_str()) && (Some(remote.id.as_str()) == recorded || prefix.owns(&remote.username))
+    let concerned = |listing: &Listing<'a>| {
+        let own = listing.endpoints.with_prefix(prefix.as_str()).filter(|remote| prefix.owns(&remote.username));
+        let recorded = recorded.and_then(|id| listing.endpoints.get(id)).filter(|remote| !prefix.owns(&remote.username));
+        own.chain(recorded).filter(|remote| !deleted.contains(remote.id.as_str())).collect::<Vec<&Remote>>()
     };
-    let complete: Vec<&Listing<'_>> = listings.iter().filter(|listing| listing.complete).collect();
-    let empty = |listing: &&Listing<'_>| !listing.endpoints.values().any(concerns);
+    let complete: Vec<&Listing<'a>> = listings.iter().filter(|listing| listing.complete).collect();
+    let empty = |listing: &&Listing<'a>| concerned(listing).is_empty();
     result.absent_once = complete.last().filter(|listing| empty(listing)).map(|listing| listing.began);
     if let [.., before, last] = complete.as_slice()
         && empty(before)
@@ -124,9 +127,9 @@ pub fn sightings(listings: &[Listing<'_>], prefix: &Prefix, recorded: Option<&st
     }
     // Presence: the newest listing, and newer incomplete ones on top of the newest complete one.
     let floor = complete.last().map_or(Moment::ZERO, |listing| listing.began);
-    let mut others: BTreeMap<&str, Sighting> = BTreeMap::new();
+    let mut others: BTreeMap<&'a str, Sighting> = BTreeMap::new();
     for listing in listings.iter().filter(|listing| listing.began >= floor) {
-        for remote in listing.endpoints.values().filter(|remote| concerns(remote)) {
+        for remote in concerned(listing) {
             let sighting = Sighting { remote: remote.clone(), began: listing.began };
             if Some(remote.id.as_str()) == recorded {
                 result.recorded = Some(sighting);

@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod budget;
+pub mod credentials;
 pub mod desired;
 pub mod endpoint;
 pub mod evidence;

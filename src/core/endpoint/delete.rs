@@ -79,7 +79,7 @@ fn remove_recorded(view: &View, id: &str) -> Option<Action> {
         // The listings must still show that nothing is left.
         return None;
     }
-    let fresh = view.evidence.observed(id).filter(|seen| view.now.saturating_since(seen.began) <= view.timing.settle);
+    let fresh = view.evidence.observed(id).filter(|seen| view.now.since(seen.began) <= view.timing.settle);
     Some(match fresh {
         Some(seen) if view.prefix.owns(&seen.remote.username) => retry::call(view, delete_when_due(view, id)),
         Some(seen) => Action::Wait {
@@ -124,7 +124,7 @@ fn deleting(problem: Problem) -> Problem {
 }
 
 fn progress(view: &View, what: &str) -> Finding {
-    let left = view.settles_at().saturating_since(view.now).as_secs();
+    let left = view.settles_at().since(view.now).as_secs();
     let when = if view.settled().is_none() { format!(" (at most {left} s more)") } else { String::new() };
     Finding::new(Reason::Deleting, format!("deleting: {what}{when}; the object goes when nothing of it is left at the provider"))
 }

@@ -70,7 +70,7 @@ fn own_create(view: &View, own: &OwnIntent) -> Option<Action> {
                     && !view.stopping
                     && view.memory.permit
                     && own.password_version.as_ref() == Some(&wanted.password_version)
-                    && view.now.saturating_since(own.began) <= view.timing.issue() =>
+                    && view.now.since(own.began) <= view.timing.issue() =>
             {
                 Action::Create { username: view.prefix.as_str().to_owned(), fields: wanted.create.clone() }
             }
@@ -230,7 +230,7 @@ fn update(view: &View, differences: Vec<Difference>, wanted: &Wanted, observed: 
         change.insert(PASSWORD, Value::Secret(wanted.password.clone()));
     }
     let this_pass = observed.by_id && observed.began >= view.memory.pass_began;
-    let fresh = view.now.saturating_since(observed.began) <= view.timing.settle;
+    let fresh = view.now.since(observed.began) <= view.timing.settle;
     for field in always_sent.iter().filter(|field| !change.contains_key(**field)).copied().collect::<Vec<_>>() {
         let value = match wanted.fields.get(field) {
             Some(value) => value.clone(),
@@ -268,7 +268,7 @@ fn absence(view: &View, id: &str) -> Action {
             false => retry::call(view, Action::Get(id.to_owned(), Lane::Repair)),
         };
     };
-    if view.evidence.missing(id).is_some_and(|read| read < settled || view.now.saturating_since(read) > view.timing.settle) {
+    if view.evidence.missing(id).is_some_and(|read| read < settled || view.now.since(read) > view.timing.settle) {
         return retry::call(view, Action::Get(id.to_owned(), Lane::Repair));
     }
     if let Some(seen) = survivor(view) {

@@ -46,7 +46,7 @@ fn due(view: &View) -> Moment {
 }
 
 fn finding(view: &View) -> Finding {
-    let left = Duration::from_secs(view.settles_at().saturating_since(view.now).as_secs());
+    let left = Duration::from_secs(view.settles_at().since(view.now).as_secs());
     let what = if view.settled().is_some() {
         "Two complete listings must show that nothing was made".to_owned()
     } else {
