@@ -15,6 +15,8 @@ pub mod sip_endpoint;
 
 #[cfg(test)]
 mod conventions;
+#[cfg(test)]
+mod json;
 
 pub use condition::{Condition, ConditionStatus, ConditionType, Reason, Verdict};
 pub use ledger::{Intent, Ledger, MAX_TOMBSTONES, SecretVersion};

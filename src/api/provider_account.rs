@@ -1,5 +1,7 @@
 //! ProviderAccount: credentials for a telephony provider, used by the objects of its namespace.
 
+#![allow(clippy::duplicated_attributes, reason = "each printcolumn is a column of its own, however alike they look")]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};

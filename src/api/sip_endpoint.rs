@@ -1,5 +1,7 @@
 //! SipEndpoint: a SIP user that a phone registers with.
 
+#![allow(clippy::duplicated_attributes, reason = "each printcolumn is a column of its own, however alike they look")]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
