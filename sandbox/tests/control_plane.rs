@@ -256,7 +256,24 @@ async fn a_folder_serves_one_run_and_killing_that_leaves_nothing_behind() {
     let (pids, data) = (folder.pids(), PathBuf::from(folder.read("data")));
     assert_eq!(third.signal(Signal::TERM), Some(0));
     assert!(!pids.iter().any(|pid| runs(*pid)) && !data.exists());
-    assert_eq!(folder.names(), ["lock", "log"]);
+    assert_eq!(folder.names(), ["log", "sandbox.lock"]);
+}
+
+#[tokio::test]
+async fn an_interrupted_start_leaves_nothing() {
+    let folder = Folder::new("interrupted");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
+    command.arg("control-plane").arg("--dir").arg(&folder.0).stdout(Stdio::piped());
+    let mut starting = Running { child: command.spawn().expect("sandbox"), ready: String::new() };
+    // By then etcd runs and the API server has been started, but is not ready.
+    let pid_file = folder.0.join("kube-apiserver.pid");
+    let written = || fs::read_to_string(&pid_file).is_ok_and(|pid| pid.ends_with('\n'));
+    eventually("the API server is started", || std::future::ready(written())).await;
+    let pids: Vec<i32> = ["etcd", "kube-apiserver"].map(|name| folder.read(&format!("{name}.pid")).parse().expect("a pid")).to_vec();
+    let data = PathBuf::from(folder.read("data"));
+    assert_eq!(starting.signal(Signal::INT), Some(1));
+    assert!(!pids.iter().any(|pid| runs(*pid)) && !data.exists());
+    assert_eq!(folder.names(), ["log", "sandbox.lock"]);
 }
 
 #[tokio::test]
@@ -280,7 +297,7 @@ async fn a_start_that_fails_half_way_leaves_nothing_and_shows_the_log() {
     assert!(data.ends_with("/db") && !Path::new(data.trim_end_matches("/db")).exists(), "{data}");
     let mut left = Folder(dir).names();
     left.retain(|name| name != "log");
-    assert_eq!(left, ["lock"]);
+    assert_eq!(left, ["sandbox.lock"]);
 }
 
 fn script(folder: &Path, name: &str, body: &str) -> PathBuf {
