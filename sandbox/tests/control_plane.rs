@@ -10,7 +10,9 @@ use std::{
 };
 
 use k8s_openapi::api::{
-    authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
+    authorization::v1::{
+        ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview, SubjectAccessReviewSpec,
+    },
     core::v1::{ConfigMap, Namespace, Secret},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -142,14 +144,19 @@ async fn namespaces_end_and_the_operator_has_the_rights_of_deploy_and_no_more() 
     assert_eq!(status_code(secrets("switchboard-system").delete("any", &DeleteParams::default()).await), 403, "no deletion");
 
     // The command of the documentation, as an administrator.
-    let consent = Command::new(plane.kubectl())
-        .args(["-n", "voice", "create", "rolebinding", "switchboard-secret-reader", "--clusterrole=switchboard-secret-reader"])
-        .arg("--serviceaccount=switchboard-system:switchboard")
-        .env("KUBECONFIG", plane.kubeconfig())
-        .output()
-        .expect("kubectl");
-    assert!(consent.status.success(), "{}", String::from_utf8_lossy(&consent.stderr));
+    let reader = "--clusterrole=switchboard-secret-reader";
+    let operator_account = "--serviceaccount=switchboard-system:switchboard";
+    bind(&plane, &["switchboard-secret-reader", reader, operator_account]);
     eventually("consent counts", async || secrets("voice").list(&ListParams::default()).await.is_ok()).await;
+
+    for role in ["view", "edit", "admin"] {
+        bind(&plane, &[role, &format!("--clusterrole={role}"), &format!("--user={role}")]);
+    }
+    let aggregated = async || people_may(&admin, "admin", "create", "provideraccounts").await;
+    eventually("the roles for people are part of Kubernetes' own", aggregated).await;
+    for (role, verb, resource, allowed) in PEOPLE {
+        assert_eq!(people_may(&admin, role, verb, resource).await, *allowed, "{role}: {verb} {resource}");
+    }
 
     let maps: Api<ConfigMap> = Api::namespaced(admin.clone(), "voice");
     let owner = maps.create(&PostParams::default(), &map("owner", None)).await.expect("an owner");
@@ -206,22 +213,60 @@ const RIGHTS: &[(&str, &str, &str, Option<&str>, bool)] = &[
     ("impersonate", "", "users", None, false),
 ];
 
-async fn may(client: &Client, verb: &str, group: &str, resource: &str, name: Option<&str>) -> bool {
+/// Role in a namespace, verb, resource, allowed there.
+const PEOPLE: &[(&str, &str, &str, bool)] = &[
+    ("view", "list", "sipendpoints", true),
+    ("view", "get", "provideraccounts", true),
+    ("view", "create", "sipendpoints", false),
+    ("edit", "list", "provideraccounts", true),
+    ("edit", "create", "sipendpoints", true),
+    ("edit", "delete", "sipendpoints", true),
+    ("edit", "patch", "sipendpoints/status", false),
+    ("edit", "create", "provideraccounts", false),
+    ("edit", "patch", "provideraccounts", false),
+    ("admin", "patch", "sipendpoints", true),
+    ("admin", "patch", "provideraccounts", true),
+    ("admin", "patch", "provideraccounts/status", false),
+];
+
+/// `kubectl create rolebinding` in the namespace `voice`, as an administrator.
+fn bind(plane: &ControlPlane, args: &[&str]) {
+    let mut command = Command::new(plane.kubectl());
+    command.args(["-n", "voice", "create", "rolebinding"]).args(args).env("KUBECONFIG", plane.kubeconfig());
+    let output = command.output().expect("kubectl");
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn attributes(verb: &str, group: &str, resource: &str) -> ResourceAttributes {
     let (resource, subresource) = match resource.split_once('/') {
         Some((resource, subresource)) => (resource, Some(subresource.to_owned())),
         None => (resource, None),
     };
-    let attributes = ResourceAttributes {
+    ResourceAttributes {
         verb: Some(verb.to_owned()),
         group: Some(group.to_owned()),
         resource: Some(resource.to_owned()),
         subresource,
-        name: name.map(str::to_owned),
         ..ResourceAttributes::default()
-    };
+    }
+}
+
+/// Whether the client itself may do it.
+async fn may(client: &Client, verb: &str, group: &str, resource: &str, name: Option<&str>) -> bool {
+    let attributes = ResourceAttributes { name: name.map(str::to_owned), ..attributes(verb, group, resource) };
     let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
     let review = SelfSubjectAccessReview { spec, ..Default::default() };
     let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
+    reviews.create(&PostParams::default(), &review).await.expect("a review").status.expect("an answer").allowed
+}
+
+/// Whether a user may do it in the namespace `voice`.
+async fn people_may(admin: &Client, user: &str, verb: &str, resource: &str) -> bool {
+    let attributes = ResourceAttributes { namespace: Some("voice".to_owned()), ..attributes(verb, "switchboard.dev", resource) };
+    let user = Some(user.to_owned());
+    let spec = SubjectAccessReviewSpec { resource_attributes: Some(attributes), user, ..Default::default() };
+    let review = SubjectAccessReview { spec, ..Default::default() };
+    let reviews: Api<SubjectAccessReview> = Api::all(admin.clone());
     reviews.create(&PostParams::default(), &review).await.expect("a review").status.expect("an answer").allowed
 }
 
