@@ -21,7 +21,10 @@ use kube::{
     api::{DeleteParams, ListParams, PostParams},
 };
 use rustix::process::{Pid, Signal, kill_process};
-use sandbox::control_plane::{Assets, ControlPlane, Options};
+use sandbox::{
+    admin_client::AdminClient,
+    control_plane::{Assets, ControlPlane, Options},
+};
 
 const PROGRAMS: [&str; 3] = ["etcd", "kube-apiserver", "kube-controller-manager"];
 
@@ -82,16 +85,16 @@ async fn all_gone(pids: &[i32]) {
     eventually("the programs are gone", || std::future::ready(!pids.iter().any(|pid| runs(*pid)))).await;
 }
 
-/// `sandbox control-plane` as people run it.
+/// `sandbox` as people run it.
 struct Running {
     child: Child,
     ready: String,
 }
 
 impl Running {
-    fn start(dir: &Path) -> Running {
+    fn start(subcommand: &str, dir: &Path) -> Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
-        let mut child = command.arg("control-plane").arg("--dir").arg(dir).stdout(Stdio::piped()).spawn().expect("sandbox");
+        let mut child = command.arg(subcommand).arg("--dir").arg(dir).stdout(Stdio::piped()).spawn().expect("sandbox");
         let mut ready = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut ready).expect("a line");
         Running { child, ready }
@@ -273,7 +276,7 @@ async fn people_may(admin: &Client, user: &str, verb: &str, resource: &str) -> b
 #[tokio::test]
 async fn a_folder_serves_one_run_and_killing_that_leaves_nothing_behind() {
     let folder = Folder::new("life");
-    let mut first = Running::start(&folder.0);
+    let mut first = Running::start("control-plane", &folder.0);
     assert!(first.ready.starts_with("ready https://127.0.0.1:"), "{}", first.ready);
     let (pids, data) = (folder.pids(), PathBuf::from(folder.read("data")));
     assert!(pids.iter().all(|pid| runs(*pid)));
@@ -287,19 +290,23 @@ async fn a_folder_serves_one_run_and_killing_that_leaves_nothing_behind() {
     first.signal(Signal::KILL);
     all_gone(&pids).await;
 
-    let mut third = Running::start(&folder.0);
+    let mut third = Running::start("up", &folder.0);
     assert!(third.ready.starts_with("ready "), "the folder of a killed run can be used again: {}", third.ready);
     assert!(!data.exists(), "the next run removes what a killed one left in memory");
-    for line in ["export KUBECONFIG=", "export PATH="] {
-        assert!(folder.read("env").contains(line), "{line}");
-    }
-    let script = ". ./env && kubectl auth whoami -o name && kubectl --kubeconfig operator.kubeconfig auth whoami -o jsonpath='{.status.userInfo.username}'";
-    let shell = Command::new("sh").args(["-c", script]).current_dir(&folder.0).output().expect("a shell");
+    let name = "jsonpath={.status.userInfo.username}";
+    let whoami = format!("kubectl auth whoami -o {name}; echo; kubectl --kubeconfig operator.kubeconfig auth whoami -o {name}");
+    let script = format!(". ./env && {whoami}; echo; echo $SWITCHBOARD_PLIVO_URL");
+    let shell = Command::new("sh").args(["-c", &script]).current_dir(&folder.0).output().expect("a shell");
     let said = String::from_utf8_lossy(&shell.stdout);
-    assert!(said.ends_with("system:serviceaccount:switchboard-system:switchboard"), "{said}{}", String::from_utf8_lossy(&shell.stderr));
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[..2], ["admin", "system:serviceaccount:switchboard-system:switchboard"], "{shell:?}");
+    let plivo = lines[2].to_owned();
+    assert!(third.ready.contains(&format!("plivo={plivo} ")), "{}: {plivo}", third.ready);
+    AdminClient::new(&plivo).ledger().await.expect("the simulator answers");
 
     let (pids, data) = (folder.pids(), PathBuf::from(folder.read("data")));
     assert_eq!(third.signal(Signal::TERM), Some(0));
+    AdminClient::new(&plivo).ledger().await.expect_err("the simulator is gone");
     assert!(!pids.iter().any(|pid| runs(*pid)) && !data.exists());
     assert_eq!(folder.names(), ["log", "sandbox.lock"]);
 }
