@@ -10,6 +10,8 @@ say() { echo "tools/build.sh: $*" >&2; }
 want=("$@"); [ $# -gt 0 ] || want=(etcd kube-apiserver kube-controller-manager kubectl)
 assets=${KUBEBUILDER_ASSETS:-}
 [ -z "$assets" ] || assets=$(cd -- "$assets" 2>/dev/null && pwd -P) || { say "KUBEBUILDER_ASSETS is no folder"; exit 1; }
+cache=${SWITCHBOARD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/switchboard}
+mkdir -p "$cache"; cache=$(cd -- "$cache" && pwd -P)
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export CGO_ENABLED=0 GOWORK=off GOFLAGS="-mod=readonly -trimpath -buildvcs=false -tags=grpcnotrace,notest"
 
@@ -48,10 +50,12 @@ compile() { # program file
 command -v go >/dev/null || { say "Go is needed to build ${build[*]}: install it, or set KUBEBUILDER_ASSETS"; exit 1; }
 # The recipe counts, the rest of this file does not.
 key=$({ cat go.mod go.sum; declare -f compile; echo "$GOFLAGS $CGO_ENABLED"; go version; } | sha256sum | cut -c1-16)
-cache=${SWITCHBOARD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/switchboard}
 out=$cache/tools-$key
 mkdir -p "$out"
-# The compiler inherits the lock: should this script be killed, the next one waits for what it left running.
+# Run by the sandbox, the compiler dies with this script as this script dies with the sandbox.
+go() { "${SWITCHBOARD_SANDBOX_BIN:?}" __child $$ "$(type -P go)" "$@"; }
+[ -n "${SWITCHBOARD_SANDBOX_BIN:-}" ] || unset -f go
+# The compiler inherits the lock: should this script be killed, the next one waits until nothing runs any more.
 exec 9>"$out/.lock"
 flock 9
 rm -f "$out"/.*.part

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use sandbox::{process, up};
+use sandbox::{cli_plivo, process, up};
 
 /// A telephony provider and a Kubernetes control plane on this machine; everything listens on loopback.
 #[derive(Parser)]
@@ -30,6 +30,8 @@ enum Command {
         #[arg(long, default_value = ".sandbox")]
         dir: PathBuf,
     },
+    /// Start the Plivo simulator only; print "ready http://…" and stay until SIGINT or SIGTERM.
+    Plivo(cli_plivo::PlivoArgs),
     /// Become another program that dies with its parent.
     #[command(name = process::CHILD, hide = true)]
     Child {
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Child { parent, program, args } => Err(process::become_child(parent, &program, &args)),
         Command::Up { dir, providers } => block_on(up::run(&dir, &providers)),
         Command::ControlPlane { dir } => block_on(up::run(&dir, &[])),
+        Command::Plivo(args) => block_on(cli_plivo::run(args)),
     };
     match run {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! Child processes that cannot outlive this process, however it ends.
+//! Child processes that cannot outlive this process, however it ends (Linux).
 //!
 //! A child is started as `sandbox __child <parent> <program> …`. That asks the kernel for SIGKILL when its parent dies and
 //! becomes the program. The request counts for the *thread* that started the child, so one thread that never ends starts them all.
@@ -145,8 +145,9 @@ pub async fn output(program: &Path, args: &[&str]) -> Result<String> {
 
 /// `program` behind the hidden subcommand, in a process group of its own: Ctrl-C reaches only us, and we end in order.
 fn guarded(program: &Path) -> Result<Command> {
-    let mut command = Command::new(sandbox_binary()?);
-    command.arg(CHILD).arg(std::process::id().to_string()).arg(program).process_group(0);
+    let sandbox = sandbox_binary()?;
+    let mut command = Command::new(&sandbox);
+    command.env(SANDBOX_BIN, &sandbox).arg(CHILD).arg(std::process::id().to_string()).arg(program).process_group(0);
     Ok(command)
 }
 

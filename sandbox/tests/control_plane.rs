@@ -10,7 +10,9 @@ use std::{
 };
 
 use k8s_openapi::api::{
-    authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
+    authorization::v1::{
+        ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview, SubjectAccessReviewSpec,
+    },
     core::v1::{ConfigMap, Namespace, Secret},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -19,7 +21,10 @@ use kube::{
     api::{DeleteParams, ListParams, PostParams},
 };
 use rustix::process::{Pid, Signal, kill_process};
-use sandbox::control_plane::{Assets, ControlPlane, Options};
+use sandbox::{
+    admin_client::AdminClient,
+    control_plane::{Assets, ControlPlane, Options},
+};
 
 const PROGRAMS: [&str; 3] = ["etcd", "kube-apiserver", "kube-controller-manager"];
 
@@ -80,16 +85,16 @@ async fn all_gone(pids: &[i32]) {
     eventually("the programs are gone", || std::future::ready(!pids.iter().any(|pid| runs(*pid)))).await;
 }
 
-/// `sandbox control-plane` as people run it.
+/// `sandbox` as people run it.
 struct Running {
     child: Child,
     ready: String,
 }
 
 impl Running {
-    fn start(dir: &Path) -> Running {
+    fn start(subcommand: &str, dir: &Path) -> Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
-        let mut child = command.arg("control-plane").arg("--dir").arg(dir).stdout(Stdio::piped()).spawn().expect("sandbox");
+        let mut child = command.arg(subcommand).arg("--dir").arg(dir).stdout(Stdio::piped()).spawn().expect("sandbox");
         let mut ready = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut ready).expect("a line");
         Running { child, ready }
@@ -142,14 +147,19 @@ async fn namespaces_end_and_the_operator_has_the_rights_of_deploy_and_no_more() 
     assert_eq!(status_code(secrets("switchboard-system").delete("any", &DeleteParams::default()).await), 403, "no deletion");
 
     // The command of the documentation, as an administrator.
-    let consent = Command::new(plane.kubectl())
-        .args(["-n", "voice", "create", "rolebinding", "switchboard-secret-reader", "--clusterrole=switchboard-secret-reader"])
-        .arg("--serviceaccount=switchboard-system:switchboard")
-        .env("KUBECONFIG", plane.kubeconfig())
-        .output()
-        .expect("kubectl");
-    assert!(consent.status.success(), "{}", String::from_utf8_lossy(&consent.stderr));
+    let reader = "--clusterrole=switchboard-secret-reader";
+    let operator_account = "--serviceaccount=switchboard-system:switchboard";
+    bind(&plane, &["switchboard-secret-reader", reader, operator_account]);
     eventually("consent counts", async || secrets("voice").list(&ListParams::default()).await.is_ok()).await;
+
+    for role in ["view", "edit", "admin"] {
+        bind(&plane, &[role, &format!("--clusterrole={role}"), &format!("--user={role}")]);
+    }
+    let aggregated = async || people_may(&admin, "admin", "create", "provideraccounts").await;
+    eventually("the roles for people are part of Kubernetes' own", aggregated).await;
+    for (role, verb, resource, allowed) in PEOPLE {
+        assert_eq!(people_may(&admin, role, verb, resource).await, *allowed, "{role}: {verb} {resource}");
+    }
 
     let maps: Api<ConfigMap> = Api::namespaced(admin.clone(), "voice");
     let owner = maps.create(&PostParams::default(), &map("owner", None)).await.expect("an owner");
@@ -206,29 +216,67 @@ const RIGHTS: &[(&str, &str, &str, Option<&str>, bool)] = &[
     ("impersonate", "", "users", None, false),
 ];
 
-async fn may(client: &Client, verb: &str, group: &str, resource: &str, name: Option<&str>) -> bool {
+/// Role in a namespace, verb, resource, allowed there.
+const PEOPLE: &[(&str, &str, &str, bool)] = &[
+    ("view", "list", "sipendpoints", true),
+    ("view", "get", "provideraccounts", true),
+    ("view", "create", "sipendpoints", false),
+    ("edit", "list", "provideraccounts", true),
+    ("edit", "create", "sipendpoints", true),
+    ("edit", "delete", "sipendpoints", true),
+    ("edit", "patch", "sipendpoints/status", false),
+    ("edit", "create", "provideraccounts", false),
+    ("edit", "patch", "provideraccounts", false),
+    ("admin", "patch", "sipendpoints", true),
+    ("admin", "patch", "provideraccounts", true),
+    ("admin", "patch", "provideraccounts/status", false),
+];
+
+/// `kubectl create rolebinding` in the namespace `voice`, as an administrator.
+fn bind(plane: &ControlPlane, args: &[&str]) {
+    let mut command = Command::new(plane.kubectl());
+    command.args(["-n", "voice", "create", "rolebinding"]).args(args).env("KUBECONFIG", plane.kubeconfig());
+    let output = command.output().expect("kubectl");
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn attributes(verb: &str, group: &str, resource: &str) -> ResourceAttributes {
     let (resource, subresource) = match resource.split_once('/') {
         Some((resource, subresource)) => (resource, Some(subresource.to_owned())),
         None => (resource, None),
     };
-    let attributes = ResourceAttributes {
+    ResourceAttributes {
         verb: Some(verb.to_owned()),
         group: Some(group.to_owned()),
         resource: Some(resource.to_owned()),
         subresource,
-        name: name.map(str::to_owned),
         ..ResourceAttributes::default()
-    };
+    }
+}
+
+/// Whether the client itself may do it.
+async fn may(client: &Client, verb: &str, group: &str, resource: &str, name: Option<&str>) -> bool {
+    let attributes = ResourceAttributes { name: name.map(str::to_owned), ..attributes(verb, group, resource) };
     let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
     let review = SelfSubjectAccessReview { spec, ..Default::default() };
     let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
     reviews.create(&PostParams::default(), &review).await.expect("a review").status.expect("an answer").allowed
 }
 
+/// Whether a user may do it in the namespace `voice`.
+async fn people_may(admin: &Client, user: &str, verb: &str, resource: &str) -> bool {
+    let attributes = ResourceAttributes { namespace: Some("voice".to_owned()), ..attributes(verb, "switchboard.dev", resource) };
+    let user = Some(user.to_owned());
+    let spec = SubjectAccessReviewSpec { resource_attributes: Some(attributes), user, ..Default::default() };
+    let review = SubjectAccessReview { spec, ..Default::default() };
+    let reviews: Api<SubjectAccessReview> = Api::all(admin.clone());
+    reviews.create(&PostParams::default(), &review).await.expect("a review").status.expect("an answer").allowed
+}
+
 #[tokio::test]
 async fn a_folder_serves_one_run_and_killing_that_leaves_nothing_behind() {
     let folder = Folder::new("life");
-    let mut first = Running::start(&folder.0);
+    let mut first = Running::start("control-plane", &folder.0);
     assert!(first.ready.starts_with("ready https://127.0.0.1:"), "{}", first.ready);
     let (pids, data) = (folder.pids(), PathBuf::from(folder.read("data")));
     assert!(pids.iter().all(|pid| runs(*pid)));
@@ -242,21 +290,42 @@ async fn a_folder_serves_one_run_and_killing_that_leaves_nothing_behind() {
     first.signal(Signal::KILL);
     all_gone(&pids).await;
 
-    let mut third = Running::start(&folder.0);
+    let mut third = Running::start("up", &folder.0);
     assert!(third.ready.starts_with("ready "), "the folder of a killed run can be used again: {}", third.ready);
     assert!(!data.exists(), "the next run removes what a killed one left in memory");
-    for line in ["export KUBECONFIG=", "export PATH="] {
-        assert!(folder.read("env").contains(line), "{line}");
-    }
-    let script = ". ./env && kubectl auth whoami -o name && kubectl --kubeconfig operator.kubeconfig auth whoami -o jsonpath='{.status.userInfo.username}'";
-    let shell = Command::new("sh").args(["-c", script]).current_dir(&folder.0).output().expect("a shell");
+    let name = "jsonpath={.status.userInfo.username}";
+    let whoami = format!("kubectl auth whoami -o {name}; echo; kubectl --kubeconfig operator.kubeconfig auth whoami -o {name}");
+    let script = format!(". ./env && {whoami}; echo; echo $SWITCHBOARD_PLIVO_URL");
+    let shell = Command::new("sh").args(["-c", &script]).current_dir(&folder.0).output().expect("a shell");
     let said = String::from_utf8_lossy(&shell.stdout);
-    assert!(said.ends_with("system:serviceaccount:switchboard-system:switchboard"), "{said}{}", String::from_utf8_lossy(&shell.stderr));
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[..2], ["admin", "system:serviceaccount:switchboard-system:switchboard"], "{shell:?}");
+    let plivo = lines[2].to_owned();
+    assert!(third.ready.contains(&format!("plivo={plivo} ")), "{}: {plivo}", third.ready);
+    AdminClient::new(&plivo).ledger().await.expect("the simulator answers");
 
     let (pids, data) = (folder.pids(), PathBuf::from(folder.read("data")));
     assert_eq!(third.signal(Signal::TERM), Some(0));
+    AdminClient::new(&plivo).ledger().await.expect_err("the simulator is gone");
     assert!(!pids.iter().any(|pid| runs(*pid)) && !data.exists());
-    assert_eq!(folder.names(), ["lock", "log"]);
+    assert_eq!(folder.names(), ["log", "sandbox.lock"]);
+}
+
+#[tokio::test]
+async fn an_interrupted_start_leaves_nothing() {
+    let folder = Folder::new("interrupted");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
+    command.arg("control-plane").arg("--dir").arg(&folder.0).stdout(Stdio::piped());
+    let mut starting = Running { child: command.spawn().expect("sandbox"), ready: String::new() };
+    // By then etcd runs and the API server has been started, but is not ready.
+    let pid_file = folder.0.join("kube-apiserver.pid");
+    let written = || fs::read_to_string(&pid_file).is_ok_and(|pid| pid.ends_with('\n'));
+    eventually("the API server is started", || std::future::ready(written())).await;
+    let pids: Vec<i32> = ["etcd", "kube-apiserver"].map(|name| folder.read(&format!("{name}.pid")).parse().expect("a pid")).to_vec();
+    let data = PathBuf::from(folder.read("data"));
+    assert_eq!(starting.signal(Signal::INT), Some(1));
+    assert!(!pids.iter().any(|pid| runs(*pid)) && !data.exists());
+    assert_eq!(folder.names(), ["log", "sandbox.lock"]);
 }
 
 #[tokio::test]
@@ -280,7 +349,7 @@ async fn a_start_that_fails_half_way_leaves_nothing_and_shows_the_log() {
     assert!(data.ends_with("/db") && !Path::new(data.trim_end_matches("/db")).exists(), "{data}");
     let mut left = Folder(dir).names();
     left.retain(|name| name != "log");
-    assert_eq!(left, ["lock"]);
+    assert_eq!(left, ["sandbox.lock"]);
 }
 
 fn script(folder: &Path, name: &str, body: &str) -> PathBuf {

@@ -15,7 +15,14 @@ use rustix::{fs::statvfs, process::getuid};
 const ROOM: u64 = 256 << 20;
 
 /// Files that make no sense without the control plane that they lead to.
-const OURS: [&str; 4] = ["kubeconfig", "operator.kubeconfig", "env", "data"];
+const OURS: [&str; 7] =
+    ["kubeconfig", "operator.kubeconfig", "env", "data", "etcd.pid", "kube-apiserver.pid", "kube-controller-manager.pid"];
+
+/// The folder of keys and certificates.
+const PKI: &str = "pki";
+
+/// Held by the running process; it also says that the files beside it are ours.
+const LOCK: &str = "sandbox.lock";
 
 /// The folder of one running control plane, held by one process; dropped, only its logs are left.
 #[derive(Debug)]
@@ -32,7 +39,14 @@ impl Folder {
     pub fn take(path: &Path) -> Result<Folder> {
         DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(|| format!("cannot make {}", path.display()))?;
         let path = path.canonicalize().with_context(|| format!("cannot find {}", path.display()))?;
-        let mut lock = open_lock(&path.join("lock"))?;
+        let file = path.join(LOCK);
+        let foreign = |name: &&&str| path.join(name).exists();
+        if !file.exists()
+            && let Some(name) = OURS.iter().chain([&PKI]).find(foreign)
+        {
+            bail!("{} has a {name} that no sandbox made; choose another --dir", path.display());
+        }
+        let mut lock = open_lock(&file)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -47,7 +61,7 @@ impl Folder {
         let mut folder = Folder { path, lock };
         folder.clear();
         folder.lock.write_all(format!("{}\n", std::process::id()).as_bytes())?;
-        let pki = folder.path.join("pki");
+        let pki = folder.path.join(PKI);
         DirBuilder::new().mode(0o700).create(&pki).with_context(|| format!("cannot make {}", pki.display()))?;
         Ok(folder)
     }
@@ -73,12 +87,7 @@ impl Folder {
         for name in OURS {
             let _ = fs::remove_file(self.path.join(name));
         }
-        let _ = fs::remove_dir_all(self.path.join("pki"));
-        for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
-            if entry.path().extension().is_some_and(|extension| extension == "pid") {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
+        let _ = fs::remove_dir_all(self.path.join(PKI));
         let _ = self.lock.set_len(0);
     }
 }
@@ -95,7 +104,7 @@ impl Drop for Folder {
 #[derive(Debug)]
 pub struct Data {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Data {
@@ -133,13 +142,14 @@ impl Data {
         DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("cannot make {}", path.display()))?;
         let lock = open_lock(&path.join("lock"))?;
         lock.lock()?;
-        Ok(Data { path, _lock: lock })
+        Ok(Data { path, lock })
     }
 }
 
 impl Drop for Data {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
+        let _ = self.lock.unlock();
     }
 }
 
@@ -157,4 +167,39 @@ fn open_lock(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
     file.with_context(|| format!("cannot open {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_somebody_elses_files_is_left_alone() {
+        let path = env::temp_dir().join(format!("sandbox-foreign-{}", std::process::id()));
+        for name in ["kubeconfig", "pki/ca.key"] {
+            let file = path.join(name);
+            fs::create_dir_all(file.parent().expect("a parent")).expect("a folder");
+            fs::write(&file, "precious").expect("a file");
+            let error = Folder::take(&path).expect_err("a refusal").to_string();
+            assert!(error.contains("no sandbox made"), "{error}");
+            assert_eq!(fs::read_to_string(&file).expect("the file"), "precious");
+            fs::remove_dir_all(&path).expect("removed");
+        }
+    }
+
+    #[test]
+    fn data_of_a_process_that_is_gone_are_removed_and_those_of_a_living_one_kept() {
+        let base = env::temp_dir().join(format!("sandbox-data-{}", std::process::id()));
+        fs::create_dir_all(&base).expect("a folder");
+        let living = Data::below(&base).expect("a data folder");
+        let gone = Data::below(&base).expect("a data folder");
+        // As SIGKILL leaves it: the lock goes, the folder stays.
+        gone.lock.unlock().expect("unlocked");
+        let next = Data::below(&base).expect("a data folder");
+        assert!(living.path().is_dir() && next.path().is_dir() && !gone.path().exists());
+        drop((living, gone, next));
+        let own = base.join(format!("switchboard-{}", getuid().as_raw()));
+        assert_eq!(fs::read_dir(own).expect("the folder").count(), 1, "only the lock is left");
+        fs::remove_dir_all(&base).expect("removed");
+    }
 }

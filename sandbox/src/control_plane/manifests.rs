@@ -75,3 +75,53 @@ pub async fn operator_token(client: &Client) -> Result<String> {
     let status = answer.context("no token for the operator's ServiceAccount")?.status;
     status.and_then(|status| status.token).context("a token request without an answer")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::RBAC;
+
+    fn objects(kind: &str) -> Vec<Value> {
+        let objects = serde_saphyr::from_multiple::<Value>(RBAC).expect("YAML");
+        let found: Vec<Value> = objects.into_iter().filter(|object| object["kind"] == kind).collect();
+        assert!(!found.is_empty(), "{kind}");
+        found
+    }
+
+    fn texts(value: &Value) -> BTreeSet<&str> {
+        value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+
+    #[test]
+    fn no_rule_has_a_wildcard_and_only_the_reader_names_secrets() {
+        for role in objects("ClusterRole") {
+            let name = &role["metadata"]["name"];
+            for rule in role["rules"].as_array().expect("rules") {
+                for member in ["apiGroups", "resources", "verbs"] {
+                    let values = texts(&rule[member]);
+                    assert!(!values.is_empty() && !values.iter().any(|value| value.contains('*')), "{name}: {rule}");
+                }
+                assert_eq!(texts(&rule["resources"]).contains("secrets"), name == "switchboard-secret-reader", "{name}: {rule}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_reader_reads_secrets_and_is_bound_in_the_operators_namespace_only() {
+        let roles = objects("ClusterRole");
+        let reader = roles.iter().find(|role| role["metadata"]["name"] == "switchboard-secret-reader").expect("the reader");
+        let rules = reader["rules"].as_array().expect("rules");
+        assert_eq!(rules.len(), 1);
+        assert_eq!(texts(&rules[0]["resources"]), BTreeSet::from(["secrets"]));
+        assert_eq!(texts(&rules[0]["verbs"]), BTreeSet::from(["get", "list", "watch"]));
+        for binding in objects("ClusterRoleBinding") {
+            assert_eq!(binding["roleRef"]["name"], "switchboard", "bound in the whole cluster");
+        }
+        let bindings = objects("RoleBinding");
+        let places: Vec<&Value> = bindings.iter().map(|binding| &binding["metadata"]["namespace"]).collect();
+        assert_eq!(places, ["switchboard-system"]);
+    }
+}

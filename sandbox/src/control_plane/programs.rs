@@ -28,6 +28,7 @@ impl Assets {
     /// # Errors
     /// When one of them is missing there.
     pub fn in_folder(folder: &Path) -> Result<Assets> {
+        let folder = std::path::absolute(folder)?;
         let find = |name: &str| {
             let path = folder.join(name);
             if path.is_file() { Ok(path) } else { bail!("{} is missing", path.display()) }
