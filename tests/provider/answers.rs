@@ -2,25 +2,22 @@
 
 use serde_json::{Value, json as value};
 
-use crate::script::{Act, FLOOD, HTML, JSON, Server, http, json};
-use crate::secrets::assert_no_canary;
+use crate::script::{Act, HTML, JSON, Server, http, json};
+use crate::secrets::{assert_no_canary, log};
 use crate::{AUTH_ID, Deadlines, HASTY, ID, OPS, Op, PATIENT, USERNAME, client, run};
 
 const API_ID: &str = "1c13de4c-423d-11e3-9899-22000abfa5d5";
 const PAGE: &str = "<html><body>Bad gateway</body></html>";
 
 /// The good answer of an operation. Its username has the suffix that Plivo appends.
-fn good(op: Op) -> (u16, Value) {
+pub fn good(op: Op) -> (u16, Value) {
     let username = format!("{USERNAME}131031145958");
     match op {
         Op::Identify => (200, value!({"auth_id": AUTH_ID, "name": "Voice", "api_id": API_ID})),
-        Op::Create => (
-            201,
-            value!({"message": "created", "endpoint_id": ID, "username": username, "alias": "alice-desk", "api_id": API_ID}),
-        ),
-        Op::Get => {
-            (200, value!({"endpoint_id": ID, "username": username, "alias": "alice-desk", "application": null, "api_id": API_ID}))
+        Op::Create => {
+            (201, value!({"message": "created", "endpoint_id": ID, "username": username, "alias": "alice-desk", "api_id": API_ID}))
         }
+        Op::Get => (200, value!({"endpoint_id": ID, "username": username, "alias": "alice-desk", "application": null, "api_id": API_ID})),
         Op::List => {
             let item = value!({"endpoint_id": ID, "username": username, "alias": "alice-desk", "application": null});
             (200, value!({"api_id": API_ID, "meta": {"limit": 20, "offset": 0, "total_count": 1}, "objects": [item]}))
@@ -52,7 +49,7 @@ fn key(op: Op) -> &'static str {
     }
 }
 
-fn good_bytes(op: Op) -> Vec<u8> {
+pub fn good_bytes(op: Op) -> Vec<u8> {
     let (status, body) = good(op);
     match op {
         Op::Delete => b"HTTP/1.1 204 No Content\r\n\r\n".to_vec(),
@@ -60,9 +57,9 @@ fn good_bytes(op: Op) -> Vec<u8> {
     }
 }
 
-type Row = (&'static str, Box<dyn Fn(Op) -> Act>, [&'static str; 6]);
+pub type Row = (&'static str, Box<dyn Fn(Op) -> Act>, [&'static str; 6]);
 
-fn row(name: &'static str, act: impl Fn(Op) -> Act + 'static, expected: [&'static str; 6]) -> Row {
+pub fn row(name: &'static str, act: impl Fn(Op) -> Act + 'static, expected: [&'static str; 6]) -> Row {
     (name, Box::new(act), expected)
 }
 
@@ -74,7 +71,7 @@ fn status(name: &'static str, status: u16, headers: &'static str, body: &'static
     row(name, move |_| Act::Say(http(status, headers, body)), expected)
 }
 
-async fn check(rows: Vec<Row>, deadlines: Deadlines) {
+pub async fn check(rows: Vec<Row>, deadlines: Deadlines) {
     let mut wrong = Vec::new();
     for (name, act, expected) in rows {
         // All operations of a row at once: the rows that wait for a time-out would add up otherwise.
@@ -93,6 +90,7 @@ async fn check(rows: Vec<Row>, deadlines: Deadlines) {
         });
         wrong.extend(futures::future::join_all(cases).await.into_iter().flatten());
     }
+    assert_no_canary("the log", &log());
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
@@ -137,14 +135,7 @@ async fn an_answer_that_does_not_come_in_time_is_unknown() {
             row(
                 "head at once, body byte by byte",
                 |_| Act::Say(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{".to_vec()),
-                [
-                    "unknown TimeOut",
-                    "unknown TimeOut",
-                    "unknown TimeOut",
-                    "unknown TimeOut",
-                    "unknown TimeOut",
-                    "unknown Unreadable",
-                ],
+                ["unknown TimeOut", "unknown TimeOut", "unknown TimeOut", "unknown TimeOut", "unknown TimeOut", "unknown Unreadable"],
             ),
         ],
         HASTY,
@@ -155,8 +146,7 @@ async fn an_answer_that_does_not_come_in_time_is_unknown() {
 const INVALID: [&str; 6] = ["refused Invalid"; 6];
 const CREDENTIALS: [&str; 6] = ["refused Credentials"; 6];
 const UNREADABLE: [&str; 6] = ["unknown Unreadable"; 6];
-const MISSING: [&str; 6] =
-    ["unknown Status(404)", "refused Invalid", "not found", "unknown Status(404)", "not found", "not found"];
+const MISSING: [&str; 6] = ["unknown Status(404)", "refused Invalid", "not found", "unknown Status(404)", "not found", "not found"];
 const UNPROVEN: [&str; 6] = [
     "unknown Status(404)",
     "unknown Status(404)",
@@ -182,11 +172,7 @@ async fn a_definite_no_is_refused_and_a_no_from_somebody_else_is_not() {
             status("401 JSON", 401, JSON, r#"{"error": "no"}"#, CREDENTIALS),
             status("401 plain text", 401, HTML, "Could not verify your access level for that URL.", CREDENTIALS),
             status("401 empty", 401, "", "", CREDENTIALS),
-            all(
-                "401 cut",
-                |_| Act::SayAndClose(b"HTTP/1.1 401 X\r\nContent-Length: 9\r\n\r\nabc".to_vec()),
-                "refused Credentials",
-            ),
+            all("401 cut", |_| Act::SayAndClose(b"HTTP/1.1 401 X\r\nContent-Length: 9\r\n\r\nabc".to_vec()), "refused Credentials"),
             status("403", 403, JSON, ERROR, CREDENTIALS),
             status("403 HTML", 403, HTML, PAGE, UNREADABLE),
             status("404 JSON", 404, JSON, r#"{"error": "not found"}"#, MISSING),
@@ -274,11 +260,7 @@ async fn a_success_counts_only_if_its_body_proves_it() {
                 with_key(value!(32_866_729_519_064_u64)),
                 ["unknown Foreign", "done", "done", "done", "unknown Unreadable", ""],
             ),
-            row(
-                "another id",
-                with_key(value!("39452475478853")),
-                ["unknown Foreign", "done", "unknown Foreign", "done", "done", ""],
-            ),
+            row("another id", with_key(value!("39452475478853")), ["unknown Foreign", "done", "unknown Foreign", "done", "done", ""]),
             row(
                 "no username",
                 |op| changed(op, |members| drop(members.remove("username"))),
@@ -341,127 +323,4 @@ async fn a_created_endpoint_is_ours_only_by_its_username() {
         assert_eq!(told.class, expected, "{username:?}");
         assert_eq!(server.requests().len(), 1, "{username:?}");
     }
-}
-
-#[tokio::test]
-async fn a_redirect_is_unknown_and_never_followed() {
-    for status in [301, 302, 303, 307, 308] {
-        let other = Server::start(|seen| panic!("followed to {}", seen.line())).await;
-        for target in [other.url(), String::new(), other.url().replace("http:", "")] {
-            for op in OPS {
-                let headers = format!("Location: {target}/v1/Account/\r\n");
-                let server = Server::start(move |_| Act::Say(http(status, &headers, "{}"))).await;
-                let told = run(&client(&server.url(), PATIENT), op).await;
-                assert_eq!(told.class, format!("unknown Status({status})"), "{op:?} to {target:?}");
-                assert_eq!((server.connections(), server.requests().len()), (1, 1), "{op:?} to {target:?}");
-            }
-        }
-        assert_eq!(other.connections(), 0, "{status}");
-    }
-}
-
-#[tokio::test]
-async fn a_body_that_does_harm_is_not_read_to_its_end() {
-    for announced in [true, false] {
-        for op in OPS {
-            let server = Server::start(move |_| Act::Flood { announced }).await;
-            let told = run(&client(&server.url(), PATIENT), op).await;
-            assert_eq!(told.class, "unknown Unreadable", "{op:?}, announced: {announced}");
-            let flooded = server.flooded().await;
-            assert!(flooded < FLOOD, "{op:?}: all of it was taken");
-            assert_eq!((server.connections(), server.requests().len()), (1, 1), "{op:?}");
-        }
-    }
-}
-
-/// `{"endpoint_id":"1","username":"alice1",…}`, packed: whoever unpacks it finds a good answer to identify, list and update.
-const PACKED: &str = "1f8b0800000000000203ab564acd4b29c8cfcc2b89cf4c51b2523254d2512a2d4e2dca4bcc4d057213733293534162b9a9c5c589e920a1e48cc4bcf4d414a058626949064497af630406002ac84fca4a4d2e2956b28a8ead05000c3095fa69000000";
-
-#[tokio::test]
-async fn a_poisoned_body_is_unknown() {
-    let packed: Vec<u8> =
-        (0..PACKED.len()).step_by(2).map(|at| u8::from_str_radix(&PACKED[at..at + 2], 16).expect("hex")).collect();
-    let nested = "[".repeat(10_000) + &"]".repeat(10_000);
-    let in_member = |op: Op| {
-        let body = good(op).1.to_string();
-        let body = body.replacen('{', &format!("{{\"deep\": {}{},", "[".repeat(10_000), "]".repeat(10_000)), 1);
-        Act::Say(http(good(op).0, JSON, body))
-    };
-    let not_utf8 = |op: Op| {
-        let body = good(op).1.to_string().into_bytes();
-        let body: Vec<u8> =
-            body.iter().flat_map(|byte| if *byte == b':' { vec![b':', b' ', 0xff] } else { vec![*byte] }).collect();
-        Act::Say(http(good(op).0, JSON, body))
-    };
-    let rest = |first: &'static str| [first, first, first, first, first, ""];
-    check(
-        vec![
-            row("10,000 nested arrays", move |op| Act::Say(http(good(op).0, JSON, &nested)), rest("unknown Unreadable")),
-            row("10,000 nested arrays in an unknown member", in_member, rest("unknown Unreadable")),
-            row("invalid UTF-8", not_utf8, rest("unknown Unreadable")),
-            row(
-                "packed without being asked for",
-                move |op| Act::Say(http(good(op).0, "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", &packed)),
-                rest("unknown Unreadable"),
-            ),
-            row(
-                "just under 1 MiB",
-                |op| Act::Say(http(good(op).0, JSON, format!("{}{}", good(op).1, " ".repeat((1 << 20) - 1000)))),
-                rest("done"),
-            ),
-            row(
-                "just over 1 MiB",
-                |op| Act::Say(http(good(op).0, JSON, format!("{}{}", good(op).1, " ".repeat(1 << 20)))),
-                rest("unknown Unreadable"),
-            ),
-        ],
-        PATIENT,
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn bytes_after_a_204_do_no_harm_to_this_or_the_next_call() {
-    let junk = [
-        b"HTTP/1.1 204 No Content\r\n\r\n{\"message\": \"deleted\"}".to_vec(),
-        http(204, JSON, "{\"message\": \"deleted\"}"),
-        b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}".to_vec(),
-        b"HTTP/1.1 204 No Content\r\n\r\n\x00\xff\xff".to_vec(),
-    ];
-    for bytes in junk {
-        let server = Server::start(move |seen| match seen.line().split(' ').next() {
-            Some("DELETE") => Act::Say(bytes.clone()),
-            Some("POST") => Act::Say(good_bytes(Op::Create)),
-            _ => Act::Say(good_bytes(Op::Get)),
-        })
-        .await;
-        let client = client(&server.url(), PATIENT);
-        for op in [Op::Get, Op::Delete, Op::Get, Op::Delete, Op::Create, Op::Delete, Op::Get] {
-            assert_eq!(run(&client, op).await.class, "done", "{op:?}");
-        }
-        assert_eq!(server.requests().len(), 7);
-    }
-}
-
-#[tokio::test]
-async fn creates_and_deletes_have_a_connection_of_their_own() {
-    let server = Server::start(|seen| match (seen.line().split(' ').next(), seen.line().ends_with("/Endpoint/")) {
-        (Some("DELETE"), _) => Act::Say(good_bytes(Op::Delete)),
-        (Some("POST"), true) => Act::Say(good_bytes(Op::Create)),
-        (Some("POST"), false) => Act::Say(good_bytes(Op::Update)),
-        _ => Act::Say(good_bytes(Op::Get)),
-    })
-    .await;
-    let client = client(&server.url(), PATIENT);
-    for op in [Op::Get, Op::Create, Op::Create, Op::Get, Op::Delete, Op::Update, Op::Delete, Op::Create, Op::Get] {
-        assert_eq!(run(&client, op).await.class, "done", "{op:?}");
-    }
-    let requests = server.requests();
-    let alone = |connection: usize| requests.iter().filter(|seen| seen.connection == connection).count() == 1;
-    for seen in &requests {
-        let single =
-            seen.line().starts_with("DELETE") || (seen.line().starts_with("POST") && seen.line().ends_with("/Endpoint/"));
-        assert!(!single || alone(seen.connection), "{} shared its connection", seen.line());
-    }
-    assert!(server.connections() < requests.len(), "reads and updates share connections");
 }

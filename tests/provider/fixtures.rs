@@ -17,9 +17,7 @@ fn recorded() -> BTreeMap<String, String> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/plivo");
     let files = std::fs::read_dir(folder).expect("fixtures").map(|file| file.expect("a file").path());
     files
-        .map(|path| {
-            (path.file_name().expect("a name").to_string_lossy().into_owned(), std::fs::read_to_string(path).expect("text"))
-        })
+        .map(|path| (path.file_name().expect("a name").to_string_lossy().into_owned(), std::fs::read_to_string(path).expect("text")))
         .collect()
 }
 
@@ -155,10 +153,7 @@ fn app_id_is_the_last_segment_and_nothing_is_the_empty_text() {
     let table = [
         (Some(serde_json::json!("/v1/Account/MA1/Application/379619814477342321/")), "379619814477342321"),
         (Some(serde_json::json!("/v1/Account/MA1/Application/379619814477342321")), "379619814477342321"),
-        (
-            Some(serde_json::json!("/v1/Account/MA1/Phlo/2c1e2c30-12a3-4d4e-8f0a-2d3e4f5a6b7c/")),
-            "2c1e2c30-12a3-4d4e-8f0a-2d3e4f5a6b7c",
-        ),
+        (Some(serde_json::json!("/v1/Account/MA1/Phlo/2c1e2c30-12a3-4d4e-8f0a-2d3e4f5a6b7c/")), "2c1e2c30-12a3-4d4e-8f0a-2d3e4f5a6b7c"),
         (Some(serde_json::json!("16632742496743552")), "16632742496743552"),
         (Some(serde_json::json!("//")), ""),
         (Some(serde_json::json!("")), ""),

@@ -111,12 +111,7 @@ impl Server {
     }
 }
 
-async fn serve(
-    mut stream: TcpStream,
-    connection: usize,
-    act: &(impl Fn(&Seen) -> Act + ?Sized),
-    log: &Mutex<Log>,
-) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, connection: usize, act: &(impl Fn(&Seen) -> Act + ?Sized), log: &Mutex<Log>) -> io::Result<()> {
     let early = Seen { connection, head: String::new(), body: String::new() };
     if matches!(act(&early), Act::ResetEarly) {
         stream.read_exact(&mut [0; 10]).await?;

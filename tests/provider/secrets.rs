@@ -1,11 +1,11 @@
 //! No token and no password, in no form, in anything that can be printed.
 
+use std::cell::RefCell;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use md5::{Digest, Md5};
 use serde_json::json;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::script::{Act, Server, json as answer};
 use crate::{AUTH_ID, OPS, Op, PATIENT, SIP_PASSWORD, TOKEN, client, run};
@@ -47,18 +47,16 @@ pub fn assert_no_canary(place: &str, text: &str) {
     }
 }
 
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Captured {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().expect("log")).into_owned()
-    }
+thread_local! {
+    /// What the crates of this process logged on this thread: each test has one, with a runtime that uses no other.
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-impl io::Write for Captured {
+struct ToThread;
+
+impl io::Write for ToThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("log").extend_from_slice(bytes);
+        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -67,24 +65,22 @@ impl io::Write for Captured {
     }
 }
 
-impl<'a> MakeWriter<'a> for Captured {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
+/// Everything is logged, by whatever crate, from the first client on. One subscriber for the process: one for each test would
+/// race for the cache of what is worth logging.
+pub fn capture() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(|| ToThread).init();
+    });
 }
 
-fn captured() -> (Captured, tracing::subscriber::DefaultGuard) {
-    let log = Captured::default();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(log.clone()).finish();
-    (log, tracing::subscriber::set_default(subscriber))
+/// What was logged on this thread so far.
+pub fn log() -> String {
+    LOG.with_borrow(|log| String::from_utf8_lossy(log).into_owned())
 }
 
 #[tokio::test]
 async fn a_provider_that_repeats_our_secrets_reaches_no_outcome_and_no_log() {
-    let (log, _guard) = captured();
     let md5 = |text: &str| hex(&Md5::digest(text.as_bytes()));
     let basic = base64(format!("{AUTH_ID}:{TOKEN}").as_bytes());
     for status in [200, 201, 202, 301, 400, 401, 403, 404, 409, 422, 429, 500] {
@@ -109,14 +105,13 @@ async fn a_provider_that_repeats_our_secrets_reaches_no_outcome_and_no_log() {
             assert_no_canary(&format!("{status}, {op:?}"), &told.text);
         }
     }
-    let log = log.text();
+    let log = log();
     assert!(log.contains("create_endpoint"), "nothing was captured");
     assert_no_canary("the log", &log);
 }
 
 #[tokio::test]
 async fn each_mutation_is_one_line_with_what_identifies_it() {
-    let (log, _guard) = captured();
     let api_id = "1c13de4c-423d-11e3-9899-22000abfa5d5";
     let refusal = answer(400, &json!({"api_id": api_id, "error": "alias is required"}));
     let server = Server::start(move |_| Act::Say(refusal.clone())).await;
@@ -124,12 +119,11 @@ async fn each_mutation_is_one_line_with_what_identifies_it() {
     for op in OPS {
         run(&client, op).await;
     }
-    let log = log.text();
+    let log = log();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains(" INFO ")).collect();
     assert_eq!(lines.len(), 3, "{log}");
     for (line, op) in lines.iter().zip(["create_endpoint", "update_endpoint", "delete_endpoint"]) {
-        for part in [op, api_id, "status=400", "outcome=\"refused\"", "Invalid", "duration_ms=", "/v1/Account/MAXX…/Endpoint/"]
-        {
+        for part in [op, api_id, "status=400", "outcome=\"refused\"", "Invalid", "duration_ms=", "/v1/Account/MAXX…/Endpoint/"] {
             assert!(line.contains(part), "{part} is missing in {line}");
         }
     }

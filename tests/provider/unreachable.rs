@@ -10,8 +10,7 @@ use crate::script::{Act, Server, http};
 use crate::{AUTH_ID, Deadlines, OPS, PATIENT, client, run};
 
 const CHILD: &str = "SWITCHBOARD_TEST_CHILD";
-const PROXIES: [&str; 8] =
-    ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"];
+const PROXIES: [&str; 8] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"];
 
 /// Runs the named test again in a process with these settings. False in that process: the test goes on there.
 fn in_a_child(test: &str, settings: &[(&str, String)]) -> bool {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::wire;
+use super::{Read, wire};
 use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
 use crate::provider::transport::{Answer, Scrubber};
 
@@ -18,14 +18,9 @@ pub(super) enum Target {
 }
 
 /// The body of a success: one of `statuses`, a JSON object, no `error` in it. Everything else is classified at once.
-pub(super) fn success<'a, T>(
-    answer: &'a Answer,
-    statuses: &[u16],
-    target: Target,
-    scrubber: &Scrubber,
-) -> Result<&'a Value, Outcome<T>> {
+pub(super) fn success<'a>(answer: &'a Answer, statuses: &[u16], target: Target) -> Read<&'a Value> {
     if !statuses.contains(&answer.status) {
-        return Err(failure(answer, target, scrubber));
+        return Err(failure(answer, target));
     }
     let body = answer.json().map_err(|doubt| Outcome::Unknown(said(answer, doubt.clone())))?;
     match body.as_object() {
@@ -49,7 +44,7 @@ pub(super) fn refused<T>(kind: RefusalKind, message: String) -> Outcome<T> {
 }
 
 /// Everything that is not the operation's own success.
-pub(super) fn failure<T>(answer: &Answer, target: Target, scrubber: &Scrubber) -> Outcome<T> {
+pub(super) fn failure<T>(answer: &Answer, target: Target) -> Outcome<T> {
     let json = answer.object().is_some();
     let kind = match (answer.status, json) {
         // By the status alone: Plivo's own 401 is plain text.
@@ -71,10 +66,19 @@ pub(super) fn failure<T>(answer: &Answer, target: Target, scrubber: &Scrubber) -
     };
     let text = answer.json().ok().and_then(wire::error_text);
     let message = match text {
-        Some(text) => scrubber.scrub(&format!("Plivo answered {}: {text}", answer.status)),
+        Some(text) => format!("Plivo answered {}: {text}", answer.status),
         None => format!("Plivo answered {}", answer.status),
     };
     Outcome::Refused(Refusal { kind, message, retry_after: answer.retry_after })
+}
+
+/// Makes every message fit to be shown: the last step of each call, so that none is forgotten.
+pub(super) fn tidy<T>(outcome: Outcome<T>, scrubber: &Scrubber) -> Outcome<T> {
+    match outcome {
+        Outcome::Refused(refusal) => Outcome::Refused(Refusal { message: scrubber.scrub(&refusal.message), ..refusal }),
+        Outcome::Unknown(doubt) => Outcome::Unknown(Doubt { message: scrubber.scrub(&doubt.message), ..doubt }),
+        Outcome::Done(_) | Outcome::NotFound { .. } => outcome,
+    }
 }
 
 fn said(answer: &Answer, doubt: Doubt) -> Doubt {

@@ -1,5 +1,7 @@
 //! Plivo (`contracts/plivo.md`): endpoints on its REST API, without its SDKs, which resend creates on every 5xx.
 
+use std::convert::Infallible;
+
 use futures::future::BoxFuture;
 use reqwest::Method;
 use serde::Serialize;
@@ -14,13 +16,12 @@ mod classify;
 pub mod fields;
 pub mod wire;
 
-use classify::{Target, failure, refused, success, unknown, unreadable};
+use classify::{Target, failure, refused, success, tidy, unknown, unreadable};
 
 /// Plivo's address, unless a flag says otherwise.
 pub const DEFAULT_URL: &str = "https://api.plivo.com";
 
-const CAPABILITIES: Capabilities =
-    Capabilities { provider: "Plivo", page_size: 20, always_sent: &[fields::APP_ID], default_budget: 150 };
+const CAPABILITIES: Capabilities = Capabilities { provider: "Plivo", page_size: 20, always_sent: &[fields::APP_ID], default_budget: 150 };
 
 /// What an account's Secret holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,13 +39,27 @@ pub struct Plivo {
     scrubber: Scrubber,
 }
 
-/// One call in words, for the log and for what a 404 means.
+/// What an answer was read as: the value of a success, or any outcome but that.
+type Read<T> = Result<T, Outcome<Infallible>>;
+
+/// One call. Holds a body that may contain a secret, so it cannot be printed.
 struct Operation<'a> {
+    /// For the log.
     name: &'static str,
     call: Call,
     method: Method,
-    path: &'a [&'a str],
+    /// Below the account.
+    path: Vec<&'a str>,
     query: &'a [(&'a str, u64)],
+    body: Option<Vec<u8>>,
+    /// The password in the body: the answer may repeat it.
+    password: Option<&'a Secret>,
+}
+
+impl<'a> Operation<'a> {
+    fn new<const N: usize>(name: &'static str, call: Call, method: Method, path: [&'a str; N]) -> Self {
+        Self { name, call, method, path: path.to_vec(), query: &[], body: None, password: None }
+    }
 }
 
 impl Plivo {
@@ -62,27 +77,24 @@ impl Plivo {
         Ok(Self { transport, auth_id, scrubber })
     }
 
-    async fn call<T>(
-        &self,
-        operation: Operation<'_>,
-        body: Option<Vec<u8>>,
-        read: impl FnOnce(&Answer) -> Outcome<T>,
-    ) -> Outcome<T> {
+    async fn call<T>(&self, operation: Operation<'_>, read: impl FnOnce(&Answer) -> Read<T>) -> Outcome<T> {
         let started = Instant::now();
         let mut path = vec!["v1", "Account", &self.auth_id];
-        path.extend(operation.path);
-        let request = Request { call: operation.call, method: operation.method, path: &path, query: operation.query, body };
+        path.extend(&operation.path);
+        let request = Request { call: operation.call, method: operation.method, path: &path, query: operation.query, body: operation.body };
         let answer = self.transport.send(request).await;
         let outcome = match &answer {
-            Ok(answer) => read(answer),
+            Ok(answer) => read(answer).map_or_else(|other| other.map(|done| match done {}), Outcome::Done),
             Err(Failure::NotSent(reason)) => refused(RefusalKind::Unreachable, format!("Plivo cannot be reached: {reason}")),
-            Err(Failure::NoAnswer(doubt)) => Outcome::Unknown(doubt.clone()),
+            Err(Failure::NoAnswer(doubt)) => unknown(doubt.kind, format!("no answer from Plivo: {}", doubt.message)),
         };
+        let outcome = tidy(outcome, &self.scrubber_for(operation.password));
         let answer = answer.as_ref().ok();
         let api_id = answer.and_then(|answer| answer.json().ok()).and_then(wire::api_id);
         let (status, class, kind) = (answer.map(|answer| answer.status), outcome.class(), kind(&outcome));
         let duration_ms = started.elapsed().as_millis();
-        let path = format!("/v1/Account/{}…/{}/", self.auth_id.get(..4).unwrap_or_default(), operation.path.join("/"));
+        let below: String = operation.path.iter().map(|segment| format!("{segment}/")).collect();
+        let path = format!("/v1/Account/{}…/{below}", self.auth_id.get(..4).unwrap_or_default());
         // One line for each mutation, reads only for those who look for them. Never a body, in either direction.
         match operation.call {
             Call::Read => {
@@ -93,17 +105,22 @@ impl Plivo {
         outcome
     }
 
+    fn scrubber_for(&self, password: Option<&Secret>) -> Scrubber {
+        let scrubber = self.scrubber.clone();
+        match password {
+            Some(password) => scrubber.with(password),
+            None => scrubber,
+        }
+    }
+
     async fn account(&self) -> Outcome<String> {
-        let operation = Operation { name: "identify", call: Call::Read, method: Method::GET, path: &[], query: &[] };
-        self.call(operation, None, |answer| {
-            let body = match success(answer, &[200], Target::Always, &self.scrubber) {
-                Ok(body) => body,
-                Err(outcome) => return outcome,
-            };
+        let operation = Operation::new("identify", Call::Read, Method::GET, []);
+        self.call(operation, |answer| {
+            let body = success(answer, &[200], Target::Always)?;
             match wire::read::<wire::Account>(body).and_then(|account| account.auth_id) {
-                Some(auth_id) if auth_id == self.auth_id => Outcome::Done(auth_id),
-                Some(_) => unknown(DoubtKind::Foreign, "Plivo answered with another account's auth_id".to_owned()),
-                None => unreadable(answer, "without auth_id"),
+                Some(auth_id) if auth_id == self.auth_id => Ok(auth_id),
+                Some(_) => Err(unknown(DoubtKind::Foreign, "Plivo answered with another account's auth_id".to_owned())),
+                None => Err(unreadable(answer, "without auth_id")),
             }
         })
         .await
@@ -114,51 +131,43 @@ impl Plivo {
             Ok(change) => change,
             Err(field) => return no_such_field(field),
         };
-        let scrubber = self.scrubber_with(change.password);
+        let password = change.password;
         let body = match encode(&wire::CreateEndpoint { username, change }) {
             Ok(body) => body,
             Err(outcome) => return outcome,
         };
-        let operation =
-            Operation { name: "create_endpoint", call: Call::Create, method: Method::POST, path: &["Endpoint"], query: &[] };
+        let operation = Operation::new("create_endpoint", Call::Create, Method::POST, ["Endpoint"]);
         // 200 for 201 is as good: the body is the proof.
         let read = |answer: &Answer| {
-            let body = match success(answer, &[200, 201, 202], Target::Create, &scrubber) {
-                Ok(body) => body,
-                Err(outcome) => return outcome,
-            };
-            let Some(endpoint) = wire::read::<wire::Endpoint>(body) else { return unreadable(answer, "without an endpoint") };
+            let body = success(answer, &[200, 201, 202], Target::Create)?;
+            let Some(endpoint) = wire::read::<wire::Endpoint>(body) else { return Err(unreadable(answer, "without an endpoint")) };
             match (endpoint.endpoint_id, endpoint.username) {
-                (None, _) => unreadable(answer, "without a usable endpoint_id"),
-                (_, None) => unreadable(answer, "without username"),
-                (Some(id), Some(name)) if is_ours(&name, username) => Outcome::Done(Created { id, username: name }),
+                (None, _) => Err(unreadable(answer, "without a usable endpoint_id")),
+                (_, None) => Err(unreadable(answer, "without username")),
+                (Some(id), Some(name)) if is_ours(&name, username) => Ok(Created { id, username: name }),
                 (_, Some(name)) => {
-                    let message = format!("Plivo answered with username {name:?}, which is not {username:?} and digits");
-                    unknown(DoubtKind::Foreign, scrubber.scrub(&message))
+                    let message = format!("Plivo answered with the username {name}, which is not {username} and digits");
+                    Err(unknown(DoubtKind::Foreign, message))
                 }
             }
         };
-        self.call(operation, Some(body), read).await
+        self.call(Operation { body: Some(body), password, ..operation }, read).await
     }
 
     async fn get(&self, id: &str) -> Outcome<Remote> {
         if !wire::is_id(id) {
             return no_such_id();
         }
-        let operation =
-            Operation { name: "get_endpoint", call: Call::Read, method: Method::GET, path: &["Endpoint", id], query: &[] };
+        let operation = Operation::new("get_endpoint", Call::Read, Method::GET, ["Endpoint", id]);
         let read = |answer: &Answer| {
-            let body = match success(answer, &[200], Target::Item, &self.scrubber) {
-                Ok(body) => body,
-                Err(outcome) => return outcome,
-            };
+            let body = success(answer, &[200], Target::Item)?;
             match wire::read(body).and_then(fields::remote) {
-                Some(remote) if remote.id == id => Outcome::Done(remote),
-                Some(_) => unknown(DoubtKind::Foreign, "Plivo answered with another endpoint".to_owned()),
-                None => unreadable(answer, "without endpoint_id or username"),
+                Some(remote) if remote.id == id => Ok(remote),
+                Some(_) => Err(unknown(DoubtKind::Foreign, "Plivo answered with another endpoint".to_owned())),
+                None => Err(unreadable(answer, "without endpoint_id or username")),
             }
         };
-        self.call(operation, None, read).await
+        self.call(operation, read).await
     }
 
     async fn list(&self, offset: u64, limit: u64) -> Outcome<Page> {
@@ -167,21 +176,17 @@ impl Plivo {
             return refused(RefusalKind::Invalid, format!("a page has 1 to {} endpoints", CAPABILITIES.page_size));
         }
         let query = [("limit", limit), ("offset", offset)];
-        let operation =
-            Operation { name: "list_endpoints", call: Call::Read, method: Method::GET, path: &["Endpoint"], query: &query };
+        let operation = Operation { query: &query, ..Operation::new("list_endpoints", Call::Read, Method::GET, ["Endpoint"]) };
         let read = |answer: &Answer| {
-            let body = match success(answer, &[200], Target::Always, &self.scrubber) {
-                Ok(body) => body,
-                Err(outcome) => return outcome,
-            };
-            let Some(list) = wire::List::read(body) else { return unreadable(answer, "without a list") };
+            let body = success(answer, &[200], Target::Always)?;
+            let Some(list) = wire::List::read(body) else { return Err(unreadable(answer, "without a list")) };
             // One unreadable element hides an endpoint, so the whole page proves nothing.
             match list.objects.iter().map(|object| wire::read(object).and_then(fields::remote)).collect() {
-                Some(items) => Outcome::Done(Page { items, total: list.total_count }),
-                None => unreadable(answer, "with an element without endpoint_id or username"),
+                Some(items) => Ok(Page { items, total: list.total_count }),
+                None => Err(unreadable(answer, "with an element without endpoint_id or username")),
             }
         };
-        self.call(operation, None, read).await
+        self.call(operation, read).await
     }
 
     async fn update(&self, id: &str, fields: &Fields) -> Outcome<()> {
@@ -194,49 +199,34 @@ impl Plivo {
             Ok(_) => return refused(RefusalKind::Invalid, "app_id must be in every update; nothing was sent".to_owned()),
             Err(field) => return no_such_field(field),
         };
-        let scrubber = self.scrubber_with(change.password);
+        let password = change.password;
         let body = match encode(&change) {
             Ok(body) => body,
             Err(outcome) => return outcome,
         };
-        let operation =
-            Operation { name: "update_endpoint", call: Call::Update, method: Method::POST, path: &["Endpoint", id], query: &[] };
+        let operation = Operation::new("update_endpoint", Call::Update, Method::POST, ["Endpoint", id]);
         let read = |answer: &Answer| {
-            let body = match success(answer, &[200, 201, 202], Target::Item, &scrubber) {
-                Ok(body) => body,
-                Err(outcome) => return outcome,
-            };
+            let body = success(answer, &[200, 201, 202], Target::Item)?;
             // An asynchronous answer has the same shape; only its text says that nothing was done yet.
             match wire::read::<wire::Message>(body).and_then(|message| message.message) {
-                Some(message) if message.to_ascii_lowercase().starts_with("async") => unreadable(answer, "asynchronously"),
-                Some(_) => Outcome::Done(()),
-                None => unreadable(answer, "without message"),
+                Some(message) if message.to_ascii_lowercase().starts_with("async") => Err(unreadable(answer, "asynchronously")),
+                Some(_) => Ok(()),
+                None => Err(unreadable(answer, "without message")),
             }
         };
-        self.call(operation, Some(body), read).await
+        self.call(Operation { body: Some(body), password, ..operation }, read).await
     }
 
     async fn delete(&self, id: &str) -> Outcome<()> {
         if !wire::is_id(id) {
             return no_such_id();
         }
-        let operation = Operation {
-            name: "delete_endpoint",
-            call: Call::Delete,
-            method: Method::DELETE,
-            path: &["Endpoint", id],
-            query: &[],
-        };
+        let operation = Operation::new("delete_endpoint", Call::Delete, Method::DELETE, ["Endpoint", id]);
         let read = |answer: &Answer| match answer.status {
-            204 => Outcome::Done(()),
-            _ => failure(answer, Target::Item, &self.scrubber),
+            204 => Ok(()),
+            _ => Err(failure(answer, Target::Item)),
         };
-        self.call(operation, None, read).await
-    }
-
-    fn scrubber_with(&self, password: Option<&Secret>) -> Scrubber {
-        let scrubber = self.scrubber.clone();
-        password.map_or(scrubber.clone(), |password| scrubber.with(password))
+        self.call(operation, read).await
     }
 }
 
@@ -291,8 +281,7 @@ fn kind<T>(outcome: &Outcome<T>) -> Option<String> {
 }
 
 fn encode<T>(body: &impl Serialize) -> Result<Vec<u8>, Outcome<T>> {
-    serde_json::to_vec(body)
-        .map_err(|_| refused(RefusalKind::Invalid, "the request cannot be encoded; nothing was sent".to_owned()))
+    serde_json::to_vec(body).map_err(|_| refused(RefusalKind::Invalid, "the request cannot be encoded; nothing was sent".to_owned()))
 }
 
 fn no_such_field<T>(field: &str) -> Outcome<T> {
@@ -300,8 +289,5 @@ fn no_such_field<T>(field: &str) -> Outcome<T> {
 }
 
 fn no_such_id<T>() -> Outcome<T> {
-    refused(
-        RefusalKind::Invalid,
-        "not an endpoint id: letters, digits, dot, dash, underscore, at most 64; nothing was sent".to_owned(),
-    )
+    refused(RefusalKind::Invalid, "not an endpoint id: letters, digits, dot, dash, underscore, at most 64; nothing was sent".to_owned())
 }

@@ -37,7 +37,7 @@ pub(super) fn in_body(error: reqwest::Error) -> Doubt {
 
 fn doubt(error: &reqwest::Error) -> Doubt {
     if error.is_timeout() {
-        return Doubt { kind: DoubtKind::TimeOut, message: "no complete answer in time".to_owned() };
+        return Doubt { kind: DoubtKind::TimeOut, message: "time-out".to_owned() };
     }
     Doubt { kind: DoubtKind::Reset, message: format!("the connection broke: {}", deepest(error)) }
 }

@@ -9,8 +9,7 @@ pub const MAX_TEXT: usize = 300;
 
 /// Control characters (and the invisible ones that reorder text) become blanks; at most [`MAX_TEXT`] characters.
 pub(super) fn clean(text: &str) -> String {
-    let hidden =
-        |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hidden = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let visible = text.chars().map(|c| if hidden(c) { ' ' } else { c });
     let mut cleaned: String = visible.take(MAX_TEXT + 1).collect();
     if let Some((end, _)) = cleaned.char_indices().nth(MAX_TEXT) {
