@@ -17,7 +17,7 @@ use kube::{
 const RBAC: &str = include_str!("../../../deploy/rbac.yaml");
 
 /// The generated custom resource definitions.
-const CRDS: &[&str] = &[];
+const CRDS: &[&str] = &[include_str!("../../../crds/provideraccounts.yaml"), include_str!("../../../crds/sipendpoints.yaml")];
 
 /// The operator's namespace and ServiceAccount, as `deploy/rbac.yaml` names them.
 const OPERATOR: (&str, &str) = ("switchboard-system", "switchboard");
