@@ -82,7 +82,7 @@ pub struct RunArgs {
     pub log_format: LogFormat,
 
     /// What to log: a level, or a filter such as switchboard=debug,kube=info.
-    #[arg(long, env = "SWITCHBOARD_LOG", default_value = "info", value_name = "FILTER")]
+    #[arg(long, env = "SWITCHBOARD_LOG", default_value = "info,kube_runtime=error", value_name = "FILTER")]
     pub log: String,
 }
 

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use crate::account::{Account, NotStarted};
 use crate::api::ledger::Intent;
 use crate::api::sip_endpoint::SipEndpoint;
-use crate::controller::context::{AccountState, Context};
+use crate::controller::context::{AccountState, Context, wake};
 use crate::controller::gather::key;
 use crate::controller::memories::Slot;
 use crate::controller::{announce, report};
@@ -20,7 +20,7 @@ use crate::core::budget::Lane;
 use crate::core::evidence::Got;
 use crate::core::fields::Fields;
 use crate::core::key::ObjectKey;
-use crate::core::outcome::{DoubtKind, Outcome};
+use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
 use crate::core::status;
 use crate::core::time::Moment;
 use crate::core::view::{Deleted, Desired, OwnIntent, Trouble, TroubleKind, Updated, View};
@@ -145,6 +145,7 @@ impl Pass<'_> {
         failpoint::at("create", "after").await;
         info!(object = %self.key(), username, outcome = outcome.class(), nonce = view.fresh.nonce, "create answered");
         self.note(view, &outcome);
+        self.slot.memory.effect = self.ctx.clock.now();
         if let Some(own) = &mut self.slot.memory.own {
             own.answer = Some(outcome);
         }
@@ -220,6 +221,7 @@ impl Pass<'_> {
         };
         failpoint::at("update", "after").await;
         self.note(view, &outcome);
+        self.slot.memory.effect = self.ctx.clock.now();
         match &outcome {
             Outcome::Done(()) => {
                 let before = self.slot.memory.update.take().filter(|before| before.change == *change);
@@ -279,6 +281,9 @@ impl Pass<'_> {
             Outcome::Unknown(doubt) if doubt.kind == DoubtKind::Foreign => (TroubleKind::Foreign, doubt.message.clone(), None),
             Outcome::Unknown(doubt) => (TroubleKind::Unknown, doubt.message.clone(), None),
         };
+        if kind == TroubleKind::Refused(RefusalKind::Credentials) {
+            self.wake_account();
+        }
         let attempts = self.slot.memory.trouble.as_ref().map_or(0, |trouble| trouble.attempts) + 1;
         warn!(object = %self.key(), ?kind, attempts, message, "the provider did not do it");
         let password_version = match &view.desired {
@@ -291,10 +296,18 @@ impl Pass<'_> {
 
     /// The call was not begun. The account wakes the object when it has a permit; a read of low urgency is served by any listing too.
     async fn not_started(&mut self, view: &View, refused: NotStarted, account: &Account, lane: Lane) -> Step {
+        if refused == NotStarted::Tripped {
+            self.wake_account();
+        }
         if refused == NotStarted::NoPermit && lane == Lane::Repair {
             account.want_listing(self.key(), lane);
         }
         Step::Stop(Some(view.now + view.timing.settle))
+    }
+
+    /// The account object says what is wrong with the account; its objects only follow.
+    fn wake_account(&self) {
+        wake(&self.ctx.wake_accounts, &ObjectKey::new(self.object.namespace().unwrap_or_default(), &self.object.spec.account_ref.name));
     }
 
     async fn report(&mut self, view: &View, finding: Option<&Finding>, until: Option<Moment>) -> Step {

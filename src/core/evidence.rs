@@ -108,8 +108,9 @@ impl Evidence {
 }
 
 /// What the listings (oldest first; the newest of any proof and the two newest complete ones) say about the object with this
-/// prefix and recorded id. `deleted` are ids whose deletion the provider confirmed: a listing that still shows them is stale.
-pub fn sightings<'a>(listings: &[Listing<'a>], prefix: &Prefix, recorded: Option<&str>, deleted: &BTreeSet<&str>) -> Sightings {
+/// prefix and recorded id. What a listing that began before `effect` (our own last create or update) shows of the recorded
+/// endpoint is our own amendment, not a sight of it: it keeps it from being absent, no more. `deleted` are ids whose deletion the provider confirmed: a listing that still shows them is stale.
+pub fn sightings<'a>(listings: &[Listing<'a>], prefix: &Prefix, recorded: Option<&str>, deleted: &BTreeSet<&str>, effect: Moment) -> Sightings {
     let mut result = Sightings { newest: listings.iter().map(|listing| listing.began).max(), ..Sightings::default() };
     let concerned = |listing: &Listing<'a>| {
         let own = listing.endpoints.with_prefix(prefix.as_str()).filter(|remote| prefix.owns(&remote.username));
@@ -127,12 +128,14 @@ pub fn sightings<'a>(listings: &[Listing<'a>], prefix: &Prefix, recorded: Option
     }
     // Presence: the newest listing, and newer incomplete ones on top of the newest complete one.
     let floor = complete.last().map_or(Moment::ZERO, |listing| listing.began);
+    let mut shown = false;
     let mut others: BTreeMap<&'a str, Sighting> = BTreeMap::new();
     for listing in listings.iter().filter(|listing| listing.began >= floor) {
         for remote in concerned(listing) {
             let sighting = Sighting { remote: remote.clone(), began: listing.began };
             if Some(remote.id.as_str()) == recorded {
-                result.recorded = Some(sighting);
+                shown = true;
+                result.recorded = Some(sighting).filter(|sighting| sighting.began >= effect);
             } else {
                 others.insert(&remote.id, sighting);
             }
@@ -140,7 +143,7 @@ pub fn sightings<'a>(listings: &[Listing<'a>], prefix: &Prefix, recorded: Option
     }
     result.others = others.into_values().collect();
     // Something seen in a newer, incomplete listing is not absent.
-    if result.recorded.is_some() || !result.others.is_empty() {
+    if shown || !result.others.is_empty() {
         result.absent_once = None;
         result.absent_twice = None;
     }

@@ -142,6 +142,8 @@ pub struct Memory {
     pub deleted: BTreeMap<String, Deleted>,
     /// The last update, until it was read back.
     pub update: Option<Updated>,
+    /// When our own last create or update of the recorded endpoint was answered: older listings show our amendment, not the endpoint.
+    pub effect: Moment,
     /// The last failure of a call, until one succeeds or the spec changes.
     pub trouble: Option<Trouble>,
     /// When a listing was last asked for.

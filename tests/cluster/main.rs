@@ -2,4 +2,6 @@
 
 mod api_refusals;
 mod api_samples;
+mod life;
 mod support;
+mod world;

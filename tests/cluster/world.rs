@@ -1,0 +1,285 @@
+//! One test's world: a namespace, a provider of its own, and operators as processes, run with exactly the rights of `deploy/`.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::{Client, ResourceExt};
+use sandbox::admin_client::{AdminClient, LedgerEntry};
+use sandbox::plivo::{self, Simulator};
+use serde_json::{Value, json};
+use switchboard::api::{ProviderAccount, SipEndpoint};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+
+use super::support;
+
+/// Longest that anything is waited for: a machine may be slow, a test that would fail must end.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+/// The settle time in these tests: all parts of the protocol shrink with it, none is switched off.
+pub const SETTLE: Duration = Duration::from_secs(6);
+
+/// A namespace that consents, an account named `plivo` with its Secret, and a provider.
+pub struct World {
+    pub client: Client,
+    pub namespace: String,
+    pub simulator: Simulator,
+    pub admin: AdminClient,
+}
+
+/// A running operator. It is killed when it is dropped.
+pub struct Operator {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl World {
+    /// With the provider's default behaviour.
+    pub async fn new(name: &str) -> World {
+        World::with(name, plivo::Options::default()).await
+    }
+
+    pub async fn with(name: &str, options: plivo::Options) -> World {
+        let client = support::client().await;
+        // The admin client and the tests' own requests need a process-wide TLS provider.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let simulator = Simulator::start(options).await.expect("a simulator");
+        let admin = simulator.admin();
+        let namespace = support::namespace(&client, name).await;
+        let world = World { client, namespace, simulator, admin };
+        world.consent(&world.namespace).await;
+        world.account("plivo", plivo::DEFAULT_AUTH_ID, plivo::DEFAULT_AUTH_TOKEN, json!({})).await;
+        world
+    }
+
+    /// Lets the operator read the Secrets of a namespace, as the documented command does.
+    pub async fn consent(&self, namespace: &str) {
+        let binding: RoleBinding = serde_json::from_value(json!({
+            "metadata": {"name": "switchboard-secret-reader"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "switchboard-secret-reader"},
+            "subjects": [{"kind": "ServiceAccount", "name": "switchboard", "namespace": "switchboard-system"}],
+        }))
+        .expect("a role binding");
+        Api::namespaced(self.client.clone(), namespace).create(&PostParams::default(), &binding).await.expect("consent");
+    }
+
+    /// A Secret with credentials and a ProviderAccount that uses it.
+    pub async fn account(&self, name: &str, auth_id: &str, auth_token: &str, spec: Value) {
+        self.secret(&format!("{name}-credentials"), &[("auth_id", auth_id), ("auth_token", auth_token)]).await;
+        let mut spec = spec;
+        spec["plivo"] = json!({"credentialsSecretRef": {"name": format!("{name}-credentials")}});
+        let account = json!({"apiVersion": "switchboard.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": name}, "spec": spec});
+        let accounts: Api<ProviderAccount> = Api::namespaced(self.client.clone(), &self.namespace);
+        accounts.patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(&account)).await.expect("an account");
+    }
+
+    /// Makes or replaces a Secret.
+    pub async fn secret(&self, name: &str, values: &[(&str, &str)]) {
+        let values: BTreeMap<&str, &str> = values.iter().copied().collect();
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values});
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        secrets.patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(&secret)).await.expect("a Secret");
+    }
+
+    pub fn endpoints(&self) -> Api<SipEndpoint> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Applies a SipEndpoint with a password Secret of its own (`hunter22` unless there is one already). `plivo` and `spec` are
+    /// merged into what every endpoint needs.
+    pub async fn endpoint(&self, name: &str, plivo: Value, spec: Value) -> SipEndpoint {
+        let secret = format!("{name}-sip");
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        if secrets.get_opt(&secret).await.expect("an answer").is_none() {
+            self.secret(&secret, &[("password", "hunter22")]).await;
+        }
+        self.apply(name, merged(json!({"passwordSecretRef": {"name": secret, "key": "password"}}), plivo), spec).await
+    }
+
+    /// Applies a SipEndpoint and nothing else.
+    pub async fn apply(&self, name: &str, plivo: Value, spec: Value) -> SipEndpoint {
+        let spec = merged(json!({"accountRef": {"name": "plivo"}, "plivo": plivo}), spec);
+        let object = json!({"apiVersion": "switchboard.dev/v1alpha1", "kind": "SipEndpoint", "metadata": {"name": name}, "spec": spec});
+        self.endpoints().patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(&object)).await.expect("a SipEndpoint")
+    }
+
+    /// Merges into the object, as `kubectl patch --type merge` does.
+    pub async fn patch(&self, name: &str, patch: Value) -> SipEndpoint {
+        self.endpoints().patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.expect("a patch")
+    }
+
+    pub async fn delete(&self, name: &str) {
+        self.endpoints().delete(name, &DeleteParams::default()).await.expect("a deletion");
+    }
+
+    /// The object as soon as `done` holds for it.
+    pub async fn until(&self, name: &str, what: &str, done: impl Fn(&SipEndpoint) -> bool) -> SipEndpoint {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let object = self.endpoints().get_opt(name).await.expect("an answer");
+            match object {
+                Some(object) if done(&object) => return object,
+                seen => assert!(Instant::now() < deadline, "{name} never became {what}; it is {seen:#?}"),
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The object as soon as it is Ready for its present generation.
+    pub async fn ready(&self, name: &str) -> SipEndpoint {
+        self.until(name, "ready", |object| reason(object) == "Available" && observed(object)).await
+    }
+
+    /// The object as soon as its Ready condition has this reason, for its present generation.
+    pub async fn reason(&self, name: &str, expected: &str) -> SipEndpoint {
+        self.until(name, expected, |object| reason(object) == expected && observed(object)).await
+    }
+
+    /// Waits until the object is gone.
+    pub async fn gone(&self, name: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while let Some(object) = self.endpoints().get_opt(name).await.expect("an answer") {
+            assert!(Instant::now() < deadline, "{name} does not go: {object:#?}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Starts an operator for this world's namespace.
+    pub async fn operator(&self) -> Operator {
+        self.operator_with(&[], &[]).await
+    }
+
+    /// Starts an operator with more arguments and environment; a later argument overrides an earlier one.
+    pub async fn operator_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Operator {
+        let plane = support::control_plane();
+        let settle = format!("{}ms", SETTLE.as_millis());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        command.args(["run", "--namespace", &self.namespace, "--settle", &settle, "--sweep-period", "2s", "--retry-base", "100ms"]);
+        command.args(["--plivo-url", self.simulator.url(), "--log", "info,switchboard=debug,kube_runtime=error"]).args(arguments);
+        command.env("KUBECONFIG", plane.operator_kubeconfig()).envs(environment.iter().copied());
+        Operator::start(command)
+    }
+
+    /// All executed effects of one kind, in order, made by the API (not by somebody in the console).
+    pub async fn effects(&self, op: &str) -> Vec<LedgerEntry> {
+        let ledger = self.admin.ledger().await.expect("the ledger");
+        ledger.into_iter().filter(|entry| entry.op == op && entry.actor == "api").collect()
+    }
+
+    /// The names of all executed effects of the API, in order.
+    pub async fn ledger(&self) -> Vec<String> {
+        let ledger = self.admin.ledger().await.expect("the ledger");
+        ledger.into_iter().filter(|entry| entry.actor == "api").map(|entry| entry.op).collect()
+    }
+
+    /// The endpoints that live in the default account, by id.
+    pub async fn living(&self) -> BTreeMap<String, Value> {
+        let state = self.admin.state().await.expect("the state");
+        let endpoints = &state["accounts"][plivo::DEFAULT_AUTH_ID]["endpoints"];
+        match endpoints {
+            Value::Array(all) => all.iter().map(|one| (one["endpoint_id"].as_str().expect("an id").to_owned(), one.clone())).collect(),
+            Value::Object(all) => all.iter().map(|(id, one)| (id.clone(), one.clone())).collect(),
+            other => panic!("no endpoints in the state: {other}"),
+        }
+    }
+
+    /// Exactly one endpoint lives whose username begins with this base name, and it is the recorded one of this object.
+    pub async fn exactly_one(&self, name: &str) -> Value {
+        let object = self.endpoints().get(name).await.expect("the object");
+        let recorded = object.status.as_ref().and_then(|status| status.endpoint_id.clone()).expect("a recorded id");
+        let living = self.living().await;
+        let own: Vec<&String> =
+            living.iter().filter(|(_, one)| one["username"].as_str().is_some_and(|username| username.starts_with(name))).map(|(id, _)| id).collect();
+        assert_eq!(own, [&recorded], "of {name}; all: {living:#?}");
+        living[&recorded].clone()
+    }
+}
+
+impl Operator {
+    fn start(mut command: Command) -> Operator {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("the operator");
+        let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (stderr, kept) = (child.stderr.take().expect("piped"), Arc::clone(&lines));
+        tokio::spawn(async move {
+            let mut reader = BufReader::new(stderr).lines();
+            while let Ok(Some(line)) = reader.next_line().await {
+                kept.lock().expect("no panic while locked").push(line);
+            }
+        });
+        Operator { child, lines }
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.lines.lock().expect("no panic while locked").join("\n")
+    }
+
+    /// Waits until it has logged a line with this text.
+    pub async fn says(&mut self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log().contains(text) {
+            assert!(self.child.try_wait().expect("a child").is_none(), "the operator ended:\n{}", self.log());
+            assert!(Instant::now() < deadline, "the operator never said {text:?}:\n{}", self.log());
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// SIGKILL, from outside: no destructor runs.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("a killed child");
+    }
+
+    /// SIGTERM; answers whether it ended well, within Kubernetes' grace period.
+    pub async fn terminate(mut self) -> (bool, String) {
+        let pid = self.child.id().expect("a running operator").to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill");
+        assert!(sent.success());
+        let status = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
+        let ended = status.is_ok_and(|status| status.is_ok_and(|status| status.success()));
+        (ended, self.log())
+    }
+}
+
+/// The reason of the Ready condition; empty if there is none.
+pub fn reason(object: &SipEndpoint) -> &str {
+    let conditions = object.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    conditions.iter().find(|condition| condition.type_ == "Ready").map_or("", |condition| &condition.reason)
+}
+
+/// The status describes the present generation.
+pub fn observed(object: &SipEndpoint) -> bool {
+    object.status.as_ref().and_then(|status| status.observed_generation) == object.metadata.generation
+}
+
+/// The recorded id.
+pub fn endpoint_id(object: &SipEndpoint) -> String {
+    object.status.as_ref().and_then(|status| status.endpoint_id.clone()).unwrap_or_else(|| panic!("{} has no endpoint_id", object.name_any()))
+}
+
+/// `over` merged into `base`, members of objects one by one.
+pub fn merged(mut base: Value, over: Value) -> Value {
+    if let (Value::Object(base), Value::Object(over)) = (&mut base, over) {
+        for (key, value) in over {
+            let before = base.remove(&key).unwrap_or(Value::Null);
+            base.insert(key, if before.is_object() && value.is_object() { merged(before, value) } else { value });
+        }
+    }
+    base
+}
+
+/// Asks again and again until there is an answer.
+pub async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "never: {what}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
