@@ -1,3 +1,21 @@
-//! Switchboard.
+//! Switchboard: SIP endpoints and phone numbers as Kubernetes objects.
+//!
+//! ```text
+//! watch ─► gather ─► desired ─► observe ─► next ─► execute ─┐
+//!  kube     I/O       pure       I/O       pure     I/O      │ the outcome goes into the view, `next` is asked again,
+//!                                           ▲────────────────┘ until it answers Wait or Done
+//!                                           └─► status (pure) ─► report (I/O, written only if it differs)
+//! ```
+//!
+//! The modules, in the order in which they may use each other: `api ← core ← provider ← account ← controller ← cli`.
+
+pub mod api;
 pub mod core;
 pub mod provider;
+pub mod account;
+pub mod controller;
+pub mod cli;
+
+pub mod failpoint;
+pub mod server;
+pub mod telemetry;

@@ -1,2 +1,19 @@
-//! x
-fn main() {}
+//! The binary: TLS provider, arguments, dispatch.
+
+use clap::Parser;
+use switchboard::cli::{Cli, Command, run};
+
+fn main() -> anyhow::Result<()> {
+    // One TLS provider for both clients, before either is built: with two in the tree the default would panic (trap T1).
+    rustls::crypto::ring::default_provider().install_default().map_err(|_| anyhow::anyhow!("a TLS provider was installed twice"))?;
+    // A panic in a task would end only that task and leave an idle process behind (trap T8).
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
+    match Cli::parse().command {
+        Command::Crds(crds) => crds.run(&mut std::io::stdout().lock()),
+        Command::Run(args) => tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::run(*args)),
+    }
+}

@@ -2,5 +2,19 @@
 //! members of the view. Same view, same action.
 #![deny(clippy::disallowed_methods)]
 
+pub mod action;
+pub mod budget;
+pub mod credentials;
+pub mod desired;
+pub mod endpoint;
+pub mod evidence;
+pub mod expectation;
 pub mod fields;
+pub mod key;
+pub mod listing;
+pub mod mark;
 pub mod outcome;
+pub mod sighting;
+pub mod status;
+pub mod time;
+pub mod view;

@@ -1,0 +1,20 @@
+.PHONY: demo test lint crds
+
+# The story: a cluster, a provider and the operator on this machine, from `kubectl apply` to an empty provider.
+demo:
+	tools/build.sh >/dev/null
+	cargo build --workspace
+	cargo run --quiet --package sandbox -- demo
+
+# Everything, against a real kube-apiserver and the simulator. Needs Rust and Go; the first run builds the control plane.
+test:
+	tools/build.sh >/dev/null
+	cargo test --workspace --features switchboard/failpoints
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --features switchboard/failpoints -- -D warnings
+
+# After a change of src/api; a test compares.
+crds:
+	cargo run --quiet --package switchboard -- crds --dir crds

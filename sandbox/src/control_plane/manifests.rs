@@ -1,0 +1,127 @@
+//! What is in the cluster before anybody uses it: the custom resources and the operator's rights.
+
+use anyhow::{Context, Result};
+use k8s_openapi::{
+    api::{
+        authentication::v1::{TokenRequest, TokenRequestSpec},
+        core::v1::ServiceAccount,
+    },
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams},
+};
+
+/// The rights of the operator and the roles for people.
+const RBAC: &str = include_str!("../../../deploy/rbac.yaml");
+
+/// The generated custom resource definitions.
+const CRDS: &[&str] = &[include_str!("../../../crds/provideraccounts.yaml"), include_str!("../../../crds/sipendpoints.yaml")];
+
+/// The operator's namespace and ServiceAccount, as `deploy/rbac.yaml` names them.
+const OPERATOR: (&str, &str) = ("switchboard-system", "switchboard");
+
+/// The operator's token outlives every run, in seconds: a year.
+const TOKEN_SECONDS: i64 = 365 * 24 * 3600;
+
+/// Applies everything and returns the definitions, whose resources may not be served yet ([`served`]).
+pub async fn apply(client: &Client) -> Result<Vec<CustomResourceDefinition>> {
+    for text in [CRDS, &[RBAC]].concat() {
+        for object in serde_saphyr::from_multiple::<DynamicObject>(text).context("a manifest is no list of objects")? {
+            apply_one(client, &object).await?;
+        }
+    }
+    let definitions = CRDS.iter().map(|text| serde_saphyr::from_str(text).context("a definition cannot be read"));
+    definitions.collect()
+}
+
+async fn apply_one(client: &Client, object: &DynamicObject) -> Result<()> {
+    let types = object.types.as_ref().context("an object without kind")?;
+    let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(types)?);
+    let name = object.metadata.name.as_deref().context("an object without name")?;
+    let api: Api<DynamicObject> = match object.metadata.namespace.as_deref() {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    };
+    let parameters = PatchParams::apply("sandbox").force();
+    api.patch(name, &parameters, &Patch::Apply(object)).await.with_context(|| format!("cannot apply {} {name}", types.kind))?;
+    Ok(())
+}
+
+/// Whether the API server answers for all of these resources. An established definition alone does not say so.
+pub async fn served(client: &Client, definitions: &[CustomResourceDefinition]) -> bool {
+    for definition in definitions {
+        for version in definition.spec.versions.iter().filter(|version| version.served) {
+            let names = &definition.spec.names;
+            let kind = GroupVersionKind::gvk(&definition.spec.group, &version.name, &names.kind);
+            let resource = ApiResource::from_gvk_with_plural(&kind, &names.plural);
+            let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+            if api.list(&ListParams::default().limit(1)).await.is_err() {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// A token of the operator's ServiceAccount.
+pub async fn operator_token(client: &Client) -> Result<String> {
+    let (namespace, name) = OPERATOR;
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    let spec = TokenRequestSpec { expiration_seconds: Some(TOKEN_SECONDS), ..TokenRequestSpec::default() };
+    let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
+    let answer = accounts.create_token_request(name, &PostParams::default(), &request).await;
+    let status = answer.context("no token for the operator's ServiceAccount")?.status;
+    status.and_then(|status| status.token).context("a token request without an answer")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::RBAC;
+
+    fn objects(kind: &str) -> Vec<Value> {
+        let objects = serde_saphyr::from_multiple::<Value>(RBAC).expect("YAML");
+        let found: Vec<Value> = objects.into_iter().filter(|object| object["kind"] == kind).collect();
+        assert!(!found.is_empty(), "{kind}");
+        found
+    }
+
+    fn texts(value: &Value) -> BTreeSet<&str> {
+        value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+
+    #[test]
+    fn no_rule_has_a_wildcard_and_only_the_reader_names_secrets() {
+        for role in objects("ClusterRole") {
+            let name = &role["metadata"]["name"];
+            for rule in role["rules"].as_array().expect("rules") {
+                for member in ["apiGroups", "resources", "verbs"] {
+                    let values = texts(&rule[member]);
+                    assert!(!values.is_empty() && !values.iter().any(|value| value.contains('*')), "{name}: {rule}");
+                }
+                assert_eq!(texts(&rule["resources"]).contains("secrets"), name == "switchboard-secret-reader", "{name}: {rule}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_reader_reads_secrets_and_is_bound_in_the_operators_namespace_only() {
+        let roles = objects("ClusterRole");
+        let reader = roles.iter().find(|role| role["metadata"]["name"] == "switchboard-secret-reader").expect("the reader");
+        let rules = reader["rules"].as_array().expect("rules");
+        assert_eq!(rules.len(), 1);
+        assert_eq!(texts(&rules[0]["resources"]), BTreeSet::from(["secrets"]));
+        assert_eq!(texts(&rules[0]["verbs"]), BTreeSet::from(["get", "list", "watch"]));
+        for binding in objects("ClusterRoleBinding") {
+            assert_eq!(binding["roleRef"]["name"], "switchboard", "bound in the whole cluster");
+        }
+        let bindings = objects("RoleBinding");
+        let places: Vec<&Value> = bindings.iter().map(|binding| &binding["metadata"]["namespace"]).collect();
+        assert_eq!(places, ["switchboard-system"]);
+    }
+}

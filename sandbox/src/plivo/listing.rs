@@ -1,0 +1,216 @@
+//! Lists and their pages (contracts/plivo.md 3), and what list faults do to them.
+
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Complaints};
+use super::endpoint::{Endpoint, md5_hex};
+use super::number::Number;
+use super::store::{End, Item, Row, Store};
+use super::switches::{ListOrder, ListOver20, ListTotal, Look};
+use super::world::{Act, Actor, World};
+use crate::faults::ListFault;
+
+/// Page size by default and at most.
+const LIMIT: usize = 20;
+
+/// A request for one page.
+struct Asked<'a> {
+    limit: usize,
+    offset: usize,
+    path: &'a str,
+    /// The other arguments as they came, to be repeated in `meta.next`.
+    filters: String,
+}
+
+impl<'a> Asked<'a> {
+    fn parse(act: &Act<'_>, path: &'a str, raw_query: &str, query: &[(String, String)]) -> Result<Self, Complaints> {
+        let mut complaints = Complaints::default();
+        let mut number = |name: &str, default: usize| {
+            let Some((_, text)) = query.iter().find(|(key, text)| key == name && !text.is_empty()) else { return default };
+            text.parse().unwrap_or_else(|_| {
+                complaints.add(name, "A valid integer is required.");
+                default
+            })
+        };
+        let (limit, offset) = (number("limit", LIMIT), number("offset", 0));
+        if limit == 0 || (limit > LIMIT && act.switches.list_over_20 == ListOver20::Reject) {
+            complaints.add("limit", "1 to 20.");
+        }
+        if !complaints.is_empty() {
+            return Err(complaints);
+        }
+        let kept = raw_query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("limit=") && !pair.starts_with("offset="));
+        let filters = kept.map(|pair| format!("&{pair}")).collect();
+        Ok(Self { limit: limit.min(LIMIT), offset, path, filters })
+    }
+
+    fn at(&self, offset: usize) -> Value {
+        json!(format!("{}?limit={}&offset={offset}{}", self.path, self.limit, self.filters))
+    }
+}
+
+/// The kinds of objects that have lists here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listed {
+    Endpoints,
+    Numbers,
+    Applications,
+}
+
+impl World {
+    /// Answers a list; the second value says whether the list fault did anything.
+    pub(super) fn list(
+        &mut self,
+        act: &mut Act<'_>,
+        what: Listed,
+        path: &str,
+        raw_query: &str,
+        query: &[(String, String)],
+        fault: Option<ListFault>,
+    ) -> (Answer, bool) {
+        let asked = match Asked::parse(act, path, raw_query, query) {
+            Ok(asked) => asked,
+            Err(complaints) => return (act.refuse(&complaints), false),
+        };
+        let acted = what == Listed::Endpoints && fault.is_some_and(|fault| self.somebody_else(act, fault, asked.offset));
+        let account = act.account.clone();
+        let argument = |name: &str| query.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.clone());
+        let mut rng = rand::rngs::StdRng::seed_from_u64(act.rng.next_u64());
+        let (body, applied) = match what {
+            Listed::Endpoints => page(
+                &self.endpoints,
+                act,
+                &asked,
+                fault,
+                &mut rng,
+                |_, item, _| item.account == account,
+                |id, item, endpoint| self.listed_endpoint(act, id, &item.account, endpoint),
+            ),
+            Listed::Numbers => page(
+                &self.numbers,
+                act,
+                &asked,
+                fault,
+                &mut rng,
+                |id, item, number| Number::visible_to(item, number, &account) && number.passes(id, query),
+                |id, item, number| Value::Object(number.shown(id, &item.account, act.switches)),
+            ),
+            Listed::Applications => {
+                let (name, sub) = (argument("app_name"), argument("subaccount"));
+                page(
+                    &self.applications,
+                    act,
+                    &asked,
+                    fault,
+                    &mut rng,
+                    |_, item, app| {
+                        Self::sees(&account, &item.account, app.sub_account.as_deref())
+                            && name.as_ref().is_none_or(|name| *name == app.app_name)
+                            && sub.as_ref().is_none_or(|sub| Some(sub) == app.sub_account.as_ref())
+                    },
+                    |id, item, app| Value::Object(app.shown(id, &item.account)),
+                )
+            }
+        };
+        (Answer::list(&body), applied || acted)
+    }
+
+    /// Insertions and deletions by somebody else between two pages. They need a page before this one to shift anything.
+    fn somebody_else(&mut self, act: &mut Act<'_>, fault: ListFault, offset: usize) -> bool {
+        if offset == 0 || !matches!(fault, ListFault::InsertShift | ListFault::DeleteShift | ListFault::Swap) {
+            return false;
+        }
+        let order = act.switches.list_order;
+        let account = act.account.clone();
+        let rows = self.endpoints.list(act.now_ms, act.switches.delays(Look::List), order, |_, item, _| item.account == account);
+        let victim = rows.iter().take(offset).find(|(_, item, _)| item.foreign).map(|(id, ..)| (*id).to_owned());
+        let (front, back) = if order == ListOrder::OldestFirst { (End::Oldest, End::Newest) } else { (End::Newest, End::Oldest) };
+        let (insert_at, victim) = match (fault, victim) {
+            (ListFault::InsertShift, _) => (Some(front), None),
+            // Only what was made behind the API's back may vanish: it is nobody's whose objects are under test.
+            (_, None) => return false,
+            (ListFault::Swap, victim) => (Some(back), victim),
+            (_, victim) => (None, victim),
+        };
+        act.actor = Actor::Console;
+        if let Some(victim) = victim {
+            self.remove_endpoint(act, &victim);
+        }
+        if let Some(end) = insert_at {
+            let username = self.with_suffix(act, "somebodyelse");
+            let endpoint = Endpoint { username, alias: "somebody-else".to_owned(), password_md5: md5_hex(&act.digits(12)), app_id: None };
+            let id = self.new_endpoint_id(act);
+            self.insert_endpoint(act, &id, endpoint, end);
+        }
+        act.actor = Actor::Api;
+        true
+    }
+}
+
+fn page<'a, T: Clone>(
+    store: &'a Store<T>,
+    act: &Act<'_>,
+    asked: &Asked<'_>,
+    fault: Option<ListFault>,
+    rng: &mut rand::rngs::StdRng,
+    keep: impl Fn(&str, &Item<T>, &T) -> bool,
+    render: impl Fn(&str, &Item<T>, &T) -> Value,
+) -> (Value, bool) {
+    let order = act.switches.list_order;
+    let mut rows: Vec<Row<'a, T>> = store.list(act.now_ms, act.switches.delays(Look::List), order, &keep);
+    let mut applied = false;
+    match fault {
+        Some(ListFault::NewestMissing) => {
+            if let Some(newest) = rows.iter().map(|(_, item, _)| item.order).max() {
+                rows.retain(|(_, item, _)| item.order != newest);
+                applied = true;
+            }
+        }
+        Some(ListFault::DeletedStillShown) => {
+            if let Some(haunted) = store.with_ghost(rows.clone(), order, &keep) {
+                rows = haunted;
+                applied = true;
+            }
+        }
+        Some(ListFault::ChangedOrder) if rows.len() > 1 => {
+            rows.shuffle(rng);
+            applied = true;
+        }
+        _ => {}
+    }
+    if order == ListOrder::Shuffled {
+        rows.shuffle(rng);
+    }
+    let (limit, offset) = (asked.limit, asked.offset);
+    let (mut from, mut to) = (offset, offset.saturating_add(limit));
+    let mut hide = false;
+    match fault {
+        Some(ListFault::RepeatedPage) if offset > 0 => {
+            (from, to, applied) = (offset.saturating_sub(limit), offset.saturating_sub(limit) + limit, true)
+        }
+        Some(ListFault::OffsetIgnored) if offset > 0 => (from, to, applied) = (0, limit, true),
+        Some(ListFault::LimitIgnored) if to < rows.len() => (to, applied) = (rows.len(), true),
+        Some(ListFault::EmptyMiddlePage) if offset < rows.len() => (hide, applied) = (true, true),
+        _ => {}
+    }
+    let mut total = match act.switches.list_total {
+        ListTotal::Exact => rows.len(),
+        ListTotal::Stale => store.stale_total(&keep),
+    };
+    if fault == Some(ListFault::WrongCount) {
+        total += 1;
+        applied = true;
+    }
+    let mut next = if offset.saturating_add(limit) < rows.len() { asked.at(offset + limit) } else { Value::Null };
+    if fault == Some(ListFault::EarlyNextNull) && !next.is_null() {
+        next = Value::Null;
+        applied = true;
+    }
+    let previous = if offset > 0 { asked.at(offset.saturating_sub(limit)) } else { Value::Null };
+    let shown = if hide { &[][..] } else { &rows[from.min(rows.len())..to.min(rows.len())] };
+    let objects: Vec<Value> = shown.iter().map(|(id, item, value)| render(id, item, value)).collect();
+    let meta = json!({"limit": limit, "next": next, "offset": offset, "previous": previous, "total_count": total});
+    (json!({"api_id": act.api_id, "meta": meta, "objects": objects}), applied)
+}

@@ -1,0 +1,197 @@
+//! Objects with their recent past. Visibility delays and "deleted still shown" need to know what was true a while ago.
+
+use std::collections::BTreeMap;
+
+use super::switches::{Delays, LONGEST_DELAY_MS, ListOrder};
+
+/// What a version came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Create,
+    Update,
+    Delete,
+}
+
+#[derive(Clone, Debug)]
+struct Version<T> {
+    at_ms: u64,
+    number: u64,
+    change: Change,
+    value: Option<T>,
+}
+
+/// An object, its place in lists and its past.
+#[derive(Clone, Debug)]
+pub(super) struct Item<T> {
+    /// The account it was made in.
+    pub(super) account: String,
+    /// Whether it was made behind the API's back: list faults may take away only such objects.
+    pub(super) foreign: bool,
+    /// Place in lists: higher is newer.
+    pub(super) order: i64,
+    versions: Vec<Version<T>>,
+}
+
+impl<T> Item<T> {
+    /// The object as seen by someone to whom changes show up after `delays`.
+    fn seen(&self, now_ms: u64, delays: Delays) -> Option<&T> {
+        let visible = |version: &&Version<T>| {
+            let delay = match version.change {
+                Change::Create => delays.create,
+                Change::Update => delays.update,
+                Change::Delete => delays.delete,
+            };
+            version.at_ms.saturating_add(delay) <= now_ms
+        };
+        self.versions.iter().rev().find(visible)?.value.as_ref()
+    }
+
+    fn before(&self, number: u64) -> Option<&T> {
+        self.versions.iter().rev().find(|version| version.number < number)?.value.as_ref()
+    }
+
+    /// The value before the deletion, if this object is deleted.
+    fn last_words(&self) -> Option<(u64, &T)> {
+        let [.., last, deleted] = self.versions.as_slice() else { return None };
+        (deleted.change == Change::Delete).then_some((deleted.number, last.value.as_ref()?))
+    }
+}
+
+/// The end of a list at which an object is put in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Among the newest.
+    Newest,
+    /// Among the oldest.
+    Oldest,
+}
+
+/// All objects of one kind by their id.
+#[derive(Clone, Debug)]
+pub(super) struct Store<T> {
+    items: BTreeMap<String, Item<T>>,
+    changes: u64,
+}
+
+impl<T> Default for Store<T> {
+    fn default() -> Self {
+        Self { items: BTreeMap::new(), changes: 0 }
+    }
+}
+
+/// One row of a list: id, item, value as it is shown.
+pub(super) type Row<'a, T> = (&'a str, &'a Item<T>, &'a T);
+
+impl<T: Clone> Store<T> {
+    pub(super) fn insert(&mut self, id: &str, account: &str, foreign: bool, end: End, value: T, now_ms: u64) {
+        let keys = self.items.values().map(|item| item.order);
+        let order = match end {
+            End::Newest => keys.max().unwrap_or(0) + 1,
+            End::Oldest => keys.min().unwrap_or(0) - 1,
+        };
+        self.changes += 1;
+        let version = Version { at_ms: now_ms, number: self.changes, change: Change::Create, value: Some(value) };
+        let item = self.items.entry(id.to_owned()).or_insert_with(|| Item { account: String::new(), foreign, order, versions: Vec::new() });
+        account.clone_into(&mut item.account);
+        item.foreign = foreign;
+        item.order = order;
+        item.versions.push(version);
+    }
+
+    /// The true present state.
+    pub(super) fn get(&self, id: &str) -> Option<(&Item<T>, &T)> {
+        let item = self.items.get(id)?;
+        Some((item, item.versions.last()?.value.as_ref()?))
+    }
+
+    /// What a GET of `id` shows under `delays`.
+    pub(super) fn seen(&self, id: &str, now_ms: u64, delays: Delays) -> Option<(&Item<T>, &T)> {
+        let item = self.items.get(id)?;
+        Some((item, item.seen(now_ms, delays)?))
+    }
+
+    /// Whether the id was ever used.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.items.contains_key(id)
+    }
+
+    pub(super) fn update(&mut self, id: &str, value: T, now_ms: u64) {
+        self.push(id, Change::Update, Some(value), now_ms);
+    }
+
+    pub(super) fn remove(&mut self, id: &str, now_ms: u64) {
+        self.push(id, Change::Delete, None, now_ms);
+        // What is deleted for longer than the longest delay can no longer be shown by any switch.
+        self.items.retain(|_, item| item.versions.last().is_none_or(|last| last.value.is_some() || last.at_ms + LONGEST_DELAY_MS > now_ms));
+    }
+
+    fn push(&mut self, id: &str, change: Change, value: Option<T>, now_ms: u64) {
+        self.changes += 1;
+        let number = self.changes;
+        if let Some(item) = self.items.get_mut(id) {
+            let old = item.versions.partition_point(|version| version.at_ms + LONGEST_DELAY_MS < now_ms);
+            item.versions.drain(..old.saturating_sub(1));
+            item.versions.push(Version { at_ms: now_ms, number, change, value });
+        }
+    }
+
+    /// All that exists, in order of creation.
+    pub(super) fn all(&self) -> Vec<Row<'_, T>> {
+        self.list(u64::MAX, Delays::default(), ListOrder::OldestFirst, |_, _, _| true)
+    }
+
+    /// What a list shows; `shuffled` comes in order of creation, the caller shuffles.
+    pub(super) fn list(&self, now_ms: u64, delays: Delays, order: ListOrder, keep: impl Fn(&str, &Item<T>, &T) -> bool) -> Vec<Row<'_, T>> {
+        let mut rows: Vec<Row<'_, T>> = self
+            .items
+            .iter()
+            .filter_map(|(id, item)| Some((id.as_str(), item, item.seen(now_ms, delays)?)))
+            .filter(|(id, item, value)| keep(id, item, value))
+            .collect();
+        rows.sort_by_key(|(_, item, _)| item.order);
+        if order == ListOrder::NewestFirst {
+            rows.reverse();
+        }
+        rows
+    }
+
+    /// The same list with the object that was deleted last still in its place; `None` if nothing was deleted.
+    pub(super) fn with_ghost<'a>(
+        &'a self,
+        mut rows: Vec<Row<'a, T>>,
+        order: ListOrder,
+        keep: impl Fn(&str, &Item<T>, &T) -> bool,
+    ) -> Option<Vec<Row<'a, T>>> {
+        let (id, item, _, value) = self
+            .items
+            .iter()
+            .filter_map(|(id, item)| item.last_words().map(|(number, value)| (id, item, number, value)))
+            .filter(|(id, item, _, value)| keep(id, item, value))
+            .max_by_key(|(_, _, number, _)| *number)?;
+        rows.push((id, item, value));
+        rows.sort_by_key(|(_, item, _)| item.order);
+        if order == ListOrder::NewestFirst {
+            rows.reverse();
+        }
+        Some(rows)
+    }
+
+    /// How many there were before the last creation or deletion.
+    pub(super) fn stale_total(&self, keep: impl Fn(&str, &Item<T>, &T) -> bool) -> usize {
+        let last = self
+            .items
+            .iter()
+            .filter(|(id, item)| item.versions.iter().filter_map(|version| version.value.as_ref()).any(|value| keep(id, item, value)))
+            .flat_map(|(_, item)| &item.versions)
+            .filter(|version| version.change != Change::Update)
+            .map(|version| version.number)
+            .max()
+            .unwrap_or(0);
+        self.items.iter().filter(|(id, item)| item.before(last).is_some_and(|value| keep(id, item, value))).count()
+    }
+
+    /// Forgets everything that belongs to `account`, without a trace.
+    pub(super) fn forget_account(&mut self, account: &str) {
+        self.items.retain(|_, item| item.account != account);
+    }
+}

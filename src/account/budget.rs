@@ -1,0 +1,198 @@
+//! The call budget as something to wait for. Objects never wait inside a reconcile: they are queued and woken when a permit is
+//! reserved for them. Only the account's own calls wait in place.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::account::{Clock, Waker};
+use crate::core::budget::{CallBudget, Lane, Ticket, Who};
+use crate::core::key::ObjectKey;
+use crate::core::time::Moment;
+
+/// No permit now; the object is woken when one is reserved for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queued;
+
+/// The budget of one account, shared.
+#[derive(Clone)]
+pub struct Budget {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Clock,
+    wake: Waker,
+    changed: Notify,
+    state: Mutex<State>,
+}
+
+struct State {
+    calls: CallBudget,
+    internal: BTreeMap<u64, oneshot::Sender<()>>,
+    next_internal: u64,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is only counters and queues, sound after each statement: a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One call that may be under way. It was counted when issued; dropping it ends the call.
+pub struct Permit {
+    shared: Arc<Shared>,
+    ticket: Ticket,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let now = self.shared.clock.now();
+        self.shared.state().calls.ended(now, self.ticket);
+        self.shared.changed.notify_one();
+    }
+}
+
+impl Permit {
+    /// The call was answered with a 429.
+    pub fn throttled(&self, retry_after: Option<Duration>) {
+        let now = self.shared.clock.now();
+        self.shared.state().calls.throttled(now, self.ticket, retry_after);
+    }
+}
+
+/// Takes an internal waiter out of the queue when its future is dropped.
+struct InternalWaiter<'a> {
+    shared: &'a Shared,
+    number: u64,
+}
+
+impl Drop for InternalWaiter<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        state.internal.remove(&self.number);
+        state.calls.forget_waiter(&Who::Internal(self.number));
+        drop(state);
+        self.shared.changed.notify_one();
+    }
+}
+
+impl Budget {
+    /// At most `limit` calls in any five seconds; the window before `began` counts as used up.
+    pub fn new(limit: u32, began: Moment, clock: Clock, wake: Waker) -> Self {
+        let state = State { calls: CallBudget::new(limit, began, rand::random()), internal: BTreeMap::new(), next_internal: 0 };
+        Self { shared: Arc::new(Shared { clock, wake, changed: Notify::new(), state: Mutex::new(state) }) }
+    }
+
+    /// Sets the configured limit.
+    pub fn set_limit(&self, limit: u32) {
+        self.shared.state().calls.set_limit(limit);
+        self.shared.changed.notify_one();
+    }
+
+    /// Calls per five seconds at present.
+    pub fn limit(&self) -> u32 {
+        self.shared.state().calls.limit()
+    }
+
+    /// Until when nothing is sent because of a 429.
+    pub fn paused(&self) -> Option<Moment> {
+        let now = self.shared.clock.now();
+        self.shared.state().calls.paused(now)
+    }
+
+    /// A permit for an object, the reserved one if there is one. Otherwise the object is queued and woken later.
+    pub fn try_take(&self, lane: Lane, who: &ObjectKey) -> Result<Permit, Queued> {
+        self.try_take_as(lane, &Who::Object(who.clone()))
+    }
+
+    /// As [`Budget::try_take`], for a create.
+    pub fn try_take_create(&self, who: &ObjectKey) -> Result<Permit, Queued> {
+        self.try_take_as(Lane::Create, &Who::Create(who.clone()))
+    }
+
+    /// Whether a create permit is reserved for the object from now on; if not, it is queued and woken later.
+    pub fn reserve_create(&self, who: &ObjectKey) -> bool {
+        let now = self.shared.clock.now();
+        let reserved = self.shared.state().calls.reserve(now, Lane::Create, &Who::Create(who.clone()));
+        self.shared.changed.notify_one();
+        reserved
+    }
+
+    /// Gives back what is reserved for the object and its places in queues.
+    pub fn forget(&self, who: &ObjectKey) {
+        let mut state = self.shared.state();
+        state.calls.forget_waiter(&Who::Object(who.clone()));
+        state.calls.forget_waiter(&Who::Create(who.clone()));
+        drop(state);
+        self.shared.changed.notify_one();
+    }
+
+    /// A permit for a call of the account itself; waits as long as it takes. Dropping the future leaves the queue.
+    pub async fn take(&self, lane: Lane) -> Permit {
+        let number = {
+            let mut state = self.shared.state();
+            state.next_internal += 1;
+            state.next_internal
+        };
+        let waiter = InternalWaiter { shared: &self.shared, number };
+        loop {
+            let (sender, woken) = oneshot::channel();
+            self.shared.state().internal.insert(number, sender);
+            if let Ok(permit) = self.try_take_as(lane, &Who::Internal(number)) {
+                drop(waiter);
+                return permit;
+            }
+            // An error means that the sender was dropped: ask again, too.
+            let _ = woken.await;
+        }
+    }
+
+    fn try_take_as(&self, lane: Lane, who: &Who) -> Result<Permit, Queued> {
+        let now = self.shared.clock.now();
+        let ticket = self.shared.state().calls.try_take(now, lane, who);
+        match ticket {
+            Some(ticket) => Ok(Permit { shared: Arc::clone(&self.shared), ticket }),
+            None => {
+                self.shared.changed.notify_one();
+                Err(Queued)
+            }
+        }
+    }
+
+    /// Hands out permits as they become free. Runs as long as the account lives.
+    pub(super) async fn drive(self) {
+        loop {
+            let now = self.shared.clock.now();
+            let (objects, next) = {
+                let mut state = self.shared.state();
+                let mut objects = Vec::new();
+                for who in state.calls.grant(now) {
+                    match who {
+                        Who::Object(key) | Who::Create(key) => objects.push(key),
+                        Who::Internal(number) => {
+                            if let Some(waiter) = state.internal.remove(&number) {
+                                // A waiter that is gone gives its reservation back itself.
+                                let _ = waiter.send(());
+                            }
+                        }
+                    }
+                }
+                (objects, state.calls.next_grant(now))
+            };
+            for key in &objects {
+                (self.shared.wake)(key);
+            }
+            match next {
+                Some(at) => tokio::select! {
+                    () = tokio::time::sleep_until(self.shared.clock.instant(at)) => {}
+                    () = self.shared.changed.notified() => {}
+                },
+                None => self.shared.changed.notified().await,
+            }
+        }
+    }
+}

@@ -1,0 +1,504 @@
+//! One live provider account, shared by everything that leads to it: the unit of all that costs calls. Its budget, its health, its
+//! listings and the sweep live here; it knows nothing of what an object wants beyond [`Expectation`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::account::budget::{Budget, Permit};
+use crate::account::snapshot::{Amendment, History};
+use crate::core::fields::{Fields, Remote, Secret};
+use crate::core::listing::{Assembler, SurplusHabit};
+use crate::core::outcome::{Outcome, Refusal, RefusalKind};
+use crate::core::time::Moment;
+use crate::provider::{Capabilities, Created, Provider};
+
+pub mod budget;
+mod registry;
+pub mod snapshot;
+mod sweep;
+
+pub use crate::core::budget::Lane;
+pub use crate::core::key::ObjectKey;
+pub use crate::core::sighting::Expectation;
+pub use registry::{AccountSettings, Accounts, Owner};
+pub use snapshot::{Snapshot, SnapshotView};
+
+/// Wakes an object: its reconcile is to run soon. Must not block and must not call back into the account.
+pub type Waker = Arc<dyn Fn(&ObjectKey) + Send + Sync>;
+
+/// A tripped account is probed this often. Never more: each probe is a failed login at the provider.
+const PROBE_EVERY: Duration = Duration::from_secs(60);
+
+/// The monotonic clock that every [`Moment`] of this process is read from.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    /// Starts now.
+    pub fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Moment {
+        Moment(self.start.elapsed())
+    }
+
+    /// The moment as an instant to sleep until.
+    pub fn instant(&self, moment: Moment) -> Instant {
+        self.start + moment.0
+    }
+}
+
+/// Which account: the provider and the provider's own id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId {
+    /// [`Capabilities::provider`].
+    pub provider: &'static str,
+    /// The provider's account id.
+    pub id: String,
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.provider, self.id)
+    }
+}
+
+/// Waits that tests shorten.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The settle time: how long a provider must show the same wrong count before it is a habit.
+    pub settle: Duration,
+    /// From the beginning of one listing to the next, when nobody asks for one.
+    pub sweep_period: Duration,
+    /// First wait before a listing that proved nothing is repeated; doubles up to 64 times this.
+    pub retry_base: Duration,
+}
+
+/// Whether calls go out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Yes.
+    Healthy,
+    /// The provider refused the credentials: nothing goes out but a probe a minute.
+    Tripped {
+        /// When it did.
+        since: Moment,
+        /// What it said.
+        message: String,
+    },
+    /// The provider answered 429: nothing goes out for a while.
+    Slowed {
+        /// Until then.
+        until: Moment,
+    },
+}
+
+/// Why a call was not begun. Nothing was sent; the object is woken when it is worth trying again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotStarted {
+    /// No permit of the budget; woken when one is reserved.
+    NoPermit,
+    /// The account is tripped; woken when it works again (if watched).
+    Tripped,
+    /// The account is no longer attached.
+    Closed,
+}
+
+/// One live account.
+pub struct Account {
+    inner: Arc<Inner>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// What the account and its tasks share.
+struct Inner {
+    id: AccountId,
+    clock: Clock,
+    settings: Settings,
+    wake: Waker,
+    budget: Budget,
+    provider: RwLock<Arc<dyn Provider>>,
+    /// Something that the sweep waits for has changed.
+    changed: Notify,
+    state: Mutex<State>,
+}
+
+struct State {
+    closed: bool,
+    tripped: Option<(Moment, String)>,
+    probe_at: Moment,
+    sweep_period: Duration,
+    history: History,
+    running: Option<Running>,
+    /// Who waits for a listing that has not begun.
+    waiting: BTreeMap<ObjectKey, Lane>,
+    /// Who waits for the one that runs.
+    serving: BTreeMap<ObjectKey, Lane>,
+    watched: BTreeMap<ObjectKey, Expectation>,
+    creates_in_flight: u64,
+    deletes_in_flight: BTreeMap<String, u32>,
+    habit: SurplusHabit,
+}
+
+/// A listing under way, and our calls that were answered since it began.
+struct Running {
+    assembler: Assembler,
+    since: Vec<Amendment>,
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every statement under this lock leaves the state whole, so a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn provider(&self) -> Arc<dyn Provider> {
+        Arc::clone(&self.provider.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn started(&self) -> Result<(), NotStarted> {
+        let state = self.state();
+        match (state.closed, &state.tripped) {
+            (true, _) => Err(NotStarted::Closed),
+            (false, Some(_)) => Err(NotStarted::Tripped),
+            (false, None) => Ok(()),
+        }
+    }
+
+    /// What every answer means for the account, whoever asked.
+    fn learn<T>(&self, permit: &Permit, asked: &Arc<dyn Provider>, outcome: &Outcome<T>) {
+        if let Outcome::Refused(Refusal { kind, message, retry_after }) = outcome {
+            match kind {
+                RefusalKind::Throttled => permit.throttled(*retry_after),
+                // An answer to credentials that were replaced meanwhile says nothing of the new ones.
+                RefusalKind::Credentials if Arc::ptr_eq(asked, &self.provider()) => self.trip(message),
+                RefusalKind::Credentials | RefusalKind::Unreachable | RefusalKind::Invalid => {}
+            }
+        }
+    }
+
+    fn trip(&self, message: &str) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        if state.tripped.is_none() {
+            tracing::warn!(account = %self.id, message, "credentials rejected: no calls until a probe succeeds");
+            state.tripped = Some((now, message.to_owned()));
+            state.probe_at = now + PROBE_EVERY;
+        }
+    }
+
+    fn untrip(&self) {
+        let objects: BTreeSet<ObjectKey> = {
+            let mut state = self.state();
+            if state.tripped.take().is_none() {
+                return;
+            }
+            tracing::info!(account = %self.id, "credentials accepted again");
+            state.watched.keys().chain(state.waiting.keys()).cloned().collect()
+        };
+        self.changed.notify_one();
+        for key in &objects {
+            (self.wake)(key);
+        }
+    }
+
+    fn amend(&self, amendment: Amendment) {
+        let mut state = self.state();
+        state.history.amend(&amendment);
+        if let Some(running) = &mut state.running {
+            if let Amendment::Created(remote) = &amendment {
+                running.assembler.own_created(&remote.id);
+            }
+            running.since.push(amendment);
+        }
+    }
+}
+
+/// Counts a create while it is under way, however that ends.
+struct CreateInFlight<'a>(&'a Inner);
+
+impl<'a> CreateInFlight<'a> {
+    fn new(inner: &'a Inner) -> Self {
+        let mut state = inner.state();
+        state.creates_in_flight += 1;
+        if let Some(running) = &mut state.running {
+            running.assembler.own_create_sent();
+        }
+        drop(state);
+        Self(inner)
+    }
+}
+
+impl Drop for CreateInFlight<'_> {
+    fn drop(&mut self) {
+        self.0.state().creates_in_flight -= 1;
+    }
+}
+
+/// The same for a delete.
+struct DeleteInFlight<'a>(&'a Inner, &'a str);
+
+impl<'a> DeleteInFlight<'a> {
+    fn new(inner: &'a Inner, id: &'a str) -> Self {
+        let mut state = inner.state();
+        *state.deletes_in_flight.entry(id.to_owned()).or_default() += 1;
+        if let Some(running) = &mut state.running {
+            running.assembler.own_deleted(id);
+        }
+        drop(state);
+        Self(inner, id)
+    }
+}
+
+impl Drop for DeleteInFlight<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        if let Some(count) = state.deletes_in_flight.get_mut(self.1) {
+            *count -= 1;
+            if *count == 0 {
+                state.deletes_in_flight.remove(self.1);
+            }
+        }
+    }
+}
+
+impl Account {
+    /// Starts the account's tasks: its budget and its sweep. Must be called inside a tokio runtime.
+    fn open(
+        id: AccountId,
+        provider: Arc<dyn Provider>,
+        limit: u32,
+        began: Moment,
+        clock: Clock,
+        settings: Settings,
+        wake: Waker,
+    ) -> Arc<Self> {
+        let inner = Arc::new(Inner {
+            id,
+            clock,
+            settings,
+            budget: Budget::new(limit, began, clock, Arc::clone(&wake)),
+            wake,
+            provider: RwLock::new(provider),
+            changed: Notify::new(),
+            state: Mutex::new(State {
+                closed: false,
+                tripped: None,
+                probe_at: Moment::default(),
+                sweep_period: settings.sweep_period,
+                history: History::default(),
+                running: None,
+                waiting: BTreeMap::new(),
+                serving: BTreeMap::new(),
+                watched: BTreeMap::new(),
+                creates_in_flight: 0,
+                deletes_in_flight: BTreeMap::new(),
+                habit: SurplusHabit::default(),
+            }),
+        });
+        let tasks = vec![tokio::spawn(inner.budget.clone().drive()), tokio::spawn(sweep::run(Arc::clone(&inner)))];
+        Arc::new(Self { inner, tasks: Mutex::new(tasks) })
+    }
+
+    /// Which account this is.
+    pub fn id(&self) -> &AccountId {
+        &self.inner.id
+    }
+
+    /// What the protocol must know of the provider.
+    pub fn capabilities(&self) -> Capabilities {
+        self.inner.provider().capabilities()
+    }
+
+    /// The present moment on the clock of all evidence of this account.
+    pub fn now(&self) -> Moment {
+        self.inner.clock.now()
+    }
+
+    /// Whether calls go out.
+    pub fn health(&self) -> Health {
+        if let Some((since, message)) = &self.inner.state().tripped {
+            return Health::Tripped { since: *since, message: message.clone() };
+        }
+        self.inner.budget.paused().map_or(Health::Healthy, |until| Health::Slowed { until })
+    }
+
+    /// Calls per five seconds at present.
+    pub fn call_limit(&self) -> u32 {
+        self.inner.budget.limit()
+    }
+
+    /// For a tripped account the time until [`Account::identify`] may be tried: zero if it is due. `None`: not tripped.
+    pub fn probe_due(&self) -> Option<Duration> {
+        let state = self.inner.state();
+        state.tripped.is_some().then(|| state.probe_at.since(self.inner.clock.now()))
+    }
+
+    /// Asks for the id that the credentials lead to; goes out even if the account is tripped, and heals it if the id is right.
+    /// Waits for the budget.
+    pub async fn identify(&self) -> Outcome<String> {
+        let inner = &self.inner;
+        let permit = inner.budget.take(Lane::Urgent).await;
+        let provider = inner.provider();
+        inner.state().probe_at = inner.clock.now() + PROBE_EVERY;
+        let outcome = provider.identify().await;
+        inner.learn(&permit, &provider, &outcome);
+        if outcome == Outcome::Done(inner.id.id.clone()) && Arc::ptr_eq(&provider, &inner.provider()) {
+            inner.untrip();
+        }
+        outcome
+    }
+
+    /// Whether a create permit is kept for `who` from now on, until used or for 12 s. If not, `who` is woken when it is.
+    pub fn reserve_create(&self, who: &ObjectKey) -> bool {
+        self.inner.started().is_ok() && self.inner.budget.reserve_create(who)
+    }
+
+    /// Creates an endpoint with the reserved permit. Sent at most once; the answer, if there is one, is in all listings from then on.
+    /// The future is to be driven to its end: what is dropped half-way counts as unknown.
+    pub async fn create(&self, who: &ObjectKey, username: &str, fields: &Fields) -> Result<Outcome<Created>, NotStarted> {
+        let inner = &self.inner;
+        inner.started()?;
+        let permit = inner.budget.try_take_create(who).map_err(|_| NotStarted::NoPermit)?;
+        let provider = inner.provider();
+        let _in_flight = CreateInFlight::new(inner);
+        let outcome = provider.create_endpoint(username, fields).await;
+        inner.learn(&permit, &provider, &outcome);
+        if let Outcome::Done(created) = &outcome {
+            inner.amend(Amendment::Created(Remote {
+                id: created.id.clone(),
+                username: created.username.clone(),
+                sip_uri: None,
+                registration: None,
+                fields: fields.iter().filter(|(_, value)| value.text().is_some()).map(|(field, value)| (*field, value.clone())).collect(),
+                password_digest: None,
+            }));
+        }
+        Ok(outcome)
+    }
+
+    /// Reads one endpoint.
+    pub async fn get(&self, lane: Lane, who: &ObjectKey, id: &str) -> Result<Outcome<Remote>, NotStarted> {
+        let (permit, provider) = self.permit(lane, who)?;
+        let outcome = provider.get_endpoint(id).await;
+        self.inner.learn(&permit, &provider, &outcome);
+        Ok(outcome)
+    }
+
+    /// Changes fields of an endpoint; listings follow the answer.
+    pub async fn update(&self, lane: Lane, who: &ObjectKey, id: &str, change: &Fields) -> Result<Outcome<()>, NotStarted> {
+        let (permit, provider) = self.permit(lane, who)?;
+        let outcome = provider.update_endpoint(id, change).await;
+        self.inner.learn(&permit, &provider, &outcome);
+        if outcome == Outcome::Done(()) {
+            self.inner.amend(Amendment::Updated(id.to_owned(), change.clone()));
+        }
+        Ok(outcome)
+    }
+
+    /// Deletes an endpoint; listings follow the answer. (Not found changes no listing: it may be too new to be seen.)
+    pub async fn delete(&self, lane: Lane, who: &ObjectKey, id: &str) -> Result<Outcome<()>, NotStarted> {
+        let (permit, provider) = self.permit(lane, who)?;
+        let _in_flight = DeleteInFlight::new(&self.inner, id);
+        let outcome = provider.delete_endpoint(id).await;
+        self.inner.learn(&permit, &provider, &outcome);
+        if outcome == Outcome::Done(()) {
+            self.inner.amend(Amendment::Deleted(id.to_owned()));
+        }
+        Ok(outcome)
+    }
+
+    /// Whether the endpoint has this password; `None` where what was read says nothing about it. No call.
+    pub fn password_matches(&self, remote: &Remote, password: &Secret) -> Option<bool> {
+        self.inner.provider().password_matches(remote, password)
+    }
+
+    /// The listings of now.
+    pub fn snapshots(&self) -> SnapshotView {
+        self.inner.state().history.view()
+    }
+
+    /// The next listing that begins after now also serves `who`, who is woken when it is there. Asked again in a more urgent lane,
+    /// the lane rises. A listing that already runs does not count, but is finished in the most urgent lane anybody waits in.
+    pub fn want_listing(&self, who: ObjectKey, lane: Lane) {
+        let mut state = self.inner.state();
+        let wanted = state.waiting.entry(who).or_insert(lane);
+        *wanted = lane.min(*wanted);
+        drop(state);
+        self.inner.changed.notify_one();
+    }
+
+    /// The object belongs to this account and is woken by listings that contradict `expected`, and when the account works again.
+    pub fn watch(&self, who: ObjectKey, expected: Expectation) {
+        self.inner.state().watched.insert(who, expected);
+    }
+
+    /// The object has nothing to do with this account any more. Its places in queues are given up.
+    pub fn unwatch(&self, who: &ObjectKey) {
+        let mut state = self.inner.state();
+        state.watched.remove(who);
+        state.waiting.remove(who);
+        state.serving.remove(who);
+        drop(state);
+        self.inner.budget.forget(who);
+    }
+
+    /// Which objects belong to the account.
+    pub fn watched(&self) -> Vec<ObjectKey> {
+        self.inner.state().watched.keys().cloned().collect()
+    }
+
+    /// A new term (leadership, or a list of objects that went backwards): nothing is created before one more complete listing.
+    pub fn begin_term(&self) {
+        self.inner.state().history.begin_term();
+        self.inner.changed.notify_one();
+    }
+
+    /// Ends the tasks. Calls under way are answered, new ones are not begun.
+    pub fn close(&self) {
+        self.inner.state().closed = true;
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            task.abort();
+        }
+    }
+
+    fn permit(&self, lane: Lane, who: &ObjectKey) -> Result<(Permit, Arc<dyn Provider>), NotStarted> {
+        self.inner.started()?;
+        let permit = self.inner.budget.try_take(lane, who).map_err(|_| NotStarted::NoPermit)?;
+        Ok((permit, self.inner.provider()))
+    }
+
+    /// Newer credentials: a tripped account may be probed at once.
+    fn replace_provider(&self, provider: Arc<dyn Provider>) {
+        let mut current = self.inner.provider.write().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&current, &provider) {
+            *current = provider;
+            self.inner.state().probe_at = Moment::default();
+        }
+    }
+
+    fn configure(&self, limit: u32, sweep_period: Duration) {
+        self.inner.budget.set_limit(limit);
+        self.inner.state().sweep_period = sweep_period;
+        self.inner.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests;

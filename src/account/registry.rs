@@ -1,0 +1,141 @@
+//! Which ProviderAccounts lead to which account. Several may lead to one: it is shared, with the newest credentials, the lowest
+//! budget and the shortest sweep period of all.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::account::{Account, AccountId, Clock, ObjectKey, Settings, Waker};
+use crate::core::time::Moment;
+use crate::provider::Provider;
+
+/// An account object of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its uid: an object made anew under the same name replaces the old one.
+    pub uid: String,
+    /// Its namespace and name.
+    pub key: ObjectKey,
+}
+
+/// What an account object says about its account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountSettings {
+    /// Calls per five seconds; the provider's default if absent.
+    pub budget: Option<u32>,
+    /// The general sweep period if absent.
+    pub sweep_period: Option<Duration>,
+}
+
+struct Attachment {
+    uid: String,
+    account: Arc<Account>,
+    provider: Arc<dyn Provider>,
+    settings: AccountSettings,
+    /// Of its credentials: the highest is the newest.
+    version: u64,
+}
+
+#[derive(Default)]
+struct Attached {
+    by_owner: BTreeMap<ObjectKey, Attachment>,
+    versions: u64,
+}
+
+/// All live accounts.
+pub struct Accounts {
+    settings: Settings,
+    clock: Clock,
+    began: Moment,
+    wake: Waker,
+    attached: Mutex<Attached>,
+}
+
+impl Accounts {
+    /// None yet. To be made when the term begins: the five seconds before count as used up by another process.
+    pub fn new(settings: Settings, clock: Clock, wake: Waker) -> Self {
+        Self { settings, clock, began: clock.now(), wake, attached: Mutex::default() }
+    }
+
+    /// The clock of all evidence.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// The account object leads to this account, with these credentials and settings; an earlier attachment of the same object is
+    /// replaced. Must be called inside a tokio runtime.
+    pub fn attach(&self, owner: Owner, provider: Arc<dyn Provider>, id: AccountId, settings: AccountSettings) -> Arc<Account> {
+        let mut attached = self.attached();
+        let existing = attached.by_owner.values().find(|attachment| *attachment.account.id() == id).map(|found| Arc::clone(&found.account));
+        let account = existing.unwrap_or_else(|| {
+            let limit = settings.budget.unwrap_or(provider.capabilities().default_budget);
+            Account::open(id, Arc::clone(&provider), limit, self.began, self.clock, self.settings, Arc::clone(&self.wake))
+        });
+        let same = attached.by_owner.get(&owner.key).filter(|before| Arc::ptr_eq(&before.provider, &provider));
+        let version = same.map(|before| before.version).unwrap_or_else(|| {
+            attached.versions += 1;
+            attached.versions
+        });
+        let attachment = Attachment { uid: owner.uid, account: Arc::clone(&account), provider, settings, version };
+        let before = attached.by_owner.insert(owner.key, attachment);
+        self.settle(&attached, &account);
+        if let Some(before) = before.filter(|before| !Arc::ptr_eq(&before.account, &account)) {
+            self.settle(&attached, &before.account);
+        }
+        account
+    }
+
+    /// The account object is gone. An account without any is closed.
+    pub fn detach(&self, owner: &Owner) {
+        let mut attached = self.attached();
+        if attached.by_owner.get(&owner.key).is_some_and(|attachment| attachment.uid == owner.uid)
+            && let Some(before) = attached.by_owner.remove(&owner.key)
+        {
+            self.settle(&attached, &before.account);
+        }
+    }
+
+    /// The account that this account object leads to.
+    pub fn get(&self, owner: &ObjectKey) -> Option<Arc<Account>> {
+        self.attached().by_owner.get(owner).map(|attachment| Arc::clone(&attachment.account))
+    }
+
+    /// All, each once.
+    pub fn all(&self) -> Vec<Arc<Account>> {
+        let attached = self.attached();
+        let by_id: BTreeMap<&AccountId, &Arc<Account>> =
+            attached.by_owner.values().map(|attachment| (attachment.account.id(), &attachment.account)).collect();
+        by_id.into_values().cloned().collect()
+    }
+
+    /// The account objects that lead to this account.
+    pub fn owners(&self, id: &AccountId) -> Vec<ObjectKey> {
+        let attached = self.attached();
+        attached.by_owner.iter().filter(|(_, attachment)| attachment.account.id() == id).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// A new term at all accounts: see [`Account::begin_term`].
+    pub fn begin_term(&self) {
+        for account in self.all() {
+            account.begin_term();
+        }
+    }
+
+    /// Brings an account to what its owners say together.
+    fn settle(&self, attached: &Attached, account: &Arc<Account>) {
+        let owners = || attached.by_owner.values().filter(|attachment| Arc::ptr_eq(&attachment.account, account));
+        let Some(newest) = owners().max_by_key(|attachment| attachment.version) else {
+            return account.close();
+        };
+        account.replace_provider(Arc::clone(&newest.provider));
+        let default = newest.provider.capabilities().default_budget;
+        let limit = owners().map(|attachment| attachment.settings.budget.unwrap_or(default)).min().unwrap_or(default);
+        let period = owners().map(|attachment| attachment.settings.sweep_period.unwrap_or(self.settings.sweep_period)).min();
+        account.configure(limit, period.unwrap_or(self.settings.sweep_period));
+    }
+
+    fn attached(&self) -> MutexGuard<'_, Attached> {
+        // Only maps are changed under this lock, one statement each.
+        self.attached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,185 @@
+//! What is known of all endpoints of an account: the newest listing, and the last two that prove absence. Between listings they
+//! follow our own answered calls.
+
+use std::sync::Arc;
+
+use crate::core::fields::{Fields, Remote};
+use crate::core::listing::Proof;
+use crate::core::sighting::Sightings;
+use crate::core::time::Moment;
+
+/// One listing with its proof value.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Counts up by one for each listing of the account.
+    pub seq: u64,
+    /// Before its first page was asked for.
+    pub began: Moment,
+    /// After its last page was answered.
+    pub ended: Moment,
+    /// What it proves.
+    pub proof: Proof,
+    /// What it showed, amended by our own calls since. What a create of ours added has no SIP URI and no registration yet.
+    pub endpoints: Sightings,
+}
+
+impl Snapshot {
+    /// Whether absence says something.
+    pub fn is_complete(&self) -> bool {
+        self.proof.is_complete()
+    }
+}
+
+/// The listings of an account at one moment. Cheap to clone; to be dropped soon, since amendments copy what is still looked at.
+#[derive(Clone, Debug, Default)]
+pub struct SnapshotView {
+    /// Whatever it proves.
+    pub newest: Option<Arc<Snapshot>>,
+    /// The last complete one.
+    pub complete: Option<Arc<Snapshot>>,
+    /// The complete one before that.
+    pub complete_before: Option<Arc<Snapshot>>,
+    /// A complete listing was taken in this term: creating is allowed (amnesia guard).
+    pub term_complete: bool,
+}
+
+/// An answered call of ours.
+#[derive(Clone, Debug)]
+pub(super) enum Amendment {
+    Created(Remote),
+    Updated(String, Fields),
+    Deleted(String),
+}
+
+impl Amendment {
+    fn apply(&self, endpoints: &mut Sightings) {
+        match self {
+            // What a listing saw of it is more than what the create answered.
+            Amendment::Created(remote) if endpoints.get(&remote.id).is_some() => {}
+            Amendment::Created(remote) => endpoints.insert(remote.clone()),
+            Amendment::Updated(id, change) => endpoints.patch(id, change),
+            Amendment::Deleted(id) => endpoints.remove(id),
+        }
+    }
+}
+
+/// The listings kept of an account, newest first: the newest, and the last two complete ones.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    kept: Vec<Arc<Snapshot>>,
+    published: u64,
+    term_complete: bool,
+}
+
+impl History {
+    /// A new term: what the listings say stays, but nothing is created before a new complete one.
+    pub(super) fn begin_term(&mut self) {
+        self.term_complete = false;
+    }
+
+    /// A complete listing was taken in this term.
+    pub(super) fn term_complete(&self) -> bool {
+        self.term_complete
+    }
+
+    /// An answered call: all kept listings began before it.
+    pub(super) fn amend(&mut self, amendment: &Amendment) {
+        for snapshot in &mut self.kept {
+            amendment.apply(&mut Arc::make_mut(snapshot).endpoints);
+        }
+    }
+
+    /// A finished listing; `since` are our calls answered since it began, in order.
+    pub(super) fn publish(
+        &mut self,
+        (began, ended): (Moment, Moment),
+        proof: Proof,
+        endpoints: std::collections::BTreeMap<String, Remote>,
+        since: &[Amendment],
+    ) -> Arc<Snapshot> {
+        self.published += 1;
+        let mut endpoints = Sightings::new(endpoints, self.kept.first().map(|newest| &newest.endpoints));
+        for amendment in since {
+            amendment.apply(&mut endpoints);
+        }
+        let snapshot = Arc::new(Snapshot { seq: self.published, began, ended, proof, endpoints });
+        self.term_complete |= proof.is_complete();
+        let mut complete = usize::from(proof.is_complete());
+        self.kept.retain(|kept| {
+            complete += usize::from(kept.is_complete());
+            kept.is_complete() && complete <= 2
+        });
+        self.kept.insert(0, Arc::clone(&snapshot));
+        snapshot
+    }
+
+    pub(super) fn view(&self) -> SnapshotView {
+        let mut complete = self.kept.iter().filter(|kept| kept.is_complete()).cloned();
+        SnapshotView {
+            newest: self.kept.first().cloned(),
+            complete: complete.next(),
+            complete_before: complete.next(),
+            term_complete: self.term_complete,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::listing::Spoiled;
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    fn remote(id: &str) -> Remote {
+        Remote {
+            id: id.into(),
+            username: format!("user{id}"),
+            sip_uri: None,
+            registration: None,
+            fields: Fields::new(),
+            password_digest: None,
+        }
+    }
+
+    fn publish(history: &mut History, at: u64, proof: Proof, ids: &[&str], since: &[Amendment]) {
+        let endpoints: BTreeMap<String, Remote> = ids.iter().map(|id| ((*id).to_owned(), remote(id))).collect();
+        let at = Moment(Duration::from_secs(at));
+        history.publish((at, at + Duration::from_secs(1)), proof, endpoints, since);
+    }
+
+    #[test]
+    fn the_newest_and_the_last_two_complete_listings_are_kept() {
+        let mut history = History::default();
+        let partial = Proof::PresenceOnly(Spoiled::Failed);
+        publish(&mut history, 1, partial, &["1"], &[]);
+        assert!(!history.view().term_complete);
+        for (at, proof) in [(2, Proof::Complete), (3, Proof::Complete), (4, partial), (5, Proof::Complete), (6, partial), (7, partial)] {
+            publish(&mut history, at, proof, &["1"], &[]);
+        }
+        let view = history.view();
+        let seq = |snapshot: Option<Arc<Snapshot>>| snapshot.map(|snapshot| snapshot.seq);
+        assert_eq!((seq(view.newest), seq(view.complete), seq(view.complete_before)), (Some(7), Some(5), Some(3)));
+        assert_eq!(history.kept.len(), 3);
+        assert!(view.term_complete);
+        history.begin_term();
+        assert!(!history.view().term_complete);
+    }
+
+    #[test]
+    fn answered_calls_amend_all_kept_listings_and_those_that_run() {
+        let mut history = History::default();
+        publish(&mut history, 1, Proof::Complete, &["1", "2"], &[]);
+        let looked_at = history.view();
+        history.amend(&Amendment::Created(remote("3")));
+        history.amend(&Amendment::Deleted("1".into()));
+        publish(&mut history, 2, Proof::Complete, &["1", "2"], &[Amendment::Deleted("2".into()), Amendment::Created(remote("4"))]);
+        let ids = |snapshot: &Option<Arc<Snapshot>>| {
+            snapshot.as_ref().map(|snapshot| snapshot.endpoints.iter().map(|remote| remote.id.clone()).collect::<Vec<_>>())
+        };
+        let view = history.view();
+        assert_eq!(ids(&view.newest), Some(vec!["1".to_owned(), "4".to_owned()]));
+        assert_eq!(ids(&view.complete_before), Some(vec!["2".to_owned(), "3".to_owned()]));
+        assert_eq!(ids(&looked_at.newest), Some(vec!["1".to_owned(), "2".to_owned()]), "a view does not change under its reader");
+    }
+}

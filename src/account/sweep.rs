@@ -1,0 +1,152 @@
+//! Lists everything: at a cadence, and whenever somebody needs to know. One listing at a time; who comes while it runs waits for
+//! the next one, because only a listing that began after a question answers it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::account::budget::Permit;
+use crate::account::{Inner, Lane, ObjectKey, Running};
+use crate::core::listing::{Assembler, Step};
+use crate::core::outcome::Outcome;
+use crate::core::sighting::differs;
+use crate::core::time::Moment;
+
+/// A listing that takes longer is cut off. Most of this is waiting for budget: ten thousand endpoints are 527 calls.
+const LISTING_DEADLINE: Duration = Duration::from_secs(15 * 60);
+/// The provider has its own, shorter limits; this one holds if it does not keep them.
+const PAGE_DEADLINE: Duration = Duration::from_secs(60);
+/// Doublings of the wait between listings that proved nothing.
+const MOST_DOUBLINGS: u32 = 6;
+
+/// The sweep of one account, for as long as it lives.
+pub(super) async fn run(inner: Arc<Inner>) {
+    let mut last: Option<Moment> = None;
+    let mut vain: u32 = 0;
+    let mut not_before = Moment::default();
+    loop {
+        wait_until_due(&inner, last, not_before).await;
+        let began = begin(&inner);
+        last = Some(began);
+        let deadline = inner.clock.instant(began + LISTING_DEADLINE);
+        if tokio::time::timeout_at(deadline, pages(&inner)).await.is_err() {
+            tracing::warn!(account = %inner.id, "listing cut off: it took too long");
+        }
+        let complete = publish(&inner, began);
+        vain = if complete { 0 } else { (vain + 1).min(MOST_DOUBLINGS + 1) };
+        let pause = if complete { Duration::ZERO } else { inner.settings.retry_base * (1 << (vain - 1)) };
+        not_before = inner.clock.now() + pause;
+    }
+}
+
+/// Waits until somebody wants a listing (or the term's first is still to be taken), or the period is over; never while tripped.
+async fn wait_until_due(inner: &Inner, last: Option<Moment>, not_before: Moment) {
+    loop {
+        let at = {
+            let state = inner.state();
+            let wanted = !state.waiting.is_empty() || !state.history.term_complete();
+            let due = last.filter(|_| !wanted).map_or(not_before, |last| not_before.max(last + state.sweep_period));
+            state.tripped.is_none().then_some(due)
+        };
+        match at {
+            Some(at) if at <= inner.clock.now() => return,
+            Some(at) => tokio::select! {
+                () = tokio::time::sleep_until(inner.clock.instant(at)) => {}
+                () = inner.changed.notified() => {}
+            },
+            None => inner.changed.notified().await,
+        }
+    }
+}
+
+/// From here on who asks waits for the next listing. What is in flight may or may not be seen by this one.
+fn begin(inner: &Inner) -> Moment {
+    let page_size = inner.provider().capabilities().page_size;
+    let mut state = inner.state();
+    let mut assembler = Assembler::new(page_size);
+    for _ in 0..state.creates_in_flight {
+        assembler.own_create_sent();
+    }
+    for id in state.deletes_in_flight.keys() {
+        assembler.own_deleted(id);
+    }
+    state.serving = std::mem::take(&mut state.waiting);
+    state.running = Some(Running { assembler, since: Vec::new() });
+    inner.clock.now()
+}
+
+/// Asks for pages until the listing is finished. Every page passes the budget.
+async fn pages(inner: &Inner) {
+    loop {
+        let Some(Step::Page { offset, limit }) = inner.state().running.as_ref().map(|running| running.assembler.next()) else { return };
+        let permit = permit(inner).await;
+        // An account that was tripped while the permit was waited for sends nothing.
+        let page = if inner.started().is_ok() {
+            let provider = inner.provider();
+            let outcome = tokio::time::timeout(PAGE_DEADLINE, provider.list_endpoints(offset, limit)).await.ok();
+            if let Some(outcome) = &outcome {
+                inner.learn(&permit, &provider, outcome);
+            }
+            outcome
+        } else {
+            None
+        };
+        drop(permit);
+        let mut state = inner.state();
+        let Some(running) = &mut state.running else { return };
+        match page {
+            Some(Outcome::Done(page)) => running.assembler.page(page.items, page.total),
+            Some(Outcome::Refused(_) | Outcome::NotFound { .. } | Outcome::Unknown(_)) | None => running.assembler.failed(),
+        }
+    }
+}
+
+/// In the lane of the most urgent of all who wait, also of those who wait for the next listing: it cannot begin before.
+async fn permit(inner: &Inner) -> Permit {
+    let lane = || {
+        let state = inner.state();
+        state.serving.values().chain(state.waiting.values()).min().copied().unwrap_or(Lane::Sweep)
+    };
+    loop {
+        let now = lane();
+        let take = inner.budget.take(now);
+        tokio::pin!(take);
+        loop {
+            tokio::select! {
+                permit = &mut take => return permit,
+                () = inner.changed.notified() => if lane() < now { break },
+            }
+        }
+    }
+}
+
+/// Publishes what was listed and wakes those it concerns. Whether it was complete.
+fn publish(inner: &Inner, began: Moment) -> bool {
+    let ended = inner.clock.now();
+    let mut guard = inner.state();
+    let state = &mut *guard;
+    // One lock from here to the publication: an answer of ours in between would be in neither.
+    let Some(running) = state.running.take() else { return false };
+    let mut listed = running.assembler.finish();
+    let serving = std::mem::take(&mut state.serving);
+    if listed.pages == 0 {
+        // Nothing was learnt: the next one serves them.
+        for (key, lane) in serving {
+            let wanted = state.waiting.entry(key).or_insert(lane);
+            *wanted = lane.min(*wanted);
+        }
+        return false;
+    }
+    listed.judge_habit(&mut state.habit, ended, inner.settings.settle);
+    let complete = listed.proof.is_complete();
+    tracing::debug!(account = %inner.id, endpoints = listed.endpoints.len(), pages = listed.pages, proof = ?listed.proof, "listed");
+    let snapshot = state.history.publish((began, ended), listed.proof, listed.endpoints, &running.since);
+    let mut woken: BTreeSet<ObjectKey> = serving.into_keys().collect();
+    let differing = state.watched.iter().filter(|(_, expected)| differs(expected, &snapshot.endpoints, complete));
+    woken.extend(differing.map(|(key, _)| key.clone()));
+    drop(guard);
+    for key in &woken {
+        (inner.wake)(key);
+    }
+    complete
+}

@@ -1,0 +1,68 @@
+//! The CustomResourceDefinitions as they are installed: what the types say, finished for the API server.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube::CustomResourceExt;
+use serde_json::{Value, json};
+
+use super::{ProviderAccount, SipEndpoint};
+
+/// Every kind, in the order in which they are installed.
+#[must_use]
+pub fn all() -> Vec<CustomResourceDefinition> {
+    vec![provider_account(), sip_endpoint()]
+}
+
+/// The definition of SipEndpoint.
+#[must_use]
+pub fn sip_endpoint() -> CustomResourceDefinition {
+    finished(SipEndpoint::crd())
+}
+
+/// The definition of ProviderAccount.
+#[must_use]
+pub fn provider_account() -> CustomResourceDefinition {
+    finished(ProviderAccount::crd())
+}
+
+fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    let schemas = crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut());
+    for schema in schemas {
+        tidy(schema);
+        schema.title = None;
+        let status = schema.properties.as_mut().and_then(|properties| properties.get_mut("status"));
+        if let Some(status) = status {
+            // An object that the operator has not seen must never look healthy to a tool that compares generations.
+            status.default = Some(JSON(json!({"observedGeneration": -1})));
+        }
+    }
+    crd
+}
+
+/// Takes `nullable` away, everywhere: the API server then drops a null, so that `field: null` is the same as no field, for rules
+/// (`has`) and for us. Descriptions become one line each.
+fn tidy(schema: &mut JSONSchemaProps) {
+    if schema.nullable.take().is_some()
+        && let Some(words) = &mut schema.enum_
+    {
+        words.retain(|word| word.0 != Value::Null);
+    }
+    if schema.default.as_ref().is_some_and(|default| default.0 == Value::Null) {
+        schema.default = None;
+    }
+    if let Some(description) = &mut schema.description {
+        *description = description.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
+    for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
+        tidy(property);
+    }
+    match &mut schema.items {
+        Some(JSONSchemaPropsOrArray::Schema(item)) => tidy(item),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(tidy),
+        None => {}
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(value)) = &mut schema.additional_properties {
+        tidy(value);
+    }
+}

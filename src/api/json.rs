@@ -1,0 +1,120 @@
+//! The types and the JSON of an object, in both directions.
+
+use serde_json::{Value, json};
+
+use super::{Ledger, ProviderAccount, SipEndpoint, SipEndpointStatus};
+
+fn endpoint() -> Value {
+    json!({
+        "apiVersion": "switchboard.dev/v1alpha1",
+        "kind": "SipEndpoint",
+        "metadata": {"name": "alice", "namespace": "voice"},
+        "spec": {
+            "accountRef": {"kind": "ProviderAccount", "name": "plivo"},
+            "plivo": {
+                "username": "alice",
+                "alias": "alice-desk",
+                "passwordSecretRef": {"name": "alice-sip", "key": "sip"},
+                "app_id": "16638156474000802",
+            },
+            "deletionPolicy": "Retain",
+            "driftPolicy": "Report",
+            "externalDeletionPolicy": "Report",
+        },
+        "status": {
+            "observedGeneration": 3,
+            "conditions": [{
+                "type": "Ready",
+                "status": "True",
+                "reason": "Available",
+                "message": "",
+                "observedGeneration": 3,
+                "lastTransitionTime": "2026-01-02T03:04:05Z",
+            }],
+            "endpoint_id": "39452475478853",
+            "username": "alice3kf9x2mq7abhc131031145958",
+            "sip_uri": "sip:alice3kf9x2mq7abhc131031145958@phone.plivo.com",
+            "sip_registered": true,
+            "sip_contact": "sip:alice@192.0.2.7",
+            "sip_expires": "2026-01-02 03:14:05",
+            "sip_user_agent": "Telephone 1.1.4",
+            "alias": "alice-desk",
+            "app_id": "16638156474000802",
+            "account": {"provider": "Plivo", "id": "MA00000000000000000"},
+            "ledger": {
+                "uid": "5a2c",
+                "installation": "3kf",
+                "epoch": 1,
+                "intent": {"epoch": 2, "nonce": "n", "issuedTime": "2026-01-02T03:04:05Z", "writer": "switchboard-0"},
+                "tombstones": ["39452475478854"],
+                "passwordSecret": {"uid": "77d1", "resourceVersion": "4711"},
+            },
+            "lastHandledReconcileAt": "now",
+        },
+    })
+}
+
+fn account() -> Value {
+    json!({
+        "apiVersion": "switchboard.dev/v1alpha1",
+        "kind": "ProviderAccount",
+        "metadata": {"name": "plivo", "namespace": "voice"},
+        "spec": {
+            "plivo": {"credentialsSecretRef": {"name": "plivo-credentials"}},
+            "budget": {"requestsPer5Seconds": 60},
+            "sweepPeriodSeconds": 300,
+        },
+        "status": {
+            "observedGeneration": 1,
+            "account": {"provider": "Plivo", "id": "MA00000000000000000"},
+            "installation": "3kf",
+            "endpoints": {"managed": 3, "unmanaged": 2, "orphaned": 1, "foreign": 0},
+            "lastSweepTime": "2026-01-02T03:04:05Z",
+        },
+    })
+}
+
+#[test]
+fn an_object_with_every_field_comes_back_as_it_was() {
+    let read: SipEndpoint = serde_json::from_value(endpoint()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), endpoint());
+    let read: ProviderAccount = serde_json::from_value(account()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), account());
+}
+
+#[test]
+fn what_is_left_out_is_the_default_or_stays_out() {
+    let read: SipEndpoint = serde_json::from_value(json!({
+        "apiVersion": "switchboard.dev/v1alpha1",
+        "kind": "SipEndpoint",
+        "metadata": {"name": "alice"},
+        "spec": {"accountRef": {"name": "plivo"}, "plivo": {"passwordSecretRef": {"name": "alice-sip"}}},
+    }))
+    .unwrap();
+    let spec = serde_json::to_value(&read.spec).unwrap();
+    let expected = json!({
+        "accountRef": {"kind": "ProviderAccount", "name": "plivo"},
+        "plivo": {"passwordSecretRef": {"name": "alice-sip", "key": "password"}},
+        "driftPolicy": "Correct",
+        "externalDeletionPolicy": "Recreate",
+    });
+    assert_eq!(spec, expected);
+    assert_eq!(serde_json::to_value(SipEndpointStatus::default()).unwrap(), json!({}));
+}
+
+#[test]
+fn an_object_of_a_newer_version_with_more_fields_is_still_read() {
+    let mut newer = endpoint();
+    newer["spec"]["connectionSecret"] = json!({"name": "alice-phone"});
+    newer["status"]["ledger"]["more"] = json!(1);
+    let read: SipEndpoint = serde_json::from_value(newer).unwrap();
+    assert_eq!(read, serde_json::from_value(endpoint()).unwrap());
+}
+
+#[test]
+fn an_intent_is_open_until_the_ledger_has_reached_its_epoch() {
+    let ledger: Ledger = serde_json::from_value(endpoint()["status"]["ledger"].clone()).unwrap();
+    assert_eq!(ledger.open_intent(), ledger.intent.as_ref());
+    let recorded = Ledger { epoch: 2, ..ledger };
+    assert_eq!(recorded.open_intent(), None);
+}

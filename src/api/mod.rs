@@ -1,0 +1,52 @@
+//! The contract with users: the kinds that they write, the status that they read, and the schemas that the API server enforces.
+//!
+//! Nothing in here decides anything. Two rules hold everywhere and are tested over the generated schemas: a field whose value
+//! *is* the provider's carries the provider's name letter for letter (`sip_uri`, `app_id`) while everything else is camelCase, and
+//! every string, list and map is bounded.
+
+pub mod condition;
+pub mod crd;
+pub mod ledger;
+pub mod policy;
+pub mod provider_account;
+pub mod refs;
+mod schema;
+pub mod sip_endpoint;
+
+#[cfg(test)]
+mod conventions;
+#[cfg(test)]
+mod json;
+
+pub use condition::{Condition, ConditionStatus, ConditionType, Reason, Verdict};
+pub use ledger::{Intent, Ledger, MAX_TOMBSTONES, SecretVersion};
+pub use policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy};
+pub use provider_account::{Budget, EndpointCounts, PlivoAccount, ProviderAccount, ProviderAccountSpec, ProviderAccountStatus};
+pub use refs::{AccountIdentity, AccountKind, AccountRef, ProviderKind, SecretKeyRef, SecretRef};
+pub use sip_endpoint::{PlivoEndpoint, SipEndpoint, SipEndpointSpec, SipEndpointStatus};
+
+/// API group of every kind.
+pub const GROUP: &str = "switchboard.dev";
+/// The only served and stored version.
+pub const VERSION: &str = "v1alpha1";
+
+/// Keeps a SipEndpoint until its endpoint at the provider is gone, given up or retained.
+pub const FINALIZER_ENDPOINT: &str = "switchboard.dev/endpoint";
+/// Keeps a ProviderAccount while objects use it.
+pub const FINALIZER_ACCOUNT: &str = "switchboard.dev/account";
+
+/// Field manager of every write that Switchboard makes to the API server.
+pub const FIELD_MANAGER: &str = "switchboard";
+
+/// `"true"`: no new provider write for this object. What was already sent is still recorded, and a deletion with Retain still goes through.
+pub const ANNOTATION_PAUSED: &str = "switchboard.dev/paused";
+/// Any text: reconcile now. Echoed in `status.lastHandledReconcileAt`, cut at [`MAX_TEXT`] characters.
+pub const ANNOTATION_RECONCILE: &str = "switchboard.dev/reconcile-requested-at";
+/// The endpoint's id, or `unresolved`: give the remote endpoint up and let the object go.
+pub const ANNOTATION_FORCE_ORPHAN: &str = "switchboard.dev/force-orphan";
+
+/// Most characters of any text in a status that has no narrower bound of its own. Longer provider values must be cut before they
+/// are written, or the API server refuses the whole status.
+pub const MAX_TEXT: usize = 256;
+/// Most characters of a condition's message; the bound that Kubernetes itself uses.
+pub const MAX_MESSAGE: usize = 32_768;

@@ -1,0 +1,118 @@
+//! ProviderAccount: credentials for a telephony provider, used by the objects of its namespace.
+
+#![allow(clippy::duplicated_attributes, reason = "each printcolumn is a column of its own, however alike they look")]
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::refs::{AccountIdentity, SecretRef};
+use super::schema;
+
+/// spec says whose account this is and how much of its call rate may be used.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "switchboard.dev",
+    version = "v1alpha1",
+    kind = "ProviderAccount",
+    plural = "provideraccounts",
+    shortname = "pacct",
+    category = "switchboard",
+    namespaced,
+    status = "ProviderAccountStatus",
+    derive = "Default",
+    derive = "PartialEq",
+    doc = "ProviderAccount holds the way into an account at a telephony provider, for the objects of its namespace.",
+    printcolumn(name = "Provider", type_ = "string", json_path = ".status.account.provider"),
+    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
+    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
+    printcolumn(name = "Endpoints", type_ = "integer", json_path = ".status.endpoints.managed"),
+    printcolumn(name = "Orphaned", type_ = "integer", json_path = ".status.endpoints.orphaned"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Account ID", type_ = "string", json_path = ".status.account.id", priority = "1"),
+    printcolumn(name = "Message", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].message"#, priority = "1")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = schema::exactly_one_provider(&["plivo"]),
+    validation = schema::fixed_presence("plivo", schema::ACCOUNT_PROVIDER_IS_FIXED)
+)]
+pub struct ProviderAccountSpec {
+    /// plivo makes this an account at Plivo. Exactly one provider is given, and the choice cannot change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plivo: Option<PlivoAccount>,
+    /// budget limits the calls to the provider. Absent: by provider (Plivo 150 of the 300 that the whole account has in 5 seconds).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+    /// sweepPeriodSeconds is how often everything in the account is listed, 10 to 86400 seconds. Absent: the operator's flag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 10, max = 86_400))]
+    pub sweep_period_seconds: Option<i32>,
+}
+
+/// plivo is an account at Plivo.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlivoAccount {
+    /// credentialsSecretRef names the Secret with the keys auth_id and auth_token.
+    pub credentials_secret_ref: SecretRef,
+}
+
+/// budget limits the calls to the provider, all objects of the account taken together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Budget {
+    /// requestsPer5Seconds is the number of calls in any 5 seconds, 1 to 300. Of several objects for one account the lowest counts.
+    #[schemars(range(min = 1, max = 300))]
+    pub requests_per_5_seconds: i32,
+}
+
+/// status is the account as it is. `observedGeneration: -1` means that the operator has not seen the object yet.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderAccountStatus {
+    /// observedGeneration is the metadata.generation that this status describes; -1: none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1))]
+    pub observed_generation: Option<i64>,
+    /// conditions say how the account is: Ready, and Reconciling, Stalled while they hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
+    pub conditions: Vec<Condition>,
+    /// account is the provider's account that the credentials lead to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountIdentity>,
+    /// installation is the id of this installation of Switchboard, part of every ownership mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub installation: Option<String>,
+    /// endpoints counts the endpoints in the account, by what they are to this installation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<EndpointCounts>,
+    /// lastSweepTime is when everything was last listed, written at most every 5 minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub last_sweep_time: Option<Time>,
+}
+
+/// endpoints counts the endpoints in the account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointCounts {
+    /// managed counts those that an object of this cluster stands for.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub managed: i32,
+    /// unmanaged counts those without any ownership mark.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub unmanaged: i32,
+    /// orphaned counts those with the mark of this installation that no object stands for. They are never deleted.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub orphaned: i32,
+    /// foreign counts those with the mark of another installation.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub foreign: i32,
+}

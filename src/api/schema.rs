@@ -1,0 +1,188 @@
+//! The pieces of which the kinds' schemas are made: patterns, bounds and CEL rules, each with a message that says what is wrong and
+//! what to do. A value that people type has its pattern twice: as `pattern`, for editors and offline checks, and as a rule with a
+//! message, for people.
+
+use kube::core::{Reason, Rule};
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+/// A DNS subdomain, the form of object names.
+pub(super) const DNS_SUBDOMAIN: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+/// A key of a Secret.
+pub(super) const SECRET_KEY: &str = "^[-._a-zA-Z0-9]+$";
+/// The part of a Plivo username that people choose. Plivo allows 25 characters; 13 of them are the ownership mark.
+pub(super) const USERNAME: &str = "^[A-Za-z][A-Za-z0-9]{0,11}$";
+/// A Plivo alias.
+pub(super) const ALIAS: &str = "^[A-Za-z0-9_-]{1,50}$";
+/// A provider's id, or nothing.
+pub(super) const OPTIONAL_ID: &str = "^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$";
+
+pub(super) const USERNAME_IS_FIXED: &str = "username cannot change: the SIP URI would change; create a new SipEndpoint";
+pub(super) const ACCOUNT_IS_FIXED: &str = "accountRef cannot change: an endpoint cannot move to another account; create a new SipEndpoint";
+pub(super) const PROVIDER_IS_FIXED: &str = "the provider cannot change: an endpoint cannot move to another one; create a new SipEndpoint";
+pub(super) const ACCOUNT_PROVIDER_IS_FIXED: &str =
+    "the provider cannot change: endpoints cannot move to another one; create a new ProviderAccount";
+
+/// An enum of PascalCase words that is closed in the schema and prints itself.
+macro_rules! closed_enum {
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$doc:meta])* $word:ident,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[$doc])* $word,)+ }
+
+        impl $name {
+            /// Every word, in the order of declaration.
+            pub const ALL: &[Self] = &[$(Self::$word,)+];
+
+            /// The word as it stands in the object.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$word => stringify!($word),)+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        // By hand, because schemars writes documented variants as one subschema each, which a structural schema does not allow.
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let words: Vec<&str> = Self::ALL.iter().map(|word| word.as_str()).collect();
+                schemars::json_schema!({"type": "string", "enum": words})
+            }
+        }
+    };
+}
+pub(super) use closed_enum;
+
+fn matches(pattern: &str, message: &str) -> Rule {
+    Rule::new(format!("self.matches({})", cel_string(pattern))).message(message)
+}
+
+/// A CEL string literal. None of our patterns needs more than its backslashes kept.
+fn cel_string(text: &str) -> String {
+    format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'"))
+}
+
+pub(super) fn object_name(what: &str) -> Rule {
+    let message = format!(
+        "name must be the name of {what} in the namespace of this object: lower-case letters, digits, dashes and dots, \
+         a letter or digit first and last"
+    );
+    matches(DNS_SUBDOMAIN, &message)
+}
+
+pub(super) fn secret_key() -> Rule {
+    matches(SECRET_KEY, "key must be a key of the Secret: letters, digits, dashes, underscores and dots")
+}
+
+pub(super) fn username() -> Rule {
+    matches(USERNAME, "username must be 1 to 12 letters and digits, a letter first; leave it out to have it made from the object's name")
+}
+
+pub(super) fn alias() -> Rule {
+    matches(ALIAS, "alias must be 1 to 50 letters, digits, dashes and underscores; write dashes for blanks and dots")
+}
+
+pub(super) fn app_id() -> Rule {
+    matches(
+        OPTIONAL_ID,
+        "app_id must be the id of an application: letters, digits, dots, dashes and underscores, a letter or digit first, \
+         in quotes; write \"\" for no application",
+    )
+}
+
+/// Without a username the object's name must have a letter to begin with.
+pub(super) fn derivable_username() -> Rule {
+    Rule::new("!has(self.spec.plivo) || has(self.spec.plivo.username) || self.metadata.name.matches('[a-z]')")
+        .message("username cannot be made from metadata.name, which has no letter; set spec.plivo.username")
+        .field_path(".spec.plivo.username")
+        .reason(Reason::FieldValueRequired)
+}
+
+/// Exactly one of the provider members is given. Later providers are added to the list; objects stored before stay valid.
+pub(super) fn exactly_one_provider(members: &[&str]) -> Rule {
+    let given: Vec<String> = members.iter().map(|member| format!("has(self.{member})")).collect();
+    Rule::new(format!("[{}].exists_one(given, given)", given.join(", ")))
+        .message(format!("exactly one provider must be given; add one of: {}", members.join(", ")).as_str())
+        .reason(Reason::FieldValueRequired)
+}
+
+/// The value cannot change. For an optional field [`fixed_presence`] on its parent is needed as well: the API server
+/// skips a transition rule when the field appears or vanishes.
+pub(super) fn immutable(message: &str) -> Rule {
+    Rule::new("self == oldSelf").message(message).reason(Reason::FieldValueForbidden)
+}
+
+/// The optional `field` can neither appear nor vanish.
+pub(super) fn fixed_presence(field: &str, message: &str) -> Rule {
+    Rule::new(format!("has(self.{field}) == has(oldSelf.{field})"))
+        .message(message)
+        .field_path(format!(".{field}"))
+        .reason(Reason::FieldValueForbidden)
+}
+
+/// A point in time, RFC 3339.
+pub(super) fn time(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "format": "date-time"})
+}
+
+/// Conditions as Kubernetes defines them, with its bounds: one of each type, kept apart by `type` in merges.
+pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 16,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "required": ["lastTransitionTime", "message", "reason", "status", "type"],
+            "properties": {
+                "lastTransitionTime": {
+                    "description": "lastTransitionTime is when the status changed last.",
+                    "type": "string",
+                    "format": "date-time",
+                },
+                "message": {
+                    "description": "message says what is wrong, where, what to do, and what the operator does meanwhile.",
+                    "type": "string",
+                    "maxLength": super::MAX_MESSAGE,
+                },
+                "observedGeneration": {
+                    "description": "observedGeneration is the metadata.generation that the condition describes.",
+                    "type": "integer",
+                    "format": "int64",
+                    "minimum": 0,
+                },
+                "reason": {
+                    "description": "reason is one word for programs: why the condition is as it is.",
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 128,
+                    "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+                },
+                "status": {
+                    "description": "status is True, False or Unknown.",
+                    "type": "string",
+                    "enum": ["True", "False", "Unknown"],
+                },
+                "type": {
+                    "description": "type is what the condition is about.",
+                    "type": "string",
+                    "maxLength": 128,
+                    "pattern": "^[A-Z][A-Za-z0-9]*$",
+                },
+            },
+        },
+    })
+}

@@ -1,0 +1,152 @@
+//! SipEndpoint: a SIP user that a phone registers with.
+
+#![allow(clippy::duplicated_attributes, reason = "each printcolumn is a column of its own, however alike they look")]
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::ledger::Ledger;
+use super::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy};
+use super::refs::{AccountIdentity, AccountRef, SecretKeyRef};
+use super::schema;
+
+/// spec is the endpoint as you want it. A field that you leave out is left as the provider has it.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "switchboard.dev",
+    version = "v1alpha1",
+    kind = "SipEndpoint",
+    plural = "sipendpoints",
+    shortname = "sipep",
+    category = "switchboard",
+    namespaced,
+    status = "SipEndpointStatus",
+    derive = "Default",
+    derive = "PartialEq",
+    doc = "SipEndpoint is a SIP user at a telephony provider, with which phones register.",
+    selectable = ".spec.accountRef.name",
+    validation = schema::derivable_username(),
+    printcolumn(name = "SIP URI", type_ = "string", json_path = ".status.sip_uri"),
+    printcolumn(name = "Registered", type_ = "boolean", json_path = ".status.sip_registered"),
+    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
+    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Username", type_ = "string", json_path = ".status.username", priority = "1"),
+    printcolumn(name = "Endpoint ID", type_ = "string", json_path = ".status.endpoint_id", priority = "1"),
+    printcolumn(name = "Account", type_ = "string", json_path = ".spec.accountRef.name", priority = "1"),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
+        priority = "1"
+    )
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = schema::exactly_one_provider(&["plivo"]),
+    validation = schema::fixed_presence("plivo", schema::PROVIDER_IS_FIXED)
+)]
+pub struct SipEndpointSpec {
+    /// accountRef names the account in which the endpoint lives. It cannot change.
+    #[x_kube(validation = schema::immutable(schema::ACCOUNT_IS_FIXED))]
+    pub account_ref: AccountRef,
+    /// plivo makes this an endpoint at Plivo. Exactly one provider is given, and the choice cannot change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plivo: Option<PlivoEndpoint>,
+    /// deletionPolicy says what becomes of the endpoint at the provider when this object is deleted: Delete (the default) or Retain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+    /// driftPolicy says what happens when a managed field is changed at the provider: Correct puts it back, Report only lists it.
+    #[serde(default)]
+    pub drift_policy: DriftPolicy,
+    /// externalDeletionPolicy says what happens when the endpoint is deleted at the provider: Recreate (it gets a new SIP URI) or Report.
+    #[serde(default)]
+    pub external_deletion_policy: ExternalDeletionPolicy,
+}
+
+/// plivo is an endpoint at Plivo.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = schema::fixed_presence("username", schema::USERNAME_IS_FIXED))]
+pub struct PlivoEndpoint {
+    /// username is what the login name begins with: 1 to 12 letters and digits, a letter first. The ownership mark and Plivo's own
+    /// digits follow it; the whole is in status.username. It cannot change. Absent: made from the name of this object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 12), regex(pattern = schema::USERNAME))]
+    #[x_kube(validation = schema::username(), validation = schema::immutable(schema::USERNAME_IS_FIXED))]
+    pub username: Option<String>,
+    /// alias is the name that Plivo's console shows: 1 to 50 letters, digits, dashes and underscores. Absent: the name of this
+    /// object when the endpoint is created (dots become dashes), unmanaged afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 50), regex(pattern = schema::ALIAS))]
+    #[x_kube(validation = schema::alias())]
+    pub alias: Option<String>,
+    /// passwordSecretRef names the Secret that holds the SIP password: 5 to 32 printable ASCII characters.
+    pub password_secret_ref: SecretKeyRef,
+    /// app_id is the id of the Plivo application that answers calls made by this endpoint. Quote it, ids are digits. Absent: left as
+    /// it is; "": explicitly no application.
+    #[serde(rename = "app_id", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), regex(pattern = schema::OPTIONAL_ID))]
+    #[x_kube(validation = schema::app_id())]
+    pub app_id: Option<String>,
+}
+
+/// status is the endpoint as it is. `observedGeneration: -1` means that the operator has not seen the object yet.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SipEndpointStatus {
+    /// observedGeneration is the metadata.generation that this status describes; -1: none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1))]
+    pub observed_generation: Option<i64>,
+    /// conditions say how the endpoint is: Ready, Synced, Registered, and Reconciling, Stalled, Drifted while they hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
+    pub conditions: Vec<Condition>,
+    /// endpoint_id is the provider's id of the endpoint.
+    #[serde(rename = "endpoint_id", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub endpoint_id: Option<String>,
+    /// username is the whole name that a phone logs in with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub username: Option<String>,
+    /// sip_uri is the address of the endpoint.
+    #[serde(rename = "sip_uri", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub sip_uri: Option<String>,
+    /// sip_registered says whether a phone is registered. Absent: not known.
+    #[serde(rename = "sip_registered", default, skip_serializing_if = "Option::is_none")]
+    pub sip_registered: Option<bool>,
+    /// sip_contact is the address of the registered phone.
+    #[serde(rename = "sip_contact", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub sip_contact: Option<String>,
+    /// sip_expires is when the registration ends, in UTC, as the provider writes it.
+    #[serde(rename = "sip_expires", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub sip_expires: Option<String>,
+    /// sip_user_agent is what the registered phone calls itself.
+    #[serde(rename = "sip_user_agent", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub sip_user_agent: Option<String>,
+    /// alias is the alias as the provider shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub alias: Option<String>,
+    /// app_id is the id of the attached application as the provider shows it.
+    #[serde(rename = "app_id", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub app_id: Option<String>,
+    /// account is the provider's account in which the endpoint lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountIdentity>,
+    /// ledger is the operator's own memory of what it asked the provider for. Do not edit it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Ledger>,
+    /// lastHandledReconcileAt echoes the annotation switchboard.dev/reconcile-requested-at once the request was served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub last_handled_reconcile_at: Option<String>,
+}

@@ -1,0 +1,215 @@
+//! `switchboard run`: the operator.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use http::Response;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::client::ClientBuilder;
+use kube::{Api, Client, Config, ResourceExt};
+use tokio::sync::watch;
+use tower::util::MapResponseLayer;
+use tracing::info;
+
+use crate::account::Clock;
+use crate::controller::clock::Clocks;
+use crate::controller::context::Settings;
+use crate::controller::{Start, deadline};
+use crate::core::mark::Installation;
+use crate::core::view::Timing;
+use crate::provider::plivo;
+use crate::provider::transport::{BaseUrl, Deadlines, TransportOptions};
+use crate::server::{self, Gates};
+use crate::telemetry::{self, LogFormat};
+
+/// Run the operator: make the provider agree with SipEndpoints and ProviderAccounts, and keep it so.
+///
+/// Outside a cluster the current kubeconfig is used, inside one the ServiceAccount. The operator reads Secrets only in namespaces
+/// that bind the ClusterRole switchboard-secret-reader to it.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// Watch only this namespace (repeatable). Without it all namespaces are watched, which needs the ClusterRole.
+    #[arg(long = "namespace", env = "SWITCHBOARD_NAMESPACE", value_delimiter = ',', value_name = "NAME")]
+    pub namespaces: Vec<String>,
+
+    /// The namespace that the operator itself runs in; used in the commands that conditions show.
+    #[arg(long, env = "SWITCHBOARD_OPERATOR_NAMESPACE", default_value = "switchboard-system", value_name = "NAME")]
+    pub operator_namespace: String,
+
+    /// The operator's ServiceAccount; used in the commands that conditions show.
+    #[arg(long, env = "SWITCHBOARD_SERVICE_ACCOUNT", default_value = "switchboard", value_name = "NAME")]
+    pub service_account: String,
+
+    /// Where Plivo is. https, or http for a loopback address (a sandbox).
+    #[arg(long, env = "SWITCHBOARD_PLIVO_URL", default_value = plivo::DEFAULT_URL, value_name = "URL")]
+    pub plivo_url: String,
+
+    /// PEM file with more certificate authorities for provider addresses (a proxy that inspects TLS, a sandbox).
+    #[arg(long, env = "SWITCHBOARD_PROVIDER_CA_FILE", value_name = "FILE")]
+    pub provider_ca_file: Option<PathBuf>,
+
+    /// How long an unanswered create may still take effect or stay invisible. All parts of the protocol scale with it; replicas must
+    /// agree on it. Shorter than the default only against a sandbox.
+    #[arg(long, env = "SWITCHBOARD_SETTLE", default_value = "150s", value_parser = duration, value_name = "DURATION")]
+    pub settle: Duration,
+
+    /// How often everything in an account is listed, unless the account says otherwise: drift and registration are seen this fast.
+    #[arg(long, env = "SWITCHBOARD_SWEEP_PERIOD", default_value = "60s", value_parser = duration, value_name = "DURATION")]
+    pub sweep_period: Duration,
+
+    /// First pause after a failed call; it doubles with each failure, up to 5 minutes.
+    #[arg(long, env = "SWITCHBOARD_RETRY_BASE", default_value = "1s", value_parser = duration, value_name = "DURATION")]
+    pub retry_base: Duration,
+
+    /// Identity of this installation in the ownership mark. Pin it in Git: with the same id a rebuilt cluster finds its endpoints
+    /// again. Without it the uid of the namespace kube-system is used.
+    #[arg(long, env = "SWITCHBOARD_INSTALLATION_ID", value_name = "ID")]
+    pub installation_id: Option<String>,
+
+    /// How many objects of a kind are worked on at the same time.
+    #[arg(long, env = "SWITCHBOARD_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000), value_name = "N")]
+    pub concurrency: u16,
+
+    /// Where /healthz and /readyz are served.
+    #[arg(long, env = "SWITCHBOARD_HEALTH_LISTEN", default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub health_listen: SocketAddr,
+
+    /// Log lines for people or for machines.
+    #[arg(long, env = "SWITCHBOARD_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// What to log: a level, or a filter such as switchboard=debug,kube=info.
+    #[arg(long, env = "SWITCHBOARD_LOG", default_value = "info", value_name = "FILTER")]
+    pub log: String,
+}
+
+/// `150s`, `2m`, `300ms`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| format!("{text:?} is no duration; write for example 150s, 2m or 300ms"))?;
+    let duration = match unit {
+        "ms" => Duration::from_millis(number),
+        "s" => Duration::from_secs(number),
+        "m" => Duration::from_secs(number.saturating_mul(60)),
+        "h" => Duration::from_secs(number.saturating_mul(3600)),
+        _ => return Err(format!("{text:?} has no unit; write for example 150s, 2m or 300ms")),
+    };
+    if duration.is_zero() { Err("must be more than zero".into()) } else { Ok(duration) }
+}
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// If a setting is wrong, the API server cannot be reached at the start, or a part of the operator ends by itself.
+pub async fn run(args: RunArgs) -> anyhow::Result<()> {
+    telemetry::start(args.log_format, &args.log)?;
+    let plivo = BaseUrl::parse(&args.plivo_url).with_context(|| format!("--plivo-url {}", args.plivo_url))?;
+    let extra_roots = match &args.provider_ca_file {
+        Some(file) => Some(std::fs::read(file).with_context(|| format!("--provider-ca-file {}", file.display()))?),
+        None => None,
+    };
+    let clock = Clock::start();
+    let clocks = Clocks::new(clock);
+    let gates = Gates::default();
+    gates.add("caches");
+    let client = client(&clocks).await?;
+    let installation = installation(&client, args.installation_id.as_deref()).await?;
+    let timing = Timing { settle: args.settle, retry_base: args.retry_base };
+    let writer = writer();
+    info!(version = env!("CARGO_PKG_VERSION"), installation = installation.part(), %writer, settle = ?args.settle, sweep = ?args.sweep_period, "switchboard starts");
+    let (sender, stop) = watch::channel(false);
+    tokio::spawn(signals(sender));
+    let health = server::serve(args.health_listen, gates.clone());
+    let settings = Settings {
+        timing,
+        sweep_period: args.sweep_period,
+        plivo,
+        transport: TransportOptions { deadlines: Deadlines::with_create(timing.create()), extra_roots },
+        concurrency: args.concurrency,
+    };
+    let start = Start {
+        client,
+        clock,
+        clocks,
+        settings,
+        installation,
+        service_account: format!("{}:{}", args.operator_namespace, args.service_account),
+        namespaces: args.namespaces,
+        writer,
+        gates,
+    };
+    tokio::select! {
+        ended = crate::controller::run(start, stop) => ended?,
+        ended = health => ended?,
+    }
+    info!("stopped");
+    Ok(())
+}
+
+/// A client whose answers teach the API server's clock.
+async fn client(clocks: &Clocks) -> anyhow::Result<Client> {
+    let config = Config::infer().await.context("no way to an API server: neither a kubeconfig nor a ServiceAccount was found")?;
+    let clocks = clocks.clone();
+    let layer = MapResponseLayer::new(move |response: Response<_>| {
+        clocks.learn(response.headers());
+        response
+    });
+    Ok(ClientBuilder::try_from(config)?.with_layer(&layer).build())
+}
+
+async fn installation(client: &Client, id: Option<&str>) -> anyhow::Result<Installation> {
+    if let Some(id) = id {
+        anyhow::ensure!(!id.is_empty() && id.len() <= 253, "--installation-id must have 1 to 253 characters");
+        return Ok(Installation::new(id));
+    }
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let namespace = deadline(namespaces.get("kube-system"))
+        .await
+        .context("the installation id could not be derived from the namespace kube-system; grant get on it or set --installation-id")?;
+    Ok(Installation::new(&namespace.uid().context("kube-system has no uid")?))
+}
+
+/// Names this process in intents: the Pod, else something unique.
+fn writer() -> String {
+    std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty() && name.len() <= 200).map_or_else(
+        || uuid::Uuid::new_v4().to_string(),
+        |name| format!("{name}-{}", std::process::id()),
+    )
+}
+
+async fn signals(sender: watch::Sender<bool>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut term = match signal(SignalKind::terminate()) {
+        Ok(term) => term,
+        Err(error) => {
+            tracing::error!(%error, "SIGTERM cannot be received");
+            return;
+        }
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    sender.send_replace(true);
+    // Kept, so that a second signal does not look like the end of this one.
+    sender.closed().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(duration("150s"), Ok(Duration::from_secs(150)));
+        assert_eq!(duration("300ms"), Ok(Duration::from_millis(300)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for bad in ["", "5", "s", "-1s", "1.5s", "5 s", "0s", "1d"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Events: what people want to know, and never a success of a resync.
+
+use kube_runtime::events::EventType;
+
+use crate::api::condition::{Reason, Verdict};
+use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::context::Context;
+use crate::controller::report::event;
+use crate::core::action::{Action, Cause, Finding, Release, Why};
+use crate::core::view::{Memory, View};
+
+/// After a write of the ledger.
+pub async fn ledger(ctx: &Context, object: &SipEndpoint, view: &View, action: &Action) {
+    match action {
+        Action::Record(found) => {
+            let uri = found.remote.as_ref().and_then(|remote| remote.sip_uri.clone());
+            match (&view.memory.lost_uri, &found.remote) {
+                (Some(lost), _) => {
+                    let new = uri.unwrap_or_else(|| format!("of {}", found.username));
+                    let note = format!("endpoint was recreated: the SIP URI was {lost} and is now {new}; phones must log in as {}", found.username);
+                    event(ctx, object, EventType::Warning, "Recreated", "Create", note).await;
+                }
+                (None, Some(_)) => {
+                    let note = format!("endpoint {} ({}) was found by its mark and is recorded again", found.id, found.username);
+                    event(ctx, object, EventType::Normal, "Found", "Record", note).await;
+                }
+                (None, None) => {
+                    event(ctx, object, EventType::Normal, "Created", "Create", format!("endpoint {} ({})", found.id, found.username)).await;
+                }
+            }
+        }
+        Action::Forget => {
+            let id = view.recorded().map_or("", |recorded| recorded.id);
+            let note = format!("endpoint {id} ({}) was deleted outside Switchboard; a new one is created", view.status.sip_uri.as_deref().unwrap_or("-"));
+            event(ctx, object, EventType::Warning, "ExternallyDeleted", "Observe", note).await;
+        }
+        Action::WriteTombstone(id) => {
+            let note = format!("endpoint {id} is a second one with this object's mark; it is deleted, the recorded one stays");
+            event(ctx, object, EventType::Warning, "DuplicateFound", "Observe", note).await;
+        }
+        _ => {}
+    }
+}
+
+/// After an update.
+pub async fn updated(ctx: &Context, object: &SipEndpoint, action: &Action) {
+    let Action::Update { differences, cause, .. } = action else { return };
+    let reason = match cause {
+        Cause::Edited => "Updated",
+        Cause::Rotated => "PasswordRotated",
+        Cause::Drifted => "DriftCorrected",
+    };
+    event(ctx, object, EventType::Normal, reason, "Update", differences.join("; ")).await;
+}
+
+/// After a refused call.
+pub async fn refused(ctx: &Context, object: &SipEndpoint, memory: &Memory) {
+    let Some(trouble) = memory.trouble.as_ref().filter(|trouble| trouble.attempts == 1) else { return };
+    event(ctx, object, EventType::Warning, "Refused", "Update", trouble.message.clone()).await;
+}
+
+/// After a deletion at the provider.
+pub async fn deleted(ctx: &Context, object: &SipEndpoint, id: &str, why: Why) {
+    let note = match why {
+        Why::Requested => format!("endpoint {id} was deleted"),
+        Why::JustReceived => format!("endpoint {id} was created while the object was being deleted; it was deleted again"),
+        Why::Duplicate => format!("duplicate endpoint {id} was deleted"),
+    };
+    event(ctx, object, EventType::Normal, "Deleted", "Delete", note).await;
+}
+
+/// Before an object is let go in a way that people should know of.
+pub async fn release(ctx: &Context, object: &SipEndpoint, release: Release) {
+    match release {
+        Release::Clean | Release::NeverSent => {}
+        Release::Retained => {
+            let id = object.status.as_ref().and_then(|status| status.endpoint_id.as_deref()).unwrap_or("-");
+            event(ctx, object, EventType::Normal, "Retained", "Delete", format!("endpoint {id} stays at the provider (deletionPolicy: Retain)")).await;
+        }
+        Release::Unproven => {
+            let note = "the object's status was lost and its account does not exist: if it ever had an endpoint, that one is still at the provider".to_owned();
+            event(ctx, object, EventType::Warning, "ReleasedUnproven", "Delete", note).await;
+        }
+    }
+}
+
+/// After a status write that begins a state which somebody has to end.
+pub async fn finding(ctx: &Context, object: &SipEndpoint, view: &View, finding: &Finding) {
+    let stalled = finding.reason.verdict() == Verdict::Failed;
+    let before = view.status.conditions.iter().find(|condition| condition.type_ == "Ready").map(|condition| condition.reason.clone());
+    let same = before.as_deref() == Some(finding.reason.as_str());
+    if stalled && !same {
+        let reason = if finding.reason == Reason::Rejected { "Refused" } else { finding.reason.as_str() };
+        event(ctx, object, EventType::Warning, reason, "Reconcile", finding.message.clone()).await;
+    }
+}

@@ -1,0 +1,170 @@
+//! What every reconcile has at hand.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::channel::mpsc::UnboundedSender;
+use kube::Client;
+use kube_runtime::events::Recorder;
+use kube_runtime::reflector::{ObjectRef, Store};
+use tokio::sync::watch;
+
+use crate::account::{Account, Accounts};
+use crate::api::ledger::SecretVersion;
+use crate::api::provider_account::ProviderAccount;
+use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::clock::Clocks;
+use crate::controller::memories::Memories;
+use crate::controller::secrets::Secrets;
+use crate::core::key::ObjectKey;
+use crate::core::mark::Installation;
+use crate::core::view::{Problem, Timing};
+use crate::provider::Provider;
+use crate::provider::transport::{BaseUrl, TransportOptions};
+
+/// Settings of the process.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The waits of the protocol.
+    pub timing: Timing,
+    /// How often an account is listed, unless it says otherwise.
+    pub sweep_period: Duration,
+    /// Where Plivo is.
+    pub plivo: BaseUrl,
+    /// Deadlines and roots of provider calls.
+    pub transport: TransportOptions,
+    /// Reconciles at the same time, for each kind.
+    pub concurrency: u16,
+}
+
+/// The state of an account object as its objects see it.
+#[derive(Clone)]
+pub enum AccountState {
+    /// It cannot be used; what to say.
+    NotReady(Problem),
+    /// It can.
+    Ready(Arc<Account>),
+}
+
+/// The credentials of an account object as last used.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Of the Secret.
+    pub version: SecretVersion,
+    /// The way to the provider with them.
+    pub provider: Arc<dyn Provider>,
+    /// The account id that they claim.
+    pub id: String,
+    /// The provider has confirmed them.
+    pub proven: bool,
+}
+
+/// Sends of wakes to the controllers, by watched namespace; `None` is the one that watches all.
+pub type Wakes<K> = HashMap<Option<String>, UnboundedSender<ObjectRef<K>>>;
+
+/// Shared by all reconciles.
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// Live provider accounts.
+    pub accounts: Arc<Accounts>,
+    /// Account objects by namespace and name. An account that is not in it does not exist.
+    pub states: Mutex<BTreeMap<ObjectKey, AccountState>>,
+    /// What the credentials of each account object were made of, so that the same are not tried again.
+    pub credentials: Mutex<BTreeMap<ObjectKey, Credentials>>,
+    /// All endpoints that are watched.
+    pub endpoints: Vec<Store<SipEndpoint>>,
+    /// Which endpoints refer to which account object.
+    pub referrers: Mutex<BTreeMap<ObjectKey, BTreeSet<ObjectKey>>>,
+    /// Secrets by consent.
+    pub secrets: Secrets,
+    /// Memory of objects.
+    pub memories: Memories,
+    /// Both clocks.
+    pub clock: Clocks,
+    /// Settings.
+    pub settings: Settings,
+    /// Whose marks we make.
+    pub installation: Installation,
+    /// Names this process in intents.
+    pub writer: String,
+    /// Events.
+    pub events: Recorder,
+    /// Wakes endpoints.
+    pub wake_endpoints: Arc<Wakes<SipEndpoint>>,
+    /// Wakes accounts.
+    pub wake_accounts: Arc<Wakes<ProviderAccount>>,
+    /// The process is shutting down.
+    pub stopping: AtomicBool,
+    /// How many passes are running.
+    pub passes: watch::Sender<usize>,
+}
+
+impl Context {
+    /// The state of an account object.
+    pub fn account(&self, key: &ObjectKey) -> Option<AccountState> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Sets or removes the state of an account object, and wakes who refers to it if that changed anything for them.
+    pub fn set_account(&self, key: &ObjectKey, state: Option<AccountState>) {
+        let changed = {
+            let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+            let changed = match (states.get(key), &state) {
+                (None, None) => false,
+                (Some(AccountState::Ready(old)), Some(AccountState::Ready(new))) => !Arc::ptr_eq(old, new),
+                (Some(AccountState::NotReady(old)), Some(AccountState::NotReady(new))) => old != new,
+                _ => true,
+            };
+            match state {
+                Some(state) => states.insert(key.clone(), state),
+                None => states.remove(key),
+            };
+            changed
+        };
+        if changed {
+            self.wake_referrers(key);
+        }
+    }
+
+    /// Wakes all objects that refer to the account object.
+    pub fn wake_referrers(&self, key: &ObjectKey) {
+        let referrers = self.referrers.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned().unwrap_or_default();
+        for referrer in &referrers {
+            wake(&self.wake_endpoints, referrer);
+        }
+    }
+
+    /// Notes that `who` refers to `account`, or no longer does.
+    pub fn refers(&self, who: &ObjectKey, account: Option<&ObjectKey>) {
+        let mut referrers = self.referrers.lock().unwrap_or_else(PoisonError::into_inner);
+        match account {
+            Some(account) => {
+                referrers.entry(account.clone()).or_default().insert(who.clone());
+            }
+            None => referrers.retain(|_, all| {
+                all.remove(who);
+                !all.is_empty()
+            }),
+        }
+    }
+
+    /// The process is shutting down: nothing new is begun.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+}
+
+/// Wakes one object, wherever it is watched.
+pub fn wake<K>(wakes: &Wakes<K>, key: &ObjectKey)
+where
+    K: kube::Resource<DynamicType = ()> + 'static,
+{
+    let sender = wakes.get(&Some(key.namespace.clone())).or_else(|| wakes.get(&None));
+    if let Some(sender) = sender {
+        // A closed channel means that the controller has ended, and so does the process.
+        let _ = sender.unbounded_send(ObjectRef::new(&key.name).within(&key.namespace));
+    }
+}

@@ -1,0 +1,160 @@
+//! Everything an object points at → a [`View`]. Nothing later in the pass reads the cluster for input.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+
+use crate::api::condition::Reason;
+use crate::api::policy::DeletionPolicy;
+use crate::api::sip_endpoint::SipEndpoint;
+use crate::api::{ANNOTATION_PAUSED, ANNOTATION_RECONCILE, FINALIZER_ENDPOINT};
+use crate::controller::context::{AccountState, Context};
+use crate::controller::memories::Slot;
+use crate::controller::secrets::Dependent;
+use crate::core::desired::{Password, desired, prefix};
+use crate::core::evidence::{Evidence, Listing, sightings};
+use crate::core::key::ObjectKey;
+use crate::core::view::{AccountView, Desired, Fresh, Object, Policy, Problem, View};
+
+/// An intent older than the settle time by this much, on the API server's clock, has settled whoever looks.
+const SERVER_MARGIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+
+/// Reads what the object refers to and puts it together with what is known.
+pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Slot) -> View {
+    let key = key(object);
+    let uid = object.uid().unwrap_or_default();
+    let status = object.status.clone().unwrap_or_default();
+    let deleting = object.metadata.deletion_timestamp.is_some();
+    let account_key = ObjectKey::new(&key.namespace, &object.spec.account_ref.name);
+    ctx.refers(&key, Some(&account_key));
+    let state = ctx.account(&account_key);
+    let prefix = prefix(&object.spec, &key.namespace, &key.name, &ctx.installation);
+    let desired = match deleting || gone {
+        // A deletion never needs the tenant's password.
+        true => Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() }),
+        false => desired(&object.spec, &key.name, password(ctx, object, &key).await),
+    };
+    let mut view = View {
+        object: Object {
+            uid,
+            generation: object.metadata.generation.unwrap_or_default(),
+            deleting,
+            gone,
+            finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER_ENDPOINT),
+            paused: object.annotations().get(ANNOTATION_PAUSED).is_some_and(|value| value == "true"),
+            reconcile_requested: object.annotations().get(ANNOTATION_RECONCILE).cloned(),
+        },
+        status,
+        desired,
+        prefix,
+        installation: ctx.installation.clone(),
+        policy: Policy {
+            deletion: object.spec.deletion_policy.unwrap_or(DeletionPolicy::Delete),
+            drift: object.spec.drift_policy,
+            external_deletion: object.spec.external_deletion_policy,
+        },
+        account: account_view(state.as_ref(), &account_key),
+        evidence: Evidence::default(),
+        memory: slot.memory.clone(),
+        now: ctx.clock.now(),
+        timing: ctx.settings.timing,
+        fresh: fresh(ctx),
+        stopping: ctx.is_stopping(),
+    };
+    note_intent(ctx, &view, slot);
+    view.memory = slot.memory.clone();
+    if let Some(AccountState::Ready(account)) = &state {
+        view.evidence = evidence(&view, account, slot);
+    }
+    view
+}
+
+/// The object's name in the cluster.
+pub fn key(object: &SipEndpoint) -> ObjectKey {
+    ObjectKey::new(object.namespace().unwrap_or_default(), object.name_any())
+}
+
+async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey) -> Password {
+    let Some(plivo) = &object.spec.plivo else {
+        return Err(Problem { reason: Reason::InvalidSpec, message: "no provider".into() });
+    };
+    let at = &plivo.password_secret_ref;
+    let content = ctx.secrets.get(&key.namespace, &at.name, Dependent::Endpoint(key.name.clone())).await?;
+    let bytes = content.key(&at.name, &at.key)?.to_vec();
+    Ok((bytes, content.version))
+}
+
+fn account_view(state: Option<&AccountState>, key: &ObjectKey) -> AccountView {
+    match state {
+        None => AccountView::Missing(Problem {
+            reason: Reason::AccountNotFound,
+            message: format!("ProviderAccount {key} does not exist; create it, this goes on by itself within a second"),
+        }),
+        Some(AccountState::NotReady(problem)) => AccountView::NotReady(Problem {
+            reason: Reason::AccountNotReady,
+            message: format!("ProviderAccount {key} is not ready ({}): {}", problem.reason, problem.message),
+        }),
+        Some(AccountState::Ready(account)) => AccountView::Ready {
+            provider: account.id().provider.to_owned(),
+            id: account.id().id.clone(),
+            listed_this_term: account.snapshots().term_complete,
+            always_sent: account.capabilities().always_sent,
+        },
+    }
+}
+
+fn evidence(view: &View, account: &crate::account::Account, slot: &Slot) -> Evidence {
+    let snapshots = account.snapshots();
+    let newest = snapshots.newest.as_ref().filter(|newest| !newest.is_complete());
+    let listings: Vec<Listing<'_>> = [snapshots.complete_before.as_ref(), snapshots.complete.as_ref(), newest]
+        .into_iter()
+        .flatten()
+        .map(|listing| Listing { began: listing.began, complete: listing.is_complete(), endpoints: &listing.endpoints })
+        .collect();
+    let deleted: BTreeSet<&str> =
+        slot.memory.deleted.iter().filter(|(_, deleted)| deleted.confirmed).map(|(id, _)| id.as_str()).collect();
+    let recorded = view.recorded().map(|recorded| recorded.id);
+    let mut evidence =
+        Evidence { gets: slot.gets.clone(), listings: sightings(&listings, &view.prefix, recorded, &deleted), password_matches: None };
+    if let (Some(id), Desired::Wanted(wanted)) = (recorded, &view.desired) {
+        evidence.password_matches = evidence.observed(id).and_then(|seen| account.password_matches(seen.remote, &wanted.password));
+    }
+    evidence
+}
+
+/// Since when this process knows of the newest intent, and whether the API server's clock says that it has settled.
+fn note_intent(ctx: &Context, view: &View, slot: &mut Slot) {
+    let memory = &mut slot.memory;
+    match view.intent() {
+        Some(intent) => {
+            memory.blank_since = None;
+            if memory.intent_known.as_ref().is_none_or(|(nonce, _)| *nonce != intent.nonce) {
+                memory.intent_known = Some((intent.nonce.clone(), view.now));
+                memory.settled_by_server = None;
+            }
+            let age = ctx.clock.server_now().map(|now| now.duration_since(intent.issued_time.0));
+            let settle = jiff::SignedDuration::try_from(view.timing.settle).unwrap_or(jiff::SignedDuration::MAX);
+            let settled = age.is_some_and(|age| age > settle.saturating_add(SERVER_MARGIN));
+            if settled && memory.settled_by_server.is_none() {
+                memory.settled_by_server = Some(view.now);
+            }
+        }
+        None => {
+            memory.intent_known = None;
+            memory.settled_by_server = None;
+            if view.ledger().is_none() && view.object.finalizer {
+                memory.blank_since.get_or_insert(view.now);
+            }
+        }
+    }
+}
+
+fn fresh(ctx: &Context) -> Fresh {
+    Fresh {
+        nonce: uuid::Uuid::new_v4().to_string(),
+        time: Time(ctx.clock.server_now().unwrap_or_else(jiff::Timestamp::now)),
+        writer: ctx.writer.clone(),
+        seed: rand::random(),
+    }
+}

@@ -1,0 +1,236 @@
+//! The shell on kube-runtime: streams → Controllers → exit when any part ends.
+
+pub mod account;
+mod announce;
+pub mod clock;
+pub mod context;
+pub mod endpoint;
+mod execute;
+pub mod gather;
+pub mod memories;
+pub mod report;
+pub mod secrets;
+mod watch;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::channel::mpsc::{UnboundedReceiver, unbounded};
+use futures::future::{BoxFuture, select_all};
+use kube::{Api, Client};
+use kube_runtime::Controller;
+use kube_runtime::controller::{Action as Requeue, Config, Error as ControllerError};
+use kube_runtime::events::{Recorder, Reporter};
+use kube_runtime::reflector::{ObjectRef, Store};
+use tokio::sync::watch as signal;
+use tracing::{debug, info, warn};
+
+use crate::account::{Accounts, Clock, Settings as AccountSettings};
+use crate::api::provider_account::ProviderAccount;
+use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::clock::Clocks;
+use crate::controller::context::{Context, Settings, Wakes, wake};
+use crate::controller::memories::Memories;
+use crate::controller::secrets::{Dependent, Secrets};
+use crate::core::key::ObjectKey;
+use crate::core::mark::Installation;
+use crate::server::Gates;
+
+/// Longest that any one call to the API server may take.
+const CALL: Duration = Duration::from_secs(10);
+/// Longest that running creates may take to be recorded after the signal to stop; Kubernetes kills after 30 s.
+const DRAIN: Duration = Duration::from_secs(24);
+
+/// A call to the API server under its deadline.
+///
+/// # Errors
+/// The call's own, or a time-out in the same clothes.
+pub async fn deadline<T>(call: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
+    match tokio::time::timeout(CALL, call).await {
+        Ok(answer) => answer,
+        Err(_) => Err(kube::Error::Service(format!("the API server did not answer within {CALL:?}").into())),
+    }
+}
+
+/// Everything the controllers are started with.
+pub struct Start {
+    /// The API server.
+    pub client: Client,
+    /// Both clocks.
+    pub clock: Clock,
+    /// The same monotonic clock and the server's.
+    pub clocks: Clocks,
+    /// Settings.
+    pub settings: Settings,
+    /// Whose marks we make.
+    pub installation: Installation,
+    /// The operator's ServiceAccount, `namespace:name`.
+    pub service_account: String,
+    /// Namespaces to watch; empty: all.
+    pub namespaces: Vec<String>,
+    /// Names this process in intents.
+    pub writer: String,
+    /// What readiness waits for.
+    pub gates: Gates,
+}
+
+type Watched<K> = Vec<(Option<String>, UnboundedReceiver<ObjectRef<K>>)>;
+
+/// Runs until `stop` says so, then lets running creates be recorded. Ends early if any part ends.
+///
+/// # Errors
+/// If a controller ends by itself.
+pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Result<()> {
+    let scopes: Vec<Option<String>> = match start.namespaces.as_slice() {
+        [] => vec![None],
+        namespaces => namespaces.iter().cloned().map(Some).collect(),
+    };
+    let (wake_endpoints, endpoint_wakes) = channels::<SipEndpoint>(&scopes);
+    let (wake_accounts, account_wakes) = channels::<ProviderAccount>(&scopes);
+    let wakers = (Arc::clone(&wake_endpoints), Arc::clone(&wake_accounts));
+    let secrets = Secrets::new(
+        start.client.clone(),
+        start.service_account.clone(),
+        Arc::new(move |namespace, dependent| match dependent {
+            Dependent::Endpoint(name) => wake(&wakers.0, &ObjectKey::new(namespace, name)),
+            Dependent::Account(name) => wake(&wakers.1, &ObjectKey::new(namespace, name)),
+        }),
+    );
+    let by_account = Arc::clone(&wake_endpoints);
+    let settings = AccountSettings { settle: start.settings.timing.settle, sweep_period: start.settings.sweep_period, retry_base: start.settings.timing.retry_base };
+    let accounts = Arc::new(Accounts::new(settings, start.clock, Arc::new(move |key: &ObjectKey| wake(&by_account, key))));
+    let endpoint_streams: Vec<_> = scopes.iter().map(|scope| watch::objects(api(&start.client, scope), watch::relevant_endpoint)).collect();
+    let stores: Vec<Store<SipEndpoint>> = endpoint_streams.iter().map(|(_, store)| store.clone()).collect();
+    let ctx = Arc::new(Context {
+        client: start.client.clone(),
+        accounts,
+        states: Mutex::default(),
+        credentials: Mutex::default(),
+        endpoints: stores.clone(),
+        referrers: Mutex::default(),
+        secrets,
+        memories: Memories::default(),
+        clock: start.clocks,
+        settings: start.settings,
+        installation: start.installation,
+        events: Recorder::new(start.client.clone(), Reporter { controller: "switchboard".into(), instance: Some(start.writer.clone()) }),
+        writer: start.writer,
+        wake_endpoints,
+        wake_accounts,
+        stopping: std::sync::atomic::AtomicBool::new(false),
+        passes: signal::Sender::new(0),
+    });
+    let concurrency = Config::default().concurrency(ctx.settings.concurrency);
+    let mut parts: Vec<BoxFuture<'static, &'static str>> = Vec::new();
+    for ((scope, wakes), (stream, store)) in endpoint_wakes.into_iter().zip(endpoint_streams) {
+        debug!(?scope, "watching SipEndpoints");
+        let controller = Controller::for_stream(stream, store)
+            .with_config(concurrency.clone())
+            .reconcile_on(wakes)
+            .graceful_shutdown_on(stopped(stop.clone()))
+            .run(endpoint::reconcile, |_, error, _| retry(error), Arc::clone(&ctx))
+            .for_each(|result| async move { log("SipEndpoint", result) });
+        parts.push(Box::pin(async move {
+            controller.await;
+            "the SipEndpoint controller"
+        }));
+    }
+    let mut ready: Vec<BoxFuture<'static, ()>> = Vec::new();
+    for (scope, wakes) in account_wakes {
+        let removals = Arc::clone(&ctx);
+        let (stream, store) =
+            watch::objects_and_removals(api(&ctx.client, &scope), watch::relevant_account, move |object| account::removed(&removals, object));
+        let accounts = store.clone();
+        ready.push(Box::pin(async move { accounts.wait_until_ready().await.unwrap_or_default() }));
+        let controller = Controller::for_stream(stream, store)
+            .with_config(concurrency.clone())
+            .reconcile_on(wakes)
+            .graceful_shutdown_on(stopped(stop.clone()))
+            .run(account::reconcile, |_, error, _| retry(error), Arc::clone(&ctx))
+            .for_each(|result| async move { log("ProviderAccount", result) });
+        parts.push(Box::pin(async move {
+            controller.await;
+            "the ProviderAccount controller"
+        }));
+    }
+    ready.extend(stores.into_iter().map(|store| -> BoxFuture<'static, ()> { Box::pin(async move { store.wait_until_ready().await.unwrap_or_default() }) }));
+    let gates = start.gates;
+    tokio::spawn(async move {
+        futures::future::join_all(ready).await;
+        gates.open("caches");
+        info!("watching; the caches are filled");
+    });
+    let ended = tokio::select! {
+        (ended, _, _) = select_all(parts) => Some(ended),
+        () = stopped(stop.clone()) => None,
+    };
+    let asked = *stop.borrow_and_update();
+    ctx.stopping.store(true, Ordering::SeqCst);
+    drain(&ctx).await;
+    match ended {
+        Some(part) if !asked => anyhow::bail!("{part} ended by itself; the process ends so that it is started anew"),
+        _ => Ok(()),
+    }
+}
+
+/// Waits for running passes: a create that was sent is recorded before the process ends.
+async fn drain(ctx: &Context) {
+    let mut passes = ctx.passes.subscribe();
+    let running = *passes.borrow();
+    if running > 0 {
+        info!(running, "shutting down; running passes are finished");
+    }
+    if tokio::time::timeout(DRAIN, passes.wait_for(|running| *running == 0)).await.is_err() {
+        warn!("some passes did not end in {DRAIN:?}; their intents are durable and are resolved after the next start");
+    }
+}
+
+async fn stopped(mut stop: signal::Receiver<bool>) {
+    // A dropped sender means that the process is ending as well.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn api<K>(client: &Client, scope: &Option<String>) -> Api<K>
+where
+    K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
+{
+    match scope {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+fn channels<K>(scopes: &[Option<String>]) -> (Arc<Wakes<K>>, Watched<K>)
+where
+    K: kube::Resource<DynamicType = ()> + 'static,
+{
+    let mut senders = HashMap::new();
+    let mut receivers = Vec::new();
+    for scope in scopes {
+        let (sender, receiver) = unbounded();
+        senders.insert(scope.clone(), sender);
+        receivers.push((scope.clone(), receiver));
+    }
+    (Arc::new(senders), receivers)
+}
+
+fn retry(error: &endpoint::ReconcileError) -> Requeue {
+    warn!(%error, "reconcile failed; trying again");
+    Requeue::requeue(Duration::from_secs(10))
+}
+
+fn log<K>(kind: &str, result: Result<(ObjectRef<K>, Requeue), ControllerError<endpoint::ReconcileError, kube_runtime::watcher::Error>>)
+where
+    K: kube::Resource<DynamicType = ()>,
+{
+    match result {
+        Ok(_) => {}
+        // A wake for an object that went meanwhile (trap T23).
+        Err(ControllerError::ObjectNotFound(_)) => {}
+        Err(error) => warn!(kind, %error, "controller"),
+    }
+}

@@ -1,0 +1,132 @@
+//! The only writer to the API server: version-checked merge patches, each with a deadline, and events.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource, ResourceExt};
+use kube_runtime::events::{Event, EventType};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use tracing::debug;
+
+use crate::api::sip_endpoint::{SipEndpoint, SipEndpointStatus};
+use crate::api::{FIELD_MANAGER, FINALIZER_ENDPOINT};
+use crate::controller::context::Context;
+use crate::controller::deadline;
+
+/// Longest note of an event, in bytes.
+const NOTE: usize = 1000;
+
+/// Why a write did not happen, or is not known to have happened.
+#[derive(Debug, thiserror::Error)]
+pub enum NotWritten {
+    /// Somebody else was faster: read again, decide again.
+    #[error("another write was faster")]
+    Conflict,
+    /// The object, or this object of that name, is gone.
+    #[error("the object is gone")]
+    Gone,
+    /// The API server refused or did not answer.
+    #[error("{0}")]
+    Failed(#[from] kube::Error),
+}
+
+/// Writes the whole status.
+///
+/// # Errors
+/// See [`NotWritten`]. After [`NotWritten::Failed`] the write may have happened all the same.
+pub async fn write_status(ctx: &Context, object: &SipEndpoint, status: &SipEndpointStatus) -> Result<SipEndpoint, NotWritten> {
+    let old = serde_json::to_value(&object.status).unwrap_or_default();
+    let new = serde_json::to_value(status).unwrap_or_default();
+    let patch = json!({"metadata": preconditions(object), "status": merge_patch(&old, new)});
+    let api: Api<SipEndpoint> = Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
+    classify(deadline(api.patch_status(&object.name_any(), &params(), &Patch::Merge(&patch))).await)
+}
+
+/// Puts our finalizer on, or takes it off; finalizers of others stay.
+///
+/// # Errors
+/// See [`NotWritten`].
+pub async fn write_finalizer(ctx: &Context, object: &SipEndpoint, present: bool) -> Result<SipEndpoint, NotWritten> {
+    let mut finalizers: Vec<&str> = object.finalizers().iter().map(String::as_str).filter(|finalizer| *finalizer != FINALIZER_ENDPOINT).collect();
+    if present {
+        finalizers.push(FINALIZER_ENDPOINT);
+    }
+    let mut metadata = preconditions(object);
+    metadata["finalizers"] = json!(finalizers);
+    let api: Api<SipEndpoint> = Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
+    classify(deadline(api.patch(&object.name_any(), &params(), &Patch::Merge(&json!({"metadata": metadata})))).await)
+}
+
+/// The object as it is now; `None` if there is none of this uid any more.
+///
+/// # Errors
+/// If the API server does not answer.
+pub async fn read(ctx: &Context, object: &SipEndpoint) -> Result<Option<SipEndpoint>, kube::Error> {
+    let api: Api<SipEndpoint> = Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
+    let found = deadline(api.get_opt(&object.name_any())).await?;
+    Ok(found.filter(|found| found.uid() == object.uid()))
+}
+
+/// Uid and resourceVersion, so that a lost race is a 409. A merge patch, because its conflict is a 409 where a JSON patch's failed
+/// `test` is a 422.
+pub fn preconditions(object: &impl Resource) -> Value {
+    json!({"uid": object.meta().uid, "resourceVersion": object.meta().resource_version})
+}
+
+/// `new` with an explicit null for every key of `old` that it lacks, at every depth: what a merge patch needs to remove.
+pub fn merge_patch(old: &Value, new: Value) -> Value {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            let mut patch: Map<String, Value> = old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null)).collect();
+            patch.extend(new.into_iter().map(|(key, value)| {
+                let before = old.get(&key).unwrap_or(&Value::Null);
+                let value = merge_patch(before, value);
+                (key, value)
+            }));
+            Value::Object(patch)
+        }
+        (_, new) => new,
+    }
+}
+
+/// How all our patches are sent.
+pub fn params() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+/// A kube answer as what it means for a version-checked write.
+pub fn classify<K>(answer: Result<K, kube::Error>) -> Result<K, NotWritten> {
+    answer.map_err(|error| match &error {
+        kube::Error::Api(status) if status.code == 409 => NotWritten::Conflict,
+        kube::Error::Api(status) if status.code == 404 => NotWritten::Gone,
+        // A uid that is not this object's any more: the name was taken over by another one.
+        kube::Error::Api(status) if status.code == 422 && status.message.contains("metadata.uid") => NotWritten::Gone,
+        _ => NotWritten::Failed(error),
+    })
+}
+
+/// An event on the object; best effort, since a terminating namespace takes none.
+pub async fn event<K>(ctx: &Context, object: &K, kind: EventType, reason: &str, action: &str, note: String)
+where
+    K: Resource<DynamicType = ()> + Serialize,
+{
+    let note = note.char_indices().take_while(|(at, _)| *at < NOTE).map(|(_, c)| c).collect();
+    let reference: ObjectReference = object.object_ref(&());
+    let event = Event { type_: kind, reason: reason.to_owned(), note: Some(note), action: action.to_owned(), secondary: None };
+    if let Err(error) = deadline(ctx.events.publish(&event, &reference)).await {
+        debug!(%error, reason, "event not written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merge_patch_names_what_has_vanished() {
+        let old = json!({"a": 1, "b": {"c": 2, "d": 3}, "list": [1, 2], "e": {"f": 1}});
+        let new = json!({"b": {"c": 2}, "list": [2], "g": 5});
+        assert_eq!(merge_patch(&old, new), json!({"a": null, "b": {"c": 2, "d": null}, "list": [2], "e": null, "g": 5}));
+        assert_eq!(merge_patch(&Value::Null, json!({"a": {"b": 1}})), json!({"a": {"b": 1}}));
+    }
+}

@@ -1,0 +1,275 @@
+//! Secrets by consent: one metadata watch for each namespace that is referred to, values read when they are needed and kept as
+//! [`Secret`] in memory only.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::Secret;
+use kube::core::PartialObjectMeta;
+use kube::{Api, Client, ResourceExt};
+use kube_runtime::watcher::{self, Event};
+use tokio::task::AbortHandle;
+use tracing::{debug, warn};
+
+use crate::api::condition::Reason;
+use crate::api::ledger::SecretVersion;
+use crate::controller::deadline;
+use crate::core::view::Problem;
+
+/// After a refused watch: consent given by then is noticed without a restart, within a minute.
+const DENIED_RETRY: Duration = Duration::from_secs(20);
+/// After any other failure of a watch.
+const FAILED_RETRY: Duration = Duration::from_secs(2);
+
+/// Who wants to know when a Secret changes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Dependent {
+    /// A SipEndpoint of the Secret's namespace.
+    Endpoint(String),
+    /// A ProviderAccount of the Secret's namespace.
+    Account(String),
+}
+
+/// Called with the namespace and whoever depends on a Secret that changed.
+pub type SecretWaker = Arc<dyn Fn(&str, &Dependent) + Send + Sync>;
+
+/// A Secret's content with the version that it was read at.
+#[derive(Clone)]
+pub struct Content {
+    /// Which version this is.
+    pub version: SecretVersion,
+    data: Arc<BTreeMap<String, crate::core::fields::Secret>>,
+}
+
+impl Content {
+    /// The bytes of a key.
+    ///
+    /// # Errors
+    /// [`Reason::SecretKeyMissing`] with the Secret's name, without the names of its other keys.
+    pub fn key(&self, secret: &str, key: &str) -> Result<&[u8], Problem> {
+        self.data.get(key).map(|value| value.expose().as_bytes()).ok_or_else(|| Problem {
+            reason: Reason::SecretKeyMissing,
+            message: format!("Secret {secret} has no key {key:?}; add it, this goes on by itself within a second"),
+        })
+    }
+}
+
+#[derive(Default)]
+struct Namespace {
+    /// Versions as the watch knows them; `None` while there is no list yet.
+    versions: Option<HashMap<String, SecretVersion>>,
+    denied: bool,
+    dependents: HashMap<String, HashSet<Dependent>>,
+    values: HashMap<String, Content>,
+    task: Option<AbortHandle>,
+}
+
+/// All watched namespaces.
+#[derive(Clone)]
+pub struct Secrets {
+    client: Client,
+    account: String,
+    waker: SecretWaker,
+    namespaces: Arc<Mutex<HashMap<String, Namespace>>>,
+}
+
+impl Secrets {
+    /// `account` is the operator's ServiceAccount as `namespace:name`, for the command that grants consent.
+    pub fn new(client: Client, account: String, waker: SecretWaker) -> Self {
+        Self { client, account, waker, namespaces: Arc::default() }
+    }
+
+    /// The Secret's content; registers `who` to be woken when it changes, appears, or becomes readable.
+    ///
+    /// # Errors
+    /// [`Reason::SecretNotFound`], [`Reason::SecretAccessDenied`] with the command that grants access, or
+    /// [`Reason::Progressing`] when the API server did not answer.
+    pub async fn get(&self, namespace: &str, name: &str, who: Dependent) -> Result<Content, Problem> {
+        if let Some(known) = self.register(namespace, name, who) {
+            return known;
+        }
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        match deadline(api.get_opt(name)).await {
+            Ok(Some(secret)) => Ok(self.keep(namespace, name, secret)),
+            Ok(None) => Err(not_found(namespace, name)),
+            Err(kube::Error::Api(status)) if status.code == 403 => {
+                self.lock(|namespaces| namespaces.entry(namespace.to_owned()).or_default().denied = true);
+                Err(self.denied(namespace))
+            }
+            Err(error) => Err(Problem {
+                reason: Reason::Progressing,
+                message: format!("Secret {namespace}/{name} could not be read: {error}; it is tried again by itself"),
+            }),
+        }
+    }
+
+    /// Forgets that `who` depends on anything in the namespace; the last one to go ends its watch.
+    pub fn forget(&self, namespace: &str, who: &Dependent) {
+        self.lock(|namespaces| {
+            let Some(entry) = namespaces.get_mut(namespace) else { return };
+            entry.dependents.retain(|_, dependents| {
+                dependents.remove(who);
+                !dependents.is_empty()
+            });
+            if entry.dependents.is_empty()
+                && let Some(gone) = namespaces.remove(namespace)
+                && let Some(task) = gone.task
+            {
+                task.abort();
+            }
+        });
+    }
+
+    /// Starts the namespace's watch if need be, and answers from memory what need not be asked.
+    fn register(&self, namespace: &str, name: &str, who: Dependent) -> Option<Result<Content, Problem>> {
+        self.lock(|namespaces| {
+            let entry = namespaces.entry(namespace.to_owned()).or_default();
+            entry.dependents.entry(name.to_owned()).or_default().insert(who);
+            if entry.task.is_none() {
+                let (this, namespace) = (self.clone(), namespace.to_owned());
+                entry.task = Some(tokio::spawn(async move { this.watch(namespace).await }).abort_handle());
+            }
+            if entry.denied {
+                return Some(Err(self.denied(namespace)));
+            }
+            let version = entry.versions.as_ref()?.get(name)?;
+            entry.values.get(name).filter(|content| content.version == *version).cloned().map(Ok)
+        })
+    }
+
+    fn keep(&self, namespace: &str, name: &str, secret: Secret) -> Content {
+        let version = SecretVersion { uid: secret.uid().unwrap_or_default(), resource_version: secret.resource_version().unwrap_or_default() };
+        let data = secret.data.unwrap_or_default();
+        // Bytes that are not text become text that no rule accepts; the value's own check names the position.
+        let data = data.into_iter().map(|(key, bytes)| (key, crate::core::fields::Secret::new(String::from_utf8_lossy(&bytes.0).into_owned())));
+        let content = Content { version, data: Arc::new(data.collect()) };
+        self.lock(|namespaces| {
+            if let Some(entry) = namespaces.get_mut(namespace) {
+                entry.values.insert(name.to_owned(), content.clone());
+            }
+        });
+        content
+    }
+
+    async fn watch(&self, namespace: String) {
+        loop {
+            let api: Api<PartialObjectMeta<Secret>> = Api::namespaced(self.client.clone(), &namespace);
+            // No backoff inside: how long to wait depends on whether consent is missing.
+            let mut events = watcher::watcher(api, watcher::Config::default().page_size(100)).boxed();
+            let mut listed: HashMap<String, SecretVersion> = HashMap::new();
+            let denied = loop {
+                match events.try_next().await {
+                    Ok(Some(Event::Init)) => listed.clear(),
+                    Ok(Some(Event::InitApply(meta))) => {
+                        listed.insert(meta.name_any(), version(&meta));
+                    }
+                    Ok(Some(Event::InitDone)) => self.relisted(&namespace, std::mem::take(&mut listed)),
+                    Ok(Some(Event::Apply(meta))) => self.changed(&namespace, &meta.name_any(), Some(version(&meta))),
+                    Ok(Some(Event::Delete(meta))) => self.changed(&namespace, &meta.name_any(), None),
+                    Ok(None) => break false,
+                    Err(error) => {
+                        let denied = is_forbidden(&error);
+                        debug!(%namespace, %error, "watch of Secrets interrupted");
+                        break denied;
+                    }
+                }
+            };
+            self.lost(&namespace, denied);
+            tokio::time::sleep(if denied { DENIED_RETRY } else { FAILED_RETRY }).await;
+        }
+    }
+
+    fn relisted(&self, namespace: &str, listed: HashMap<String, SecretVersion>) {
+        self.wake(namespace, |entry| {
+            let before = entry.versions.replace(listed);
+            let was_denied = std::mem::take(&mut entry.denied);
+            let now = entry.versions.as_ref();
+            let changed = |name: &str| {
+                was_denied || before.as_ref().and_then(|map| map.get(name)) != now.and_then(|map| map.get(name))
+            };
+            let names: Vec<String> = entry.dependents.keys().filter(|name| changed(name)).cloned().collect();
+            names
+        });
+    }
+
+    fn changed(&self, namespace: &str, name: &str, version: Option<SecretVersion>) {
+        self.wake(namespace, |entry| {
+            let versions = entry.versions.get_or_insert_default();
+            let before = match version {
+                Some(version) => versions.insert(name.to_owned(), version.clone()).filter(|before| *before == version),
+                None => {
+                    versions.remove(name);
+                    entry.values.remove(name);
+                    None
+                }
+            };
+            if before.is_some() { Vec::new() } else { vec![name.to_owned()] }
+        });
+    }
+
+    /// The watch ended: nothing is answered from memory until it is back.
+    fn lost(&self, namespace: &str, denied: bool) {
+        self.wake(namespace, |entry| {
+            entry.versions = None;
+            if denied && !entry.denied {
+                warn!(%namespace, "Secrets may not be read in this namespace; see the objects' conditions for the command that grants it");
+                entry.denied = true;
+                entry.values.clear();
+                return entry.dependents.keys().cloned().collect();
+            }
+            Vec::new()
+        });
+    }
+
+    fn wake(&self, namespace: &str, change: impl FnOnce(&mut Namespace) -> Vec<String>) {
+        let dependents: Vec<Dependent> = self.lock(|namespaces| {
+            let Some(entry) = namespaces.get_mut(namespace) else { return Vec::new() };
+            let names = change(entry);
+            names.iter().filter_map(|name| entry.dependents.get(name)).flatten().cloned().collect()
+        });
+        for dependent in &dependents {
+            (self.waker)(namespace, dependent);
+        }
+    }
+
+    fn denied(&self, namespace: &str) -> Problem {
+        let name = self.account.split_once(':').map_or("switchboard", |(_, name)| name);
+        let operator = self.account.split_once(':').map_or("switchboard-system", |(namespace, _)| namespace);
+        Problem {
+            reason: Reason::SecretAccessDenied,
+            message: format!(
+                "ServiceAccount {name} in {operator} may not read Secrets in {namespace}. Grant it with: kubectl -n {namespace} create rolebinding switchboard-secret-reader \
+                 --clusterrole=switchboard-secret-reader --serviceaccount={}; or as YAML: {{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {{name: switchboard-secret-reader, \
+                 namespace: {namespace}}}, roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: switchboard-secret-reader}}, subjects: [{{kind: ServiceAccount, name: {name}, \
+                 namespace: {operator}}}]}}. This goes on by itself within a minute",
+                self.account
+            ),
+        }
+    }
+
+    fn lock<T>(&self, work: impl FnOnce(&mut HashMap<String, Namespace>) -> T) -> T {
+        work(&mut self.namespaces.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn version(meta: &PartialObjectMeta<Secret>) -> SecretVersion {
+    SecretVersion { uid: meta.uid().unwrap_or_default(), resource_version: meta.resource_version().unwrap_or_default() }
+}
+
+fn not_found(namespace: &str, name: &str) -> Problem {
+    Problem {
+        reason: Reason::SecretNotFound,
+        message: format!("Secret {namespace}/{name} does not exist; create it, this goes on by itself within a second. Nothing is created or changed at the provider until then"),
+    }
+}
+
+fn is_forbidden(error: &watcher::Error) -> bool {
+    let code = |error: &kube::Error| matches!(error, kube::Error::Api(status) if status.code == 403);
+    match error {
+        watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => code(error),
+        watcher::Error::WatchError(status) => status.code == 403,
+        _ => false,
+    }
+}

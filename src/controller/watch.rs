@@ -1,0 +1,126 @@
+//! Streams: guarded against undecodable objects, pruned before the store, filtered of our own status writes.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::{Stream, StreamExt};
+use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::{Api, Resource, ResourceExt};
+use kube_runtime::reflector::{self, Store};
+use kube_runtime::watcher::{self, Event};
+use kube_runtime::{PredicateConfig, WatchStreamExt};
+use serde::de::DeserializeOwned;
+use tracing::warn;
+
+use crate::api::provider_account::ProviderAccount;
+use crate::api::sip_endpoint::SipEndpoint;
+
+/// `kubectl apply` keeps the whole manifest here: as large as the object, and read by nobody else.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// A stream of objects to reconcile, and the store that it fills.
+pub fn objects<K>(api: Api<DeserializeGuard<K>>, relevant: fn(&K) -> Option<u64>) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Store<K>)
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let (reader, writer) = reflector::store();
+    let stream = decoded(api).modify(prune).reflect(writer).applied_objects().predicate_filter(relevant, PredicateConfig::default());
+    (stream, reader)
+}
+
+/// As [`objects`], telling of objects that are gone; a list that lacks an object tells of it as well.
+pub fn objects_and_removals<K>(
+    api: Api<DeserializeGuard<K>>,
+    relevant: fn(&K) -> Option<u64>,
+    removed: impl Fn(&K) + Send + 'static,
+) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Store<K>)
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let (reader, writer) = reflector::store();
+    let known: Arc<Mutex<BTreeMap<String, K>>> = Arc::default();
+    let mut listed: BTreeMap<String, K> = BTreeMap::new();
+    let stream = decoded(api).modify(prune).inspect(move |event| {
+        let Ok(event) = event else { return };
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Apply(object) => {
+                known.insert(place(object), object.clone());
+            }
+            Event::Delete(object) => {
+                known.remove(&place(object));
+                removed(object);
+            }
+            Event::Init => listed.clear(),
+            Event::InitApply(object) => {
+                listed.insert(place(object), object.clone());
+            }
+            Event::InitDone => {
+                let before = std::mem::replace(&mut *known, std::mem::take(&mut listed));
+                before.iter().filter(|(place, _)| !known.contains_key(*place)).for_each(|(_, object)| removed(object));
+            }
+        }
+    });
+    (stream.reflect(writer).applied_objects().predicate_filter(relevant, PredicateConfig::default()), reader)
+}
+
+/// Events of decodable objects; one that cannot be decoded (written by hand past a newer schema) is named in the log and harms
+/// no other (trap T10).
+fn decoded<K>(api: Api<DeserializeGuard<K>>) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    let events = watcher::watcher(api, watcher::Config::default().page_size(100)).default_backoff();
+    events.filter_map(|event| async move {
+        Some(Ok(match event {
+            Err(error) => return Some(Err(error)),
+            Ok(Event::Init) => Event::Init,
+            Ok(Event::InitDone) => Event::InitDone,
+            Ok(Event::Apply(object)) => Event::Apply(decode(object)?),
+            Ok(Event::InitApply(object)) => Event::InitApply(decode(object)?),
+            Ok(Event::Delete(object)) => Event::Delete(decode(object)?),
+        }))
+    })
+}
+
+fn decode<K>(object: DeserializeGuard<K>) -> Option<K> {
+    object
+        .0
+        .inspect_err(|invalid| warn!(object = invalid.metadata.name, namespace = invalid.metadata.namespace, error = invalid.error, "this object cannot be read and is left alone"))
+        .ok()
+}
+
+fn prune<K: Resource>(object: &mut K) {
+    object.meta_mut().managed_fields = None;
+    object.annotations_mut().remove(LAST_APPLIED);
+}
+
+fn place(object: &impl Resource) -> String {
+    format!("{}/{}", object.meta().namespace.as_deref().unwrap_or_default(), object.meta().name.as_deref().unwrap_or_default())
+}
+
+/// What a SipEndpoint's reconcile depends on. Our own reports change none of it; somebody who wipes the ledger does.
+pub fn relevant_endpoint(object: &SipEndpoint) -> Option<u64> {
+    let status = object.status.as_ref();
+    hash(object, |hasher| {
+        status.and_then(|status| status.endpoint_id.as_ref()).hash(hasher);
+        status.and_then(|status| status.account.as_ref()).map(|account| &account.id).hash(hasher);
+        let ledger = status.and_then(|status| status.ledger.as_ref());
+        ledger.map(|ledger| (&ledger.uid, ledger.epoch, ledger.intent.as_ref().map(|intent| &intent.nonce), &ledger.tombstones)).hash(hasher);
+    })
+}
+
+/// What a ProviderAccount's reconcile depends on.
+pub fn relevant_account(object: &ProviderAccount) -> Option<u64> {
+    hash(object, |hasher| object.status.is_none().hash(hasher))
+}
+
+fn hash(object: &impl Resource, more: impl FnOnce(&mut DefaultHasher)) -> Option<u64> {
+    let meta = object.meta();
+    let mut hasher = DefaultHasher::new();
+    (&meta.uid, meta.generation, &meta.annotations, &meta.finalizers, meta.deletion_timestamp.is_some()).hash(&mut hasher);
+    more(&mut hasher);
+    Some(hasher.finish())
+}

@@ -1,0 +1,190 @@
+//! What `next` can answer: exactly one action, or to wait, or that all is done.
+
+use std::fmt;
+
+use crate::api::condition::Reason;
+use crate::api::ledger::Intent;
+use crate::core::budget::Lane;
+use crate::core::fields::{Fields, Remote};
+use crate::core::time::Moment;
+
+/// One step. Every action that changes something at the provider is preceded by the write that makes it recoverable.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Put our finalizer on, before the first intent.
+    AddFinalizer,
+    /// Reserve a create permit of the budget: no intent is written without one.
+    Reserve,
+    /// Make the coming create durable, version-checked.
+    WriteIntent(Intent),
+    /// Send the create, once.
+    Create {
+        /// `username` as sent.
+        username: String,
+        /// All fields.
+        fields: Fields,
+    },
+    /// Write the endpoint's id into status, closing the intent.
+    Record(Found),
+    /// Close the intent: nothing was made under it, or what was made is condemned.
+    CloseEpoch(Closed),
+    /// Ask the account for a listing that begins from now on, and wait for it.
+    List(Lane, Finding),
+    /// Read the endpoint.
+    Get(String, Lane),
+    /// Change the given fields of the endpoint.
+    Update {
+        /// Which endpoint.
+        id: String,
+        /// What to send: the differing fields, and those that the provider resets when they are left out.
+        change: Fields,
+        /// Why, for the event.
+        cause: Cause,
+        /// The fields that differ, for people.
+        differences: Vec<String>,
+    },
+    /// Condemn a duplicate, version-checked, before deleting it.
+    WriteTombstone(String),
+    /// Delete an endpoint that is ours.
+    DeleteEndpoint(String, Why),
+    /// The condemned endpoint is gone.
+    ClearTombstone(String),
+    /// The recorded endpoint is proven gone: forget its id.
+    Forget,
+    /// Let the object go.
+    RemoveFinalizer(Release),
+    /// Come back at `until`, or when something this object depends on changes.
+    Wait {
+        /// When at the latest; `None`: only on a change.
+        until: Option<Moment>,
+        /// What to say meanwhile; `None` leaves status as it is.
+        finding: Option<Finding>,
+    },
+    /// Nothing to do.
+    Done(Finding),
+}
+
+/// An endpoint to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The provider's id.
+    pub id: String,
+    /// The full username.
+    pub username: String,
+    /// As read back, if it was found rather than answered.
+    pub remote: Option<Box<Remote>>,
+}
+
+/// Why an intent is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// The provider refused the create.
+    Refused,
+    /// Nothing was sent under it.
+    NotSent,
+    /// Two complete listings that began after it had settled do not show it.
+    NotExecuted,
+    /// Another endpoint is recorded meanwhile; the one just made is found as a duplicate by the sweep.
+    Superseded,
+}
+
+/// Why a field is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The user changed the spec.
+    Edited,
+    /// The user changed the password's Secret.
+    Rotated,
+    /// Somebody changed the endpoint behind our back.
+    Drifted,
+}
+
+/// Why an endpoint is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The object is being deleted.
+    Requested,
+    /// It was created for an object that is being deleted, or gone.
+    JustReceived,
+    /// The object has another endpoint.
+    Duplicate,
+}
+
+/// Why an object may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// Nothing of it is left at the provider, proven.
+    Clean,
+    /// `deletionPolicy: Retain`.
+    Retained,
+    /// Nothing was ever sent for it.
+    NeverSent,
+    /// Its status was lost and its account does not exist: nothing can be proven. Told in a Warning event.
+    Unproven,
+}
+
+/// What is to be said about the object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// From the closed set.
+    pub reason: Reason,
+    /// What is wrong, where, what to do, what the operator does meanwhile.
+    pub message: String,
+}
+
+impl Finding {
+    /// A finding with a message.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}
+
+impl Action {
+    /// The verb, for logs and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Action::AddFinalizer => "AddFinalizer",
+            Action::Reserve => "Reserve",
+            Action::WriteIntent(_) => "WriteIntent",
+            Action::Create { .. } => "Create",
+            Action::Record(_) => "Record",
+            Action::CloseEpoch(_) => "CloseEpoch",
+            Action::List(..) => "List",
+            Action::Get(..) => "Get",
+            Action::Update { .. } => "Update",
+            Action::WriteTombstone(_) => "WriteTombstone",
+            Action::DeleteEndpoint(..) => "DeleteEndpoint",
+            Action::ClearTombstone(_) => "ClearTombstone",
+            Action::Forget => "Forget",
+            Action::RemoveFinalizer(_) => "RemoveFinalizer",
+            Action::Wait { .. } => "Wait",
+            Action::Done(_) => "Done",
+        }
+    }
+
+    /// It changes something at the provider.
+    pub fn mutates_provider(&self) -> bool {
+        matches!(self, Action::Create { .. } | Action::Update { .. } | Action::DeleteEndpoint(..))
+    }
+
+    /// It ends what was already begun at the provider: allowed while the process is shutting down.
+    pub fn finishes(&self) -> bool {
+        matches!(self, Action::Record(_) | Action::CloseEpoch(_) | Action::DeleteEndpoint(_, Why::JustReceived))
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Get(id, _) | Action::WriteTombstone(id) | Action::ClearTombstone(id) => write!(f, "{} {id}", self.name()),
+            Action::DeleteEndpoint(id, why) => write!(f, "DeleteEndpoint {id} ({why:?})"),
+            Action::Record(found) => write!(f, "Record {} ({})", found.id, found.username),
+            Action::CloseEpoch(closed) => write!(f, "CloseEpoch ({closed:?})"),
+            Action::Create { username, .. } => write!(f, "Create {username}"),
+            Action::Update { id, differences, .. } => write!(f, "Update {id}: {}", differences.join("; ")),
+            Action::RemoveFinalizer(release) => write!(f, "RemoveFinalizer ({release:?})"),
+            Action::Done(finding) => write!(f, "Done: {}", finding.reason),
+            _ => f.write_str(self.name()),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Spec and references → what is wanted, in the provider's own terms. Parse, don't validate: a [`Wanted`] is made here only, and
+//! everything in it is true.
+
+use crate::api::condition::Reason;
+use crate::api::ledger::SecretVersion;
+use crate::api::sip_endpoint::SipEndpointSpec;
+use crate::core::fields::{Fields, PASSWORD, Secret, Value};
+use crate::core::mark::{Installation, Prefix, alias_from_name, base_from_name};
+use crate::core::view::{Desired, Problem, Wanted};
+
+/// Shortest and longest SIP password (`contracts/plivo.md` 6).
+const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 5..=32;
+
+/// The password as gathered: its bytes and the version of the Secret, or why there is none.
+pub type Password = Result<(Vec<u8>, SecretVersion), Problem>;
+
+/// What the object's username at the provider begins with. Falls back to the object's name where the spec names none.
+pub fn prefix(spec: &SipEndpointSpec, namespace: &str, name: &str, installation: &Installation) -> Prefix {
+    let base = spec.plivo.as_ref().and_then(|plivo| plivo.username.clone()).unwrap_or_else(|| base_from_name(name));
+    Prefix::new(installation, namespace, name, &base)
+}
+
+/// What the spec wants of a Plivo endpoint.
+pub fn desired(spec: &SipEndpointSpec, name: &str, password: Password) -> Desired {
+    let Some(plivo) = &spec.plivo else {
+        return Desired::Blocked(Problem {
+            reason: Reason::InvalidSpec,
+            message: "spec names no provider that this version knows (plivo); nothing is done. Upgrade Switchboard or use plivo".into(),
+        });
+    };
+    let (password, version) = match password.and_then(|(bytes, version)| Ok((parse_password(&bytes, spec)?, version))) {
+        Ok(parsed) => parsed,
+        Err(problem) => return Desired::Blocked(problem),
+    };
+    let mut fields = Fields::new();
+    if let Some(alias) = &plivo.alias {
+        fields.insert("alias", Value::Text(alias.clone()));
+    }
+    if let Some(app_id) = &plivo.app_id {
+        fields.insert("app_id", Value::Text(app_id.clone()));
+    }
+    let mut create = fields.clone();
+    create.entry("alias").or_insert_with(|| Value::Text(alias_from_name(name)));
+    create.insert(PASSWORD, Value::Secret(password.clone()));
+    Desired::Wanted(Box::new(Wanted { fields, create, password, password_version: version }))
+}
+
+/// 5 to 32 printable ASCII characters; one trailing newline is cut, since that is what `kubectl create secret --from-file` leaves.
+fn parse_password(bytes: &[u8], spec: &SipEndpointSpec) -> Result<Secret, Problem> {
+    let bytes = bytes.strip_suffix(b"\n").map_or(bytes, |cut| cut.strip_suffix(b"\r").unwrap_or(cut));
+    let wrong = |what: String| {
+        let at = spec.plivo.as_ref().map(|plivo| &plivo.password_secret_ref);
+        let place = at.map_or_else(String::new, |at| format!("Secret {} key {}: ", at.name, at.key));
+        Problem {
+            reason: Reason::SecretInvalid,
+            message: format!("{place}the password {what}; a SIP password has 5 to 32 printable ASCII characters. Nothing is sent until the Secret is mended, then this goes on by itself"),
+        }
+    };
+    if let Some(position) = bytes.iter().position(|byte| !(0x20..0x7f).contains(byte)) {
+        return Err(wrong(format!("has an illegal character at position {}", position + 1)));
+    }
+    if bytes.len() < *PASSWORD_LENGTH.start() {
+        return Err(wrong("is shorter than 5 characters".into()));
+    }
+    if bytes.len() > *PASSWORD_LENGTH.end() {
+        return Err(wrong("is longer than 32 characters".into()));
+    }
+    Ok(Secret::new(bytes.iter().copied().map(char::from).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::sip_endpoint::PlivoEndpoint;
+
+    fn spec() -> SipEndpointSpec {
+        SipEndpointSpec { plivo: Some(PlivoEndpoint::default()), ..SipEndpointSpec::default() }
+    }
+
+    #[test]
+    fn passwords_are_judged_without_being_shown() {
+        let table: [(&[u8], Option<&str>); 9] = [
+            (b"abcde", None),
+            (b"abcde\n", None),
+            (b"abcde\r\n", None),
+            (b"0123456789 123456789 123456789 1", None),
+            (b"abcd", Some("shorter than 5")),
+            (b"", Some("shorter than 5")),
+            (b"0123456789 123456789 123456789 12", Some("longer than 32")),
+            (b"abc\ndef", Some("position 4")),
+            ("pässword".as_bytes(), Some("position 2")),
+        ];
+        for (bytes, problem) in table {
+            let desired = desired(&spec(), "alice", Ok((bytes.to_vec(), SecretVersion::default())));
+            match (desired, problem) {
+                (Desired::Wanted(_), None) => {}
+                (Desired::Blocked(found), Some(words)) => {
+                    assert!(found.message.contains(words), "{}", found.message);
+                    assert!(bytes.is_empty() || !found.message.contains(&*String::from_utf8_lossy(bytes)));
+                }
+                (other, _) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn absent_means_unmanaged_but_for_the_alias_at_create() {
+        let Desired::Wanted(wanted) = desired(&spec(), "front.desk", Ok((b"hunter22".to_vec(), SecretVersion::default()))) else { panic!() };
+        assert!(wanted.fields.is_empty());
+        let names: Vec<_> = wanted.create.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(names, [r#"alias="front-desk""#, "password=***"]);
+    }
+}

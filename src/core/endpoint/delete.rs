@@ -1,0 +1,130 @@
+//! An object that is being deleted (D1 to D12): nothing of it may be left at the provider when it goes.
+
+use super::{own_open_intent, owned, received, retry, search, unusable, wait_for};
+use crate::api::condition::Reason;
+use crate::api::policy::DeletionPolicy;
+use crate::core::action::{Action, Closed, Release, Finding, Why};
+use crate::core::budget::Lane;
+use crate::core::outcome::Outcome;
+use crate::core::view::{AccountView, Problem, View};
+
+pub(super) fn next(view: &View) -> Action {
+    if let Some(id) = received(view).filter(|_| own_open_intent(view).is_some() || !view.object.finalizer) {
+        return match unusable(view) {
+            None => retry::call(view, Action::DeleteEndpoint(id.to_owned(), Why::JustReceived)),
+            Some(problem) => wait_for(deleting(problem)),
+        };
+    }
+    if !view.object.finalizer {
+        return Action::Done(Finding::new(Reason::Deleting, "released"));
+    }
+    if view.policy.deletion == DeletionPolicy::Retain {
+        return Action::RemoveFinalizer(Release::Retained);
+    }
+    if let Some(own) = own_open_intent(view) {
+        match &own.answer {
+            None => return Action::CloseEpoch(Closed::NotSent),
+            Some(Outcome::Refused(_)) => return Action::CloseEpoch(Closed::Refused),
+            Some(_) => {}
+        }
+    }
+    if view.stopping {
+        return Action::Wait { until: None, finding: None };
+    }
+    if never_sent(view) {
+        return Action::RemoveFinalizer(Release::NeverSent);
+    }
+    if let Some(problem) = unusable(view) {
+        let lost = view.ledger().is_none() && view.recorded().is_none();
+        return match &view.account {
+            AccountView::Missing(_) if lost => Action::RemoveFinalizer(Release::Unproven),
+            _ => wait_for(deleting(problem)),
+        };
+    }
+    if view.object.paused {
+        return wait_for(Problem {
+            reason: Reason::Paused,
+            message: "paused by annotation: the endpoint is not deleted and the object waits. Remove switchboard.dev/paused to go on, or set deletionPolicy: Retain to keep the endpoint".into(),
+        });
+    }
+    remove_endpoints(view).unwrap_or_else(|| prove(view))
+}
+
+/// Deletes, one after the other, what is known to be there.
+fn remove_endpoints(view: &View) -> Option<Action> {
+    if let Some(recorded) = view.recorded().filter(|recorded| !super::gone(view, recorded.id))
+        && let Some(action) = remove_recorded(view, recorded.id)
+    {
+        return Some(action);
+    }
+    let condemned = view.tombstones().iter().find(|id| !super::gone(view, id) && view.evidence.missing(id).is_none());
+    let listed = owned(view).map(|seen| &seen.remote.id).next();
+    let id = condemned.or(listed)?;
+    Some(retry::call(view, delete_when_due(view, id)))
+}
+
+/// A "not found" for something younger than the settle time does not prove that it is gone: try again when it can.
+fn delete_when_due(view: &View, id: &str) -> Action {
+    match view.memory.deleted.get(id) {
+        Some(deleted) if !deleted.confirmed && view.settled().is_none_or(|settled| settled > deleted.at) && view.settles_at() > view.now => {
+            Action::Wait { until: Some(view.settles_at()), finding: Some(progress(view, "the provider does not show the endpoint yet")) }
+        }
+        _ => Action::DeleteEndpoint(id.to_owned(), Why::Requested),
+    }
+}
+
+/// The recorded endpoint, after the username check on evidence that is not older than the settle time.
+fn remove_recorded(view: &View, id: &str) -> Option<Action> {
+    if view.evidence.missing(id).is_some() {
+        // The listings must still show that nothing is left.
+        return None;
+    }
+    let fresh = view.evidence.observed(id).filter(|seen| view.now.since(seen.began) <= view.timing.settle);
+    Some(match fresh {
+        Some(seen) if view.prefix.owns(&seen.remote.username) => retry::call(view, delete_when_due(view, id)),
+        Some(seen) => Action::Wait {
+            until: None,
+            finding: Some(Finding::new(
+                Reason::OwnershipLost,
+                format!(
+                    "endpoint {id} answers as {:?}, which does not carry this object's mark {}: it is not deleted. Set deletionPolicy: Retain to let the object go without it",
+                    seen.remote.username, view.prefix
+                ),
+            )),
+        },
+        None => retry::call(view, Action::Get(id.to_owned(), Lane::Urgent)),
+    })
+}
+
+/// Proves that nothing is left, then lets the object go.
+fn prove(view: &View) -> Action {
+    let open = view.open_intent().is_some() || view.ledger().is_none();
+    let Some(settled) = view.settled() else {
+        return match open {
+            true => search::look(view, Lane::Urgent, progress(view, "a create is unresolved")),
+            false => Action::Wait { until: Some(view.settles_at()), finding: Some(progress(view, "the last create is too young")) },
+        };
+    };
+    let listings = &view.evidence.listings;
+    let proof = if open { listings.absent_twice } else { listings.absent_once };
+    if proof.is_some_and(|began| began > settled) {
+        return Action::RemoveFinalizer(Release::Clean);
+    }
+    search::look(view, Lane::Urgent, progress(view, "a complete listing must show that nothing is left"))
+}
+
+/// The ledger is whole and says that no intent was ever written.
+fn never_sent(view: &View) -> bool {
+    let blank_ledger = view.ledger().is_some_and(|ledger| ledger.intent.is_none() && ledger.tombstones.is_empty());
+    blank_ledger && view.recorded().is_none()
+}
+
+fn deleting(problem: Problem) -> Problem {
+    Problem { message: format!("waiting to delete the endpoint: {}", problem.message), ..problem }
+}
+
+fn progress(view: &View, what: &str) -> Finding {
+    let left = view.settles_at().since(view.now).as_secs();
+    let when = if view.settled().is_none() { format!(" (at most {left} s more)") } else { String::new() };
+    Finding::new(Reason::Deleting, format!("deleting: {what}{when}; the object goes when nothing of it is left at the provider"))
+}

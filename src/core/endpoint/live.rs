@@ -1,0 +1,316 @@
+//! An object that is to exist (L1 to L23).
+
+
+use super::{list, own_open_intent, owned, received, record_listed, retry, search, survivor, unusable, wait_for};
+use crate::api::condition::Reason;
+use crate::api::ledger::Intent;
+use crate::api::policy::{DriftPolicy, ExternalDeletionPolicy};
+use crate::core::action::{Action, Cause, Closed, Found, Finding, Why};
+use crate::core::budget::Lane;
+use crate::core::evidence::Observed;
+use crate::core::fields::{Difference, Fields, PASSWORD, Value, diff};
+use crate::core::outcome::Outcome;
+use crate::core::time::Moment;
+use crate::core::view::{AccountView, Desired, OwnIntent, Updated, View, Wanted};
+
+pub(super) fn next(view: &View) -> Action {
+    if let Some(own) = own_open_intent(view)
+        && let Some(action) = own_create(view, own)
+    {
+        return action;
+    }
+    if view.stopping {
+        return Action::Wait { until: None, finding: None };
+    }
+    if view.open_intent().is_some() {
+        return match unusable(view) {
+            Some(problem) => wait_for(problem),
+            None => search::next(view),
+        };
+    }
+    if let Some(action) = condemned(view) {
+        return action;
+    }
+    let wanted = match &view.desired {
+        Desired::Wanted(wanted) => wanted,
+        Desired::Blocked(problem) => return wait_for(problem.clone()),
+    };
+    if view.object.paused {
+        return Action::Done(Finding::new(
+            Reason::Paused,
+            "paused by annotation: nothing is written at the provider for this object. Remove switchboard.dev/paused to go on",
+        ));
+    }
+    if let Some(problem) = unusable(view) {
+        return wait_for(problem);
+    }
+    match view.recorded() {
+        Some(recorded) => steady(view, wanted, recorded.id),
+        None => absent(view),
+    }
+}
+
+/// L1 to L4: what this process began itself.
+fn own_create(view: &View, own: &OwnIntent) -> Option<Action> {
+    match &own.answer {
+        Some(Outcome::Done((id, username))) => {
+            let superseded = view.recorded().is_some() || view.tombstones().contains(id) || received(view).is_none();
+            Some(if superseded {
+                Action::CloseEpoch(Closed::Superseded)
+            } else {
+                Action::Record(Found { id: id.clone(), username: username.clone(), remote: None })
+            })
+        }
+        Some(Outcome::Refused(_)) => Some(Action::CloseEpoch(Closed::Refused)),
+        Some(Outcome::NotFound { .. } | Outcome::Unknown(_)) => None,
+        None => Some(match &view.desired {
+            Desired::Wanted(wanted)
+                if unusable(view).is_none()
+                    && !view.object.paused
+                    && !view.stopping
+                    && view.memory.permit
+                    && own.password_version.as_ref() == Some(&wanted.password_version)
+                    && view.now.since(own.began) <= view.timing.issue() =>
+            {
+                Action::Create { username: view.prefix.as_str().to_owned(), fields: wanted.create.clone() }
+            }
+            _ => Action::CloseEpoch(Closed::NotSent),
+        }),
+    }
+}
+
+/// L8: a duplicate whose deletion was announced.
+fn condemned(view: &View) -> Option<Action> {
+    let id = view.tombstones().first()?;
+    if view.recorded().is_some_and(|recorded| recorded.id == id) || super::gone(view, id) || view.evidence.missing(id).is_some() {
+        return Some(Action::ClearTombstone(id.clone()));
+    }
+    if view.object.paused || unusable(view).is_some() {
+        return None;
+    }
+    Some(retry::call(view, Action::DeleteEndpoint(id.clone(), Why::Duplicate)))
+}
+
+/// L12 to L20: an endpoint is recorded.
+fn steady(view: &View, wanted: &Wanted, id: &str) -> Action {
+    if view.evidence.missing(id).is_some() {
+        return absence(view, id);
+    }
+    let Some(observed) = view.evidence.observed(id) else { return first_sight(view, id) };
+    if !view.prefix.owns(&observed.remote.username) {
+        return Action::Done(Finding::new(
+            Reason::OwnershipLost,
+            format!(
+                "endpoint {id} answers as {:?}, which does not carry this object's mark {}: it is neither changed nor deleted. Remove endpoint_id from status if it was put there by hand",
+                observed.remote.username, view.prefix
+            ),
+        ));
+    }
+    if let Some(extra) = owned(view).find(|seen| seen.remote.id != id) {
+        return Action::WriteTombstone(extra.remote.id.clone());
+    }
+    if let Some(action) = read_back(view, observed, id) {
+        return action;
+    }
+    compare(view, wanted, observed, id)
+}
+
+/// L12: recorded, but nothing newer than the record is known.
+fn first_sight(view: &View, id: &str) -> Action {
+    let AccountView::Ready { listed_this_term, .. } = &view.account else { return Action::Wait { until: None, finding: None } };
+    let in_doubt = view.evidence.listings.newest.is_some();
+    let edited = view.edited();
+    let unread = view.status.sip_uri.is_none();
+    if *listed_this_term || in_doubt || edited || unread {
+        // What the user waits for goes first; reading back what was just created can be served by any listing, so it goes last.
+        let lane = if edited && !unread { Lane::Urgent } else { Lane::Repair };
+        return retry::call(view, Action::Get(id.to_owned(), lane));
+    }
+    // After a restart one listing answers for all objects, and status stays as it is until then.
+    match list(view, Moment::ZERO, Lane::Sweep, Finding::new(Reason::AwaitingEvidence, "")) {
+        Action::List(lane, _) => Action::List(lane, Finding::new(Reason::Progressing, "")),
+        _ => Action::Wait { until: None, finding: None },
+    }
+}
+
+/// L15: an update that was answered has to be seen.
+fn read_back(view: &View, observed: Observed<'_>, id: &str) -> Option<Action> {
+    let update = view.memory.update.as_ref()?;
+    if observed.began < update.at || !observed.by_id && view.evidence.gets.get(id).is_none_or(|got| got.began < update.at) {
+        return Some(retry::call(view, Action::Get(id.to_owned(), Lane::Urgent)));
+    }
+    let unseen: Vec<&str> = unseen(update, observed, view.evidence.password_matches);
+    if unseen.is_empty() || !still_wanted(view, update) {
+        return None;
+    }
+    let visible = update.at + view.timing.visible();
+    if view.now < visible {
+        return Some(Action::Wait {
+            until: Some(visible),
+            finding: Some(Finding::new(Reason::Progressing, format!("the provider accepted a new {} but does not show it yet; it is read again before anything is sent", unseen.join(", ")))),
+        });
+    }
+    if observed.began < visible {
+        return Some(retry::call(view, Action::Get(id.to_owned(), Lane::Urgent)));
+    }
+    (update.times >= 2).then(|| {
+        Action::Done(Finding::new(
+            Reason::ProviderNormalisedValue,
+            format!(
+                "the provider accepted {} twice and shows another value both times; it is not sent again. Write the value that the provider shows into the spec, or look at it in the console",
+                unseen.join(", ")
+            ),
+        ))
+    })
+}
+
+fn unseen(update: &Updated, observed: Observed<'_>, password_matches: Option<bool>) -> Vec<&'static str> {
+    update
+        .change
+        .iter()
+        .filter(|(field, value)| match value {
+            Value::Secret(_) => password_matches == Some(false),
+            Value::Text(_) => observed.remote.fields.get(*field) != Some(value),
+        })
+        .map(|(field, _)| *field)
+        .collect()
+}
+
+/// What was sent is still what the spec wants; else a new update is due at once.
+fn still_wanted(view: &View, update: &Updated) -> bool {
+    let Desired::Wanted(wanted) = &view.desired else { return true };
+    update.change.iter().all(|(field, value)| match value {
+        Value::Secret(secret) => *secret == wanted.password,
+        Value::Text(_) => wanted.fields.get(*field).is_none_or(|now| now == value),
+    })
+}
+
+/// L16, L17: the recorded endpoint is seen; does it agree?
+fn compare(view: &View, wanted: &Wanted, observed: Observed<'_>, id: &str) -> Action {
+    let differences = diff(&wanted.fields, &observed.remote.fields);
+    let rotated = view.password_version() != Some(&wanted.password_version);
+    let matches = view.evidence.password_matches;
+    if rotated && matches.is_none() && !observed.by_id {
+        // Perhaps a read by id shows the hash, and the new Secret holds the old value.
+        return retry::call(view, Action::Get(id.to_owned(), Lane::Urgent));
+    }
+    let password = matches == Some(false) || (rotated && matches.is_none());
+    if differences.is_empty() && !password {
+        return Action::Done(available(view, observed));
+    }
+    let edited = view.edited();
+    let cause = match () {
+        () if edited => Cause::Edited,
+        () if rotated && password && differences.is_empty() => Cause::Rotated,
+        () => Cause::Drifted,
+    };
+    let mut texts: Vec<String> = differences.iter().map(Difference::to_string).collect();
+    if password {
+        texts.push("password: differs".into());
+    }
+    if cause == Cause::Drifted && view.policy.drift == DriftPolicy::Report {
+        return if rotated && password {
+            update(view, Vec::new(), wanted, observed, Cause::Rotated, vec!["password: differs".into()])
+        } else {
+            Action::Done(Finding::new(
+                Reason::Drifted,
+                format!("changed outside Switchboard and left so (driftPolicy: Report): {}. Put it back by hand, change the spec, or set driftPolicy: Correct", texts.join("; ")),
+            ))
+        };
+    }
+    update(view, differences, wanted, observed, cause, texts)
+}
+
+/// One update of the differing fields only; what the provider resets when it is left out goes with it.
+fn update(view: &View, differences: Vec<Difference>, wanted: &Wanted, observed: Observed<'_>, cause: Cause, texts: Vec<String>) -> Action {
+    let id = &observed.remote.id;
+    let AccountView::Ready { always_sent, .. } = &view.account else { return Action::Wait { until: None, finding: None } };
+    let mut change: Fields = differences.into_iter().map(|difference| (difference.field, difference.desired)).collect();
+    if texts.iter().any(|text| text.starts_with(PASSWORD)) {
+        change.insert(PASSWORD, Value::Secret(wanted.password.clone()));
+    }
+    let this_pass = observed.by_id && observed.began >= view.memory.pass_began;
+    let fresh = view.now.since(observed.began) <= view.timing.settle;
+    for field in always_sent.iter().filter(|field| !change.contains_key(**field)).copied().collect::<Vec<_>>() {
+        let value = match wanted.fields.get(field) {
+            Some(value) => value.clone(),
+            // Unmanaged: sent back as it is, which must have been read in this very pass.
+            None if !this_pass => return retry::call(view, Action::Get(id.clone(), Lane::Urgent)),
+            None => observed.remote.fields.get(field).cloned().unwrap_or(Value::Text(String::new())),
+        };
+        change.insert(field, value);
+    }
+    if !fresh {
+        return retry::call(view, Action::Get(id.clone(), Lane::Urgent));
+    }
+    retry::call(view, Action::Update { id: id.clone(), change, cause, differences: texts })
+}
+
+fn available(view: &View, observed: Observed<'_>) -> Finding {
+    let without = observed.remote.fields.get("app_id").and_then(Value::text) == Some("");
+    let note = if without { "; it has no application, so calls that it makes go nowhere (app_id)" } else { "" };
+    Finding::new(Reason::Available, format!("the provider agrees with the spec ({}){note}", view.prefix))
+}
+
+/// L18 to L20: a read by id found nothing. One sighting is a suspicion; two complete listings are the proof.
+fn absence(view: &View, id: &str) -> Action {
+    let finding = |what: &str| {
+        Finding::new(
+            Reason::AwaitingEvidence,
+            format!("endpoint {id} was not found by id; {what}. Nothing is created until its absence is proven; no action is needed"),
+        )
+    };
+    let Some(settled) = view.settled() else {
+        // Perhaps it only is not visible yet: read it again now and then.
+        let again = view.evidence.missing(id).unwrap_or(view.now) + view.timing.visible() / 4;
+        return match view.now < again {
+            true => Action::Wait { until: Some(again), finding: Some(finding("it is younger than the settle time and may not be visible yet")) },
+            false => retry::call(view, Action::Get(id.to_owned(), Lane::Repair)),
+        };
+    };
+    if view.evidence.missing(id).is_some_and(|read| read < settled || view.now.since(read) > view.timing.settle) {
+        return retry::call(view, Action::Get(id.to_owned(), Lane::Repair));
+    }
+    if let Some(seen) = survivor(view) {
+        return record_listed(view, seen, Lane::Repair);
+    }
+    if view.evidence.listings.absent_twice.is_none_or(|since| since <= settled) {
+        return search::look(view, Lane::Repair, finding("two complete listings must confirm that it is gone"));
+    }
+    match view.policy.external_deletion {
+        ExternalDeletionPolicy::Recreate => Action::Forget,
+        ExternalDeletionPolicy::Report => Action::Done(Finding::new(
+            Reason::ExternallyDeleted,
+            format!("endpoint {id} was deleted outside Switchboard and is left so (externalDeletionPolicy: Report). Set it to Recreate for a new one (with a new SIP URI), or delete this object"),
+        )),
+    }
+}
+
+/// L21 to L23: nothing is recorded and no create is unresolved.
+fn absent(view: &View) -> Action {
+    let AccountView::Ready { listed_this_term, provider, id, .. } = &view.account else { return Action::Wait { until: None, finding: None } };
+    if !listed_this_term {
+        let finding = Finding::new(
+            Reason::AwaitingEvidence,
+            format!("{provider} account {id} is listed once before anything is created, in case the endpoint exists already; this goes on by itself"),
+        );
+        return list(view, Moment::ZERO, Lane::Create, finding);
+    }
+    if let Some(seen) = survivor(view) {
+        return match view.object.finalizer {
+            true => record_listed(view, seen, Lane::Create),
+            false => Action::AddFinalizer,
+        };
+    }
+    if let Some((until, finding)) = retry::pending(view) {
+        return Action::Wait { until: Some(until), finding: Some(finding) };
+    }
+    if !view.memory.permit {
+        return Action::Reserve;
+    }
+    if !view.object.finalizer {
+        return Action::AddFinalizer;
+    }
+    let epoch = view.ledger().map_or(0, |ledger| ledger.epoch.max(ledger.intent.as_ref().map_or(0, |intent| intent.epoch)));
+    Action::WriteIntent(Intent { epoch: epoch + 1, nonce: view.fresh.nonce.clone(), issued_time: view.fresh.time.clone(), writer: view.fresh.writer.clone() })
+}

@@ -1,0 +1,158 @@
+//! `next` for SipEndpoint: the only place where anything is decided about one.
+//!
+//! Rows are tried from the top; the first that applies answers. *Usable* means: the account exists, its credentials work, and it
+//! is the pinned one. A row that would call the provider after a failure waits for its turn first (`retry`).
+//!
+//! | # | live object | answer |
+//! |---|---|---|
+//! | L1 | own intent open, create answered with an endpoint | `Record` (or `CloseEpoch` if another one is recorded meanwhile) |
+//! | L2 | own intent open, create refused | `CloseEpoch` |
+//! | L3 | own intent open, nothing sent: in time, usable, not paused | `Create` |
+//! | L4 | own intent open, nothing sent: otherwise | `CloseEpoch` |
+//! | L5 | intent open, an endpoint with our mark is listed | `Get`, then `Record` |
+//! | L6 | intent open, settled, two complete listings since then show none | `CloseEpoch` |
+//! | L7 | intent open, otherwise | `List` on a schedule; never a create |
+//! | L8 | a condemned endpoint | `DeleteEndpoint`, then `ClearTombstone` |
+//! | L9 | the spec or something it needs is wrong or missing | `Wait` with the reason |
+//! | L10 | paused | `Done` (`Paused`) |
+//! | L11 | account not usable | `Wait` with the reason |
+//! | L12 | recorded, not seen yet | `Get`; after a restart `List`, unless the spec changed |
+//! | L13 | recorded id answers with a username that is not ours | `Done` (`OwnershipLost`) |
+//! | L14 | recorded and seen, a second one with our mark is listed | `WriteTombstone` |
+//! | L15 | recorded, last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`) |
+//! | L16 | recorded and seen, fields or password differ | `Update`, or `Done` (`Drifted`) under `driftPolicy: Report` |
+//! | L17 | recorded and seen, all agree | `Done` (`Available`) |
+//! | L18 | recorded, read says not found, absence not proven | `List` |
+//! | L19 | recorded, absence proven, another one with our mark lives | `Get`, then `Record` of the survivor |
+//! | L20 | recorded, absence proven | `Forget`, or `Done` (`ExternallyDeleted`) under `externalDeletionPolicy: Report` |
+//! | L21 | not recorded, no complete listing in this term | `List` |
+//! | L22 | not recorded, an endpoint with our mark is listed | `Get`, `AddFinalizer`, `Record` |
+//! | L23 | not recorded, none listed | `Reserve`, `AddFinalizer`, `WriteIntent` |
+//!
+//! | # | object being deleted | answer |
+//! |---|---|---|
+//! | D1 | gone, or no finalizer of ours | `Done`, after the deletion of what was just received |
+//! | D2 | own create answered with an endpoint | `DeleteEndpoint` |
+//! | D3 | Retain | `RemoveFinalizer` |
+//! | D4 | own intent open, nothing sent or refused | `CloseEpoch` |
+//! | D5 | nothing was ever sent | `RemoveFinalizer` |
+//! | D6 | no such account: nothing recorded, status lost | `RemoveFinalizer` with a Warning |
+//! | D7 | account not usable, paused | `Wait` |
+//! | D8 | recorded, not known to be gone | `DeleteEndpoint` after the username check (`Get` if not seen lately) |
+//! | D9 | condemned, or with our mark and listed | `DeleteEndpoint` |
+//! | D10 | last create not settled | `Wait`; if it is open, `List` on the schedule of L7 |
+//! | D11 | complete listing since then shows none (two if the intent is open) | `RemoveFinalizer` |
+//! | D12 | otherwise | `List` |
+
+mod delete;
+mod live;
+mod retry;
+mod search;
+#[cfg(test)]
+mod tests;
+
+use crate::api::condition::Reason;
+use crate::core::action::{Action, Found, Finding, Why};
+use crate::core::budget::Lane;
+use crate::core::evidence::Sighting;
+use crate::core::outcome::Outcome;
+use crate::core::time::Moment;
+use crate::core::view::{AccountView, OwnIntent, Problem, View};
+
+/// The next step for this object. Pure: same view, same action.
+pub fn next(view: &View) -> Action {
+    if view.object.gone {
+        return match received(view) {
+            Some(id) => retry::call(view, Action::DeleteEndpoint(id.to_owned(), Why::JustReceived)),
+            None => Action::Done(Finding::new(Reason::Deleting, "gone")),
+        };
+    }
+    if view.object.deleting { delete::next(view) } else { live::next(view) }
+}
+
+/// The intent is open and this process wrote it.
+fn own_open_intent(view: &View) -> Option<&OwnIntent> {
+    let intent = view.open_intent()?;
+    view.memory.own.as_ref().filter(|own| own.nonce == intent.nonce)
+}
+
+/// An endpoint that our own create answered with, that is not recorded and not known to be deleted.
+fn received(view: &View) -> Option<&str> {
+    match &view.memory.own.as_ref()?.answer {
+        Some(Outcome::Done((id, _))) => {
+            let recorded = view.recorded().is_some_and(|recorded| recorded.id == id);
+            (!recorded && !view.memory.deleted.contains_key(id)).then_some(id)
+        }
+        _ => None,
+    }
+}
+
+/// The account cannot be used by this object now; what to say.
+fn unusable(view: &View) -> Option<Problem> {
+    match &view.account {
+        AccountView::Missing(problem) | AccountView::NotReady(problem) => Some(problem.clone()),
+        AccountView::Ready { .. } => view.account_mismatch(),
+    }
+}
+
+fn wait_for(problem: Problem) -> Action {
+    Action::Wait { until: None, finding: Some(Finding { reason: problem.reason, message: problem.message }) }
+}
+
+/// Endpoints with our mark that are listed and may be recorded or deleted: not condemned, not deleted by us, not read as missing.
+fn owned(view: &View) -> impl Iterator<Item = &Sighting> {
+    view.evidence.listings.others.iter().filter(|seen| {
+        let id = seen.remote.id.as_str();
+        !view.tombstones().iter().any(|tombstone| tombstone == id) && !gone(view, id) && view.evidence.missing(id).is_none()
+    })
+}
+
+/// The survivor of several: the smallest suffix as a number, then the smallest id. Deterministic, so that two leaders agree; what
+/// makes it safe is the version check on the record.
+fn survivor(view: &View) -> Option<&Sighting> {
+    let prefix = view.prefix.as_str().len();
+    owned(view).min_by_key(|seen| {
+        let suffix = seen.remote.username.get(prefix..).unwrap_or_default().trim_start_matches('0');
+        (suffix.len(), suffix.to_owned(), seen.remote.id.len(), seen.remote.id.clone())
+    })
+}
+
+/// The endpoint's deletion by us is certain: the provider confirmed it, or there was none and no create can still bring it.
+fn gone(view: &View, id: &str) -> bool {
+    view.memory
+        .deleted
+        .get(id)
+        .is_some_and(|deleted| deleted.confirmed || view.settled().is_some_and(|settled| settled <= deleted.at))
+}
+
+/// Records a listed endpoint, after a read by id has confirmed it: listings may be stale.
+fn record_listed(view: &View, seen: &Sighting, lane: Lane) -> Action {
+    let id = &seen.remote.id;
+    let confirmed = view.evidence.gets.get(id).filter(|got| got.began >= seen.began).and_then(|got| got.found.as_ref());
+    match confirmed {
+        Some(remote) if view.prefix.owns(&remote.username) => {
+            Action::Record(Found { id: remote.id.clone(), username: remote.username.clone(), remote: Some(Box::new(remote.clone())) })
+        }
+        // An id whose username is not ours after all is nobody's business of this object.
+        Some(remote) => Action::Done(Finding::new(
+            Reason::OwnershipLost,
+            format!("endpoint {id} was listed with this object's mark but answers as {:?}; it is left alone and nothing is created. Look at it in the provider's console", remote.username),
+        )),
+        None => retry::call(view, Action::Get(id.clone(), lane)),
+    }
+}
+
+/// Whether a listing asked for by this object is still to come.
+fn listing_pending(view: &View) -> bool {
+    view.memory.listing_wanted.is_some_and(|wanted| view.evidence.listings.newest.is_none_or(|newest| newest < wanted))
+}
+
+/// Asks for a listing that begins after `after`, once.
+fn list(view: &View, after: Moment, lane: Lane, finding: Finding) -> Action {
+    let wanted = view.memory.listing_wanted.is_some_and(|wanted| wanted >= after);
+    if wanted && listing_pending(view) {
+        // The account wakes the object; the time-out is for a wake that got lost.
+        return Action::Wait { until: Some(view.now + view.timing.settle), finding: Some(finding) };
+    }
+    Action::List(lane, finding)
+}

@@ -1,0 +1,62 @@
+//! The search for what an unresolved create may have made (L5 to L7). Any process may do it at any time; no create is sent
+//! while it lasts.
+
+use std::time::Duration;
+
+use super::{list, record_listed, survivor};
+use crate::api::condition::Reason;
+use crate::core::action::{Action, Closed, Finding};
+use crate::core::budget::Lane;
+use crate::core::time::Moment;
+use crate::core::view::View;
+
+/// What to do about an open intent whose outcome nobody knows.
+pub(super) fn next(view: &View) -> Action {
+    if let Some(seen) = survivor(view) {
+        return record_listed(view, seen, Lane::Create);
+    }
+    match view.settled() {
+        Some(settled) if view.evidence.listings.absent_twice.is_some_and(|since| since > settled) => Action::CloseEpoch(Closed::NotExecuted),
+        _ => look(view, Lane::Create, finding(view)),
+    }
+}
+
+/// Lists on the schedule of the search, saying meanwhile what it is for.
+pub(super) fn look(view: &View, lane: Lane, finding: Finding) -> Action {
+    let due = due(view);
+    if view.now >= due {
+        return list(view, due, lane, finding);
+    }
+    Action::Wait { until: Some(due), finding: Some(finding) }
+}
+
+/// When the next listing is due: at 1, 2, 4, 8, 16 … steps after the intent became known, at once when the settle time is over,
+/// then twice in a row, then at growing distances.
+fn due(view: &View) -> Moment {
+    let settles = view.settles_at();
+    let step = view.timing.search();
+    let since = Moment(settles.0.saturating_sub(view.timing.settle));
+    let Some(newest) = view.evidence.listings.newest else { return since + step };
+    if let Some(settled) = view.settled() {
+        // The two that prove absence follow each other at once. One that was not complete is repeated after a pause.
+        let first = view.evidence.listings.absent_once.is_some_and(|began| began > settled);
+        return if newest <= settled || first { settled } else { newest + step * 4 };
+    }
+    (0..6).map(|power| since + step * (1 << power)).find(|moment| *moment > newest).filter(|moment| *moment < settles).unwrap_or(settles)
+}
+
+fn finding(view: &View) -> Finding {
+    let left = Duration::from_secs(view.settles_at().since(view.now).as_secs());
+    let what = if view.settled().is_some() {
+        "Two complete listings must show that nothing was made".to_owned()
+    } else {
+        format!("The endpoint is looked for by its mark; if it does not appear within {left:?}, two complete listings must show that nothing was made")
+    };
+    Finding::new(
+        Reason::AwaitingEvidence,
+        format!(
+            "the answer to a create ({}…) was lost: it may or may not have been executed. {what}. Nothing is created until then; no action is needed",
+            view.prefix
+        ),
+    )
+}

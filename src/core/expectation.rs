@@ -1,0 +1,21 @@
+//! What an object expects the account's sweep to show; it is woken only by a listing that shows something else.
+
+use crate::api::sip_endpoint::SipEndpointStatus;
+use crate::core::sighting::Expectation;
+use crate::core::view::{Desired, View};
+
+/// After a pass over the object that ended with this status.
+pub fn of(view: &View, status: Option<&SipEndpointStatus>) -> Expectation {
+    let fields = match &view.desired {
+        // Under `driftPolicy: Report` a drift that was told already wakes nobody again, so the observed values are expected.
+        Desired::Wanted(wanted) => wanted.fields.clone(),
+        Desired::Blocked(_) => crate::core::fields::Fields::new(),
+    };
+    Expectation {
+        id: status.and_then(|status| status.endpoint_id.clone()),
+        username_prefix: view.prefix.as_str().to_ascii_lowercase(),
+        fields,
+        registered: status.and_then(|status| status.sip_registered),
+        open: view.object.deleting || view.open_intent().is_some() || view.memory.listing_wanted.is_some_and(|wanted| view.evidence.listings.newest.is_none_or(|newest| newest < wanted)),
+    }
+}

@@ -1,0 +1,416 @@
+//! One listing out of pages, with what it proves. Offset paging over a collection that changes meanwhile shows things twice
+//! (something was inserted before the reading position) or skips them (something was deleted there), so pages overlap.
+//!
+//! Why the answer `Complete` is right, as long as the provider keeps the relative order of what stays: a page shows a contiguous
+//! piece of the collection at one instant. The page at offset 0 holds everything up to its last element. A later page that holds
+//! an element y already covered (it need not be the last one of the page before: that may have been deleted) holds everything
+//! from y to its own last element. So by induction every endpoint that exists all the time and stands before the last element of
+//! an accepted page has been seen, and a short page ends at the end. Nothing in this depends on where others insert or delete.
+//!
+//! What remains is a provider that does not keep its order, or shows pieces of the collection only. Against that stand three
+//! checks, none of which can be a proof: elements seen before must come in the order seen before; the shift of the page against
+//! the one before must agree with how the total changed (a repeated page looks like 19 insertions that nobody counted); and the
+//! end that was found, the number of distinct ids and the last total must agree, up to what we sent ourselves meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::core::fields::Remote;
+use crate::core::time::Moment;
+
+/// More endpoints than any account is believed to have: a listing that goes on beyond is cut off.
+const MOST_ENDPOINTS: usize = 500_000;
+/// Pages that may be spent in vain in any listing, however short.
+const SPARE_PAGES: u64 = 16;
+/// Listings that must show the same difference between count and end before it counts as the provider's habit.
+const HABIT_LISTINGS: u32 = 3;
+
+/// What to do next for a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Ask for this page and pass it to [`Assembler::page`], or call [`Assembler::failed`].
+    Page {
+        /// First element.
+        offset: u64,
+        /// Elements asked for.
+        limit: u64,
+    },
+    /// Call [`Assembler::finish`].
+    Finished,
+}
+
+/// What a listing proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Every endpoint that existed during the whole listing is in it.
+    Complete,
+    /// What is in it existed; what is not in it may exist.
+    PresenceOnly(Spoiled),
+}
+
+impl Proof {
+    /// Whether absence from the listing says anything.
+    pub fn is_complete(self) -> bool {
+        self == Proof::Complete
+    }
+}
+
+/// Why a listing proves presence only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoiled {
+    /// A page was not answered.
+    Failed,
+    /// Cut off before its end (time, or pages that lead nowhere).
+    Endless,
+    /// No page could be found that continues the pages before.
+    NotContiguous,
+    /// The order changed between two requests.
+    Order,
+    /// An id stands twice in one page.
+    Repeated,
+    /// A page longer than asked for.
+    Oversized,
+    /// The provider did not say how many there are.
+    Uncounted,
+    /// Its count disagrees with what it showed.
+    Count,
+}
+
+impl Spoiled {
+    /// For people and labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Spoiled::Failed => "a page was not answered",
+            Spoiled::Endless => "cut off before its end",
+            Spoiled::NotContiguous => "pages do not fit together",
+            Spoiled::Order => "the order changed between pages",
+            Spoiled::Repeated => "an id stands twice in a page",
+            Spoiled::Oversized => "a page is longer than asked for",
+            Spoiled::Uncounted => "the answer has no count",
+            Spoiled::Count => "the count disagrees with the pages",
+        }
+    }
+}
+
+/// A finished listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Everything seen, by id, each as it was seen last.
+    pub endpoints: BTreeMap<String, Remote>,
+    /// What that proves.
+    pub proof: Proof,
+    /// Pages asked for.
+    pub pages: u64,
+    /// The last total minus the end that was found, where nothing else is wrong with this listing: input of [`SurplusHabit`].
+    pub gap: Option<i64>,
+    /// How far our own calls may have moved the gap: down by creates not yet counted, up by deletes still counted.
+    slack: (i64, i64),
+}
+
+impl Listed {
+    /// Lets the provider's habit of a wrong count pass.
+    pub fn judge_habit(&mut self, habit: &mut SurplusHabit, now: Moment, settle: Duration) {
+        if let Some(gap) = self.gap
+            && habit.observe(gap, self.slack, now, settle)
+        {
+            self.proof = Proof::Complete;
+        }
+    }
+}
+
+/// Remembers across listings that a provider counts differently from what it lists (real samples show a `total_count` above the
+/// number of objects). The same difference in three otherwise faultless listings over at least the settle time is a habit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SurplusHabit {
+    gap: i64,
+    times: u32,
+    first: Moment,
+    known: bool,
+}
+
+impl SurplusHabit {
+    /// The difference that counts as habit, if there is one.
+    pub fn gap(&self) -> Option<i64> {
+        self.known.then_some(self.gap)
+    }
+
+    fn observe(&mut self, gap: i64, (down, up): (i64, i64), now: Moment, settle: Duration) -> bool {
+        if self.known && (self.gap - down..=self.gap + up).contains(&gap) {
+            return true;
+        }
+        if gap == 0 || self.times == 0 || gap != self.gap {
+            *self = Self { gap, times: u32::from(gap != 0), first: now, known: false };
+            return false;
+        }
+        self.times = self.times.saturating_add(1);
+        self.known = self.times >= HABIT_LISTINGS && now.since(self.first) >= settle;
+        self.known
+    }
+}
+
+/// Where a covered element was seen last.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    rank: u64,
+    index: u64,
+    total: u64,
+}
+
+/// Builds one listing: ask [`Assembler::next`], answer with [`Assembler::page`] or [`Assembler::failed`], until it is finished.
+/// Tell it what we send ourselves meanwhile, before it is sent.
+#[derive(Clone, Debug)]
+pub struct Assembler {
+    page_size: u64,
+    offset: u64,
+    overlap: u64,
+    back: u64,
+    pages: u64,
+    barren: u32,
+    seen: BTreeMap<String, Remote>,
+    covered: BTreeMap<String, Place>,
+    next_rank: u64,
+    last_total: Option<u64>,
+    rises: u64,
+    falls: u64,
+    shifted_in: u64,
+    shifted_away: u64,
+    uncounted_shift: u64,
+    end: Option<(u64, u64)>,
+    confirming: bool,
+    finished: bool,
+    spoiled: Option<Spoiled>,
+    creates_sent: u64,
+    created: BTreeSet<String>,
+    deleted: BTreeSet<String>,
+}
+
+impl Assembler {
+    /// An empty listing. `page_size` is the provider's largest page, at least 2 (an overlap needs two).
+    pub fn new(page_size: u64) -> Self {
+        Self {
+            page_size: page_size.max(2),
+            offset: 0,
+            overlap: 1,
+            back: 0,
+            pages: 0,
+            barren: 0,
+            seen: BTreeMap::new(),
+            covered: BTreeMap::new(),
+            next_rank: 0,
+            last_total: None,
+            rises: 0,
+            falls: 0,
+            shifted_in: 0,
+            shifted_away: 0,
+            uncounted_shift: 0,
+            end: None,
+            confirming: false,
+            finished: false,
+            spoiled: None,
+            creates_sent: 0,
+            created: BTreeSet::new(),
+            deleted: BTreeSet::new(),
+        }
+    }
+
+    /// A create of ours was in flight when the listing began, or is about to be sent.
+    pub fn own_create_sent(&mut self) {
+        self.creates_sent += 1;
+    }
+
+    /// A create that was told by [`Assembler::own_create_sent`] was answered with this id.
+    pub fn own_created(&mut self, id: &str) {
+        self.created.insert(id.to_owned());
+    }
+
+    /// A delete of ours was in flight when the listing began, or is about to be sent.
+    pub fn own_deleted(&mut self, id: &str) {
+        self.deleted.insert(id.to_owned());
+    }
+
+    /// What to do next. Asking twice changes nothing.
+    pub fn next(&self) -> Step {
+        if self.finished { Step::Finished } else { Step::Page { offset: self.offset, limit: self.page_size } }
+    }
+
+    /// The page asked for was not answered: what was seen so far is all.
+    pub fn failed(&mut self) {
+        self.spoil(Spoiled::Failed);
+        self.finished = true;
+    }
+
+    /// Ends a listing that takes too long.
+    pub fn cut_off(&mut self) {
+        if !self.finished {
+            self.spoil(Spoiled::Endless);
+            self.finished = true;
+        }
+    }
+
+    /// The page asked for by [`Assembler::next`]: its elements and the total, if the answer has one.
+    pub fn page(&mut self, items: Vec<Remote>, total: Option<u64>) {
+        if self.finished {
+            return;
+        }
+        self.pages += 1;
+        let ids: Vec<String> = items.iter().map(|remote| remote.id.clone()).collect();
+        if ids.iter().collect::<BTreeSet<_>>().len() != ids.len() {
+            self.spoil(Spoiled::Repeated);
+        }
+        if ids.len() as u64 > self.page_size {
+            self.spoil(Spoiled::Oversized);
+        }
+        let before = self.seen.len();
+        self.seen.extend(items.into_iter().map(|remote| (remote.id.clone(), remote)));
+        self.barren = if self.seen.len() > before { 0 } else { self.barren + 1 };
+
+        match total {
+            None => self.spoil(Spoiled::Uncounted),
+            Some(total) => {
+                let last = self.last_total.replace(total).unwrap_or(total);
+                self.rises += total.saturating_sub(last);
+                self.falls += last.saturating_sub(total);
+                if self.confirming {
+                    // The count claims elements behind the end: there must be none.
+                    if !ids.is_empty() {
+                        self.spoil(Spoiled::Count);
+                    }
+                    self.finished = true;
+                } else if self.spoiled.is_none() {
+                    self.fit(&ids, total);
+                }
+            }
+        }
+        if self.spoiled.is_some() {
+            self.walk(ids.len() as u64);
+        }
+        // Every page of a well-meant listing brings about a page of new elements, every repaired boundary costs a few more.
+        let worth = 4 * (self.seen.len() as u64) + SPARE_PAGES * self.page_size;
+        if !self.finished && (self.pages * (self.page_size - 1) > worth || self.seen.len() > MOST_ENDPOINTS) {
+            self.spoil(if self.back > 0 { Spoiled::NotContiguous } else { Spoiled::Endless });
+            self.finished = true;
+        }
+    }
+
+    /// Fits a page to what is covered, or goes back to look for the place where it continues.
+    fn fit(&mut self, ids: &[String], total: u64) {
+        let offset = self.offset;
+        let length = ids.len() as u64;
+        let known: Vec<(u64, Place)> =
+            (0..).zip(ids).filter_map(|(position, id)| self.covered.get(id).map(|place| (position, *place))).collect();
+        if known.windows(2).any(|pair| pair[0].1.rank >= pair[1].1.rank) {
+            return self.spoil(Spoiled::Order);
+        }
+        match known.last() {
+            Some((position, place)) => self.account_shift(offset + position, *place, total),
+            // The beginning needs no continuation. Nothing of what was covered is left of it: start anew.
+            None if offset == 0 => self.covered.clear(),
+            None if length == 0 && total > offset => return self.spoil(Spoiled::Count),
+            None => {
+                self.back = if self.back == 0 { self.page_size - 1 } else { self.back * 2 };
+                self.offset = offset.saturating_sub(self.back);
+                return;
+            }
+        }
+        self.back = 0;
+        let anchor = known.last().map(|(position, _)| *position);
+        for (position, id) in (0..).zip(ids) {
+            let rank = match self.covered.get(id) {
+                Some(place) => place.rank,
+                // Inserted before what was seen already: seen, but no place to continue from.
+                None if anchor.is_some_and(|anchor| position < anchor) => continue,
+                None => {
+                    self.next_rank += 1;
+                    self.next_rank
+                }
+            };
+            self.covered.insert(id.clone(), Place { rank, index: offset + position, total });
+        }
+        if length < self.page_size {
+            self.end_at(offset + length, total);
+        } else {
+            self.offset = offset + length - self.overlap;
+        }
+    }
+
+    /// Compares how far the collection moved under the reader with how its count changed in the same time.
+    fn account_shift(&mut self, index: u64, place: Place, total: u64) {
+        let shift = signed(index) - signed(place.index);
+        self.shifted_in += unsigned(shift);
+        self.shifted_away += unsigned(-shift);
+        self.uncounted_shift += unsigned(shift - (signed(total) - signed(place.total)));
+        // While things are being deleted, a wider overlap spares the way back at each boundary.
+        self.overlap = (1 + 2 * unsigned(-shift)).min(self.page_size / 2).max(1);
+    }
+
+    fn end_at(&mut self, length: u64, total: u64) {
+        self.end = Some((length, total));
+        let surplus = total.saturating_sub(length);
+        self.confirming = surplus > self.deleted.len() as u64;
+        if self.confirming && surplus <= self.page_size {
+            self.offset = length;
+        } else if self.confirming {
+            self.spoil(Spoiled::Count);
+        } else {
+            self.finished = true;
+        }
+    }
+
+    /// Goes on for the sake of presence once completeness is lost.
+    fn walk(&mut self, length: u64) {
+        if length < self.page_size || self.barren >= 2 {
+            self.finished = true;
+        } else {
+            self.offset += length - 1;
+        }
+    }
+
+    fn spoil(&mut self, why: Spoiled) {
+        self.spoiled.get_or_insert(why);
+    }
+
+    /// The result.
+    pub fn finish(mut self) -> Listed {
+        self.cut_off();
+        let (gap, slack) = match self.end {
+            Some(end) if self.spoiled.is_none() => self.judge(end),
+            _ => (None, (0, 0)),
+        };
+        let proof = match (self.spoiled, gap) {
+            (Some(why), _) => Proof::PresenceOnly(why),
+            (None, Some(0)) => Proof::Complete,
+            (None, _) => Proof::PresenceOnly(Spoiled::Count),
+        };
+        Listed { endpoints: self.seen, proof, pages: self.pages, gap, slack }
+    }
+
+    /// The counts of a listing with nothing else against it. `None`: they cannot be explained.
+    fn judge(&self, (length, total): (u64, u64)) -> (Option<i64>, (i64, i64)) {
+        let distinct = self.seen.len() as u64;
+        let held = |ids: &BTreeSet<String>| ids.iter().filter(|id| self.seen.contains_key(*id)).count() as u64;
+        let deletes = self.deleted.len() as u64;
+        // Created meanwhile and not seen: ours, and those of others that both the shift and the count have shown.
+        let ours = self.creates_sent.saturating_sub(held(&self.created));
+        let theirs = self.shifted_in.min((self.rises + deletes).saturating_sub(self.creates_sent));
+        // Seen and deleted meanwhile.
+        let gone = held(&self.deleted) + self.falls.max(self.shifted_away);
+        let explained =
+            length <= distinct + ours + theirs && distinct <= length + gone && self.uncounted_shift <= self.creates_sent + deletes;
+        // The count and the end come from one answer; a count that lags behind our own calls is still right.
+        let slack = (signed(self.creates_sent), signed(deletes));
+        let gap = signed(total) - signed(length);
+        let gap = if (-slack.0..=slack.1).contains(&gap) { 0 } else { gap };
+        (explained.then_some(gap), slack)
+    }
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX / 4)
+}
+
+fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! The endpoints of one listing, findable by id and by the beginning of the username, and the question whether an object has
+//! anything to do because of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::core::fields::{Fields, Remote, diff};
+
+/// Endpoints by id, indexed by username. Cloning shares the endpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sightings {
+    by_id: BTreeMap<String, Arc<Remote>>,
+    by_username: BTreeSet<(String, String)>,
+}
+
+impl Sightings {
+    /// Of a listing; what is unchanged is shared with `before`.
+    pub fn new(endpoints: BTreeMap<String, Remote>, before: Option<&Sightings>) -> Self {
+        let mut all = Self::default();
+        for (id, remote) in endpoints {
+            let known = before.and_then(|before| before.by_id.get(&id)).filter(|known| ***known == remote);
+            all.insert_shared(known.cloned().unwrap_or_else(|| Arc::new(remote)));
+        }
+        all
+    }
+
+    /// Adds or replaces an endpoint.
+    pub fn insert(&mut self, remote: Remote) {
+        self.insert_shared(Arc::new(remote));
+    }
+
+    fn insert_shared(&mut self, remote: Arc<Remote>) {
+        self.remove(&remote.id);
+        self.by_username.insert((remote.username.to_ascii_lowercase(), remote.id.clone()));
+        self.by_id.insert(remote.id.clone(), remote);
+    }
+
+    /// Removes an endpoint.
+    pub fn remove(&mut self, id: &str) {
+        if let Some(remote) = self.by_id.remove(id) {
+            self.by_username.remove(&(remote.username.to_ascii_lowercase(), remote.id.clone()));
+        }
+    }
+
+    /// Overwrites fields of an endpoint, if it is there. Secrets are left out: they are never observed.
+    pub fn patch(&mut self, id: &str, change: &Fields) {
+        if let Some(remote) = self.by_id.get_mut(id) {
+            Arc::make_mut(remote)
+                .fields
+                .extend(change.iter().filter(|(_, value)| value.text().is_some()).map(|(field, value)| (*field, value.clone())));
+        }
+    }
+
+    /// The endpoint with this id.
+    pub fn get(&self, id: &str) -> Option<&Remote> {
+        self.by_id.get(id).map(Arc::as_ref)
+    }
+
+    /// All, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Remote> {
+        self.by_id.values().map(Arc::as_ref)
+    }
+
+    /// Those whose username begins with `prefix`, ignoring ASCII case, in the order of their usernames.
+    pub fn with_prefix(&self, prefix: &str) -> impl Iterator<Item = &Remote> {
+        let prefix = prefix.to_ascii_lowercase();
+        self.by_username
+            .range((prefix.clone(), String::new())..)
+            .take_while(move |(username, _)| username.starts_with(&prefix))
+            .filter_map(|(_, id)| self.get(id))
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+}
+
+/// What an object expects a listing to show. Where it does, the object has nothing to do and is not woken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectation {
+    /// The recorded endpoint.
+    pub id: Option<String>,
+    /// The beginning of its own usernames up to the end of the mark. Empty: none is its own by name (an adopted endpoint).
+    pub username_prefix: String,
+    /// The desired managed fields.
+    pub fields: Fields,
+    /// What the status says of registration.
+    pub registered: Option<bool>,
+    /// It waits for evidence (a deletion, an open intent, a suspected absence): every listing matters.
+    pub open: bool,
+}
+
+/// Whether the object should look at this listing. `complete`: absence from it says something.
+pub fn differs(expected: &Expectation, seen: &Sightings, complete: bool) -> bool {
+    if expected.open {
+        return true;
+    }
+    let recorded = expected.id.as_deref();
+    let own_differs = match recorded.map(|id| seen.get(id)) {
+        Some(Some(remote)) => {
+            let registered = remote.registration.as_ref().map(|registration| registration.registered);
+            !diff(&expected.fields, &remote.fields).is_empty() || (registered.is_some() && registered != expected.registered)
+        }
+        Some(None) => complete,
+        None => false,
+    };
+    let extra = !expected.username_prefix.is_empty()
+        && seen
+            .with_prefix(&expected.username_prefix)
+            .filter(|remote| remote.username[expected.username_prefix.len()..].bytes().all(|byte| byte.is_ascii_digit()))
+            .any(|remote| Some(remote.id.as_str()) != recorded);
+    own_differs || extra
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::fields::{Registration, Value};
+
+    fn remote(id: &str, username: &str, alias: &str, registered: bool) -> Remote {
+        Remote {
+            id: id.into(),
+            username: username.into(),
+            sip_uri: None,
+            registration: Some(Registration { registered, ..Registration::default() }),
+            fields: Fields::from([("alias", Value::Text(alias.into()))]),
+            password_digest: None,
+        }
+    }
+
+    fn seen(remotes: &[Remote]) -> Sightings {
+        Sightings::new(remotes.iter().map(|remote| (remote.id.clone(), remote.clone())).collect(), None)
+    }
+
+    #[test]
+    fn an_object_is_woken_exactly_when_the_listing_contradicts_it() {
+        let expected = Expectation {
+            id: Some("1".into()),
+            username_prefix: "deskmark".into(),
+            fields: Fields::from([("alias", Value::Text("desk".into()))]),
+            registered: Some(false),
+            open: false,
+        };
+        let same = remote("1", "deskmark42", "desk", false);
+        let foreign = remote("2", "deskmar42", "x", true);
+        let cases: [(&str, &[Remote], bool, bool); 9] = [
+            ("as expected", std::slice::from_ref(&same), true, false),
+            ("others do not matter", &[same.clone(), foreign.clone()], true, false),
+            ("a name that only begins like ours", &[same.clone(), remote("3", "deskmark4x", "desk", false)], true, false),
+            ("alias edited", &[remote("1", "deskmark42", "edited", false)], true, true),
+            ("phone logged in", &[remote("1", "deskmark42", "desk", true)], true, true),
+            ("gone", std::slice::from_ref(&foreign), true, true),
+            ("not seen in an incomplete listing", std::slice::from_ref(&foreign), false, false),
+            ("an extra one, in other case", &[same.clone(), remote("3", "DeskMark43", "desk", false)], true, true),
+            ("an extra one, even if incomplete", &[same.clone(), remote("3", "deskmark43", "desk", false)], false, true),
+        ];
+        for (name, remotes, complete, woken) in cases {
+            assert_eq!(differs(&expected, &seen(remotes), complete), woken, "{name}");
+        }
+        assert!(differs(&Expectation { open: true, ..expected.clone() }, &seen(&[same]), false));
+        assert!(differs(&Expectation { id: None, ..expected }, &seen(&[remote("1", "deskmark42", "desk", false)]), false));
+    }
+
+    #[test]
+    fn endpoints_are_found_by_prefix_without_regard_to_case_and_only_while_they_are_there() {
+        let mut all =
+            seen(&[remote("1", "Alicemark1", "a", false), remote("2", "alicemark2", "a", false), remote("3", "alicf", "a", false)]);
+        let found = |all: &Sightings| all.with_prefix("aliceMARK").map(|remote| remote.id.clone()).collect::<Vec<_>>();
+        assert_eq!(found(&all), ["1", "2"]);
+        all.remove("1");
+        all.insert(remote("2", "renamed", "a", false));
+        assert_eq!(found(&all), Vec::<String>::new());
+        assert_eq!(all.len(), 2);
+    }
+}

@@ -1,0 +1,354 @@
+//! Everything a decision may look at, as one value. [`super::endpoint::next`] reads a [`View`] and nothing else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::api::condition::Reason;
+use crate::api::ledger::{Intent, Ledger, SecretVersion};
+use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy};
+use crate::api::sip_endpoint::SipEndpointStatus;
+use crate::core::evidence::Evidence;
+use crate::core::fields::{Fields, PASSWORD, Secret, Value};
+use crate::core::mark::{Installation, Prefix};
+use crate::core::outcome::{Outcome, RefusalKind};
+use crate::core::time::Moment;
+
+/// One SipEndpoint, what it wants, what is known of it and how it is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    /// The Kubernetes object.
+    pub object: Object,
+    /// Its status as last read or written, with the ledger in it.
+    pub status: SipEndpointStatus,
+    /// What the spec and everything it points at amount to.
+    pub desired: Desired,
+    /// What the object's username at the provider begins with.
+    pub prefix: Prefix,
+    /// This installation.
+    pub installation: Installation,
+    /// What to do with what.
+    pub policy: Policy,
+    /// The provider account.
+    pub account: AccountView,
+    /// What the provider was seen to hold.
+    pub evidence: Evidence,
+    /// What this process remembers of its own acts.
+    pub memory: Memory,
+    /// The process's monotonic clock.
+    pub now: Moment,
+    /// The waits of the protocol.
+    pub timing: Timing,
+    /// Randomness and names for the next intent, should there be one.
+    pub fresh: Fresh,
+    /// The process is shutting down: what was begun is ended, nothing new is begun.
+    pub stopping: bool,
+}
+
+/// What matters of the object's metadata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Identity for preconditions and the ledger; never for ownership at the provider.
+    pub uid: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `deletionTimestamp` is set.
+    pub deleting: bool,
+    /// A live read found no object of this uid any more.
+    pub gone: bool,
+    /// Our finalizer is on it.
+    pub finalizer: bool,
+    /// `switchboard.dev/paused: "true"`.
+    pub paused: bool,
+    /// `switchboard.dev/reconcile-requested-at`, to be echoed.
+    pub reconcile_requested: Option<String>,
+}
+
+/// The spec and its references, parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Desired {
+    /// Everything in it is true.
+    Wanted(Box<Wanted>),
+    /// Something it needs is missing or wrong; nothing is created or changed until it is mended.
+    Blocked(Problem),
+}
+
+/// A wanted endpoint in the provider's own terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Managed fields that may be shown: compared, corrected.
+    pub fields: Fields,
+    /// All fields of a create, the password among them.
+    pub create: Fields,
+    /// The password's value.
+    pub password: Secret,
+    /// Which version of its Secret that value came from.
+    pub password_version: SecretVersion,
+}
+
+/// A reason and a message for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// From the closed set.
+    pub reason: Reason,
+    /// What is wrong, where, what to do, what the operator does meanwhile.
+    pub message: String,
+}
+
+/// The policies of the object, defaults filled in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// What happens to the endpoint when the object goes.
+    pub deletion: DeletionPolicy,
+    /// What happens when somebody edits the endpoint elsewhere.
+    pub drift: DriftPolicy,
+    /// What happens when somebody deletes it elsewhere.
+    pub external_deletion: ExternalDeletionPolicy,
+}
+
+/// The account as far as one object needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountView {
+    /// No account object of that name.
+    Missing(Problem),
+    /// It exists but cannot be used now.
+    NotReady(Problem),
+    /// Calls can be made.
+    Ready {
+        /// The provider's name.
+        provider: String,
+        /// The account id that the credentials lead to.
+        id: String,
+        /// One complete listing was taken since this process began: nothing is created before that.
+        listed_this_term: bool,
+        /// Fields that an update must carry even when they are unmanaged.
+        always_sent: &'static [&'static str],
+    },
+}
+
+/// What this process remembers of one object. Losing it (a restart) costs time, never safety.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Since when the newest intent's nonce is known to this process.
+    pub intent_known: Option<(String, Moment)>,
+    /// When the API server's clock proved the newest intent older than the settle time and ten minutes.
+    pub settled_by_server: Option<Moment>,
+    /// Since when the object is known without any ledger (its status was wiped).
+    pub blank_since: Option<Moment>,
+    /// The intent that this process wrote, and what became of it.
+    pub own: Option<OwnIntent>,
+    /// Endpoints whose deletion by us was answered.
+    pub deleted: BTreeMap<String, Deleted>,
+    /// The last update, until it was read back.
+    pub update: Option<Updated>,
+    /// The last failure of a call, until one succeeds or the spec changes.
+    pub trouble: Option<Trouble>,
+    /// When a listing was last asked for.
+    pub listing_wanted: Option<Moment>,
+    /// A create permit of the budget is reserved.
+    pub permit: bool,
+    /// When this pass over the object began.
+    pub pass_began: Moment,
+    /// The SIP URI of an endpoint that was found deleted, until its successor is recorded.
+    pub lost_uri: Option<String>,
+}
+
+/// An intent of this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnIntent {
+    /// Ties it to the ledger.
+    pub nonce: String,
+    /// Taken before the intent's write was first sent.
+    pub began: Moment,
+    /// The version of the password that was or would be sent.
+    pub password_version: Option<SecretVersion>,
+    /// The create's outcome; absent while nothing was sent.
+    pub answer: Option<Outcome<(String, String)>>,
+}
+
+/// A deletion that was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deleted {
+    /// When.
+    pub at: Moment,
+    /// The provider said that it deleted it; otherwise that there was none.
+    pub confirmed: bool,
+}
+
+/// An update that was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Updated {
+    /// What was sent.
+    pub change: Fields,
+    /// When the answer came.
+    pub at: Moment,
+    /// How often in a row the same values were sent.
+    pub times: u32,
+}
+
+/// A call that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Decides how long to wait and what to say.
+    pub kind: TroubleKind,
+    /// The provider's or the transport's words.
+    pub message: String,
+    /// When.
+    pub at: Moment,
+    /// In a row.
+    pub attempts: u32,
+    /// Asked for by the provider.
+    pub retry_after: Option<Duration>,
+    /// The generation it happened to: another one is another question.
+    pub generation: i64,
+    /// Likewise the password's version.
+    pub password_version: Option<SecretVersion>,
+}
+
+/// Kinds of trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TroubleKind {
+    /// Certainly not executed.
+    Refused(RefusalKind),
+    /// Nothing was learnt.
+    Unknown,
+    /// A readable answer about something else.
+    Foreign,
+}
+
+/// The waits, all parts of one setting so that they shrink together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// After this a create that is not seen has not happened and will not happen.
+    pub settle: Duration,
+    /// First delay of a retry.
+    pub retry_base: Duration,
+}
+
+impl Timing {
+    /// From the beginning of the intent's write to handing over the create: 10 s of 150.
+    pub fn issue(&self) -> Duration {
+        self.settle / 15
+    }
+
+    /// Total time-out of a create, connecting included: 20 s of 150.
+    pub fn create(&self) -> Duration {
+        self.settle * 2 / 15
+    }
+
+    /// How long an effect may stay invisible: 60 s of 150.
+    pub fn visible(&self) -> Duration {
+        self.settle * 6 / 15
+    }
+
+    /// First step of the search for a lost create: 2 s of 150.
+    pub fn search(&self) -> Duration {
+        self.settle / 75
+    }
+}
+
+/// Values that a pure function cannot make itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fresh {
+    /// Of the next intent.
+    pub nonce: String,
+    /// The time on the API server's clock.
+    pub time: Time,
+    /// Who writes.
+    pub writer: String,
+    /// Spreads retries.
+    pub seed: u64,
+}
+
+/// What is recorded as the object's endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded<'a> {
+    /// The provider's id.
+    pub id: &'a str,
+}
+
+impl View {
+    /// The ledger, unless it is another object's (a restored status).
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.status.ledger.as_ref().filter(|ledger| ledger.uid == self.object.uid)
+    }
+
+    /// The recorded endpoint. It counts without a ledger too: a forged or restored id meets the username check.
+    pub fn recorded(&self) -> Option<Recorded<'_>> {
+        self.status.endpoint_id.as_deref().filter(|id| !id.is_empty()).map(|id| Recorded { id })
+    }
+
+    /// The newest intent, open or closed.
+    pub fn intent(&self) -> Option<&Intent> {
+        self.ledger().and_then(|ledger| ledger.intent.as_ref())
+    }
+
+    /// The intent whose create is unresolved.
+    pub fn open_intent(&self) -> Option<&Intent> {
+        let ledger = self.ledger()?;
+        ledger.intent.as_ref().filter(|intent| intent.epoch > ledger.epoch)
+    }
+
+    /// Ids that are condemned.
+    pub fn tombstones(&self) -> &[String] {
+        self.ledger().map_or(&[], |ledger| &ledger.tombstones)
+    }
+
+    /// When the newest create could no longer surprise anybody: every listing that began after it tells the truth about it.
+    /// `None` while that moment has not come.
+    pub fn settled(&self) -> Option<Moment> {
+        let own = match self.intent() {
+            Some(intent) => match &self.memory.intent_known {
+                Some((nonce, since)) if *nonce == intent.nonce => Some(*since + self.timing.settle),
+                _ => None,
+            },
+            None if self.ledger().is_none() && self.object.finalizer => self.memory.blank_since.map(|since| since + self.timing.settle),
+            None => Some(Moment::ZERO),
+        };
+        let own = own.filter(|instant| *instant <= self.now);
+        match (own, self.memory.settled_by_server) {
+            (Some(own), Some(server)) => Some(own.min(server)),
+            (own, server) => own.or(server),
+        }
+    }
+
+    /// When [`View::settled`] will have come, as far as this process knows.
+    pub fn settles_at(&self) -> Moment {
+        let since = match (&self.memory.intent_known, self.memory.blank_since) {
+            (Some((_, since)), _) => *since,
+            (None, Some(since)) => since,
+            (None, None) => self.now,
+        };
+        since + self.timing.settle
+    }
+
+    /// The spec changed since status was last written.
+    pub fn edited(&self) -> bool {
+        self.status.observed_generation != Some(self.object.generation)
+    }
+
+    /// The version of the password that the provider has, as far as is known: the one in the ledger, or the one just sent.
+    pub fn password_version(&self) -> Option<&SecretVersion> {
+        match (&self.desired, &self.memory.update) {
+            (Desired::Wanted(wanted), Some(update)) if update.change.get(PASSWORD) == Some(&Value::Secret(wanted.password.clone())) => {
+                Some(&wanted.password_version)
+            }
+            _ => self.ledger().and_then(|ledger| ledger.password_secret.as_ref()),
+        }
+    }
+
+    /// The pinned account is not the one that the credentials lead to.
+    pub fn account_mismatch(&self) -> Option<Problem> {
+        let AccountView::Ready { provider, id, .. } = &self.account else { return None };
+        let pinned = self.status.account.as_ref()?;
+        (pinned.id != *id || pinned.provider.as_str() != *provider).then(|| Problem {
+            reason: Reason::AccountMismatch,
+            message: format!(
+                "this endpoint belongs to {} account {}, but the credentials lead to {} account {}; nothing is written in either. \
+                 Put the credentials of {} back, or delete this object and make it anew in the other account",
+                pinned.provider, pinned.id, provider, id, pinned.id
+            ),
+        })
+    }
+}

@@ -1,0 +1,26 @@
+//! Named places before and after every side effect, where tests stop the process to kill it from outside. Compiled to nothing
+//! without the feature `failpoints`; a release build has none.
+//!
+//! `SWITCHBOARD_FAILPOINT=create.before` stops the first task that comes there, for ever, after saying so on standard error.
+
+/// The side effects that have a fail point. Each has `.before` and `.after`.
+pub const POINTS: [&str; 10] =
+    ["finalizer", "intent", "create", "record", "close_epoch", "get", "delete", "release", "update", "tombstone"];
+
+/// Passes, unless the environment names this place.
+#[cfg(feature = "failpoints")]
+pub async fn at(point: &'static str, side: &'static str) {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    static REACHED: AtomicBool = AtomicBool::new(false);
+    let wanted = std::env::var("SWITCHBOARD_FAILPOINT").unwrap_or_default();
+    if wanted == format!("{point}.{side}") && !REACHED.swap(true, Ordering::SeqCst) {
+        eprintln!("failpoint {wanted} reached");
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Passes.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+#[allow(clippy::unused_async, reason = "the same signature as with the feature")]
+pub async fn at(_point: &'static str, _side: &'static str) {}

@@ -1,0 +1,5 @@
+//! Everything that needs the real API server: one program, one control plane.
+
+mod api_refusals;
+mod api_samples;
+mod support;
