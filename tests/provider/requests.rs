@@ -9,7 +9,7 @@ use switchboard::provider::transport::{BaseUrl, TransportOptions, Unusable};
 
 use crate::script::{Act, Server, http};
 use crate::secrets::base64;
-use crate::{AUTH_ID, ID, Op, PATIENT, SIP_PASSWORD, TOKEN, USERNAME, client, desired, run};
+use crate::{AUTH_ID, ID, Op, PATIENT, SIP_PASSWORD, TOKEN, USERNAME, client, desired, install, run};
 
 #[tokio::test]
 async fn each_operation_sends_the_request_of_the_contract() {
@@ -100,7 +100,7 @@ async fn what_must_not_be_sent_is_refused_before_anything_is_sent() {
 
 #[test]
 fn an_account_id_that_would_change_the_path_makes_no_client() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    install();
     let base = BaseUrl::parse("http://127.0.0.1:9").expect("a base URL");
     for auth_id in ["", "..", "MA/..", "MA?x"] {
         let credentials = Credentials { auth_id: auth_id.to_owned(), auth_token: Secret::new(TOKEN.to_owned()) };
@@ -111,7 +111,7 @@ fn an_account_id_that_would_change_the_path_makes_no_client() {
 
 #[test]
 fn a_ca_file_without_a_certificate_is_an_error() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    install();
     let base = BaseUrl::parse("http://127.0.0.1:9").expect("a base URL");
     for pem in [&b""[..], b"not PEM", b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
         let credentials = Credentials { auth_id: AUTH_ID.to_owned(), auth_token: Secret::new(TOKEN.to_owned()) };

@@ -20,8 +20,8 @@ pub enum Act {
     Reset,
     /// Never answer.
     Stall,
-    /// Answer byte by byte.
-    Trickle(Vec<u8>),
+    /// Answer, the first part at once, the rest byte by byte.
+    Trickle(Vec<u8>, Vec<u8>),
     /// 50 MiB of body, announced or in chunks.
     Flood { announced: bool },
 }
@@ -128,10 +128,11 @@ async fn serve(mut stream: TcpStream, connection: usize, act: &(impl Fn(&Seen) -
             }
             Act::ResetEarly | Act::Reset => return stream.set_zero_linger(),
             Act::Stall => std::future::pending::<()>().await,
-            Act::Trickle(bytes) => {
-                for byte in bytes {
+            Act::Trickle(at_once, slowly) => {
+                stream.write_all(&at_once).await?;
+                for byte in slowly {
                     stream.write_all(&[byte]).await?;
-                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
             Act::Flood { announced } => {
