@@ -147,6 +147,12 @@ fn with_conditions(view: &View, mut status: SipEndpointStatus, finding: &Finding
         wanted.push((ConditionType::Drifted, ConditionStatus::True, finding.reason, finding.message.clone()));
     }
     status.conditions = merge(&view.status.conditions, wanted, view);
+    // `Synced` is about the spec that was compared last, which [`View::edited`] asks for.
+    let compared = matches!(finding.reason, Reason::Available | Reason::Drifted | Reason::ProviderNormalisedValue);
+    if !compared && let Some(synced) = status.conditions.iter_mut().find(|condition| condition.type_ == ConditionType::Synced.as_str()) {
+        let before = view.status.conditions.iter().find(|condition| condition.type_ == synced.type_);
+        synced.observed_generation = Some(before.and_then(|condition| condition.observed_generation).unwrap_or(0));
+    }
     status
 }
 
