@@ -9,12 +9,12 @@
 //!
 //! The modules, in the order in which they may use each other: `api ← core ← provider ← account ← controller ← cli`.
 
+pub mod account;
 pub mod api;
+pub mod cli;
+pub mod controller;
 pub mod core;
 pub mod provider;
-pub mod account;
-pub mod controller;
-pub mod cli;
 
 pub mod failpoint;
 pub mod server;

@@ -175,10 +175,10 @@ async fn installation(client: &Client, id: Option<&str>) -> anyhow::Result<Insta
 
 /// Names this process in intents: the Pod, else something unique.
 fn writer() -> String {
-    std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty() && name.len() <= 200).map_or_else(
-        || uuid::Uuid::new_v4().to_string(),
-        |name| format!("{name}-{}", std::process::id()),
-    )
+    std::env::var("HOSTNAME")
+        .ok()
+        .filter(|name| !name.is_empty() && name.len() <= 200)
+        .map_or_else(|| uuid::Uuid::new_v4().to_string(), |name| format!("{name}-{}", std::process::id()))
 }
 
 async fn signals(sender: watch::Sender<bool>) {

@@ -124,7 +124,9 @@ async fn prove(ctx: &Context, account: &Arc<Account>, key: &ObjectKey, credentia
 fn rejected(message: &str) -> Problem {
     Problem {
         reason: Reason::CredentialsRejected,
-        message: format!("the provider rejects the credentials ({message}). Nothing is called for the objects of this account but one probe a minute; mend the Secret and this goes on within a second"),
+        message: format!(
+            "the provider rejects the credentials ({message}). Nothing is called for the objects of this account but one probe a minute; mend the Secret and this goes on within a second"
+        ),
     }
 }
 
@@ -135,7 +137,9 @@ async fn credentials(ctx: &Context, object: &ProviderAccount, key: &ObjectKey) -
     };
     let name = &plivo.credentials_secret_ref.name;
     let content = ctx.secrets.get(&key.namespace, name, Dependent::Account(key.name.clone())).await?;
-    if let Some(known) = ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).get(key).filter(|known| known.version == content.version) {
+    if let Some(known) =
+        ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).get(key).filter(|known| known.version == content.version)
+    {
         return Ok(known.clone());
     }
     let auth_id = crate::core::credentials::auth_id(name, content.key(name, "auth_id")?)?;
@@ -185,7 +189,9 @@ fn status(ctx: &Context, object: &ProviderAccount, old: &ProviderAccountStatus, 
     let now = Time(ctx.clock.server_now().unwrap_or_else(jiff::Timestamp::now));
     let generation = object.metadata.generation.unwrap_or_default();
     let (truth, reason, message) = match state {
-        AccountState::Ready(account) => (ConditionStatus::True, Reason::Available, format!("the provider accepts the credentials of {}", account.id())),
+        AccountState::Ready(account) => {
+            (ConditionStatus::True, Reason::Available, format!("the provider accepts the credentials of {}", account.id()))
+        }
         AccountState::NotReady(problem) => (ConditionStatus::False, problem.reason, problem.message.clone()),
     };
     let mut conditions = vec![(ConditionType::Ready, truth, reason, message.clone())];
@@ -204,7 +210,10 @@ fn status(ctx: &Context, object: &ProviderAccount, old: &ProviderAccountStatus, 
         new.account = Some(AccountIdentity { provider: ProviderKind::Plivo, id: account.id().id.clone() });
         if let Some(listing) = account.snapshots().complete {
             new.endpoints = Some(counts(ctx, &listing.endpoints));
-            let stale = old.last_sweep_time.as_ref().is_none_or(|then| now.0.duration_since(then.0) >= jiff::SignedDuration::try_from(SWEEP_TIME).unwrap_or_default());
+            let stale = old
+                .last_sweep_time
+                .as_ref()
+                .is_none_or(|then| now.0.duration_since(then.0) >= jiff::SignedDuration::try_from(SWEEP_TIME).unwrap_or_default());
             if stale {
                 new.last_sweep_time = Some(now);
             }
@@ -219,7 +228,11 @@ fn counts(ctx: &Context, endpoints: &crate::core::sighting::Sightings) -> Endpoi
         .endpoints
         .iter()
         .flat_map(|store| store.state())
-        .map(|object| prefix(&object.spec, &object.namespace().unwrap_or_default(), &object.name_any(), &ctx.installation).as_str().to_ascii_lowercase())
+        .map(|object| {
+            prefix(&object.spec, &object.namespace().unwrap_or_default(), &object.name_any(), &ctx.installation)
+                .as_str()
+                .to_ascii_lowercase()
+        })
         .collect();
     let everywhere = ctx.wake_endpoints.contains_key(&None);
     let mut counts = EndpointCounts::default();

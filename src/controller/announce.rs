@@ -17,7 +17,10 @@ pub async fn ledger(ctx: &Context, object: &SipEndpoint, view: &View, action: &A
             match (&view.memory.lost_uri, &found.remote) {
                 (Some(lost), _) => {
                     let new = uri.unwrap_or_else(|| format!("of {}", found.username));
-                    let note = format!("endpoint was recreated: the SIP URI was {lost} and is now {new}; phones must log in as {}", found.username);
+                    let note = format!(
+                        "endpoint was recreated: the SIP URI was {lost} and is now {new}; phones must log in as {}",
+                        found.username
+                    );
                     event(ctx, object, EventType::Warning, "Recreated", "Create", note).await;
                 }
                 (None, Some(_)) => {
@@ -31,7 +34,10 @@ pub async fn ledger(ctx: &Context, object: &SipEndpoint, view: &View, action: &A
         }
         Action::Forget => {
             let id = view.recorded().map_or("", |recorded| recorded.id);
-            let note = format!("endpoint {id} ({}) was deleted outside Switchboard; a new one is created", view.status.sip_uri.as_deref().unwrap_or("-"));
+            let note = format!(
+                "endpoint {id} ({}) was deleted outside Switchboard; a new one is created",
+                view.status.sip_uri.as_deref().unwrap_or("-")
+            );
             event(ctx, object, EventType::Warning, "ExternallyDeleted", "Observe", note).await;
         }
         Action::WriteTombstone(id) => {
@@ -75,7 +81,15 @@ pub async fn release(ctx: &Context, object: &SipEndpoint, release: Release) {
         Release::Clean | Release::NeverSent => {}
         Release::Retained => {
             let id = object.status.as_ref().and_then(|status| status.endpoint_id.as_deref()).unwrap_or("-");
-            event(ctx, object, EventType::Normal, "Retained", "Delete", format!("endpoint {id} stays at the provider (deletionPolicy: Retain)")).await;
+            event(
+                ctx,
+                object,
+                EventType::Normal,
+                "Retained",
+                "Delete",
+                format!("endpoint {id} stays at the provider (deletionPolicy: Retain)"),
+            )
+            .await;
         }
         Release::Unproven => {
             let note = "the object's status was lost and its account does not exist: if it ever had an endpoint, that one is still at the provider".to_owned();

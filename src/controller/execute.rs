@@ -13,8 +13,8 @@ use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::context::{AccountState, Context, wake};
 use crate::controller::gather::key;
 use crate::controller::memories::Slot;
-use crate::controller::{announce, report};
 use crate::controller::report::NotWritten;
+use crate::controller::{announce, report};
 use crate::core::action::{Action, Finding, Why};
 use crate::core::budget::Lane;
 use crate::core::evidence::Got;
@@ -290,8 +290,15 @@ impl Pass<'_> {
             Desired::Wanted(wanted) => Some(wanted.password_version.clone()),
             Desired::Blocked(_) => None,
         };
-        self.slot.memory.trouble =
-            Some(Trouble { kind, message, at: self.ctx.clock.now(), attempts, retry_after, generation: view.object.generation, password_version });
+        self.slot.memory.trouble = Some(Trouble {
+            kind,
+            message,
+            at: self.ctx.clock.now(),
+            attempts,
+            retry_after,
+            generation: view.object.generation,
+            password_version,
+        });
     }
 
     /// The call was not begun. The account wakes the object when it has a permit; a read of low urgency is served by any listing too.

@@ -112,11 +112,13 @@ fn evidence(view: &View, account: &crate::account::Account, slot: &Slot) -> Evid
         .flatten()
         .map(|listing| Listing { began: listing.began, complete: listing.is_complete(), endpoints: &listing.endpoints })
         .collect();
-    let deleted: BTreeSet<&str> =
-        slot.memory.deleted.iter().filter(|(_, deleted)| deleted.confirmed).map(|(id, _)| id.as_str()).collect();
+    let deleted: BTreeSet<&str> = slot.memory.deleted.iter().filter(|(_, deleted)| deleted.confirmed).map(|(id, _)| id.as_str()).collect();
     let recorded = view.recorded().map(|recorded| recorded.id);
-    let mut evidence =
-        Evidence { gets: slot.gets.clone(), listings: sightings(&listings, &view.prefix, recorded, &deleted, slot.memory.effect), password_matches: None };
+    let mut evidence = Evidence {
+        gets: slot.gets.clone(),
+        listings: sightings(&listings, &view.prefix, recorded, &deleted, slot.memory.effect),
+        password_matches: None,
+    };
     if let (Some(id), Desired::Wanted(wanted)) = (recorded, &view.desired) {
         evidence.password_matches = evidence.observed(id).and_then(|seen| account.password_matches(seen.remote, &wanted.password));
     }

@@ -101,7 +101,11 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         }),
     );
     let by_account = Arc::clone(&wake_endpoints);
-    let settings = AccountSettings { settle: start.settings.timing.settle, sweep_period: start.settings.sweep_period, retry_base: start.settings.timing.retry_base };
+    let settings = AccountSettings {
+        settle: start.settings.timing.settle,
+        sweep_period: start.settings.sweep_period,
+        retry_base: start.settings.timing.retry_base,
+    };
     let accounts = Arc::new(Accounts::new(settings, start.clock, Arc::new(move |key: &ObjectKey| wake(&by_account, key))));
     let endpoint_streams: Vec<_> = scopes.iter().map(|scope| watch::objects(api(&start.client, scope), watch::relevant_endpoint)).collect();
     let stores: Vec<Store<SipEndpoint>> = endpoint_streams.iter().map(|(_, store)| store.clone()).collect();
@@ -142,8 +146,9 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
     let mut ready: Vec<BoxFuture<'static, ()>> = Vec::new();
     for (scope, wakes) in account_wakes {
         let removals = Arc::clone(&ctx);
-        let (stream, store) =
-            watch::objects_and_removals(api(&ctx.client, &scope), watch::relevant_account, move |object| account::removed(&removals, object));
+        let (stream, store) = watch::objects_and_removals(api(&ctx.client, &scope), watch::relevant_account, move |object| {
+            account::removed(&removals, object)
+        });
         let accounts = store.clone();
         ready.push(Box::pin(async move { accounts.wait_until_ready().await.unwrap_or_default() }));
         let controller = Controller::for_stream(stream, store)
@@ -157,7 +162,11 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
             "the ProviderAccount controller"
         }));
     }
-    ready.extend(stores.into_iter().map(|store| -> BoxFuture<'static, ()> { Box::pin(async move { store.wait_until_ready().await.unwrap_or_default() }) }));
+    ready.extend(
+        stores
+            .into_iter()
+            .map(|store| -> BoxFuture<'static, ()> { Box::pin(async move { store.wait_until_ready().await.unwrap_or_default() }) }),
+    );
     let gates = start.gates;
     tokio::spawn(async move {
         futures::future::join_all(ready).await;

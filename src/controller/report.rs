@@ -47,7 +47,8 @@ pub async fn write_status(ctx: &Context, object: &SipEndpoint, status: &SipEndpo
 /// # Errors
 /// See [`NotWritten`].
 pub async fn write_finalizer(ctx: &Context, object: &SipEndpoint, present: bool) -> Result<SipEndpoint, NotWritten> {
-    let mut finalizers: Vec<&str> = object.finalizers().iter().map(String::as_str).filter(|finalizer| *finalizer != FINALIZER_ENDPOINT).collect();
+    let mut finalizers: Vec<&str> =
+        object.finalizers().iter().map(String::as_str).filter(|finalizer| *finalizer != FINALIZER_ENDPOINT).collect();
     if present {
         finalizers.push(FINALIZER_ENDPOINT);
     }
@@ -77,7 +78,8 @@ pub fn preconditions(object: &impl Resource) -> Value {
 pub fn merge_patch(old: &Value, new: Value) -> Value {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => {
-            let mut patch: Map<String, Value> = old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null)).collect();
+            let mut patch: Map<String, Value> =
+                old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null)).collect();
             patch.extend(new.into_iter().map(|(key, value)| {
                 let before = old.get(&key).unwrap_or(&Value::Null);
                 let value = merge_patch(before, value);

@@ -140,10 +140,12 @@ impl Secrets {
     }
 
     fn keep(&self, namespace: &str, name: &str, secret: Secret) -> Content {
-        let version = SecretVersion { uid: secret.uid().unwrap_or_default(), resource_version: secret.resource_version().unwrap_or_default() };
+        let version =
+            SecretVersion { uid: secret.uid().unwrap_or_default(), resource_version: secret.resource_version().unwrap_or_default() };
         let data = secret.data.unwrap_or_default();
         // Bytes that are not text become text that no rule accepts; the value's own check names the position.
-        let data = data.into_iter().map(|(key, bytes)| (key, crate::core::fields::Secret::new(String::from_utf8_lossy(&bytes.0).into_owned())));
+        let data =
+            data.into_iter().map(|(key, bytes)| (key, crate::core::fields::Secret::new(String::from_utf8_lossy(&bytes.0).into_owned())));
         let content = Content { version, data: Arc::new(data.collect()) };
         self.lock(|namespaces| {
             if let Some(entry) = namespaces.get_mut(namespace) {
@@ -186,9 +188,7 @@ impl Secrets {
             let before = entry.versions.replace(listed);
             let was_denied = std::mem::take(&mut entry.denied);
             let now = entry.versions.as_ref();
-            let changed = |name: &str| {
-                was_denied || before.as_ref().and_then(|map| map.get(name)) != now.and_then(|map| map.get(name))
-            };
+            let changed = |name: &str| was_denied || before.as_ref().and_then(|map| map.get(name)) != now.and_then(|map| map.get(name));
             let names: Vec<String> = entry.dependents.keys().filter(|name| changed(name)).cloned().collect();
             names
         });
@@ -261,14 +261,18 @@ fn version(meta: &PartialObjectMeta<Secret>) -> SecretVersion {
 fn not_found(namespace: &str, name: &str) -> Problem {
     Problem {
         reason: Reason::SecretNotFound,
-        message: format!("Secret {namespace}/{name} does not exist; create it, this goes on by itself within a second. Nothing is created or changed at the provider until then"),
+        message: format!(
+            "Secret {namespace}/{name} does not exist; create it, this goes on by itself within a second. Nothing is created or changed at the provider until then"
+        ),
     }
 }
 
 fn is_forbidden(error: &watcher::Error) -> bool {
     let code = |error: &kube::Error| matches!(error, kube::Error::Api(status) if status.code == 403);
     match error {
-        watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => code(error),
+        watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
+            code(error)
+        }
         watcher::Error::WatchError(status) => status.code == 403,
         _ => false,
     }

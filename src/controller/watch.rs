@@ -21,7 +21,10 @@ use crate::api::sip_endpoint::SipEndpoint;
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// A stream of objects to reconcile, and the store that it fills.
-pub fn objects<K>(api: Api<DeserializeGuard<K>>, relevant: fn(&K) -> Option<u64>) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Store<K>)
+pub fn objects<K>(
+    api: Api<DeserializeGuard<K>>,
+    relevant: fn(&K) -> Option<u64>,
+) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Store<K>)
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
@@ -88,7 +91,14 @@ where
 fn decode<K>(object: DeserializeGuard<K>) -> Option<K> {
     object
         .0
-        .inspect_err(|invalid| warn!(object = invalid.metadata.name, namespace = invalid.metadata.namespace, error = invalid.error, "this object cannot be read and is left alone"))
+        .inspect_err(|invalid| {
+            warn!(
+                object = invalid.metadata.name,
+                namespace = invalid.metadata.namespace,
+                error = invalid.error,
+                "this object cannot be read and is left alone"
+            )
+        })
         .ok()
 }
 
@@ -108,7 +118,9 @@ pub fn relevant_endpoint(object: &SipEndpoint) -> Option<u64> {
         status.and_then(|status| status.endpoint_id.as_ref()).hash(hasher);
         status.and_then(|status| status.account.as_ref()).map(|account| &account.id).hash(hasher);
         let ledger = status.and_then(|status| status.ledger.as_ref());
-        ledger.map(|ledger| (&ledger.uid, ledger.epoch, ledger.intent.as_ref().map(|intent| &intent.nonce), &ledger.tombstones)).hash(hasher);
+        ledger
+            .map(|ledger| (&ledger.uid, ledger.epoch, ledger.intent.as_ref().map(|intent| &intent.nonce), &ledger.tombstones))
+            .hash(hasher);
     })
 }
 

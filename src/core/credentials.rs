@@ -11,7 +11,8 @@ use crate::core::view::Problem;
 pub fn auth_id(secret: &str, bytes: &[u8]) -> Result<String, Problem> {
     let text = one_line(secret, "auth_id", bytes)?.expose().to_owned();
     let (kind, rest) = text.split_at_checked(2).unwrap_or_default();
-    let valid = matches!(kind, "MA" | "SA") && rest.len() == 18 && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    let valid =
+        matches!(kind, "MA" | "SA") && rest.len() == 18 && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
     if valid {
         return Ok(text);
     }

@@ -53,7 +53,9 @@ fn parse_password(bytes: &[u8], spec: &SipEndpointSpec) -> Result<Secret, Proble
         let place = at.map_or_else(String::new, |at| format!("Secret {} key {}: ", at.name, at.key));
         Problem {
             reason: Reason::SecretInvalid,
-            message: format!("{place}the password {what}; a SIP password has 5 to 32 printable ASCII characters. Nothing is sent until the Secret is mended, then this goes on by itself"),
+            message: format!(
+                "{place}the password {what}; a SIP password has 5 to 32 printable ASCII characters. Nothing is sent until the Secret is mended, then this goes on by itself"
+            ),
         }
     };
     if let Some(position) = bytes.iter().position(|byte| !(0x20..0x7f).contains(byte)) {
@@ -105,7 +107,9 @@ mod tests {
 
     #[test]
     fn absent_means_unmanaged_but_for_the_alias_at_create() {
-        let Desired::Wanted(wanted) = desired(&spec(), "front.desk", Ok((b"hunter22".to_vec(), SecretVersion::default()))) else { panic!() };
+        let Desired::Wanted(wanted) = desired(&spec(), "front.desk", Ok((b"hunter22".to_vec(), SecretVersion::default()))) else {
+            panic!()
+        };
         assert!(wanted.fields.is_empty());
         let names: Vec<_> = wanted.create.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(names, [r#"alias="front-desk""#, "password=***"]);

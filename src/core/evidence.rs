@@ -48,6 +48,8 @@ pub struct Sightings {
     pub recorded: Option<Sighting>,
     /// Endpoints with the object's mark other than the recorded one, known deletions left out, by id.
     pub others: Vec<Sighting>,
+    /// When the older of the two newest complete listings began, if neither shows the recorded endpoint, whatever else they show.
+    pub recorded_absent: Option<Moment>,
     /// When the newest complete listing began, if it shows none of the above.
     pub absent_once: Option<Moment>,
     /// When the older of the two newest complete listings began, if neither shows any.
@@ -65,7 +67,7 @@ pub struct Evidence {
     pub password_matches: Option<bool>,
 }
 
-/// How the recorded endpoint was last seen.
+/// How an endpoint was last seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observed<'a> {
     /// As seen.
@@ -80,7 +82,7 @@ impl Evidence {
     /// The newest sight of the endpoint `id`, unless something newer says that it is not there.
     pub fn observed(&self, id: &str) -> Option<Observed<'_>> {
         let got = self.gets.get(id);
-        let listed = self.listings.recorded.as_ref().filter(|seen| seen.remote.id == id);
+        let listed = self.listed(id);
         match (got, listed) {
             (Some(got), Some(seen)) if seen.began > got.began => Some(Observed { remote: &seen.remote, began: seen.began, by_id: false }),
             (None, Some(seen)) => Some(Observed { remote: &seen.remote, began: seen.began, by_id: false }),
@@ -88,7 +90,7 @@ impl Evidence {
             (Some(got), _) => got
                 .found
                 .as_ref()
-                .filter(|_| self.listings.absent_once.is_none_or(|absent| absent < got.began))
+                .filter(|_| self.listings.absent_once.is_none_or(|absent| absent <= got.began))
                 .map(|remote| Observed { remote, began: got.began, by_id: true }),
             (None, None) => None,
         }
@@ -97,20 +99,25 @@ impl Evidence {
     /// A read by id answered "not found", and nothing newer shows it. When that read began.
     pub fn missing(&self, id: &str) -> Option<Moment> {
         let got = self.gets.get(id).filter(|got| got.found.is_none())?;
-        let seen_later = self
-            .listings
-            .recorded
-            .iter()
-            .chain(&self.listings.others)
-            .any(|seen| seen.remote.id == id && seen.began > got.began);
-        (!seen_later).then_some(got.began)
+        self.listed(id).is_none_or(|seen| seen.began <= got.began).then_some(got.began)
+    }
+
+    fn listed(&self, id: &str) -> Option<&Sighting> {
+        self.listings.recorded.iter().chain(&self.listings.others).find(|seen| seen.remote.id == id)
     }
 }
 
 /// What the listings (oldest first; the newest of any proof and the two newest complete ones) say about the object with this
 /// prefix and recorded id. What a listing that began before `effect` (our own last create or update) shows of the recorded
-/// endpoint is our own amendment, not a sight of it: it keeps it from being absent, no more. `deleted` are ids whose deletion the provider confirmed: a listing that still shows them is stale.
-pub fn sightings<'a>(listings: &[Listing<'a>], prefix: &Prefix, recorded: Option<&str>, deleted: &BTreeSet<&str>, effect: Moment) -> Sightings {
+/// endpoint is our own amendment, not a sight of it: it keeps it from being absent, no more. `deleted` are ids whose deletion the
+/// provider confirmed: a listing that still shows them is stale.
+pub fn sightings<'a>(
+    listings: &[Listing<'a>],
+    prefix: &Prefix,
+    recorded: Option<&str>,
+    deleted: &BTreeSet<&str>,
+    effect: Moment,
+) -> Sightings {
     let mut result = Sightings { newest: listings.iter().map(|listing| listing.began).max(), ..Sightings::default() };
     let concerned = |listing: &Listing<'a>| {
         let own = listing.endpoints.with_prefix(prefix.as_str()).filter(|remote| prefix.owns(&remote.username));
@@ -125,6 +132,13 @@ pub fn sightings<'a>(listings: &[Listing<'a>], prefix: &Prefix, recorded: Option
         && empty(last)
     {
         result.absent_twice = Some(before.began);
+    }
+    let lacks = |listing: &Listing<'_>| recorded.is_some_and(|id| listing.endpoints.get(id).is_none() || deleted.contains(id));
+    if let [.., before, last] = complete.as_slice()
+        && lacks(before)
+        && lacks(last)
+    {
+        result.recorded_absent = Some(before.began);
     }
     // Presence: the newest listing, and newer incomplete ones on top of the newest complete one.
     let floor = complete.last().map_or(Moment::ZERO, |listing| listing.began);
@@ -142,6 +156,9 @@ pub fn sightings<'a>(listings: &[Listing<'a>], prefix: &Prefix, recorded: Option
         }
     }
     result.others = others.into_values().collect();
+    if result.recorded.is_some() {
+        result.recorded_absent = None;
+    }
     // Something seen in a newer, incomplete listing is not absent.
     if shown || !result.others.is_empty() {
         result.absent_once = None;

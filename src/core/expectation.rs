@@ -16,6 +16,8 @@ pub fn of(view: &View, status: Option<&SipEndpointStatus>) -> Expectation {
         username_prefix: view.prefix.as_str().to_ascii_lowercase(),
         fields,
         registered: status.and_then(|status| status.sip_registered),
-        open: view.object.deleting || view.open_intent().is_some() || view.memory.listing_wanted.is_some_and(|wanted| view.evidence.listings.newest.is_none_or(|newest| newest < wanted)),
+        open: view.object.deleting
+            || view.open_intent().is_some()
+            || view.memory.listing_wanted.is_some_and(|wanted| view.evidence.listings.newest.is_none_or(|newest| newest < wanted)),
     }
 }

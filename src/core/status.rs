@@ -27,13 +27,19 @@ pub fn after(view: &View, action: &Action) -> Option<SipEndpointStatus> {
         Action::Record(found) => return Some(recorded(view, status, ledger, found)),
         Action::CloseEpoch(_) => {
             ledger.epoch = ledger.intent.as_ref().map_or(ledger.epoch, |intent| intent.epoch);
-            Finding::new(if view.object.deleting { Reason::Deleting } else { Reason::Progressing }, "the last create made nothing; going on")
+            Finding::new(
+                if view.object.deleting { Reason::Deleting } else { Reason::Progressing },
+                "the last create made nothing; going on",
+            )
         }
         Action::WriteTombstone(id) => {
             if ledger.tombstones.len() < MAX_TOMBSTONES && !ledger.tombstones.contains(id) {
                 ledger.tombstones.push(id.clone());
             }
-            Finding::new(Reason::DuplicateFound, format!("endpoint {id} is a second one of this object; it is deleted, the recorded one stays"))
+            Finding::new(
+                Reason::DuplicateFound,
+                format!("endpoint {id} is a second one of this object; it is deleted, the recorded one stays"),
+            )
         }
         Action::ClearTombstone(id) => {
             ledger.tombstones.retain(|tombstone| tombstone != id);
@@ -42,7 +48,12 @@ pub fn after(view: &View, action: &Action) -> Option<SipEndpointStatus> {
         Action::Forget => {
             ledger.password_secret = None;
             let id = status.endpoint_id.take().unwrap_or_default();
-            status = SipEndpointStatus { account: status.account, conditions: status.conditions, last_handled_reconcile_at: status.last_handled_reconcile_at, ..SipEndpointStatus::default() };
+            status = SipEndpointStatus {
+                account: status.account,
+                conditions: status.conditions,
+                last_handled_reconcile_at: status.last_handled_reconcile_at,
+                ..SipEndpointStatus::default()
+            };
             Finding::new(Reason::Progressing, format!("endpoint {id} was deleted outside Switchboard; a new one is created"))
         }
         _ => return None,
@@ -147,6 +158,12 @@ fn with_conditions(view: &View, mut status: SipEndpointStatus, finding: &Finding
         wanted.push((ConditionType::Drifted, ConditionStatus::True, finding.reason, finding.message.clone()));
     }
     status.conditions = merge(&view.status.conditions, wanted, view);
+    // `Synced` is about the spec that was compared last, which [`View::edited`] asks for.
+    let compared = matches!(finding.reason, Reason::Available | Reason::Drifted | Reason::ProviderNormalisedValue);
+    if !compared && let Some(synced) = status.conditions.iter_mut().find(|condition| condition.type_ == ConditionType::Synced.as_str()) {
+        let before = view.status.conditions.iter().find(|condition| condition.type_ == synced.type_);
+        synced.observed_generation = Some(before.and_then(|condition| condition.observed_generation).unwrap_or(0));
+    }
     status
 }
 
@@ -166,7 +183,9 @@ pub fn merge_conditions(
         .into_iter()
         .map(|(kind, status, reason, message)| {
             let before = old.iter().find(|condition| condition.type_ == kind.as_str());
-            let since = before.filter(|condition| condition.status == status.as_str()).map_or_else(|| now.clone(), |condition| condition.last_transition_time.clone());
+            let since = before
+                .filter(|condition| condition.status == status.as_str())
+                .map_or_else(|| now.clone(), |condition| condition.last_transition_time.clone());
             Condition {
                 type_: kind.as_str().to_owned(),
                 status: status.as_str().to_owned(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::api::condition::Reason;
+use crate::api::condition::{ConditionType, Reason};
 use crate::api::ledger::{Intent, Ledger, SecretVersion};
 use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy};
 use crate::api::sip_endpoint::SipEndpointStatus;
@@ -301,12 +301,8 @@ impl View {
     /// `None` while that moment has not come.
     pub fn settled(&self) -> Option<Moment> {
         let own = match self.intent() {
-            Some(intent) => match &self.memory.intent_known {
-                Some((nonce, since)) if *nonce == intent.nonce => Some(*since + self.timing.settle),
-                _ => None,
-            },
-            None if self.ledger().is_none() && self.object.finalizer => self.memory.blank_since.map(|since| since + self.timing.settle),
-            None => Some(Moment::ZERO),
+            None if !self.blank() => Some(Moment::ZERO),
+            _ => self.known_since().map(|since| since + self.timing.settle),
         };
         let own = own.filter(|instant| *instant <= self.now);
         match (own, self.memory.settled_by_server) {
@@ -317,17 +313,27 @@ impl View {
 
     /// When [`View::settled`] will have come, as far as this process knows.
     pub fn settles_at(&self) -> Moment {
-        let since = match (&self.memory.intent_known, self.memory.blank_since) {
-            (Some((_, since)), _) => *since,
-            (None, Some(since)) => since,
-            (None, None) => self.now,
-        };
-        since + self.timing.settle
+        self.known_since().unwrap_or(self.now) + self.timing.settle
     }
 
-    /// The spec changed since status was last written.
+    /// Our finalizer is there and no ledger: the status was wiped, and with it perhaps an intent.
+    fn blank(&self) -> bool {
+        self.ledger().is_none() && self.object.finalizer
+    }
+
+    /// Since when this process knows of the newest create that there may have been.
+    fn known_since(&self) -> Option<Moment> {
+        match self.intent() {
+            Some(intent) => self.memory.intent_known.as_ref().filter(|(nonce, _)| *nonce == intent.nonce).map(|(_, since)| *since),
+            None => self.memory.blank_since.filter(|_| self.blank()),
+        }
+    }
+
+    /// The spec changed since it was last compared with the provider. Not `status.observedGeneration`: that moves with every
+    /// write, and an edit that had to wait for something must not look like a drift afterwards.
     pub fn edited(&self) -> bool {
-        self.status.observed_generation != Some(self.object.generation)
+        let synced = self.status.conditions.iter().find(|condition| condition.type_ == ConditionType::Synced.as_str());
+        synced.and_then(|condition| condition.observed_generation) != Some(self.object.generation)
     }
 
     /// The version of the password that the provider has, as far as is known: the one in the ledger, or the one just sent.

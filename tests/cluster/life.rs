@@ -46,7 +46,8 @@ async fn an_endpoint_lives_exactly_as_its_object_says() {
 
     world.admin.delete_endpoint(&id).await.expect("a deletion in the console");
     let again = world.until("alice", "recreated", |object| {
-        super::world::reason(object) == "Available" && object.status.as_ref().and_then(|status| status.endpoint_id.clone()) != Some(id.clone())
+        super::world::reason(object) == "Available"
+            && object.status.as_ref().and_then(|status| status.endpoint_id.clone()) != Some(id.clone())
     });
     again.await;
     world.exactly_one("alice").await;
@@ -56,6 +57,14 @@ async fn an_endpoint_lives_exactly_as_its_object_says() {
     assert!(world.living().await.is_empty());
     assert_eq!(
         world.ledger().await,
-        ["create_endpoint", "update_endpoint", "update_endpoint", "update_endpoint", "update_endpoint", "create_endpoint", "delete_endpoint"]
+        [
+            "create_endpoint",
+            "update_endpoint",
+            "update_endpoint",
+            "update_endpoint",
+            "update_endpoint",
+            "create_endpoint",
+            "delete_endpoint"
+        ]
     );
 }

@@ -73,7 +73,8 @@ impl World {
         self.secret(&format!("{name}-credentials"), &[("auth_id", auth_id), ("auth_token", auth_token)]).await;
         let mut spec = spec;
         spec["plivo"] = json!({"credentialsSecretRef": {"name": format!("{name}-credentials")}});
-        let account = json!({"apiVersion": "switchboard.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": name}, "spec": spec});
+        let account =
+            json!({"apiVersion": "switchboard.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": name}, "spec": spec});
         let accounts: Api<ProviderAccount> = Api::namespaced(self.client.clone(), &self.namespace);
         accounts.patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(&account)).await.expect("an account");
     }
@@ -193,8 +194,11 @@ impl World {
         let object = self.endpoints().get(name).await.expect("the object");
         let recorded = object.status.as_ref().and_then(|status| status.endpoint_id.clone()).expect("a recorded id");
         let living = self.living().await;
-        let own: Vec<&String> =
-            living.iter().filter(|(_, one)| one["username"].as_str().is_some_and(|username| username.starts_with(name))).map(|(id, _)| id).collect();
+        let own: Vec<&String> = living
+            .iter()
+            .filter(|(_, one)| one["username"].as_str().is_some_and(|username| username.starts_with(name)))
+            .map(|(id, _)| id)
+            .collect();
         assert_eq!(own, [&recorded], "of {name}; all: {living:#?}");
         living[&recorded].clone()
     }
@@ -202,7 +206,8 @@ impl World {
 
 impl Operator {
     fn start(mut command: Command) -> Operator {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("the operator");
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("the operator");
         let lines: Arc<Mutex<Vec<String>>> = Arc::default();
         let (stderr, kept) = (child.stderr.take().expect("piped"), Arc::clone(&lines));
         tokio::spawn(async move {
@@ -258,7 +263,11 @@ pub fn observed(object: &SipEndpoint) -> bool {
 
 /// The recorded id.
 pub fn endpoint_id(object: &SipEndpoint) -> String {
-    object.status.as_ref().and_then(|status| status.endpoint_id.clone()).unwrap_or_else(|| panic!("{} has no endpoint_id", object.name_any()))
+    object
+        .status
+        .as_ref()
+        .and_then(|status| status.endpoint_id.clone())
+        .unwrap_or_else(|| panic!("{} has no endpoint_id", object.name_any()))
 }
 
 /// `over` merged into `base`, members of objects one by one.

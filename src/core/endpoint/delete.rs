@@ -3,17 +3,14 @@
 use super::{own_open_intent, owned, received, retry, search, unusable, wait_for};
 use crate::api::condition::Reason;
 use crate::api::policy::DeletionPolicy;
-use crate::core::action::{Action, Closed, Release, Finding, Why};
+use crate::core::action::{Action, Closed, Finding, Release, Why};
 use crate::core::budget::Lane;
 use crate::core::outcome::Outcome;
 use crate::core::view::{AccountView, Problem, View};
 
 pub(super) fn next(view: &View) -> Action {
     if let Some(id) = received(view).filter(|_| own_open_intent(view).is_some() || !view.object.finalizer) {
-        return match unusable(view) {
-            None => retry::call(view, Action::DeleteEndpoint(id.to_owned(), Why::JustReceived)),
-            Some(problem) => wait_for(deleting(problem)),
-        };
+        return just_received(view, id);
     }
     if !view.object.finalizer {
         return Action::Done(Finding::new(Reason::Deleting, "released"));
@@ -50,6 +47,14 @@ pub(super) fn next(view: &View) -> Action {
     remove_endpoints(view).unwrap_or_else(|| prove(view))
 }
 
+/// An endpoint that was created for an object that is on its way out: it is deleted whatever else holds.
+pub(super) fn just_received(view: &View, id: &str) -> Action {
+    match unusable(view) {
+        None => retry::call(view, delete_when_due(view, id, Why::JustReceived)),
+        Some(problem) => wait_for(deleting(problem)),
+    }
+}
+
 /// Deletes, one after the other, what is known to be there.
 fn remove_endpoints(view: &View) -> Option<Action> {
     if let Some(recorded) = view.recorded().filter(|recorded| !super::gone(view, recorded.id))
@@ -57,19 +62,20 @@ fn remove_endpoints(view: &View) -> Option<Action> {
     {
         return Some(action);
     }
-    let condemned = view.tombstones().iter().find(|id| !super::gone(view, id) && view.evidence.missing(id).is_none());
+    let absent = |id: &str| super::gone(view, id) || super::denied(view, id) || view.evidence.missing(id).is_some();
+    let condemned = view.tombstones().iter().find(|id| !absent(id) && !super::foreign(view, id));
     let listed = owned(view).map(|seen| &seen.remote.id).next();
     let id = condemned.or(listed)?;
-    Some(retry::call(view, delete_when_due(view, id)))
+    Some(super::delete_seen(view, id, Why::Requested, Lane::Urgent))
 }
 
 /// A "not found" for something younger than the settle time does not prove that it is gone: try again when it can.
-fn delete_when_due(view: &View, id: &str) -> Action {
+fn delete_when_due(view: &View, id: &str, why: Why) -> Action {
     match view.memory.deleted.get(id) {
-        Some(deleted) if !deleted.confirmed && view.settled().is_none_or(|settled| settled > deleted.at) && view.settles_at() > view.now => {
+        Some(deleted) if !deleted.confirmed && view.settled().is_none() => {
             Action::Wait { until: Some(view.settles_at()), finding: Some(progress(view, "the provider does not show the endpoint yet")) }
         }
-        _ => Action::DeleteEndpoint(id.to_owned(), Why::Requested),
+        _ => Action::DeleteEndpoint(id.to_owned(), why),
     }
 }
 
@@ -81,7 +87,7 @@ fn remove_recorded(view: &View, id: &str) -> Option<Action> {
     }
     let fresh = view.evidence.observed(id).filter(|seen| view.now.since(seen.began) <= view.timing.settle);
     Some(match fresh {
-        Some(seen) if view.prefix.owns(&seen.remote.username) => retry::call(view, delete_when_due(view, id)),
+        Some(seen) if view.prefix.owns(&seen.remote.username) => retry::call(view, delete_when_due(view, id, Why::Requested)),
         Some(seen) => Action::Wait {
             until: None,
             finding: Some(Finding::new(
@@ -124,7 +130,8 @@ fn deleting(problem: Problem) -> Problem {
 }
 
 fn progress(view: &View, what: &str) -> Finding {
-    let left = view.settles_at().since(view.now).as_secs();
-    let when = if view.settled().is_none() { format!(" (at most {left} s more)") } else { String::new() };
+    // No countdown: a message that changes by itself would be written again and again.
+    let when =
+        if view.settled().is_none() { format!(" (for at most {:?} after it was announced)", view.timing.settle) } else { String::new() };
     Finding::new(Reason::Deleting, format!("deleting: {what}{when}; the object goes when nothing of it is left at the provider"))
 }

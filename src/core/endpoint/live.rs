@@ -1,11 +1,10 @@
 //! An object that is to exist (L1 to L23).
 
-
 use super::{list, own_open_intent, owned, received, record_listed, retry, search, survivor, unusable, wait_for};
 use crate::api::condition::Reason;
 use crate::api::ledger::Intent;
 use crate::api::policy::{DriftPolicy, ExternalDeletionPolicy};
-use crate::core::action::{Action, Cause, Closed, Found, Finding, Why};
+use crate::core::action::{Action, Cause, Closed, Finding, Found, Why};
 use crate::core::budget::Lane;
 use crate::core::evidence::Observed;
 use crate::core::fields::{Difference, Fields, PASSWORD, Value, diff};
@@ -22,7 +21,14 @@ pub(super) fn next(view: &View) -> Action {
     if view.stopping {
         return Action::Wait { until: None, finding: None };
     }
+    if !view.object.finalizer && !view.object.paused && (view.open_intent().is_some() || view.recorded().is_some()) {
+        return Action::AddFinalizer;
+    }
     if view.open_intent().is_some() {
+        if view.recorded().is_some() {
+            // Whatever that create made is a duplicate; nothing is created while one is recorded.
+            return Action::CloseEpoch(Closed::Superseded);
+        }
         return match unusable(view) {
             Some(problem) => wait_for(problem),
             None => search::next(view),
@@ -68,7 +74,11 @@ fn own_create(view: &View, own: &OwnIntent) -> Option<Action> {
                 if unusable(view).is_none()
                     && !view.object.paused
                     && !view.stopping
+                    && view.object.finalizer
                     && view.memory.permit
+                    && matches!(view.account, AccountView::Ready { listed_this_term: true, .. })
+                    && view.recorded().is_none()
+                    && owned(view).next().is_none()
                     && own.password_version.as_ref() == Some(&wanted.password_version)
                     && view.now.since(own.began) <= view.timing.issue() =>
             {
@@ -82,13 +92,16 @@ fn own_create(view: &View, own: &OwnIntent) -> Option<Action> {
 /// L8: a duplicate whose deletion was announced.
 fn condemned(view: &View) -> Option<Action> {
     let id = view.tombstones().first()?;
-    if view.recorded().is_some_and(|recorded| recorded.id == id) || super::gone(view, id) || view.evidence.missing(id).is_some() {
+    let recorded = view.recorded().is_some_and(|recorded| recorded.id == id);
+    // Should it show up again, it is condemned again.
+    let absent = super::gone(view, id) || super::denied(view, id) || view.evidence.missing(id).is_some();
+    if recorded || absent || super::foreign(view, id) {
         return Some(Action::ClearTombstone(id.clone()));
     }
     if view.object.paused || unusable(view).is_some() {
         return None;
     }
-    Some(retry::call(view, Action::DeleteEndpoint(id.clone(), Why::Duplicate)))
+    Some(super::delete_seen(view, id, Why::Duplicate, Lane::Repair))
 }
 
 /// L12 to L20: an endpoint is recorded.
@@ -129,7 +142,8 @@ fn first_sight(view: &View, id: &str) -> Action {
     // After a restart one listing answers for all objects, and status stays as it is until then.
     match list(view, Moment::ZERO, Lane::Sweep, Finding::new(Reason::AwaitingEvidence, "")) {
         Action::List(lane, _) => Action::List(lane, Finding::new(Reason::Progressing, "")),
-        _ => Action::Wait { until: None, finding: None },
+        Action::Wait { until, .. } => Action::Wait { until, finding: None },
+        other => other,
     }
 }
 
@@ -147,7 +161,13 @@ fn read_back(view: &View, observed: Observed<'_>, id: &str) -> Option<Action> {
     if view.now < visible {
         return Some(Action::Wait {
             until: Some(visible),
-            finding: Some(Finding::new(Reason::Progressing, format!("the provider accepted a new {} but does not show it yet; it is read again before anything is sent", unseen.join(", ")))),
+            finding: Some(Finding::new(
+                Reason::Progressing,
+                format!(
+                    "the provider accepted a new {} but does not show it yet; it is read again before anything is sent",
+                    unseen.join(", ")
+                ),
+            )),
         });
     }
     if observed.began < visible {
@@ -214,7 +234,10 @@ fn compare(view: &View, wanted: &Wanted, observed: Observed<'_>, id: &str) -> Ac
         } else {
             Action::Done(Finding::new(
                 Reason::Drifted,
-                format!("changed outside Switchboard and left so (driftPolicy: Report): {}. Put it back by hand, change the spec, or set driftPolicy: Correct", texts.join("; ")),
+                format!(
+                    "changed outside Switchboard and left so (driftPolicy: Report): {}. Put it back by hand, change the spec, or set driftPolicy: Correct",
+                    texts.join("; ")
+                ),
             ))
         };
     }
@@ -233,10 +256,10 @@ fn update(view: &View, differences: Vec<Difference>, wanted: &Wanted, observed: 
     let fresh = view.now.since(observed.began) <= view.timing.settle;
     for field in always_sent.iter().filter(|field| !change.contains_key(**field)).copied().collect::<Vec<_>>() {
         let value = match wanted.fields.get(field) {
-            Some(value) => value.clone(),
-            // Unmanaged: sent back as it is, which must have been read in this very pass.
-            None if !this_pass => return retry::call(view, Action::Get(id.clone(), Lane::Urgent)),
-            None => observed.remote.fields.get(field).cloned().unwrap_or(Value::Text(String::new())),
+            Some(value) if observed.remote.fields.get(field) == Some(value) => value.clone(),
+            // Unmanaged, or a drift that is only reported: sent back as it is, which must have been read in this very pass.
+            _ if !this_pass => return retry::call(view, Action::Get(id.clone(), Lane::Urgent)),
+            _ => observed.remote.fields.get(field).cloned().unwrap_or(Value::Text(String::new())),
         };
         change.insert(field, value);
     }
@@ -264,37 +287,55 @@ fn absence(view: &View, id: &str) -> Action {
         // Perhaps it only is not visible yet: read it again now and then.
         let again = view.evidence.missing(id).unwrap_or(view.now) + view.timing.visible() / 4;
         return match view.now < again {
-            true => Action::Wait { until: Some(again), finding: Some(finding("it is younger than the settle time and may not be visible yet")) },
+            true => {
+                Action::Wait { until: Some(again), finding: Some(finding("it is younger than the settle time and may not be visible yet")) }
+            }
             false => retry::call(view, Action::Get(id.to_owned(), Lane::Repair)),
         };
     };
     if view.evidence.missing(id).is_some_and(|read| read < settled || view.now.since(read) > view.timing.settle) {
         return retry::call(view, Action::Get(id.to_owned(), Lane::Repair));
     }
+    let listings = &view.evidence.listings;
+    let unconfirmed = || search::look(view, Lane::Repair, finding("two complete listings must confirm that it is gone"));
+    if listings.recorded_absent.is_none_or(|since| since <= settled) {
+        return unconfirmed();
+    }
     if let Some(seen) = survivor(view) {
         return record_listed(view, seen, Lane::Repair);
     }
-    if view.evidence.listings.absent_twice.is_none_or(|since| since <= settled) {
-        return search::look(view, Lane::Repair, finding("two complete listings must confirm that it is gone"));
+    if listings.absent_twice.is_none_or(|since| since <= settled) {
+        return unconfirmed();
     }
     match view.policy.external_deletion {
         ExternalDeletionPolicy::Recreate => Action::Forget,
         ExternalDeletionPolicy::Report => Action::Done(Finding::new(
             Reason::ExternallyDeleted,
-            format!("endpoint {id} was deleted outside Switchboard and is left so (externalDeletionPolicy: Report). Set it to Recreate for a new one (with a new SIP URI), or delete this object"),
+            format!(
+                "endpoint {id} was deleted outside Switchboard and is left so (externalDeletionPolicy: Report). Set it to Recreate for a new one (with a new SIP URI), or delete this object"
+            ),
         )),
     }
 }
 
 /// L21 to L23: nothing is recorded and no create is unresolved.
 fn absent(view: &View) -> Action {
-    let AccountView::Ready { listed_this_term, provider, id, .. } = &view.account else { return Action::Wait { until: None, finding: None } };
+    let AccountView::Ready { listed_this_term, provider, id, .. } = &view.account else {
+        return Action::Wait { until: None, finding: None };
+    };
     if !listed_this_term {
         let finding = Finding::new(
             Reason::AwaitingEvidence,
-            format!("{provider} account {id} is listed once before anything is created, in case the endpoint exists already; this goes on by itself"),
+            format!(
+                "{provider} account {id} is listed once before anything is created, in case the endpoint exists already; this goes on by itself"
+            ),
         );
-        return list(view, Moment::ZERO, Lane::Create, finding);
+        // Where listings keep being torn, they are not taken one after the other without end.
+        let pause = view.evidence.listings.newest.map(|newest| newest + view.timing.search() * 4).filter(|pause| view.now < *pause);
+        return match pause {
+            Some(until) => Action::Wait { until: Some(until), finding: Some(finding) },
+            None => list(view, Moment::ZERO, Lane::Create, finding),
+        };
     }
     if let Some(seen) = survivor(view) {
         return match view.object.finalizer {
@@ -312,5 +353,10 @@ fn absent(view: &View) -> Action {
         return Action::AddFinalizer;
     }
     let epoch = view.ledger().map_or(0, |ledger| ledger.epoch.max(ledger.intent.as_ref().map_or(0, |intent| intent.epoch)));
-    Action::WriteIntent(Intent { epoch: epoch + 1, nonce: view.fresh.nonce.clone(), issued_time: view.fresh.time.clone(), writer: view.fresh.writer.clone() })
+    Action::WriteIntent(Intent {
+        epoch: epoch + 1,
+        nonce: view.fresh.nonce.clone(),
+        issued_time: view.fresh.time.clone(),
+        writer: view.fresh.writer.clone(),
+    })
 }

@@ -7,12 +7,13 @@
 //! |---|---|---|
 //! | L1 | own intent open, create answered with an endpoint | `Record` (or `CloseEpoch` if another one is recorded meanwhile) |
 //! | L2 | own intent open, create refused | `CloseEpoch` |
-//! | L3 | own intent open, nothing sent: in time, usable, not paused | `Create` |
+//! | L3 | own intent open, nothing sent: in time, usable, not paused, still none recorded or listed | `Create` |
 //! | L4 | own intent open, nothing sent: otherwise | `CloseEpoch` |
-//! | L5 | intent open, an endpoint with our mark is listed | `Get`, then `Record` |
+//! | L24 | intent open or an endpoint recorded, not paused, our finalizer is gone (a replace, forced off) | `AddFinalizer` |
+//! | L5 | intent open, an endpoint with our mark is listed | `Get`, then `Record` (`CloseEpoch` if another one is recorded) |
 //! | L6 | intent open, settled, two complete listings since then show none | `CloseEpoch` |
 //! | L7 | intent open, otherwise | `List` on a schedule; never a create |
-//! | L8 | a condemned endpoint | `DeleteEndpoint`, then `ClearTombstone` |
+//! | L8 | a condemned endpoint | `DeleteEndpoint` after the username check (`Get` if not seen lately), then `ClearTombstone` |
 //! | L9 | the spec or something it needs is wrong or missing | `Wait` with the reason |
 //! | L10 | paused | `Done` (`Paused`) |
 //! | L11 | account not usable | `Wait` with the reason |
@@ -22,10 +23,10 @@
 //! | L15 | recorded, last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`) |
 //! | L16 | recorded and seen, fields or password differ | `Update`, or `Done` (`Drifted`) under `driftPolicy: Report` |
 //! | L17 | recorded and seen, all agree | `Done` (`Available`) |
-//! | L18 | recorded, read says not found, absence not proven | `List` |
+//! | L18 | recorded, read says not found, absence not proven by two listings | `List` (`Get` again while it is young) |
 //! | L19 | recorded, absence proven, another one with our mark lives | `Get`, then `Record` of the survivor |
 //! | L20 | recorded, absence proven | `Forget`, or `Done` (`ExternallyDeleted`) under `externalDeletionPolicy: Report` |
-//! | L21 | not recorded, no complete listing in this term | `List` |
+//! | L21 | not recorded, no complete listing in this term | `List`, with a pause after a torn one |
 //! | L22 | not recorded, an endpoint with our mark is listed | `Get`, `AddFinalizer`, `Record` |
 //! | L23 | not recorded, none listed | `Reserve`, `AddFinalizer`, `WriteIntent` |
 //!
@@ -39,7 +40,7 @@
 //! | D6 | no such account: nothing recorded, status lost | `RemoveFinalizer` with a Warning |
 //! | D7 | account not usable, paused | `Wait` |
 //! | D8 | recorded, not known to be gone | `DeleteEndpoint` after the username check (`Get` if not seen lately) |
-//! | D9 | condemned, or with our mark and listed | `DeleteEndpoint` |
+//! | D9 | condemned, or with our mark and listed | `DeleteEndpoint` after the username check (`Get` if not seen lately) |
 //! | D10 | last create not settled | `Wait`; if it is open, `List` on the schedule of L7 |
 //! | D11 | complete listing since then shows none (two if the intent is open) | `RemoveFinalizer` |
 //! | D12 | otherwise | `List` |
@@ -52,7 +53,7 @@ mod search;
 mod tests;
 
 use crate::api::condition::Reason;
-use crate::core::action::{Action, Found, Finding, Why};
+use crate::core::action::{Action, Finding, Found, Why};
 use crate::core::budget::Lane;
 use crate::core::evidence::Sighting;
 use crate::core::outcome::Outcome;
@@ -63,7 +64,7 @@ use crate::core::view::{AccountView, OwnIntent, Problem, View};
 pub fn next(view: &View) -> Action {
     if view.object.gone {
         return match received(view) {
-            Some(id) => retry::call(view, Action::DeleteEndpoint(id.to_owned(), Why::JustReceived)),
+            Some(id) => delete::just_received(view, id),
             None => Action::Done(Finding::new(Reason::Deleting, "gone")),
         };
     }
@@ -81,7 +82,7 @@ fn received(view: &View) -> Option<&str> {
     match &view.memory.own.as_ref()?.answer {
         Some(Outcome::Done((id, _))) => {
             let recorded = view.recorded().is_some_and(|recorded| recorded.id == id);
-            (!recorded && !view.memory.deleted.contains_key(id)).then_some(id)
+            (!recorded && !gone(view, id)).then_some(id)
         }
         _ => None,
     }
@@ -99,11 +100,15 @@ fn wait_for(problem: Problem) -> Action {
     Action::Wait { until: None, finding: Some(Finding { reason: problem.reason, message: problem.message }) }
 }
 
-/// Endpoints with our mark that are listed and may be recorded or deleted: not condemned, not deleted by us, not read as missing.
+/// Endpoints with our mark that are listed and may be recorded or deleted: not condemned, not deleted by us since, not read as
+/// missing.
 fn owned(view: &View) -> impl Iterator<Item = &Sighting> {
     view.evidence.listings.others.iter().filter(|seen| {
         let id = seen.remote.id.as_str();
-        !view.tombstones().iter().any(|tombstone| tombstone == id) && !gone(view, id) && view.evidence.missing(id).is_none()
+        !view.tombstones().iter().any(|tombstone| tombstone == id)
+            && !gone(view, id)
+            && !denied(view, id)
+            && view.evidence.missing(id).is_none()
     })
 }
 
@@ -117,12 +122,30 @@ fn survivor(view: &View) -> Option<&Sighting> {
     })
 }
 
-/// The endpoint's deletion by us is certain: the provider confirmed it, or there was none and no create can still bring it.
+/// The endpoint's deletion by us is certain: the provider confirmed it, or it had none, no create can still bring it, and nothing
+/// newer shows it.
 fn gone(view: &View, id: &str) -> bool {
     view.memory
         .deleted
         .get(id)
-        .is_some_and(|deleted| deleted.confirmed || view.settled().is_some_and(|settled| settled <= deleted.at))
+        .is_some_and(|deleted| deleted.confirmed || view.settled().is_some_and(|settled| settled <= deleted.at) && denied(view, id))
+}
+
+/// Our deletion was answered (be it with "not found"), and nothing newer shows the endpoint.
+fn denied(view: &View, id: &str) -> bool {
+    let seen = view.evidence.observed(id).map(|seen| seen.began);
+    view.memory.deleted.get(id).is_some_and(|deleted| seen.is_none_or(|seen| seen <= deleted.at))
+}
+
+/// Deletes an endpoint that was seen lately, else looks at it first: ids may be used again, usernames tell.
+fn delete_seen(view: &View, id: &str, why: Why, lane: Lane) -> Action {
+    let lately = view.evidence.observed(id).is_some_and(|seen| view.now.since(seen.began) <= view.timing.settle);
+    retry::call(view, if lately { Action::DeleteEndpoint(id.to_owned(), why) } else { Action::Get(id.to_owned(), lane) })
+}
+
+/// What was last seen under this id is not ours.
+fn foreign(view: &View, id: &str) -> bool {
+    view.evidence.observed(id).is_some_and(|seen| !view.prefix.owns(&seen.remote.username))
 }
 
 /// Records a listed endpoint, after a read by id has confirmed it: listings may be stale.
@@ -136,7 +159,10 @@ fn record_listed(view: &View, seen: &Sighting, lane: Lane) -> Action {
         // An id whose username is not ours after all is nobody's business of this object.
         Some(remote) => Action::Done(Finding::new(
             Reason::OwnershipLost,
-            format!("endpoint {id} was listed with this object's mark but answers as {:?}; it is left alone and nothing is created. Look at it in the provider's console", remote.username),
+            format!(
+                "endpoint {id} was listed with this object's mark but answers as {:?}; it is left alone and nothing is created. Look at it in the provider's console",
+                remote.username
+            ),
         )),
         None => retry::call(view, Action::Get(id.clone(), lane)),
     }
@@ -149,10 +175,9 @@ fn listing_pending(view: &View) -> bool {
 
 /// Asks for a listing that begins after `after`, once.
 fn list(view: &View, after: Moment, lane: Lane, finding: Finding) -> Action {
-    let wanted = view.memory.listing_wanted.is_some_and(|wanted| wanted >= after);
-    if wanted && listing_pending(view) {
-        // The account wakes the object; the time-out is for a wake that got lost.
-        return Action::Wait { until: Some(view.now + view.timing.settle), finding: Some(finding) };
+    // The account wakes the object; the time-out is for a wake that got lost.
+    match view.memory.listing_wanted.filter(|wanted| *wanted >= after && listing_pending(view)).map(|wanted| wanted + view.timing.settle) {
+        Some(until) if view.now < until => Action::Wait { until: Some(until), finding: Some(finding) },
+        _ => Action::List(lane, finding),
     }
-    Action::List(lane, finding)
 }

@@ -58,11 +58,19 @@ pub fn backoff(base: Duration, attempts: u32, seed: u64) -> Duration {
 
 fn finding(view: &View, trouble: &Trouble) -> Finding {
     let (reason, then) = match trouble.kind {
-        TroubleKind::Refused(RefusalKind::Invalid) => (Reason::Rejected, "Change the spec (or the password's Secret); it is tried again then, else every 6 hours"),
+        TroubleKind::Refused(RefusalKind::Invalid) => {
+            (Reason::Rejected, "Change the spec (or the password's Secret); it is tried again then, else every 6 hours")
+        }
         TroubleKind::Refused(RefusalKind::Throttled) => (Reason::Throttled, "The account slows down; this goes on by itself"),
-        TroubleKind::Refused(RefusalKind::Credentials) => (Reason::AccountNotReady, "See the account's conditions; this goes on when it is ready"),
-        TroubleKind::Refused(RefusalKind::Unreachable) => (Reason::ProviderUnreachable, "It is tried again with growing pauses of at most 5 minutes"),
-        TroubleKind::Unknown => (Reason::ProviderUnreachable, "What was known stays as it is; it is tried again with growing pauses of at most 5 minutes"),
+        TroubleKind::Refused(RefusalKind::Credentials) => {
+            (Reason::AccountNotReady, "See the account's conditions; this goes on when it is ready")
+        }
+        TroubleKind::Refused(RefusalKind::Unreachable) => {
+            (Reason::ProviderUnreachable, "It is tried again with growing pauses of at most 5 minutes")
+        }
+        TroubleKind::Unknown => {
+            (Reason::ProviderUnreachable, "What was known stays as it is; it is tried again with growing pauses of at most 5 minutes")
+        }
         TroubleKind::Foreign => (Reason::UnexpectedAnswer, "It is not recorded; the endpoint is looked for by its mark"),
     };
     let finding = Finding::new(reason, format!("{} (attempt {}). {then}", trouble.message, trouble.attempts));

@@ -1,8 +1,6 @@
 //! The search for what an unresolved create may have made (L5 to L7). Any process may do it at any time; no create is sent
 //! while it lasts.
 
-use std::time::Duration;
-
 use super::{list, record_listed, survivor};
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Closed, Finding};
@@ -16,7 +14,9 @@ pub(super) fn next(view: &View) -> Action {
         return record_listed(view, seen, Lane::Create);
     }
     match view.settled() {
-        Some(settled) if view.evidence.listings.absent_twice.is_some_and(|since| since > settled) => Action::CloseEpoch(Closed::NotExecuted),
+        Some(settled) if view.evidence.listings.absent_twice.is_some_and(|since| since > settled) => {
+            Action::CloseEpoch(Closed::NotExecuted)
+        }
         _ => look(view, Lane::Create, finding(view)),
     }
 }
@@ -35,22 +35,28 @@ pub(super) fn look(view: &View, lane: Lane, finding: Finding) -> Action {
 fn due(view: &View) -> Moment {
     let settles = view.settles_at();
     let step = view.timing.search();
-    let since = Moment(settles.0.saturating_sub(view.timing.settle));
-    let Some(newest) = view.evidence.listings.newest else { return since + step };
+    let newest = view.evidence.listings.newest;
     if let Some(settled) = view.settled() {
-        // The two that prove absence follow each other at once. One that was not complete is repeated after a pause.
-        let first = view.evidence.listings.absent_once.is_some_and(|began| began > settled);
-        return if newest <= settled || first { settled } else { newest + step * 4 };
+        // The two that prove absence follow each other at once. After one that proves nothing there is a pause.
+        let proves = view.evidence.listings.absent_once;
+        return match newest {
+            Some(newest) if newest > settled && proves != Some(newest) => newest + step * 4,
+            _ => settled,
+        };
     }
+    let since = settles.saturating_sub(view.timing.settle);
+    let Some(newest) = newest else { return since + step };
     (0..6).map(|power| since + step * (1 << power)).find(|moment| *moment > newest).filter(|moment| *moment < settles).unwrap_or(settles)
 }
 
 fn finding(view: &View) -> Finding {
-    let left = Duration::from_secs(view.settles_at().since(view.now).as_secs());
     let what = if view.settled().is_some() {
         "Two complete listings must show that nothing was made".to_owned()
     } else {
-        format!("The endpoint is looked for by its mark; if it does not appear within {left:?}, two complete listings must show that nothing was made")
+        format!(
+            "The endpoint is looked for by its mark; if it does not appear within {:?} of its announcement, two complete listings must show that nothing was made",
+            view.timing.settle
+        )
     };
     Finding::new(
         Reason::AwaitingEvidence,

@@ -1,0 +1,424 @@
+//! Views for tests: a start in one word, then small changes to it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+
+use crate::api::condition::{Condition, ConditionType, Reason};
+use crate::api::ledger::{Intent, Ledger, SecretVersion};
+use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy};
+use crate::api::refs::{AccountIdentity, ProviderKind};
+use crate::api::sip_endpoint::SipEndpointStatus;
+use crate::core::action::Action;
+use crate::core::evidence::{Evidence, Got, Listing, sightings};
+use crate::core::fields::{Fields, PASSWORD, Registration, Remote, Secret, Value};
+use crate::core::mark::{Installation, Prefix};
+use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
+use crate::core::sighting::Sightings as Endpoints;
+use crate::core::time::Moment;
+use crate::core::view::{
+    AccountView, Deleted, Desired, Fresh, Memory, Object, OwnIntent, Policy, Problem, Timing, Trouble, TroubleKind, Updated, View, Wanted,
+};
+
+pub fn at(seconds: u64) -> Moment {
+    Moment(Duration::from_secs(seconds))
+}
+
+pub fn text(value: &str) -> Value {
+    Value::Text(value.to_owned())
+}
+
+pub fn prefix() -> Prefix {
+    Prefix::new(&Installation::new("cluster-a"), "voice", "alice", "alice")
+}
+
+/// An endpoint of the object; the digits of its id are the provider's suffix.
+pub fn remote(id: &str) -> Remote {
+    let digits: String = id.chars().filter(char::is_ascii_digit).collect();
+    named(id, &format!("{}{digits}", prefix()))
+}
+
+/// An endpoint with any username.
+pub fn named(id: &str, username: &str) -> Remote {
+    Remote {
+        id: id.to_owned(),
+        username: username.to_owned(),
+        sip_uri: Some(format!("sip:{username}@phone.example")),
+        registration: Some(Registration::default()),
+        fields: Fields::from([("alias", text("desk")), ("app_id", text(""))]),
+        password_digest: None,
+    }
+}
+
+pub fn version(number: u32) -> SecretVersion {
+    SecretVersion { uid: "secret".into(), resource_version: number.to_string() }
+}
+
+pub fn password(number: u32) -> Secret {
+    Secret::new(format!("hunter2-{number}"))
+}
+
+/// What the spec amounts to, with the password of this version of the Secret.
+pub fn wanted(alias: &str, secret: u32) -> Desired {
+    let fields = Fields::from([("alias", text(alias))]);
+    let mut create = fields.clone();
+    create.insert(PASSWORD, Value::Secret(password(secret)));
+    Desired::Wanted(Box::new(Wanted { fields, create, password: password(secret), password_version: version(secret) }))
+}
+
+pub fn problem(reason: Reason) -> Problem {
+    Problem { reason, message: "as the test wants it".into() }
+}
+
+pub fn ready(id: &str) -> AccountView {
+    AccountView::Ready { provider: "Plivo".into(), id: id.into(), listed_this_term: true, always_sent: &[] }
+}
+
+pub fn refused<T>(kind: RefusalKind) -> Outcome<T> {
+    Outcome::Refused(Refusal { kind, message: "no".into(), retry_after: None })
+}
+
+pub fn unknown<T>() -> Outcome<T> {
+    Outcome::Unknown(Doubt { kind: DoubtKind::TimeOut, message: "no answer in time".into() })
+}
+
+/// A listing as the account keeps it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub began: Moment,
+    pub complete: bool,
+    pub endpoints: Endpoints,
+}
+
+/// A view in the making, with the listings that its evidence is computed from.
+#[derive(Clone, Debug)]
+pub struct Start {
+    pub view: View,
+    pub listings: Vec<Listed>,
+}
+
+/// An object that was just applied, 1000 s after the process began. The account is ready and was listed.
+pub fn applied() -> Start {
+    let view = View {
+        object: Object {
+            uid: "uid-1".into(),
+            generation: 1,
+            deleting: false,
+            gone: false,
+            finalizer: false,
+            paused: false,
+            reconcile_requested: None,
+        },
+        status: SipEndpointStatus::default(),
+        desired: wanted("desk", 1),
+        prefix: prefix(),
+        installation: Installation::new("cluster-a"),
+        policy: Policy {
+            deletion: DeletionPolicy::Delete,
+            drift: DriftPolicy::Correct,
+            external_deletion: ExternalDeletionPolicy::Recreate,
+        },
+        account: ready("MA1"),
+        evidence: Evidence::default(),
+        memory: Memory::default(),
+        now: at(1000),
+        timing: Timing { settle: Duration::from_secs(150), retry_base: Duration::from_secs(1) },
+        fresh: Fresh { nonce: "fresh".into(), time: Time(Timestamp::UNIX_EPOCH), writer: "me".into(), seed: 7 },
+        stopping: false,
+    };
+    Start { view, listings: Vec::new() }
+}
+
+/// Endpoint `e1` was created long ago, recorded, and shown by a complete listing that began at 990.
+pub fn healthy() -> Start {
+    recorded().listed(990, &["e1"])
+}
+
+/// As [`healthy`], but nothing was seen of it in this term.
+pub fn recorded() -> Start {
+    let mut start = applied().finalizer().intent("n1", 10).closed().record("e1");
+    start.view.status.sip_uri = remote("e1").sip_uri;
+    start.view.status.username = Some(remote("e1").username);
+    start.view.status.observed_generation = Some(1);
+    start.view.status.conditions = vec![Condition {
+        type_: ConditionType::Synced.as_str().into(),
+        status: "True".into(),
+        reason: Reason::Available.as_str().into(),
+        message: String::new(),
+        observed_generation: Some(1),
+        last_transition_time: Time(Timestamp::UNIX_EPOCH),
+    }];
+    start
+}
+
+impl Start {
+    fn with(mut self, change: impl FnOnce(&mut View)) -> Self {
+        change(&mut self.view);
+        self
+    }
+
+    fn ledger(&mut self) -> &mut Ledger {
+        let uid = self.view.object.uid.clone();
+        self.view.status.ledger.get_or_insert_with(|| Ledger { uid, installation: "abc".into(), ..Ledger::default() })
+    }
+
+    pub fn finalizer(self) -> Self {
+        self.with(|view| view.object.finalizer = true)
+    }
+
+    pub fn without_finalizer(self) -> Self {
+        self.with(|view| view.object.finalizer = false)
+    }
+
+    pub fn deleting(self) -> Self {
+        self.with(|view| {
+            view.object.deleting = true;
+            view.object.generation += 1;
+        })
+    }
+
+    pub fn gone(self) -> Self {
+        self.deleting().with(|view| view.object.gone = true)
+    }
+
+    pub fn paused(self) -> Self {
+        self.with(|view| view.object.paused = true)
+    }
+
+    pub fn stopping(self) -> Self {
+        self.with(|view| view.stopping = true)
+    }
+
+    pub fn retain(self) -> Self {
+        self.with(|view| view.policy.deletion = DeletionPolicy::Retain)
+    }
+
+    pub fn report_drift(self) -> Self {
+        self.with(|view| view.policy.drift = DriftPolicy::Report)
+    }
+
+    pub fn report_deletion(self) -> Self {
+        self.with(|view| view.policy.external_deletion = ExternalDeletionPolicy::Report)
+    }
+
+    pub fn now(self, seconds: u64) -> Self {
+        self.with(|view| view.now = at(seconds))
+    }
+
+    pub fn blocked(self) -> Self {
+        self.with(|view| view.desired = Desired::Blocked(problem(Reason::SecretNotFound)))
+    }
+
+    pub fn account(self, account: AccountView) -> Self {
+        self.with(|view| view.account = account)
+    }
+
+    pub fn no_account(self) -> Self {
+        self.account(AccountView::Missing(problem(Reason::AccountNotFound)))
+    }
+
+    pub fn account_not_ready(self) -> Self {
+        self.account(AccountView::NotReady(problem(Reason::AccountNotReady)))
+    }
+
+    /// The credentials lead to another account than the pinned one.
+    pub fn mismatch(self) -> Self {
+        self.account(ready("MA2")).pinned()
+    }
+
+    pub fn pinned(self) -> Self {
+        self.with(|view| view.status.account = Some(AccountIdentity { provider: ProviderKind::Plivo, id: "MA1".into() }))
+    }
+
+    pub fn not_listed_this_term(self) -> Self {
+        self.with(|view| {
+            if let AccountView::Ready { listed_this_term, .. } = &mut view.account {
+                *listed_this_term = false;
+            }
+        })
+    }
+
+    pub fn always_sent(self, fields: &'static [&'static str]) -> Self {
+        self.with(|view| {
+            if let AccountView::Ready { always_sent, .. } = &mut view.account {
+                *always_sent = fields;
+            }
+        })
+    }
+
+    /// The next intent, open, its nonce known to this process since then.
+    pub fn intent(mut self, nonce: &str, since: u64) -> Self {
+        let ledger = self.ledger();
+        ledger.intent =
+            Some(Intent { epoch: ledger.epoch + 1, nonce: nonce.into(), issued_time: Time(Timestamp::UNIX_EPOCH), writer: "me".into() });
+        self.pinned().with(|view| view.memory.intent_known = Some((nonce.into(), at(since))))
+    }
+
+    pub fn closed(mut self) -> Self {
+        self.ledger().epoch += 1;
+        self
+    }
+
+    pub fn empty_ledger(mut self) -> Self {
+        self.ledger();
+        self
+    }
+
+    pub fn settled_by_server(self, seconds: u64) -> Self {
+        self.with(|view| view.memory.settled_by_server = Some(at(seconds)))
+    }
+
+    pub fn blank_since(self, seconds: u64) -> Self {
+        self.with(|view| view.memory.blank_since = Some(at(seconds)))
+    }
+
+    /// The newest intent is this process's own.
+    pub fn own(self, answer: Option<Outcome<&str>>) -> Self {
+        self.with(|view| {
+            let (nonce, began) = view.memory.intent_known.clone().unwrap_or_default();
+            let answer = answer.map(|outcome| outcome.map(|id| (id.to_owned(), remote(id).username)));
+            view.memory.own = Some(OwnIntent { nonce, began, password_version: Some(version(1)), answer });
+        })
+    }
+
+    pub fn permit(self) -> Self {
+        self.with(|view| view.memory.permit = true)
+    }
+
+    pub fn record(mut self, id: &str) -> Self {
+        self.ledger().password_secret = Some(version(1));
+        self.with(|view| view.status.endpoint_id = Some(id.into()))
+    }
+
+    /// Recorded, and never read since.
+    pub fn unread(self) -> Self {
+        self.with(|view| view.status.sip_uri = None)
+    }
+
+    pub fn tombstone(mut self, id: &str) -> Self {
+        self.ledger().tombstones.push(id.into());
+        self
+    }
+
+    pub fn deleted(self, id: &str, seconds: u64, confirmed: bool) -> Self {
+        self.with(|view| {
+            view.memory.deleted.insert(id.into(), Deleted { at: at(seconds), confirmed });
+        })
+    }
+
+    pub fn listing_wanted(self, seconds: u64) -> Self {
+        self.with(|view| view.memory.listing_wanted = Some(at(seconds)))
+    }
+
+    pub fn trouble(self, kind: TroubleKind, seconds: u64, attempts: u32) -> Self {
+        self.with(|view| {
+            view.memory.trouble = Some(Trouble {
+                kind,
+                message: "trouble".into(),
+                at: at(seconds),
+                attempts,
+                retry_after: None,
+                generation: view.object.generation,
+                password_version: Some(version(1)),
+            });
+        })
+    }
+
+    pub fn updated(self, change: &[(&'static str, Value)], seconds: u64, times: u32) -> Self {
+        self.with(|view| view.memory.update = Some(Updated { change: change.iter().cloned().collect(), at: at(seconds), times }))
+    }
+
+    pub fn pass_began(self, seconds: u64) -> Self {
+        self.with(|view| view.memory.pass_began = at(seconds))
+    }
+
+    /// The user wants another alias.
+    pub fn edited(self, alias: &str) -> Self {
+        self.with(|view| {
+            view.desired = wanted(alias, 1);
+            view.object.generation += 1;
+        })
+    }
+
+    /// The Secret was written again, with this password.
+    pub fn rotated(self, number: u32) -> Self {
+        self.with(|view| view.desired = wanted("desk", number))
+    }
+
+    /// A read by id.
+    pub fn got(self, id: &str, seconds: u64) -> Self {
+        self.got_remote(seconds, remote(id))
+    }
+
+    pub fn got_remote(self, seconds: u64, remote: Remote) -> Self {
+        self.with(|view| {
+            let id = remote.id.clone();
+            view.evidence.gets.insert(id.clone(), Got { id, began: at(seconds), found: Some(remote) });
+        })
+    }
+
+    /// A read by id that found nothing.
+    pub fn missing(self, id: &str, seconds: u64) -> Self {
+        self.with(|view| {
+            view.evidence.gets.insert(id.into(), Got { id: id.into(), began: at(seconds), found: None });
+        })
+    }
+
+    /// A complete listing.
+    pub fn listed(self, seconds: u64, ids: &[&str]) -> Self {
+        self.listed_remotes(seconds, true, ids.iter().map(|id| remote(id)).collect())
+    }
+
+    /// A listing that was torn.
+    pub fn torn(self, seconds: u64, ids: &[&str]) -> Self {
+        self.listed_remotes(seconds, false, ids.iter().map(|id| remote(id)).collect())
+    }
+
+    pub fn listed_remotes(mut self, seconds: u64, complete: bool, remotes: Vec<Remote>) -> Self {
+        let endpoints = Endpoints::new(remotes.into_iter().map(|remote| (remote.id.clone(), remote)).collect(), None);
+        self.listings.push(Listed { began: at(seconds), complete, endpoints });
+        self
+    }
+
+    /// The view, its evidence computed from what was listed and read.
+    pub fn build(mut self) -> View {
+        refresh(&mut self.view, &self.listings);
+        self.view
+    }
+}
+
+/// Computes what follows from listings and reads.
+pub fn refresh(view: &mut View, listings: &[Listed]) {
+    let listings: Vec<Listing<'_>> = listings
+        .iter()
+        .map(|listing| Listing { began: listing.began, complete: listing.complete, endpoints: &listing.endpoints })
+        .collect();
+    let deleted: BTreeSet<&str> = view.memory.deleted.iter().filter(|(_, deleted)| deleted.confirmed).map(|(id, _)| id.as_str()).collect();
+    let recorded = view.recorded().map(|recorded| recorded.id.to_owned());
+    view.evidence.listings = sightings(&listings, &view.prefix, recorded.as_deref(), &deleted, view.memory.effect);
+    view.evidence.password_matches = match (&view.desired, recorded.and_then(|id| Some(view.evidence.observed(&id)?.remote.clone()))) {
+        (Desired::Wanted(wanted), Some(remote)) => remote.password_digest.map(|digest| digest == wanted.password),
+        _ => None,
+    };
+}
+
+/// An action as one line, with `P` for the object's prefix.
+pub fn describe(action: &Action) -> String {
+    let line = match action {
+        Action::Wait { until, finding } => {
+            let until = until.map_or_else(|| "for a change".to_owned(), |until| format!("until {}", until.0.as_secs()));
+            format!("Wait {until}: {}", finding.as_ref().map_or("silently", |finding| finding.reason.as_str()))
+        }
+        Action::List(lane, finding) => format!("List {lane:?}: {}", finding.reason),
+        Action::Get(id, lane) => format!("Get {id} {lane:?}"),
+        Action::WriteIntent(intent) => format!("WriteIntent {} {}", intent.epoch, intent.nonce),
+        Action::Update { id, change, cause, .. } => {
+            let change: Vec<String> = change.iter().map(|(field, value)| format!("{field}={value}")).collect();
+            format!("Update {id} {cause:?}: {}", change.join(" "))
+        }
+        other => other.to_string(),
+    };
+    line.replace(prefix().as_str(), "P")
+}

@@ -1,0 +1,476 @@
+//! The table of cases, row by row.
+
+use std::collections::BTreeSet;
+
+use super::make::{Start, applied, at, describe, healthy, named, password, ready, recorded, refused, remote, text, unknown};
+use crate::core::endpoint::next;
+use crate::core::fields::{PASSWORD, Remote, Value};
+use crate::core::outcome::{Outcome, RefusalKind};
+use crate::core::view::TroubleKind;
+
+struct Row(&'static str, &'static str, Start, &'static str);
+
+/// A create was announced at this second, nothing else is known.
+fn announced(since: u64) -> Start {
+    applied().finalizer().intent("n1", since)
+}
+
+/// As [`announced`] by this process, and nothing was sent yet.
+fn about_to_create() -> Start {
+    announced(995).own(None).permit()
+}
+
+fn with_alias(id: &str, alias: &str) -> Remote {
+    let mut remote = remote(id);
+    remote.fields.insert("alias", text(alias));
+    remote
+}
+
+fn with_password(id: &str, number: u32) -> Remote {
+    Remote { password_digest: Some(password(number)), ..remote(id) }
+}
+
+fn stranger(id: &str) -> Remote {
+    named(id, "mallory77")
+}
+
+const SUSPICION: TroubleKind = TroubleKind::Unknown;
+
+fn creating() -> Vec<Row> {
+    vec![
+        Row("L1", "an answered create is recorded", about_to_create().own(Some(Outcome::Done("e1"))), "Record e1 (P1)"),
+        Row("L1", "also when paused", about_to_create().own(Some(Outcome::Done("e1"))).paused(), "Record e1 (P1)"),
+        Row("L1", "also when shutting down", about_to_create().own(Some(Outcome::Done("e1"))).stopping(), "Record e1 (P1)"),
+        Row("L1", "also without an account", about_to_create().own(Some(Outcome::Done("e1"))).no_account(), "Record e1 (P1)"),
+        Row("L1", "but not over another", about_to_create().own(Some(Outcome::Done("e1"))).record("e0"), "CloseEpoch (Superseded)"),
+        Row("L1", "and not if condemned", about_to_create().own(Some(Outcome::Done("e1"))).tombstone("e1"), "CloseEpoch (Superseded)"),
+        Row("L2", "a refused create is closed", about_to_create().own(Some(refused(RefusalKind::Invalid))), "CloseEpoch (Refused)"),
+        Row(
+            "L2",
+            "also when shutting down",
+            about_to_create().own(Some(refused(RefusalKind::Throttled))).stopping(),
+            "CloseEpoch (Refused)",
+        ),
+        Row("L3", "an announced create is sent", about_to_create(), "Create P"),
+        Row("L3", "up to the end of its time", announced(990).own(None).permit(), "Create P"),
+        Row("L4", "too late", announced(989).own(None).permit(), "CloseEpoch (NotSent)"),
+        Row("L4", "paused meanwhile", about_to_create().paused(), "CloseEpoch (NotSent)"),
+        Row("L4", "shutting down", about_to_create().stopping(), "CloseEpoch (NotSent)"),
+        Row("L4", "account lost", about_to_create().account_not_ready(), "CloseEpoch (NotSent)"),
+        Row("L4", "other account", about_to_create().mismatch(), "CloseEpoch (NotSent)"),
+        Row("L4", "no permit", announced(995).own(None), "CloseEpoch (NotSent)"),
+        Row("L4", "the password changed since", about_to_create().rotated(2), "CloseEpoch (NotSent)"),
+        Row("L4", "the Secret vanished since", about_to_create().blocked(), "CloseEpoch (NotSent)"),
+        Row("L4", "another one is recorded", about_to_create().record("e0"), "CloseEpoch (NotSent)"),
+        Row("L4", "one appeared in a listing", about_to_create().listed(999, &["e1"]), "CloseEpoch (NotSent)"),
+        Row("L4", "the finalizer vanished", about_to_create().without_finalizer(), "CloseEpoch (NotSent)"),
+        Row("L4", "a new term without a listing", about_to_create().not_listed_this_term(), "CloseEpoch (NotSent)"),
+    ]
+}
+
+fn searching() -> Vec<Row> {
+    vec![
+        Row("L5", "what is listed is read first", announced(990).listed(995, &["e1"]), "Get e1 Create"),
+        Row("L5", "also from a torn listing", announced(990).torn(995, &["e1"]), "Get e1 Create"),
+        Row("L5", "then recorded", announced(990).listed(995, &["e1"]).got("e1", 996), "Record e1 (P1)"),
+        Row("L5", "an older read does not count", announced(990).listed(995, &["e1"]).got("e1", 994), "Get e1 Create"),
+        Row("L5", "the smallest suffix wins", announced(990).listed(995, &["e12", "e9"]), "Get e9 Create"),
+        Row("L5", "also when paused", announced(990).listed(995, &["e1"]).got("e1", 996).paused(), "Record e1 (P1)"),
+        Row("L5", "not what a read denies", announced(990).listed(999, &["e1"]).missing("e1", 1000), "Wait until 1006: AwaitingEvidence"),
+        Row(
+            "L5",
+            "not what a read shows to be somebody else's",
+            announced(990).listed(995, &["e1"]).got_remote(996, stranger("e1")),
+            "Done: OwnershipLost",
+        ),
+        Row("L5", "another one is recorded already", announced(990).record("e0").listed(995, &["e1", "e0"]), "CloseEpoch (Superseded)"),
+        Row("L6", "twice absent after settling", announced(800).listed(951, &[]).listed(955, &[]), "CloseEpoch (NotExecuted)"),
+        Row(
+            "L6",
+            "settled by the server's clock",
+            announced(999).settled_by_server(990).listed(991, &[]).listed(995, &[]),
+            "CloseEpoch (NotExecuted)",
+        ),
+        Row("L6", "once is not enough", announced(800).listed(951, &[]), "List Create: AwaitingEvidence"),
+        Row("L6", "the first began too early", announced(800).listed(950, &[]).listed(955, &[]), "List Create: AwaitingEvidence"),
+        Row("L6", "torn listings prove nothing", announced(800).listed(951, &[]).torn(994, &[]), "Wait until 1002: AwaitingEvidence"),
+        Row(
+            "L6",
+            "an unknown answer changes nothing",
+            announced(800).own(Some(unknown())).listed(951, &[]).listed(955, &[]),
+            "CloseEpoch (NotExecuted)",
+        ),
+        Row("L7", "the first look comes after a step", announced(999), "Wait until 1001: AwaitingEvidence"),
+        Row("L7", "then it lists", announced(998), "List Create: AwaitingEvidence"),
+        Row("L7", "an unknown answer is searched for", announced(995).own(Some(unknown())).permit(), "List Create: AwaitingEvidence"),
+        Row("L7", "at growing distances", announced(990).listed(999, &[]), "Wait until 1006: AwaitingEvidence"),
+        Row("L7", "once at a time", announced(990).listing_wanted(999), "Wait until 1149: AwaitingEvidence"),
+        Row("L7", "a lost wake is made good", announced(800).listing_wanted(850), "List Create: AwaitingEvidence"),
+        Row("L7", "of another process as well", announced(990).permit(), "List Create: AwaitingEvidence"),
+        Row("L7", "not without an account", announced(990).account_not_ready(), "Wait for a change: AccountNotReady"),
+        Row("L7", "not in the other account", announced(990).mismatch(), "Wait for a change: AccountMismatch"),
+        Row("L7", "not when shutting down", announced(990).stopping(), "Wait for a change: silently"),
+    ]
+}
+
+fn living() -> Vec<Row> {
+    let edited_alias = || healthy().edited("reception");
+    vec![
+        Row("L8", "a condemned endpoint is deleted", healthy().tombstone("e2").listed(995, &["e1", "e2"]), "DeleteEndpoint e2 (Duplicate)"),
+        Row("L8", "after a look at its username", healthy().tombstone("e2"), "Get e2 Repair"),
+        Row("L8", "which must be ours", healthy().tombstone("e2").got_remote(996, stranger("e2")), "ClearTombstone e2"),
+        Row("L8", "and seen lately", healthy().tombstone("e2").got("e2", 800).listed(801, &["e1", "e2"]), "Get e2 Repair"),
+        Row("L8", "its deletion clears it", healthy().tombstone("e2").deleted("e2", 999, true), "ClearTombstone e2"),
+        Row("L8", "so does its absence", healthy().tombstone("e2").missing("e2", 999), "ClearTombstone e2"),
+        Row("L8", "the recorded one is never condemned", healthy().tombstone("e1"), "ClearTombstone e1"),
+        Row("L8", "not when paused", healthy().tombstone("e2").paused(), "Done: Paused"),
+        Row("L9", "no Secret", healthy().blocked(), "Wait for a change: SecretNotFound"),
+        Row("L10", "paused", healthy().edited("x").paused(), "Done: Paused"),
+        Row("L10", "paused and new", applied().paused(), "Done: Paused"),
+        Row("L11", "no account", applied().no_account(), "Wait for a change: AccountNotFound"),
+        Row("L11", "account not ready", healthy().account_not_ready(), "Wait for a change: AccountNotReady"),
+        Row("L11", "other account", healthy().mismatch(), "Wait for a change: AccountMismatch"),
+        Row("L12", "read back after the record", recorded().unread(), "Get e1 Repair"),
+        Row("L12", "a restart lists once for all", recorded().not_listed_this_term(), "List Sweep: Progressing"),
+        Row("L12", "and waits", recorded().not_listed_this_term().listing_wanted(995), "Wait until 1145: silently"),
+        Row("L12", "unless the spec changed", recorded().not_listed_this_term().edited("x"), "Get e1 Urgent"),
+        Row("L12", "a listing without it is a suspicion", recorded().listed(990, &[]), "Get e1 Repair"),
+        Row("L12", "a listing refutes an older read", recorded().got("e1", 980).listed(990, &[]), "Get e1 Repair"),
+        Row("L12", "a read at the same moment stands", recorded().got("e1", 990).listed(990, &[]), "Done: Available"),
+        Row("L12", "with its turn after a failure", recorded().trouble(SUSPICION, 1000, 9), "Wait until 1100: ProviderUnreachable"),
+        Row("L13", "somebody else's", recorded().got_remote(990, stranger("e1")), "Done: OwnershipLost"),
+        Row("L13", "also in a listing", recorded().listed_remotes(990, true, vec![stranger("e1")]).edited("x"), "Done: OwnershipLost"),
+        Row("L14", "a second one is condemned", healthy().listed(995, &["e1", "e2"]), "WriteTombstone e2"),
+        Row("L14", "not one that is deleted already", healthy().listed(995, &["e1", "e2"]).deleted("e2", 996, true), "Done: Available"),
+        Row("L15", "an update is read back", healthy().updated(&[("alias", text("desk"))], 995, 1), "Get e1 Urgent"),
+        Row("L15", "and seen", healthy().updated(&[("alias", text("desk"))], 995, 1).got("e1", 996), "Done: Available"),
+        Row(
+            "L15",
+            "a value that is not visible yet is waited for",
+            healthy().edited("x").updated(&[("alias", text("x"))], 995, 1).got("e1", 996),
+            "Wait until 1055: Progressing",
+        ),
+        Row(
+            "L15",
+            "then read again",
+            recorded().edited("reception").updated(&[("alias", text("reception"))], 900, 1).got("e1", 901),
+            "Get e1 Urgent",
+        ),
+        Row(
+            "L15",
+            "then sent once more",
+            edited_alias().updated(&[("alias", text("reception"))], 900, 1).got("e1", 999),
+            r#"Update e1 Edited: alias="reception""#,
+        ),
+        Row(
+            "L15",
+            "but not three times",
+            edited_alias().updated(&[("alias", text("reception"))], 900, 2).got("e1", 999),
+            "Done: ProviderNormalisedValue",
+        ),
+        Row(
+            "L15",
+            "another wish is sent at once",
+            edited_alias().updated(&[("alias", text("x"))], 995, 1).got("e1", 996),
+            r#"Update e1 Edited: alias="reception""#,
+        ),
+    ]
+}
+
+fn comparing() -> Vec<Row> {
+    let drifted = || recorded().listed_remotes(990, true, vec![with_alias("e1", "hacked")]);
+    vec![
+        Row("L16", "an edit", healthy().edited("reception"), r#"Update e1 Edited: alias="reception""#),
+        Row("L16", "a drift is put back", drifted(), r#"Update e1 Drifted: alias="desk""#),
+        Row("L16", "or reported", drifted().report_drift(), "Done: Drifted"),
+        Row("L16", "an edit is no drift", healthy().edited("reception").report_drift(), r#"Update e1 Edited: alias="reception""#),
+        Row("L16", "old evidence is renewed", recorded().got("e1", 800).edited("x"), "Get e1 Urgent"),
+        Row("L16", "a rotated password is compared by id", healthy().rotated(2), "Get e1 Urgent"),
+        Row("L16", "and sent where nothing shows it", healthy().rotated(2).got("e1", 999), "Update e1 Rotated: password=***"),
+        Row(
+            "L16",
+            "and sent if it differs",
+            healthy().rotated(2).got_remote(999, with_password("e1", 1)),
+            "Update e1 Rotated: password=***",
+        ),
+        Row(
+            "L16",
+            "also where drift is only reported",
+            drifted().report_drift().rotated(2).got_remote(999, with_alias("e1", "hacked")),
+            "Update e1 Rotated: password=***",
+        ),
+        Row("L16", "a password changed elsewhere", recorded().got_remote(999, with_password("e1", 3)), "Update e1 Drifted: password=***"),
+        Row("L16", "what an update resets is read in the same pass", drifted().always_sent(&["app_id"]).pass_began(995), "Get e1 Urgent"),
+        Row(
+            "L16",
+            "and sent back",
+            drifted().always_sent(&["app_id"]).pass_began(995).got_remote(995, with_alias("e1", "hacked")),
+            r#"Update e1 Drifted: alias="desk" app_id="""#,
+        ),
+        Row(
+            "L16",
+            "a reported drift is not corrected by the way",
+            drifted().report_drift().rotated(2).always_sent(&["alias"]).pass_began(995).got_remote(999, with_alias("e1", "hacked")),
+            r#"Update e1 Rotated: alias="hacked" password=***"#,
+        ),
+        Row(
+            "L16",
+            "with its turn after a failure",
+            healthy().edited("x").trouble(SUSPICION, 1000, 9),
+            "Wait until 1100: ProviderUnreachable",
+        ),
+        Row(
+            "L16",
+            "what was refused waits",
+            healthy().edited("x").trouble(TroubleKind::Refused(RefusalKind::Invalid), 900, 1),
+            "Wait until 22500: Rejected",
+        ),
+        Row(
+            "L16",
+            "for another spec",
+            healthy().trouble(TroubleKind::Refused(RefusalKind::Invalid), 900, 1).edited("x"),
+            r#"Update e1 Edited: alias="x""#,
+        ),
+        Row("L17", "all agrees", healthy(), "Done: Available"),
+        Row(
+            "L17",
+            "a Secret rewritten with the same value",
+            healthy().rotated(2).got_remote(999, with_password("e1", 2)),
+            "Done: Available",
+        ),
+        Row(
+            "L17",
+            "a password that was sent is not sent again",
+            healthy().rotated(2).updated(&[(PASSWORD, Value::Secret(password(2)))], 995, 1).got("e1", 996),
+            "Done: Available",
+        ),
+        Row("L18", "one read is a suspicion", recorded().missing("e1", 995), "List Repair: AwaitingEvidence"),
+        Row("L18", "one listing is not enough", recorded().missing("e1", 995).listed(996, &[]), "List Repair: AwaitingEvidence"),
+        Row("L18", "too young to be missed", recorded().intent("n2", 980).closed().missing("e1", 995), "Wait until 1010: AwaitingEvidence"),
+        Row("L18", "but read again", recorded().intent("n2", 980).closed().missing("e1", 985), "Get e1 Repair"),
+        Row("L18", "an old read is renewed", recorded().missing("e1", 800).listed(801, &[]).listed(802, &[]), "Get e1 Repair"),
+        Row("L18", "it is back", recorded().missing("e1", 995).listed(996, &["e1"]), "Done: Available"),
+        Row(
+            "L18",
+            "a second one alone proves nothing",
+            recorded().missing("e1", 995).listed(996, &["e2"]),
+            "Wait until 1004: AwaitingEvidence",
+        ),
+        Row("L19", "the survivor is read", recorded().missing("e1", 995).listed(990, &["e2"]).listed(996, &["e2"]), "Get e2 Repair"),
+        Row(
+            "L19",
+            "and recorded",
+            recorded().missing("e1", 995).listed(990, &["e2"]).listed(996, &["e2"]).got("e2", 997),
+            "Record e2 (P2)",
+        ),
+        Row("L20", "absence is proven", recorded().missing("e1", 995).listed(990, &[]).listed(996, &[]), "Forget"),
+        Row(
+            "L20",
+            "and reported",
+            recorded().missing("e1", 995).listed(990, &[]).listed(996, &[]).report_deletion(),
+            "Done: ExternallyDeleted",
+        ),
+    ]
+}
+
+fn beginning() -> Vec<Row> {
+    vec![
+        Row("L21", "nothing is created before a listing", applied().not_listed_this_term().permit(), "List Create: AwaitingEvidence"),
+        Row("L21", "which is waited for", applied().not_listed_this_term().listing_wanted(995), "Wait until 1145: AwaitingEvidence"),
+        Row(
+            "L21",
+            "and must be complete",
+            applied().not_listed_this_term().listing_wanted(990).torn(995, &[]),
+            "Wait until 1003: AwaitingEvidence",
+        ),
+        Row(
+            "L21",
+            "a torn one is repeated",
+            applied().not_listed_this_term().listing_wanted(980).torn(985, &[]),
+            "List Create: AwaitingEvidence",
+        ),
+        Row("L22", "one exists already", applied().listed(990, &["e1"]), "AddFinalizer"),
+        Row("L22", "then it is read", applied().finalizer().listed(990, &["e1"]), "Get e1 Create"),
+        Row("L22", "then recorded", applied().finalizer().listed(990, &["e1"]).got("e1", 995), "Record e1 (P1)"),
+        Row("L23", "a permit first", applied().listed(990, &[]), "Reserve"),
+        Row("L23", "then the finalizer", applied().permit(), "AddFinalizer"),
+        Row("L23", "then the intent", applied().permit().finalizer(), "WriteIntent 1 fresh"),
+        Row("L23", "with the next number", applied().permit().finalizer().intent("n1", 0).closed(), "WriteIntent 2 fresh"),
+        Row("L23", "in its turn", applied().trouble(TroubleKind::Refused(RefusalKind::Invalid), 990, 1), "Wait until 22590: Rejected"),
+        Row("L24", "a recorded endpoint without finalizer gets it back", healthy().without_finalizer(), "AddFinalizer"),
+        Row("L24", "not when paused", healthy().without_finalizer().paused(), "Done: Paused"),
+    ]
+}
+
+fn deleting() -> Vec<Row> {
+    let received = || about_to_create().own(Some(Outcome::Done("e1")));
+    let in_time = || healthy().deleting().now(1000);
+    vec![
+        Row("D1", "gone", healthy().gone(), "Done: Deleting"),
+        Row("D1", "no finalizer of ours", applied().deleting(), "Done: Deleting"),
+        Row("D1", "gone while the create was answered", received().gone(), "DeleteEndpoint e1 (JustReceived)"),
+        Row("D1", "finalizer forced off meanwhile", received().deleting().without_finalizer(), "DeleteEndpoint e1 (JustReceived)"),
+        Row("D1", "that deletion is confirmed", received().gone().deleted("e1", 999, true), "Done: Deleting"),
+        Row(
+            "D1",
+            "a young one that is not found may only be invisible",
+            received().gone().deleted("e1", 999, false),
+            "Wait until 1145: Deleting",
+        ),
+        Row("D1", "so it is tried again", received().gone().deleted("e1", 999, false).now(1145), "DeleteEndpoint e1 (JustReceived)"),
+        Row("D1", "until it counts", received().gone().deleted("e1", 1146, false).now(1147), "Done: Deleting"),
+        Row("D1", "not in the other account", received().gone().mismatch(), "Wait for a change: AccountMismatch"),
+        Row("D2", "just received", received().deleting(), "DeleteEndpoint e1 (JustReceived)"),
+        Row("D2", "also when paused", received().deleting().paused(), "DeleteEndpoint e1 (JustReceived)"),
+        Row("D2", "also when shutting down", received().deleting().stopping(), "DeleteEndpoint e1 (JustReceived)"),
+        Row("D2", "not in the other account", received().deleting().mismatch(), "Wait for a change: AccountMismatch"),
+        Row("D3", "retained", healthy().deleting().retain(), "RemoveFinalizer (Retained)"),
+        Row("D3", "retained and paused", healthy().deleting().retain().paused(), "RemoveFinalizer (Retained)"),
+        Row("D3", "retained without an account", healthy().deleting().retain().no_account(), "RemoveFinalizer (Retained)"),
+        Row("D4", "nothing sent", about_to_create().deleting(), "CloseEpoch (NotSent)"),
+        Row("D4", "refused", about_to_create().own(Some(refused(RefusalKind::Invalid))).deleting(), "CloseEpoch (Refused)"),
+        Row("D5", "never sent", applied().finalizer().empty_ledger().deleting(), "RemoveFinalizer (NeverSent)"),
+        Row("D5", "but a closed intent counts as sent", announced(995).closed().deleting(), "Wait until 1145: Deleting"),
+        Row(
+            "D6",
+            "status lost and no account",
+            applied().finalizer().blank_since(990).no_account().deleting(),
+            "RemoveFinalizer (Unproven)",
+        ),
+        Row("D7", "no account", healthy().no_account().deleting(), "Wait for a change: AccountNotFound"),
+        Row(
+            "D7",
+            "account not ready, status lost",
+            applied().finalizer().account_not_ready().deleting(),
+            "Wait for a change: AccountNotReady",
+        ),
+        Row("D7", "other account", healthy().mismatch().deleting(), "Wait for a change: AccountMismatch"),
+        Row("D7", "paused", healthy().paused().deleting(), "Wait for a change: Paused"),
+        Row("D7", "shutting down", healthy().stopping().deleting(), "Wait for a change: silently"),
+        Row("D8", "the recorded one", in_time(), "DeleteEndpoint e1 (Requested)"),
+        Row("D8", "is read first if not seen lately", recorded().listed(800, &["e1"]).deleting(), "Get e1 Urgent"),
+        Row("D8", "is read first if never seen", recorded().deleting(), "Get e1 Urgent"),
+        Row("D8", "must be ours", recorded().got_remote(999, stranger("e1")).deleting(), "Wait for a change: OwnershipLost"),
+        Row("D8", "in its turn", in_time().trouble(SUSPICION, 1000, 9), "Wait until 1100: Deleting"),
+        Row(
+            "D8",
+            "young and not found yet",
+            announced(990).closed().record("e1").got("e1", 991).deleted("e1", 995, false).deleting(),
+            "Wait until 1140: Deleting",
+        ),
+        Row(
+            "D8",
+            "a not-found is refuted by a later listing",
+            recorded().listed(990, &["e1"]).deleted("e1", 980, false).deleting(),
+            "DeleteEndpoint e1 (Requested)",
+        ),
+        Row(
+            "D9",
+            "listed with our mark",
+            applied().finalizer().blank_since(990).listed(995, &["e2"]).deleting(),
+            "DeleteEndpoint e2 (Requested)",
+        ),
+        Row("D9", "read first if not seen lately", applied().finalizer().blank_since(800).listed(801, &["e2"]).deleting(), "Get e2 Urgent"),
+        Row(
+            "D9",
+            "condemned",
+            healthy().deleted("e1", 999, true).tombstone("e2").listed(995, &["e2"]).deleting(),
+            "DeleteEndpoint e2 (Requested)",
+        ),
+        Row("D9", "condemned and not seen", healthy().deleted("e1", 999, true).tombstone("e2").deleting(), "Get e2 Urgent"),
+        Row(
+            "D9",
+            "condemned but somebody else's",
+            healthy().deleted("e1", 995, true).tombstone("e2").got_remote(999, stranger("e2")).listed(996, &[]).deleting(),
+            "RemoveFinalizer (Clean)",
+        ),
+        Row(
+            "D10",
+            "the last create is young",
+            announced(990).closed().record("e1").deleted("e1", 999, true).deleting(),
+            "Wait until 1140: Deleting",
+        ),
+        Row("D10", "an open one is searched for", announced(990).deleting(), "List Urgent: Deleting"),
+        Row("D10", "on the schedule", announced(990).listed(999, &[]).deleting(), "Wait until 1006: Deleting"),
+        Row(
+            "D11",
+            "the last sweep is proof enough",
+            recorded().deleted("e1", 999, true).listed(990, &["e1"]).deleting(),
+            "RemoveFinalizer (Clean)",
+        ),
+        Row("D11", "not found counts as well", recorded().missing("e1", 995).listed(996, &[]).deleting(), "RemoveFinalizer (Clean)"),
+        Row("D11", "two for an open intent", announced(800).listed(951, &[]).listed(955, &[]).deleting(), "RemoveFinalizer (Clean)"),
+        Row(
+            "D11",
+            "two for a lost status",
+            applied().finalizer().blank_since(800).listed(951, &[]).listed(955, &[]).deleting(),
+            "RemoveFinalizer (Clean)",
+        ),
+        Row("D12", "one is not enough for an open intent", announced(800).listed(951, &[]).deleting(), "List Urgent: Deleting"),
+        Row(
+            "D12",
+            "a listing from before proves nothing",
+            announced(800).closed().record("e1").deleted("e1", 999, true).listed(949, &[]).deleting(),
+            "List Urgent: Deleting",
+        ),
+        Row("D12", "no listing yet", recorded().deleted("e1", 999, true).deleting(), "List Urgent: Deleting"),
+        Row(
+            "D12",
+            "a restored record without any intent",
+            applied().finalizer().empty_ledger().record("e1").missing("e1", 999).deleting(),
+            "List Urgent: Deleting",
+        ),
+    ]
+}
+
+fn rows() -> Vec<Row> {
+    [creating(), searching(), living(), comparing(), beginning(), deleting()].into_iter().flatten().collect()
+}
+
+#[test]
+fn every_row_of_the_table_answers_as_it_says() {
+    let wrong: Vec<String> = rows()
+        .into_iter()
+        .filter_map(|Row(id, sentence, start, expected)| {
+            let found = describe(&next(&start.build()));
+            (found != expected).then(|| format!("{id}, {sentence}: {found}, not {expected}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_has_a_test_for_each_row_and_no_other() {
+    let documented: Vec<&str> = include_str!("../mod.rs")
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | ")?.split(" |").next())
+        .filter(|id| id.starts_with(['L', 'D']) && id[1..].parse::<u32>().is_ok())
+        .collect();
+    let unique: BTreeSet<&str> = documented.iter().copied().collect();
+    assert_eq!(unique.len(), documented.len(), "a row stands twice");
+    assert!(documented.len() >= 35, "the table is not where this test looks for it");
+    let tested: BTreeSet<&str> = rows().into_iter().map(|Row(id, ..)| id).collect();
+    assert_eq!(unique, tested);
+}
+
+#[test]
+fn the_same_view_gets_the_same_action() {
+    for Row(_, _, start, _) in rows() {
+        let view = start.build();
+        assert_eq!(next(&view), next(&view.clone()));
+    }
+}
+
+#[test]
+fn a_ledger_of_another_object_is_ignored() {
+    let mut start = announced(990);
+    start.view.object.uid = "uid-2".into();
+    assert_eq!(describe(&next(&start.permit().build())), "WriteIntent 1 fresh");
+}
+
+#[test]
+fn pinning_and_readiness_are_judged_by_the_present_account() {
+    let back = healthy().mismatch().account(ready("MA1"));
+    assert_eq!(describe(&next(&back.build())), "Done: Available");
+    assert_eq!(healthy().build().settled(), Some(at(160)));
+}
