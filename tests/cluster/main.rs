@@ -2,6 +2,8 @@
 
 mod api_refusals;
 mod api_samples;
+mod cases;
 mod life;
 mod support;
+mod two_operators;
 mod world;

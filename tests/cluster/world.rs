@@ -234,6 +234,13 @@ impl Operator {
         }
     }
 
+    /// Sends it a signal, such as `STOP`.
+    pub async fn signal(&self, name: &str) {
+        let pid = self.child.id().expect("a running operator").to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().await.expect("kill");
+        assert!(sent.success(), "kill -{name} {pid}");
+    }
+
     /// SIGKILL, from outside: no destructor runs.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("a killed child");
