@@ -19,7 +19,7 @@ use super::world::{Operator, PATIENCE, World, endpoint_id, observed, reason};
 /// Worlds at a time: the machine has few cores, and most of a case is waiting.
 const AT_ONCE: usize = 6;
 /// How much of an operator's log a failed case shows.
-const TAIL: usize = 80;
+const TAIL: usize = 120;
 
 /// A named case.
 pub type Case<'a> = (&'a str, LocalBoxFuture<'a, ()>);
@@ -92,7 +92,7 @@ impl Drop for Told {
     fn drop(&mut self) {
         if let Some(operator) = self.operator.as_ref().filter(|_| std::thread::panicking()) {
             let log = operator.log();
-            let lines: Vec<&str> = log.lines().collect();
+            let lines: Vec<&str> = log.lines().filter(|line| !line.contains("op=\"list_endpoints\"")).collect();
             eprintln!("--- case {:?}, the operator's last words:\n{}\n---", self.who, lines[lines.len().saturating_sub(TAIL)..].join("\n"));
         }
     }
