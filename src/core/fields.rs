@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn only_managed_fields_that_differ_are_in_the_diff() {
-        let desired = Fields::from([("alias", text("desk")), ("app_id", text("")), (PASSWORD, Value::Secret(Secret::new("hunter22".into())))]);
+        let desired =
+            Fields::from([("alias", text("desk")), ("app_id", text("")), (PASSWORD, Value::Secret(Secret::new("hunter22".into())))]);
         let observed = Fields::from([("alias", text("edited")), ("app_id", text("")), ("other", text("x"))]);
         let found: Vec<String> = diff(&desired, &observed).iter().map(ToString::to_string).collect();
         assert_eq!(found, [r#"alias: "edited" at the provider, "desk" wanted"#]);
