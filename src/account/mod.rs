@@ -23,6 +23,7 @@ mod registry;
 pub mod snapshot;
 mod sweep;
 
+use crate::api::refs::ProviderKind;
 pub use crate::core::budget::Lane;
 pub use crate::core::key::ObjectKey;
 pub use crate::core::sighting::Expectation;
@@ -63,7 +64,7 @@ impl Clock {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId {
     /// [`Capabilities::provider`].
-    pub provider: &'static str,
+    pub provider: ProviderKind,
     /// The provider's account id.
     pub id: String,
 }

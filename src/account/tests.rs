@@ -83,7 +83,7 @@ impl Fake {
 
 impl Provider for Fake {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { provider: "fake", page_size: 20, always_sent: &[], default_budget: 100 }
+        Capabilities { provider: ProviderKind::Plivo, page_size: 20, always_sent: &[], default_budget: 100 }
     }
 
     fn identify(&self) -> BoxFuture<'_, Outcome<String>> {
@@ -159,7 +159,7 @@ impl World {
 
     fn attach(&self, owner: &str, provider: &Arc<Fake>, settings: AccountSettings) -> Arc<Account> {
         let provider: Arc<dyn Provider> = Arc::clone(provider) as Arc<dyn Provider>;
-        self.accounts.attach(self.owner(owner), provider, AccountId { provider: "fake", id: "MA1".into() }, settings)
+        self.accounts.attach(self.owner(owner), provider, AccountId { provider: ProviderKind::Plivo, id: "MA1".into() }, settings)
     }
 
     fn owner(&self, name: &str) -> Owner {
@@ -415,7 +415,8 @@ async fn account_objects_that_lead_to_one_account_share_it_with_the_lowest_budge
     world.accounts.detach(&world.owner("b"));
     assert_eq!((first.call_limit(), world.accounts.get(&key("b")).is_none()), (50, true));
     let other: Arc<dyn Provider> = Arc::clone(&fake) as Arc<dyn Provider>;
-    let moved = world.accounts.attach(world.owner("a"), other, AccountId { provider: "fake", id: "MA2".into() }, settings(None, None));
+    let moved =
+        world.accounts.attach(world.owner("a"), other, AccountId { provider: ProviderKind::Plivo, id: "MA2".into() }, settings(None, None));
     assert!(!Arc::ptr_eq(&first, &moved));
     assert_eq!(first.get(Lane::Urgent, &key("o"), "e0001").await, Err(NotStarted::Closed));
     let calls = fake.calls();
