@@ -281,6 +281,7 @@ async fn create_application(AxumState(shared): Handle, Json(body): Json<Map<Stri
     }
     let mut application = Application::new(&text(&body, "app_name")?.unwrap_or_else(|| "console".to_owned()));
     application.apply(&body);
+    application.unset_urls(&body);
     let id = state.console(&account, shared.now_ms(), &Value::Object(body), |world, act| {
         let id = app_id.unwrap_or_else(|| world.new_app_id(act));
         world.insert_application(act, &id, application);

@@ -78,6 +78,15 @@ impl Application {
     }
 }
 
+impl Application {
+    /// An unset URL reads `""` or null in samples: the console may choose null.
+    pub(super) fn unset_urls(&mut self, body: &Map<String, Value>) {
+        for name in URLS.into_iter().filter(|name| body.get(*name).is_some_and(Value::is_null)) {
+            self.settings.insert(name.to_owned(), Value::Null);
+        }
+    }
+}
+
 fn check(world: &World, act: &Act<'_>, body: &Map<String, Value>, create: bool) -> Complaints {
     let mut complaints = Complaints::default();
     let is_known = |name: &str| {
