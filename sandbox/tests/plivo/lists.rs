@@ -224,6 +224,7 @@ async fn the_newest_can_be_missing_and_the_deleted_still_be_shown() {
     let list = world.get("Endpoint/").await.json();
     assert_eq!((column(&list, "endpoint_id"), &list["meta"]["total_count"]), (vec![ids[1].clone(), ids[0].clone()], &json!(2)));
     world.admin.delete_endpoint(&ids[1]).await.unwrap();
+    world.admin.patch_endpoint(&ids[0], json!({"alias": "changed later than the deletion"})).await.unwrap();
     world.admin.set_faults(json!([{"list": "deleted_still_shown"}])).await.unwrap();
     let list = world.get("Endpoint/").await.json();
     let all: Vec<String> = ids.iter().rev().cloned().collect();
@@ -243,4 +244,12 @@ async fn a_list_fault_waits_for_a_list_on_which_it_can_do_something() {
     assert_eq!((&rules[0]["hits"], &rules[0]["skipped"], &rules[0]["seen"]), (&json!(0), &json!(1), &json!(1)));
     assert!(world.get("Endpoint/?limit=2").await.json()["meta"]["next"].is_null());
     assert!(world.get("Endpoint/?limit=2").await.json()["meta"]["next"].is_string());
+    // Nothing can shift before the first page.
+    for fault in ["insert_shift", "delete_shift", "swap"] {
+        world.admin.set_faults(json!([{"match": {"count": 1}, "list": fault}])).await.unwrap();
+        world.get("Endpoint/?limit=1").await;
+        assert_eq!(world.admin.faults().await.unwrap()[0]["hits"], 0, "{fault}");
+        world.get("Endpoint/?limit=1&offset=1").await;
+        assert_eq!(world.admin.faults().await.unwrap()[0]["hits"], 1, "{fault}");
+    }
 }
