@@ -1,10 +1,10 @@
 //! View → status. The only place where conditions are computed; equality ignores what ticks.
 
+use crate::api::MAX_TEXT;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason, Verdict};
 use crate::api::ledger::{Intent, Ledger, MAX_TOMBSTONES};
 use crate::api::refs::AccountIdentity;
 use crate::api::sip_endpoint::SipEndpointStatus;
-use crate::api::{MAX_TEXT, refs::ProviderKind};
 use crate::core::action::{Action, Finding, Found};
 use crate::core::fields::{Remote, Value};
 use crate::core::view::{AccountView, Desired, View};
@@ -19,8 +19,8 @@ pub fn after(view: &View, action: &Action) -> Option<SipEndpointStatus> {
     let finding = match action {
         Action::WriteIntent(intent) => {
             ledger.intent = Some(Intent::clone(intent));
-            if let AccountView::Ready { id, .. } = &view.account {
-                status.account = Some(AccountIdentity { provider: ProviderKind::Plivo, id: id.clone() });
+            if let AccountView::Ready { provider, id, .. } = &view.account {
+                status.account = Some(AccountIdentity { provider: *provider, id: id.clone() });
             }
             Finding::new(Reason::Progressing, format!("creating {}…", view.prefix))
         }
@@ -109,8 +109,8 @@ fn recorded(view: &View, mut status: SipEndpointStatus, mut ledger: Ledger, foun
     ledger.tombstones.retain(|tombstone| *tombstone != found.id);
     status.endpoint_id = Some(found.id.clone());
     status.username = Some(cut(&found.username, MAX_TEXT));
-    if let AccountView::Ready { id, .. } = &view.account {
-        status.account.get_or_insert_with(|| AccountIdentity { provider: ProviderKind::Plivo, id: id.clone() });
+    if let AccountView::Ready { provider, id, .. } = &view.account {
+        status.account.get_or_insert_with(|| AccountIdentity { provider: *provider, id: id.clone() });
     }
     status.sip_uri = None;
     if let Some(remote) = &found.remote {
