@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use futures::channel::mpsc::UnboundedSender;
 use kube::Client;
 use kube_runtime::events::Recorder;
@@ -67,6 +68,8 @@ pub struct Context {
     pub accounts: Arc<Accounts>,
     /// Account objects by namespace and name. An account that is not in it does not exist.
     pub states: Mutex<BTreeMap<ObjectKey, AccountState>>,
+    /// All account objects that are watched; unset until they are.
+    pub account_objects: OnceLock<Vec<Store<ProviderAccount>>>,
     /// What the credentials of each account object were made of, so that the same are not tried again.
     pub credentials: Mutex<BTreeMap<ObjectKey, Credentials>>,
     /// All endpoints that are watched.
@@ -101,6 +104,13 @@ impl Context {
     /// The state of an account object.
     pub fn account(&self, key: &ObjectKey) -> Option<AccountState> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Whether the account object may exist although it has no state: the cache is not filled, or it has not been reconciled.
+    pub fn account_pending(&self, key: &ObjectKey) -> bool {
+        let object = ObjectRef::new(&key.name).within(&key.namespace);
+        let Some(stores) = self.account_objects.get() else { return true };
+        stores.iter().any(|store| store.wait_until_ready().now_or_never().is_none() || store.get(&object).is_some())
     }
 
     /// Sets or removes the state of an account object, and wakes who refers to it if that changed anything for them.

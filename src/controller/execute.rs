@@ -4,18 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::ResourceExt;
+use kube::{Api, ResourceExt};
 use tracing::{info, warn};
 
 use crate::account::{Account, NotStarted};
 use crate::api::ledger::Intent;
+use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::context::{AccountState, Context, wake};
 use crate::controller::gather::key;
 use crate::controller::memories::Slot;
 use crate::controller::report::NotWritten;
-use crate::controller::{announce, report};
-use crate::core::action::{Action, Finding, Why};
+use crate::controller::{announce, deadline, report};
+use crate::core::action::{Action, Finding, Release, Why};
 use crate::core::budget::Lane;
 use crate::core::evidence::Got;
 use crate::core::fields::Fields;
@@ -55,6 +56,10 @@ impl Pass<'_> {
     pub async fn execute(&mut self, view: &View, action: &Action) -> Step {
         match action {
             Action::AddFinalizer => self.finalizer(view, true, "finalizer").await,
+            // The cache says that there is no such account; that it cannot be read, or is new, must not leak an endpoint.
+            Action::RemoveFinalizer(Release::Unproven) if self.account_exists().await => {
+                Step::Stop(Some(view.now + Duration::from_secs(5)))
+            }
             Action::RemoveFinalizer(release) => {
                 announce::release(self.ctx, &self.object, *release).await;
                 self.finalizer(view, false, "release").await
@@ -102,6 +107,12 @@ impl Pass<'_> {
             Some(AccountState::Ready(account)) => Some(account),
             _ => None,
         }
+    }
+
+    /// Whether the account object exists, asked live; it counts as existing if there is no answer.
+    async fn account_exists(&self) -> bool {
+        let accounts: Api<ProviderAccount> = Api::namespaced(self.ctx.client.clone(), &self.object.namespace().unwrap_or_default());
+        !matches!(deadline(accounts.get_metadata_opt(&self.object.spec.account_ref.name)).await, Ok(None))
     }
 
     async fn finalizer(&mut self, view: &View, present: bool, point: &'static str) -> Step {

@@ -15,7 +15,7 @@ mod watch;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -113,6 +113,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         client: start.client.clone(),
         accounts,
         states: Mutex::default(),
+        account_objects: OnceLock::new(),
         credentials: Mutex::default(),
         endpoints: stores.clone(),
         referrers: Mutex::default(),
@@ -144,12 +145,14 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         }));
     }
     let mut ready: Vec<BoxFuture<'static, ()>> = Vec::new();
+    let mut account_objects = Vec::new();
     for (scope, wakes) in account_wakes {
         let removals = Arc::clone(&ctx);
         let (stream, store) = watch::objects_and_removals(api(&ctx.client, &scope), watch::relevant_account, move |object| {
             account::removed(&removals, object)
         });
         let accounts = store.clone();
+        account_objects.push(store.clone());
         ready.push(Box::pin(async move { accounts.wait_until_ready().await.unwrap_or_default() }));
         let controller = Controller::for_stream(stream, store)
             .with_config(concurrency.clone())
@@ -162,6 +165,8 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
             "the ProviderAccount controller"
         }));
     }
+    // Set once, here.
+    let _ = ctx.account_objects.set(account_objects);
     ready.extend(
         stores
             .into_iter()

@@ -114,6 +114,8 @@ pub struct Policy {
 /// The account as far as one object needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountView {
+    /// This process has not looked at it yet: whether it exists is open, and nothing is said about it.
+    Unknown,
     /// No account object of that name.
     Missing(Problem),
     /// It exists but cannot be used now.

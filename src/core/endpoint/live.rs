@@ -30,7 +30,7 @@ pub(super) fn next(view: &View) -> Action {
             return Action::CloseEpoch(Closed::Superseded);
         }
         return match unusable(view) {
-            Some(problem) => wait_for(problem),
+            Some(problem) => wait_for(view, problem),
             None => search::next(view),
         };
     }
@@ -39,7 +39,7 @@ pub(super) fn next(view: &View) -> Action {
     }
     let wanted = match &view.desired {
         Desired::Wanted(wanted) => wanted,
-        Desired::Blocked(problem) => return wait_for(problem.clone()),
+        Desired::Blocked(problem) => return wait_for(view, problem.clone()),
     };
     if view.object.paused {
         return Action::Done(Finding::new(
@@ -48,7 +48,7 @@ pub(super) fn next(view: &View) -> Action {
         ));
     }
     if let Some(problem) = unusable(view) {
-        return wait_for(problem);
+        return wait_for(view, problem);
     }
     match view.recorded() {
         Some(recorded) => steady(view, wanted, recorded.id),

@@ -91,12 +91,17 @@ fn received(view: &View) -> Option<&str> {
 /// The account cannot be used by this object now; what to say.
 fn unusable(view: &View) -> Option<Problem> {
     match &view.account {
+        AccountView::Unknown => Some(Problem { reason: Reason::AccountNotReady, message: "the account has not been looked at yet".into() }),
         AccountView::Missing(problem) | AccountView::NotReady(problem) => Some(problem.clone()),
         AccountView::Ready { .. } => view.account_mismatch(),
     }
 }
 
-fn wait_for(problem: Problem) -> Action {
+fn wait_for(view: &View, problem: Problem) -> Action {
+    if matches!(view.account, AccountView::Unknown) {
+        // It will be known in a moment: what the status says stays, or each restart would rewrite it twice.
+        return Action::Wait { until: Some(view.now + view.timing.retry_base), finding: None };
+    }
     Action::Wait { until: None, finding: Some(Finding { reason: problem.reason, message: problem.message }) }
 }
 

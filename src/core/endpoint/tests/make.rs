@@ -219,6 +219,10 @@ impl Start {
         self.account(AccountView::Missing(problem(Reason::AccountNotFound)))
     }
 
+    pub fn account_unknown(self) -> Self {
+        self.account(AccountView::Unknown)
+    }
+
     pub fn account_not_ready(self) -> Self {
         self.account(AccountView::NotReady(problem(Reason::AccountNotReady)))
     }
