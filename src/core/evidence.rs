@@ -48,6 +48,8 @@ pub struct Sightings {
     pub recorded: Option<Sighting>,
     /// Endpoints with the object's mark other than the recorded one, known deletions left out, by id.
     pub others: Vec<Sighting>,
+    /// When the newest complete listing began, if it does not show the recorded endpoint, whatever else it shows.
+    pub recorded_unlisted: Option<Moment>,
     /// When the older of the two newest complete listings began, if neither shows the recorded endpoint, whatever else they show.
     pub recorded_absent: Option<Moment>,
     /// When the newest complete listing began, if it shows none of the above.
@@ -90,7 +92,10 @@ impl Evidence {
             (Some(got), _) => got
                 .found
                 .as_ref()
-                .filter(|_| self.listings.absent_once.is_none_or(|absent| absent <= got.began))
+                .filter(|_| {
+                    let doubts = [self.listings.absent_once, self.listings.recorded_unlisted];
+                    doubts.into_iter().flatten().all(|absent| absent <= got.began)
+                })
                 .map(|remote| Observed { remote, began: got.began, by_id: true }),
             (None, None) => None,
         }
@@ -134,6 +139,7 @@ pub fn sightings<'a>(
         result.absent_twice = Some(before.began);
     }
     let lacks = |listing: &Listing<'_>| recorded.is_some_and(|id| listing.endpoints.get(id).is_none() || deleted.contains(id));
+    result.recorded_unlisted = complete.last().filter(|listing| lacks(listing)).map(|listing| listing.began);
     if let [.., before, last] = complete.as_slice()
         && lacks(before)
         && lacks(last)
@@ -158,6 +164,9 @@ pub fn sightings<'a>(
     result.others = others.into_values().collect();
     if result.recorded.is_some() {
         result.recorded_absent = None;
+    }
+    if shown {
+        result.recorded_unlisted = None;
     }
     // Something seen in a newer, incomplete listing is not absent.
     if shown || !result.others.is_empty() {

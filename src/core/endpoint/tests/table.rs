@@ -142,6 +142,7 @@ fn living() -> Vec<Row> {
         Row("L13", "somebody else's", recorded().got_remote(990, stranger("e1")), "Done: OwnershipLost"),
         Row("L13", "also in a listing", recorded().listed_remotes(990, true, vec![stranger("e1")]).edited("x"), "Done: OwnershipLost"),
         Row("L14", "a second one is condemned", healthy().listed(995, &["e1", "e2"]), "WriteTombstone e2"),
+        Row("L14", "not while a newer listing lacks the recorded one", recorded().got("e1", 980).listed(990, &["e2"]), "Get e1 Repair"),
         Row("L14", "not one that is deleted already", healthy().listed(995, &["e1", "e2"]).deleted("e2", 996, true), "Done: Available"),
         Row("L15", "an update is read back", healthy().updated(&[("alias", text("desk"))], 995, 1), "Get e1 Urgent"),
         Row("L15", "and seen", healthy().updated(&[("alias", text("desk"))], 995, 1).got("e1", 996), "Done: Available"),
