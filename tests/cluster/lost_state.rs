@@ -5,7 +5,7 @@ use serde_json::json;
 use switchboard::api::{FINALIZER_ENDPOINT, SipEndpoint};
 
 use super::cases::{self, Told, case, creates_sent};
-use super::world::{PATIENCE, World, endpoint_id, eventually, observed, reason};
+use super::world::{PATIENCE, World, endpoint_id, eventually, reason};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_is_found_again_whatever_is_lost() {
@@ -13,6 +13,7 @@ async fn an_endpoint_is_found_again_whatever_is_lost() {
         case("status wiped while the operator runs", |case| status_wiped(case, true)),
         case("status wiped while no operator runs", |case| status_wiped(case, false)),
         case("status wiped, then deleted", wiped_and_deleted),
+        case("nothing is lost: a restart writes nothing", restarted),
         case("retained, then applied again", retained),
         case("finalizer forced off while no operator runs", forced_while_down),
         case("finalizer forced off while the operator is paused for it", forced_while_paused),
@@ -103,6 +104,19 @@ async fn status_wiped(case: &str, running: bool) {
     to_the_end(&world).await;
 }
 
+async fn restarted(case: &str) {
+    let (world, operator, id) = settled(case).await;
+    operator.lists(1).await;
+    let before = world.endpoints().get("desk").await.expect("the object");
+    operator.kill().await;
+    let operator = start(case, &world).await;
+    operator.lists(2).await;
+    let after = world.endpoints().get("desk").await.expect("the object");
+    assert_eq!(after.metadata.resource_version, before.metadata.resource_version, "{:#?}\n{:#?}", before.status, after.status);
+    found_again(&world, &id).await;
+    to_the_end(&world).await;
+}
+
 async fn wiped_and_deleted(case: &str) {
     let (world, operator, _) = settled(case).await;
     operator.kill().await;
@@ -110,7 +124,7 @@ async fn wiped_and_deleted(case: &str) {
     world.delete("desk").await;
     let _operator = start(case, &world).await;
     world.gone("desk").await;
-    assert!(world.living().await.is_empty());
+    assert!(world.living().await.is_empty(), "leaked");
     assert_eq!(world.ledger().await, ["create_endpoint", "delete_endpoint"]);
 }
 
@@ -179,15 +193,9 @@ async fn restored_status(case: &str) {
     again(&world).await;
     let patch = Patch::Merge(json!({"status": old}));
     world.endpoints().patch_status("desk", &PatchParams::default(), &patch).await.expect("a restored status");
-    let _operator = start(case, &world).await;
-    world
-        .until("desk", "its own", |object| {
-            let ledger = object.status.as_ref().and_then(|status| status.ledger.as_ref());
-            reason(object) == "Available"
-                && observed(object)
-                && ledger.is_some_and(|ledger| Some(&ledger.uid) == object.metadata.uid.as_ref())
-        })
-        .await;
+    let operator = start(case, &world).await;
+    operator.lists(2).await;
+    world.until("desk", "guarded by our finalizer", |object| finalizers(object).contains(&FINALIZER_ENDPOINT)).await;
     found_again(&world, &id).await;
     to_the_end(&world).await;
 }
