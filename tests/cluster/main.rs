@@ -4,6 +4,7 @@ mod api_refusals;
 mod api_samples;
 mod cases;
 mod life;
+mod listings;
 mod lost_state;
 mod support;
 mod two_operators;

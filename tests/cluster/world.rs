@@ -155,13 +155,23 @@ impl World {
         self.operator_with(&[], &[]).await
     }
 
-    /// Starts an operator with more arguments and environment; a later argument overrides an earlier one.
+    /// Starts an operator with more arguments, which replace the usual ones, and environment.
     pub async fn operator_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Operator {
         let plane = support::control_plane();
         let settle = format!("{}ms", SETTLE.as_millis());
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
-        command.args(["run", "--namespace", &self.namespace, "--settle", &settle, "--sweep-period", "2s", "--retry-base", "100ms"]);
-        command.args(["--plivo-url", self.simulator.url(), "--log", "info,switchboard=debug,kube_runtime=error"]).args(arguments);
+        command.arg("run").args(arguments);
+        let defaults = [
+            ("--namespace", self.namespace.as_str()),
+            ("--settle", &settle),
+            ("--sweep-period", "2s"),
+            ("--retry-base", "100ms"),
+            ("--plivo-url", self.simulator.url()),
+            ("--log", "info,switchboard=debug,kube_runtime=error"),
+        ];
+        for (name, value) in defaults.into_iter().filter(|(name, _)| !arguments.contains(name)) {
+            command.args([name, value]);
+        }
         command.env("KUBECONFIG", plane.operator_kubeconfig()).envs(environment.iter().copied());
         Operator::start(command)
     }
