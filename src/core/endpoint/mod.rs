@@ -50,7 +50,7 @@ mod live;
 mod retry;
 mod search;
 #[cfg(test)]
-mod tests;
+pub(in crate::core) mod tests;
 
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Found, Finding, Why};

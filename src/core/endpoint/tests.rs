@@ -1,7 +1,7 @@
 //! Tests of the decisions: every row of the table, laws over arbitrary views, and a small world that loses answers and crashes.
 
 mod laws;
-mod make;
+pub(in crate::core) mod make;
 mod simulation;
 mod table;
 mod world;

@@ -250,13 +250,13 @@ impl World {
 
     fn take_listing(&mut self, index: usize) {
         let Some((began, _)) = self.processes[index].listing.take_if(|(_, ends)| *ends <= self.now) else { return };
-        let torn = self.fails(25);
+        let torn = self.fails(45);
         let mut endpoints = BTreeMap::new();
         let visible: Vec<Remote> =
             self.provider.endpoints.values().filter(|(_, visible)| *visible <= began).map(|(remote, _)| remote.clone()).collect();
         let ghosts: Vec<Remote> = self.provider.ghosts.iter().map(|(remote, _)| remote.clone()).collect();
         for remote in visible.into_iter().chain(ghosts) {
-            if !(torn && self.rng.percent(50)) {
+            if !(torn && self.rng.percent(75)) {
                 endpoints.insert(remote.id.clone(), Remote { password_digest: None, ..remote });
             }
         }
