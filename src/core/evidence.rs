@@ -174,7 +174,7 @@ mod tests {
 
     /// `x…` are somebody else's.
     fn shown(id: &str) -> Remote {
-        let username = if id.starts_with('x') { format!("mallory{}", &id[1..]) } else { remote(id).username };
+        let username = id.strip_prefix('x').map_or_else(|| remote(id).username, |digits| format!("mallory{digits}"));
         Remote { username, ..remote(id) }
     }
 
@@ -182,7 +182,8 @@ mod tests {
     fn listings_prove_presence_and_absence_as_far_as_they_go() {
         // listings, recorded, deleted → recorded seen at, others, recorded absent since, absent once, absent twice
         type Expected = (Option<u64>, &'static [(&'static str, u64)], Option<u64>, Option<u64>, Option<u64>);
-        let table: [(&str, Listings, Option<&str>, &[&str], Expected); 15] = [
+        type Case = (&'static str, Listings, Option<&'static str>, &'static [&'static str], Expected);
+        let table: [Case; 15] = [
             ("nothing was listed", &[], Some("e1"), &[], (None, &[], None, None, None)),
             ("it is there", &[(10, true, &["e1"])], Some("e1"), &[], (Some(10), &[], None, None, None)),
             ("a second one is there", &[(10, true, &["e1", "e2"])], Some("e1"), &[], (Some(10), &[("e2", 10)], None, None, None)),
@@ -215,7 +216,8 @@ mod tests {
     fn the_newer_of_a_read_and_a_listing_counts() {
         // read (began, found), listings → observed at (by id), missing since
         type Expected = (Option<(u64, bool)>, Option<u64>);
-        let table: [(&str, Option<(u64, bool)>, Listings, Expected); 12] = [
+        type Case = (&'static str, Option<(u64, bool)>, Listings, Expected);
+        let table: [Case; 12] = [
             ("nothing is known", None, &[], (None, None)),
             ("read", Some((10, true)), &[], (Some((10, true)), None)),
             ("read as not found", Some((10, false)), &[], (None, Some(10))),

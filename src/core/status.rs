@@ -214,7 +214,7 @@ mod tests {
         Finding::new(reason, "as the test wants it")
     }
 
-    fn condition<'a>(status: &'a SipEndpointStatus, kind: ConditionType) -> Option<&'a Condition> {
+    fn condition(status: &SipEndpointStatus, kind: ConditionType) -> Option<&Condition> {
         status.conditions.iter().find(|condition| condition.type_ == kind.as_str())
     }
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use super::make::{Start, applied, at, describe, password, prefix, text, wanted};
-use super::world::{Process, Rng, Stored, World};
+use super::provider::Rng;
+use super::world::{Process, Stored, World};
 use crate::core::action::{Action, Release};
 use crate::core::endpoint::tests::laws;
 use crate::core::fields::Remote;
@@ -88,13 +89,11 @@ impl History {
                     }
                 }
             }
-            28..32 => {
-                if world.stored.is_none() {
-                    self.uids += 1;
-                    world.log.push(format!("{} the object is applied again", world.now));
-                    world.stored = Some(stored(self.uids));
-                    self.wish();
-                }
+            28..32 if world.stored.is_none() => {
+                self.uids += 1;
+                world.log.push(format!("{} the object is applied again", world.now));
+                world.stored = Some(stored(self.uids));
+                self.wish();
             }
             32..34 => {
                 // Somebody deletes it in the console.
