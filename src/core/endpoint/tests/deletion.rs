@@ -1,6 +1,6 @@
 //! The rows of the table for objects that are being deleted.
 
-use super::make::{Start, applied, healthy, recorded, refused};
+use super::make::{applied, healthy, recorded, refused};
 use super::table::{Row, SUSPICION, about_to_create, announced, stranger};
 use crate::core::outcome::{Outcome, RefusalKind};
 

@@ -326,7 +326,7 @@ fn unfold(start: Start, truth: Vec<Remote>) -> (World, Action) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_view_is_answered_with_what_is_forbidden(bytes in proptest::collection::vec(any::<u8>(), 120)) {
@@ -340,13 +340,21 @@ proptest! {
     #[test]
     fn every_start_ends_when_everything_succeeds(bytes in proptest::collection::vec(any::<u8>(), 120)) {
         let (start, truth) = any_start(&mut Tape(bytes.iter()));
-        let (mut world, last) = unfold(start, truth);
-        // At rest it stays at rest: the same answer, and nothing is written.
-        let before = world.writes;
-        world.advance(Duration::from_secs(5));
-        let again = world.pass(0, |_, view, action| check(view, action));
-        prop_assert_eq!(Some(describe(&last)), again.map(|action| describe(&action)));
-        prop_assert_eq!(before, world.writes);
+        let (mut world, mut last) = unfold(start, truth);
+        // At rest it stays at rest: the same answer, and nothing is written. Evidence that the start made up may first grow old and
+        // be replaced by the truth.
+        let mut quiet = 0;
+        for _ in 0..30 {
+            let before = world.writes;
+            world.advance(Duration::from_secs(5));
+            let again = world.pass(0, |_, view, action| check(view, action));
+            quiet = if Some(describe(&last)) == again.as_ref().map(describe) && before == world.writes { quiet + 1 } else { 0 };
+            if quiet == 3 {
+                break;
+            }
+            last = again.unwrap_or(last);
+        }
+        prop_assert_eq!(quiet, 3, "{}: {}", describe(&last), world.log.join("\n"));
     }
 }
 
