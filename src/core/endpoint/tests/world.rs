@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::make::{Listed, Start, describe, refresh};
 use super::provider::{Flight, Provider, Rng};
+use crate::api::ledger::SecretVersion;
 use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::action::Action;
 use crate::core::endpoint::next;
@@ -29,8 +30,9 @@ pub struct Stored {
 pub struct Process {
     pub start: Start,
     version: u64,
-    /// The outcome of the create that is on its way, and when it comes.
-    answer: Option<(Moment, Outcome<Remote>)>,
+    /// The outcome of the create that is on its way, when it comes, and for which generation and password it was sent: what is
+    /// refused says nothing about an edit that came meanwhile.
+    answer: Option<(Moment, Outcome<Remote>, Asked)>,
     /// A listing that is being taken.
     listing: Option<(Moment, Moment)>,
 }
@@ -165,7 +167,7 @@ impl World {
 
     fn answer(&mut self, index: usize) {
         let process = &mut self.processes[index];
-        let Some((_, outcome)) = process.answer.take_if(|(at, _)| *at <= self.now) else { return };
+        let Some((_, outcome, asked)) = process.answer.take_if(|(at, ..)| *at <= self.now) else { return };
         match &outcome {
             Outcome::Done(remote) => {
                 // Listings are amended by what is answered.
@@ -174,8 +176,8 @@ impl World {
                 }
                 process.start.view.memory.trouble = None;
             }
-            Outcome::Refused(refusal) => trouble(&mut process.start.view, TroubleKind::Refused(refusal.kind), self.now),
-            _ => trouble(&mut process.start.view, TroubleKind::Unknown, self.now),
+            Outcome::Refused(refusal) => trouble(&mut process.start.view, TroubleKind::Refused(refusal.kind), self.now, asked),
+            _ => trouble(&mut process.start.view, TroubleKind::Unknown, self.now, asked),
         }
         process.start.view.memory.permit = false;
         if let Some(own) = &mut process.start.view.memory.own {
@@ -258,10 +260,7 @@ impl World {
             Action::Update { id, change, .. } => self.update(index, id, change),
             Action::DeleteEndpoint(id, _) => self.delete(index, id),
             Action::WriteIntent(intent) => {
-                let version = match &view.desired {
-                    Desired::Wanted(wanted) => Some(wanted.password_version.clone()),
-                    Desired::Blocked(_) => None,
-                };
+                let (_, version) = asked(view);
                 self.issued.insert(intent.nonce.clone(), self.now);
                 let memory = &mut self.processes[index].start.view.memory;
                 memory.own = Some(OwnIntent { nonce: intent.nonce.clone(), began: self.now, password_version: version, answer: None });
@@ -329,13 +328,16 @@ impl World {
         };
         let outcome = outcome.map(|remote| self.provider.shown(&remote));
         self.log.push(format!("{} {index} the create is {}", self.now, outcome.class()));
-        self.processes[index].answer = Some((answered, outcome));
+        let asked = asked(&self.processes[index].start.view);
+        self.processes[index].answer = Some((answered, outcome, asked));
         self.answer(index);
     }
 
     fn get(&mut self, index: usize, id: &str) {
         if self.fails(10) {
-            return trouble(&mut self.processes[index].start.view, TroubleKind::Unknown, self.now);
+            let view = &mut self.processes[index].start.view;
+            let asked = asked(view);
+            return trouble(view, TroubleKind::Unknown, self.now, asked);
         }
         let found =
             self.provider.endpoints.get(id).filter(|(_, visible)| *visible <= self.now).map(|(remote, _)| self.provider.shown(remote));
@@ -361,7 +363,8 @@ impl World {
         }
         let view = &mut self.processes[index].start.view;
         if lost {
-            return trouble(view, TroubleKind::Unknown, self.now);
+            let asked = asked(view);
+            return trouble(view, TroubleKind::Unknown, self.now, asked);
         }
         let times = view.memory.update.as_ref().filter(|update| update.change == *change).map_or(0, |update| update.times) + 1;
         view.memory.update = Some(Updated { change: change.clone(), at: self.now, times });
@@ -382,7 +385,8 @@ impl World {
         }
         let view = &mut self.processes[index].start.view;
         if lost {
-            return trouble(view, TroubleKind::Unknown, self.now);
+            let asked = asked(view);
+            return trouble(view, TroubleKind::Unknown, self.now, asked);
         }
         view.memory.deleted.insert(id.to_owned(), Deleted { at: self.now, confirmed: removed.is_some() });
         view.memory.trouble = None;
@@ -402,13 +406,19 @@ impl World {
     }
 }
 
-fn trouble(view: &mut View, kind: TroubleKind, now: Moment) {
-    let attempts = view.memory.trouble.as_ref().map_or(0, |trouble| trouble.attempts) + 1;
-    let password_version = match &view.desired {
+/// Generation and password that a call is about.
+type Asked = (i64, Option<SecretVersion>);
+
+fn asked(view: &View) -> Asked {
+    let version = match &view.desired {
         Desired::Wanted(wanted) => Some(wanted.password_version.clone()),
         Desired::Blocked(_) => None,
     };
-    let generation = view.object.generation;
+    (view.object.generation, version)
+}
+
+fn trouble(view: &mut View, kind: TroubleKind, now: Moment, (generation, password_version): Asked) {
+    let attempts = view.memory.trouble.as_ref().map_or(0, |trouble| trouble.attempts) + 1;
     view.memory.trouble =
         Some(Trouble { kind, message: "trouble".into(), at: now, attempts, retry_after: None, generation, password_version });
 }
