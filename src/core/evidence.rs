@@ -156,7 +156,7 @@ pub fn sightings<'a>(
         }
     }
     result.others = others.into_values().collect();
-    if result.recorded.is_some() {
+    if shown {
         result.recorded_absent = None;
     }
     // Something seen in a newer, incomplete listing is not absent.
@@ -176,13 +176,15 @@ mod tests {
     type Listings = &'static [(u64, bool, &'static [&'static str])];
 
     fn look(listings: Listings, recorded: Option<&str>, deleted: &[&str]) -> Sightings {
-        let kept: Vec<(Moment, bool, BTreeMap<String, Remote>)> = listings
+        let kept: Vec<(Moment, bool, Endpoints)> = listings
             .iter()
-            .map(|(began, complete, ids)| (at(*began), *complete, ids.iter().map(|id| (id.to_string(), shown(id))).collect()))
+            .map(|(began, complete, ids)| {
+                (at(*began), *complete, Endpoints::new(ids.iter().map(|id| (id.to_string(), shown(id))).collect(), None))
+            })
             .collect();
         let listings: Vec<Listing<'_>> =
             kept.iter().map(|(began, complete, endpoints)| Listing { began: *began, complete: *complete, endpoints }).collect();
-        sightings(&listings, &prefix(), recorded, &deleted.iter().copied().collect())
+        sightings(&listings, &prefix(), recorded, &deleted.iter().copied().collect(), Moment::ZERO)
     }
 
     /// `x…` are somebody else's.
@@ -205,12 +207,42 @@ mod tests {
             ("absent once", &[(10, true, &["e1"]), (20, true, &[])], Some("e1"), &[], (None, &[], None, Some(20), None)),
             ("absent twice", &[(10, true, &[]), (20, true, &[])], Some("e1"), &[], (None, &[], Some(10), Some(20), Some(10))),
             ("a torn one proves no absence", &[(10, true, &["e1"]), (20, false, &[])], Some("e1"), &[], (Some(10), &[], None, None, None)),
-            ("nor counts between two", &[(10, true, &[]), (15, false, &[]), (20, true, &[])], None, &[], (None, &[], None, Some(20), Some(10))),
-            ("a torn one proves presence", &[(10, true, &[]), (20, true, &[]), (30, false, &["e1"])], Some("e1"), &[], (Some(30), &[], None, None, None)),
-            ("but an older one does not", &[(5, false, &["e1"]), (10, true, &[]), (20, true, &[])], Some("e1"), &[], (None, &[], Some(10), Some(20), Some(10))),
+            (
+                "nor counts between two",
+                &[(10, true, &[]), (15, false, &[]), (20, true, &[])],
+                None,
+                &[],
+                (None, &[], None, Some(20), Some(10)),
+            ),
+            (
+                "a torn one proves presence",
+                &[(10, true, &[]), (20, true, &[]), (30, false, &["e1"])],
+                Some("e1"),
+                &[],
+                (Some(30), &[], None, None, None),
+            ),
+            (
+                "but an older one does not",
+                &[(5, false, &["e1"]), (10, true, &[]), (20, true, &[])],
+                Some("e1"),
+                &[],
+                (None, &[], Some(10), Some(20), Some(10)),
+            ),
             ("the newest sight counts", &[(10, true, &["e2"]), (20, false, &["e2"])], None, &[], (None, &[("e2", 20)], None, None, None)),
-            ("what was deleted is stale", &[(10, true, &["e1"]), (20, true, &["e1"])], Some("e1"), &["e1"], (None, &[], Some(10), Some(20), Some(10))),
-            ("a survivor spoils general absence only", &[(10, true, &["e2"]), (20, true, &["e2"])], Some("e1"), &[], (None, &[("e2", 20)], Some(10), None, None)),
+            (
+                "what was deleted is stale",
+                &[(10, true, &["e1"]), (20, true, &["e1"])],
+                Some("e1"),
+                &["e1"],
+                (None, &[], Some(10), Some(20), Some(10)),
+            ),
+            (
+                "a survivor spoils general absence only",
+                &[(10, true, &["e2"]), (20, true, &["e2"])],
+                Some("e1"),
+                &[],
+                (None, &[("e2", 20)], Some(10), None, None),
+            ),
             ("absence since it was shown", &[(10, true, &["e2"]), (20, true, &[])], None, &[], (None, &[], None, Some(20), None)),
         ];
         for (sentence, listings, recorded, deleted, expected) in table {
@@ -220,7 +252,11 @@ mod tests {
             let found_others: Vec<(String, Moment)> = found.others.iter().map(|seen| (seen.remote.id.clone(), seen.began)).collect();
             assert_eq!(found.recorded.map(|seen| seen.began), seen.map(at), "{sentence}");
             assert_eq!(found_others, others, "{sentence}");
-            assert_eq!((found.recorded_absent, found.absent_once, found.absent_twice), (recorded_absent.map(at), once.map(at), twice.map(at)), "{sentence}");
+            assert_eq!(
+                (found.recorded_absent, found.absent_once, found.absent_twice),
+                (recorded_absent.map(at), once.map(at), twice.map(at)),
+                "{sentence}"
+            );
             assert_eq!(found.newest, listings.iter().map(|(began, ..)| at(*began)).max(), "{sentence}");
         }
     }
@@ -257,5 +293,15 @@ mod tests {
                 assert_eq!((evidence.observed("e9"), evidence.missing("e9")), (None, None));
             }
         }
+    }
+
+    #[test]
+    fn what_we_put_into_an_older_listing_ourselves_is_no_sight_of_it_but_no_absence_either() {
+        let endpoints = Endpoints::new([("e1".to_owned(), shown("e1"))].into(), None);
+        let listing = |seconds| Listing { began: at(seconds), complete: true, endpoints: &endpoints };
+        let seen = |listings: &[Listing<'_>]| sightings(listings, &prefix(), Some("e1"), &BTreeSet::new(), at(7));
+        let amended = seen(&[listing(3), listing(5)]);
+        assert_eq!((amended.recorded, amended.absent_once, amended.absent_twice, amended.recorded_absent), (None, None, None, None));
+        assert_eq!(seen(&[listing(5), listing(8)]).recorded.map(|sighting| sighting.began), Some(at(8)));
     }
 }

@@ -292,9 +292,13 @@ mod tests {
         let mut view = healthy().build();
         view.status.conditions = Vec::new();
         let since = |view: &View| condition(&view.status, ConditionType::Ready).map(|ready| ready.last_transition_time.clone());
-        for (second, reason, expected) in
-            [(1, Reason::Progressing, 1), (2, Reason::AwaitingEvidence, 1), (3, Reason::Available, 3), (4, Reason::Available, 3), (5, Reason::Rejected, 5)]
-        {
+        for (second, reason, expected) in [
+            (1, Reason::Progressing, 1),
+            (2, Reason::AwaitingEvidence, 1),
+            (3, Reason::Available, 3),
+            (4, Reason::Available, 3),
+            (5, Reason::Rejected, 5),
+        ] {
             view.fresh.time = time(second);
             view.status = report(&view, &say(reason));
             assert_eq!(since(&view), Some(time(expected)), "{reason}");
@@ -361,7 +365,10 @@ mod tests {
         let Action::WriteIntent(intent) = next(&open) else { panic!("an intent is due") };
         let status = after(&open, &Action::WriteIntent(intent)).expect("a status");
         let ledger = status.ledger.expect("a ledger");
-        assert_eq!((ledger.epoch, ledger.open_intent().map(|intent| intent.epoch), status.account.map(|account| account.id)), (0, Some(1), Some("MA1".into())));
+        assert_eq!(
+            (ledger.epoch, ledger.open_intent().map(|intent| intent.epoch), status.account.map(|account| account.id)),
+            (0, Some(1), Some("MA1".into()))
+        );
 
         let answered = applied().finalizer().intent("n1", 999).own(Some(Outcome::Done("e1"))).build();
         let status = after(&answered, &next(&answered)).expect("a status");
@@ -379,7 +386,10 @@ mod tests {
         let lost = healthy().build();
         let status = after(&lost, &Action::Forget).expect("a status");
         assert_eq!((status.endpoint_id, status.sip_uri, status.alias), (None, None, None));
-        assert_eq!((status.account.map(|account| account.id), status.ledger.and_then(|ledger| ledger.password_secret)), (Some("MA1".into()), None));
+        assert_eq!(
+            (status.account.map(|account| account.id), status.ledger.and_then(|ledger| ledger.password_secret)),
+            (Some("MA1".into()), None)
+        );
     }
 
     #[test]
@@ -398,7 +408,9 @@ mod tests {
     #[test]
     fn actions_that_write_no_ledger_have_no_status_of_their_own() {
         let view = healthy().build();
-        for action in [Action::AddFinalizer, Action::Reserve, Action::DeleteEndpoint("e1".into(), crate::core::action::Why::Requested), next(&view)] {
+        for action in
+            [Action::AddFinalizer, Action::Reserve, Action::DeleteEndpoint("e1".into(), crate::core::action::Why::Requested), next(&view)]
+        {
             assert_eq!(after(&view, &action), None, "{action}");
         }
     }
@@ -406,8 +418,12 @@ mod tests {
     #[test]
     fn a_phone_is_shown_only_while_it_is_registered() {
         let shown = |registered| {
-            let registration =
-                Registration { registered, contact: Some("sip:10.0.0.1".into()), expires: Some("soon".into()), user_agent: Some("phone".into()) };
+            let registration = Registration {
+                registered,
+                contact: Some("sip:10.0.0.1".into()),
+                expires: Some("soon".into()),
+                user_agent: Some("phone".into()),
+            };
             let mut seen = remote("e1");
             seen.registration = Some(registration);
             seen.fields.insert("alias", text("desk"));
