@@ -7,17 +7,17 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::future::{FutureExt as _, LocalBoxFuture, join_all};
-use futures::stream::{self, StreamExt as _};
 use kube::ResourceExt;
 use kube::api::ListParams;
 use serde_json::{Value, json};
 use switchboard::api::SipEndpoint;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use super::world::{Operator, PATIENCE, World, endpoint_id, observed, reason};
 
-/// Worlds at a time: the machine has few cores, and most of a case is waiting.
-const AT_ONCE: usize = 6;
+/// Cases at a time, of all tests of this program: most of a case is waiting, but each has a provider and operators.
+static PLACES: Semaphore = Semaphore::const_new(12);
 /// How much of an operator's log a failed case shows.
 const TAIL: usize = 120;
 
@@ -31,12 +31,11 @@ pub fn case<'a, F: Future<Output = ()> + 'a>(name: &'a str, run: impl FnOnce(&'a
 
 /// Runs all cases; fails at the end with the names of those that failed. What was wrong with them has been printed by then.
 pub async fn run(cases: Vec<Case<'_>>) {
-    let mut failed = Vec::new();
-    let caught = cases.into_iter().map(|(name, case)| AssertUnwindSafe(case).catch_unwind().map(move |result| (name, result.is_err())));
-    let mut running = stream::iter(caught).buffer_unordered(AT_ONCE);
-    while let Some((name, broken)) = running.next().await {
-        failed.extend(broken.then_some(name));
-    }
+    let caught = cases.into_iter().map(|(name, case)| async move {
+        let _place = PLACES.acquire().await.expect("it is never closed");
+        AssertUnwindSafe(case).catch_unwind().await.err().map(|_| name)
+    });
+    let failed: Vec<&str> = join_all(caught).await.into_iter().flatten().collect();
     assert!(failed.is_empty(), "these cases failed: {failed:?}");
 }
 
