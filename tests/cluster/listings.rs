@@ -8,6 +8,9 @@ use tokio::time::{Instant, sleep};
 use super::cases::{self, Told, all_ready, apply_all, case, creates_sent, crowd, delete_all, exactly_one_each, names, of_names};
 use super::world::{PATIENCE, SETTLE, World, endpoint_id, eventually, reason};
 
+/// Listings follow each other fast, also those that prove nothing and are repeated at growing distances.
+const BRISK: [&str; 4] = ["--sweep-period", "500ms", "--retry-base", "20ms"];
+
 /// A fault of lists, and how often it happens.
 #[derive(Clone, Copy)]
 struct Row {
@@ -43,8 +46,7 @@ async fn nothing_is_recreated_and_nothing_forgotten_whatever_pages_do() {
 async fn faulty(case: &str, row: Row) {
     let world = World::new("pages").await;
     crowd(&world, 25).await;
-    let sweep = ["--sweep-period", "500ms"];
-    let operator = Told::new(case, world.operator_with(&sweep, &[]).await);
+    let operator = Told::new(case, world.operator_with(&BRISK, &[]).await);
     let recorded = names("desk", 5);
     apply_all(&world, &recorded).await;
     all_ready(&world, &recorded).await;
@@ -71,7 +73,7 @@ async fn faulty(case: &str, row: Row) {
     }
     // A new process knows nothing but what such lists show.
     operator.kill().await;
-    let operator = Told::new(&format!("{case}, restarted"), world.operator_with(&sweep, &[]).await);
+    let operator = Told::new(&format!("{case}, restarted"), world.operator_with(&BRISK, &[]).await);
     happens(&world, 6).await;
     operator.lists(2).await;
     assert_eq!(exactly_one_each(&world, &recorded).await, ids, "under the fault");
@@ -145,7 +147,7 @@ async fn a_list_in_random_order_never_proves_that_something_is_absent() {
 async fn crowded(case: &str) -> (World, Told) {
     let world = World::new("shuffled").await;
     crowd(&world, 30).await;
-    let operator = Told::new(case, world.operator().await);
+    let operator = Told::new(case, world.operator_with(&BRISK, &[]).await);
     world.endpoint("first", json!({}), json!({})).await;
     world.ready("first").await;
     (world, operator)
