@@ -119,12 +119,13 @@ impl Case {
         eventually("a create is sent", async || (!self.posts().await.is_empty()).then_some(())).await;
     }
 
-    /// Whether the object's create is unresolved: announced, and neither recorded nor closed.
-    pub fn unresolved(object: &SipEndpoint) -> bool {
+    /// The object is in the middle of its create: announced, and neither recorded nor closed.
+    pub fn unresolved(object: &SipEndpoint) {
         let status = object.status.as_ref();
         let ledger = status.and_then(|status| status.ledger.as_ref());
         let open = ledger.is_some_and(|ledger| ledger.intent.as_ref().is_some_and(|intent| intent.epoch > ledger.epoch));
-        open && status.is_some_and(|status| status.endpoint_id.is_none())
+        let recorded = status.is_some_and(|status| status.endpoint_id.is_some());
+        assert!(open && !recorded, "no create of it is unresolved: {}", json!(status));
     }
 
     /// The object ends with exactly one endpoint, its own, after this many executed creates, of which all but one were deleted.
