@@ -2,6 +2,12 @@
 
 mod api_refusals;
 mod api_samples;
+#[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for `kills`"))]
+mod cases;
+#[cfg(feature = "failpoints")]
+mod kills;
 mod life;
+mod lost_answers;
 mod support;
+#[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for `kills`"))]
 mod world;
