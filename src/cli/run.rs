@@ -25,10 +25,7 @@ use crate::provider::{Places, plivo};
 use crate::server::{self, Gates};
 use crate::telemetry::{self, LogFormat};
 
-/// Run the operator: make the provider agree with SipEndpoints and ProviderAccounts, and keep it so.
-///
-/// Outside a cluster the current kubeconfig is used, inside one the ServiceAccount. The operator reads Secrets only in namespaces
-/// that bind the ClusterRole switchboard-secret-reader to it.
+/// The settings of the operator. Each flag is an environment variable as well.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     /// Watch only this namespace (repeatable). Without it all namespaces are watched, which needs the ClusterRole.

@@ -1,184 +1,177 @@
-//! Many cases side by side, each in a world of its own; and what such cases ask of their worlds again and again.
+//! Tables of cases. Each case has a world of its own, and a few run at a time, since most of their time is waiting.
 
-use std::collections::BTreeMap;
-use std::future::Future;
-use std::ops::{Deref, DerefMut};
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
 
-use futures::future::{FutureExt as _, LocalBoxFuture, join_all};
-use kube::ResourceExt;
-use kube::api::ListParams;
+use futures::future::LocalBoxFuture;
+use futures::{FutureExt, StreamExt, future, stream};
+use kube::api::DeleteParams;
+use sandbox::admin_client::RequestEntry;
 use serde_json::{Value, json};
 use switchboard::api::SipEndpoint;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
 
-use super::world::{Operator, PATIENCE, World, endpoint_id, observed, reason};
+use super::world::{Operator, SETTLE, World, eventually};
 
-/// Cases at a time, of all tests of this program: most of a case is waiting, but each has a provider and operators.
-static PLACES: Semaphore = Semaphore::const_new(12);
-/// How much of an operator's log a failed case shows.
-const TAIL: usize = 120;
+/// How many cases run at a time, in all tables together. An operator needs 10 MB, and nearly all of its time it waits: five seconds
+/// for the call window of its predecessor, then for the settle time.
+const AT_ONCE: usize = 16;
+/// How many lines of its log an operator leaves behind when its case fails.
+const TAIL: usize = 60;
 
-/// A named case.
-pub type Case<'a> = (&'a str, LocalBoxFuture<'a, ()>);
+/// Held by each running case.
+pub static SLOTS: Semaphore = Semaphore::const_new(AT_ONCE);
 
-/// A case out of a function that is told its name.
-pub fn case<'a, F: Future<Output = ()> + 'a>(name: &'a str, run: impl FnOnce(&'a str) -> F) -> Case<'a> {
-    (name, run(name).boxed_local())
+/// Runs all cases to their end; a failure names each that went wrong, and what its operators said.
+pub async fn all(cases: Vec<(String, LocalBoxFuture<'static, ()>)>) {
+    let total = cases.len();
+    let failed: Vec<String> = stream::iter(cases)
+        .map(|(name, case)| async move {
+            let _slot = SLOTS.acquire().await.expect("nobody closes it");
+            let ended = AssertUnwindSafe(case).catch_unwind().await;
+            ended.err().map(|panic| format!("{name}: {}", message(&*panic)))
+        })
+        .buffer_unordered(AT_ONCE)
+        .filter_map(future::ready)
+        .collect()
+        .await;
+    assert!(failed.is_empty(), "{} of {total} cases:\n{}", failed.len(), failed.join("\n"));
 }
 
-/// Runs all cases; fails at the end with the names of those that failed. What was wrong with them has been printed by then.
-pub async fn run(cases: Vec<Case<'_>>) {
-    let caught = cases.into_iter().map(|(name, case)| async move {
-        let _place = PLACES.acquire().await.expect("it is never closed");
-        AssertUnwindSafe(case).catch_unwind().await.err().map(|_| name)
-    });
-    let failed: Vec<&str> = join_all(caught).await.into_iter().flatten().collect();
-    assert!(failed.is_empty(), "these cases failed: {failed:?}");
+/// A case for [`all`].
+pub fn case(name: impl Into<String>, run: impl Future<Output = ()> + 'static) -> (String, LocalBoxFuture<'static, ()>) {
+    (name.into(), run.boxed_local())
 }
 
-/// An operator that shows the end of its log, under its case's name, if the case fails.
-pub struct Told {
-    who: String,
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied()).unwrap_or("no message")
+}
+
+/// Every listing of endpoints after the first is refused: what a lost create made is not found until the rule goes.
+pub fn blind() -> Value {
+    json!({
+        "match": {"method": "GET", "path": "/Endpoint/$", "nth": 2},
+        "execute": false,
+        "answer": {"status": 503, "body": "<html>maintenance</html>"},
+    })
+}
+
+/// This fault, for the first create and no other.
+pub fn first_create(mut fault: Value) -> Value {
+    fault["match"] = json!({"method": "POST", "path": "/Endpoint/$", "count": 1});
+    fault
+}
+
+/// One object named `alice`, and one operator after the other.
+pub struct Case {
+    name: String,
+    pub world: World,
     operator: Option<Operator>,
+    logs: Vec<String>,
 }
 
-impl Told {
-    pub fn new(case: &str, operator: Operator) -> Told {
-        Told { who: case.to_owned(), operator: Some(operator) }
+impl Case {
+    /// A world whose provider follows these fault rules from the start.
+    pub async fn new(name: &str, faults: Value) -> Case {
+        let world = World::new("case").await;
+        world.admin.set_faults(faults).await.expect("a fault script");
+        Case { name: name.to_owned(), world, operator: None, logs: Vec::new() }
     }
 
-    /// SIGKILL, from outside.
-    pub async fn kill(mut self) {
-        self.operator.take().expect("it is taken once").kill().await;
+    /// Starts an operator that stops at this fail point.
+    pub async fn start_until(&mut self, failpoint: &str) {
+        self.operator = Some(self.world.operator_with(&[], &[("SWITCHBOARD_FAILPOINT", failpoint)]).await);
     }
 
-    /// How many listings it has finished: complete ones, others.
-    pub fn listings(&self) -> (usize, usize) {
-        let log = self.log();
-        let all = log.lines().filter(|line| line.contains("listed account=")).count();
-        let complete = log.lines().filter(|line| line.contains("listed account=") && line.contains("proof=Complete")).count();
-        (complete, all - complete)
+    /// Starts an operator.
+    pub async fn start(&mut self) {
+        self.operator = Some(self.world.operator().await);
     }
 
-    /// Waits until it has finished so many more listings, whatever they prove.
-    pub async fn lists(&self, more: usize) {
-        let wanted = self.listings().0 + self.listings().1 + more;
-        let deadline = Instant::now() + PATIENCE;
-        while self.listings().0 + self.listings().1 < wanted {
-            assert!(Instant::now() < deadline, "the operator lists no more: {:?} of {wanted}", self.listings());
-            sleep(Duration::from_millis(50)).await;
+    /// Waits until the operator has logged a line with this text.
+    pub async fn says(&mut self, text: &str) {
+        self.operator.as_mut().expect("a running operator").says(text).await;
+    }
+
+    /// SIGKILL.
+    pub async fn kill(&mut self) {
+        let operator = self.operator.take().expect("a running operator");
+        self.logs.push(operator.log());
+        operator.kill().await;
+    }
+
+    pub async fn apply(&self) {
+        self.world.endpoint("alice", json!({"alias": "desk"}), json!({})).await;
+    }
+
+    /// Deletes the object; answers what it was at that moment, if its finalizer keeps it.
+    pub async fn delete(&self) -> Option<SipEndpoint> {
+        self.world.endpoints().delete("alice", &DeleteParams::default()).await.expect("a deletion").left()
+    }
+
+    /// The creates that have reached the provider, executed or not.
+    pub async fn posts(&self) -> Vec<RequestEntry> {
+        let requests = self.world.admin.requests().await.expect("the requests");
+        requests.into_iter().filter(|request| request.method == "POST" && request.path.ends_with("/Endpoint/")).collect()
+    }
+
+    /// Waits until a create has reached the provider.
+    pub async fn sent(&self) {
+        eventually("a create is sent", async || (!self.posts().await.is_empty()).then_some(())).await;
+    }
+
+    /// The object is in the middle of its create: announced, and neither recorded nor closed.
+    pub fn unresolved(object: &SipEndpoint) {
+        let status = object.status.as_ref();
+        let ledger = status.and_then(|status| status.ledger.as_ref());
+        let open = ledger.is_some_and(|ledger| ledger.intent.as_ref().is_some_and(|intent| intent.epoch > ledger.epoch));
+        let recorded = status.is_some_and(|status| status.endpoint_id.is_some());
+        assert!(open && !recorded, "no create of it is unresolved: {}", json!(status));
+    }
+
+    /// The object ends with exactly one endpoint, its own, after this many executed creates, of which all but one were deleted.
+    pub async fn one(&self, creates: usize) {
+        self.world.ready("alice").await;
+        eventually("one endpoint is left", async || (self.world.living().await.len() == 1).then_some(())).await;
+        self.world.exactly_one("alice").await;
+        self.effects(creates, creates - 1).await;
+    }
+
+    /// The object goes, and with it all that was made for it.
+    pub async fn zero(&self, creates: usize) {
+        self.world.gone("alice").await;
+        assert!(self.world.living().await.is_empty(), "the object is gone and left {:#?}", self.world.living().await);
+        self.effects(creates, creates).await;
+    }
+
+    async fn effects(&self, creates: usize, deletes: usize) {
+        let ledger = self.world.ledger().await;
+        let expected = [vec!["create_endpoint"; creates], vec!["delete_endpoint"; deletes]].concat();
+        assert_eq!(ledger, expected, "the effects at the provider");
+    }
+
+    /// This many creates were sent, and no two of them within the settle time: the first was looked for in between.
+    pub async fn sends(&self, count: usize) {
+        let posts = self.posts().await;
+        assert_eq!(posts.len(), count, "creates sent: {posts:#?}");
+        for pair in posts.windows(2) {
+            // The intent is announced before its create is sent, so a part of the settle time is over by then.
+            let apart = u128::from(pair[1].at_ms - pair[0].at_ms);
+            assert!(apart > SETTLE.as_millis() / 2, "a create was sent {apart} ms after one whose outcome was unknown: {posts:#?}");
         }
     }
 }
 
-impl Deref for Told {
-    type Target = Operator;
-    fn deref(&self) -> &Operator {
-        self.operator.as_ref().expect("it is taken at the end only")
-    }
-}
-
-impl DerefMut for Told {
-    fn deref_mut(&mut self) -> &mut Operator {
-        self.operator.as_mut().expect("it is taken at the end only")
-    }
-}
-
-impl Drop for Told {
+impl Drop for Case {
     fn drop(&mut self) {
-        if let Some(operator) = self.operator.as_ref().filter(|_| std::thread::panicking()) {
-            let log = operator.log();
-            let lines: Vec<&str> = log.lines().filter(|line| !line.contains("op=\"list_endpoints\"")).collect();
-            eprintln!("--- case {:?}, the operator's last words:\n{}\n---", self.who, lines[lines.len().saturating_sub(TAIL)..].join("\n"));
-        }
-    }
-}
-
-/// `base00`, `base01`, … : none is the beginning of another.
-pub fn names(base: &str, count: usize) -> Vec<String> {
-    (0..count).map(|index| format!("{base}{index:02}")).collect()
-}
-
-/// Applies endpoints of these names at once.
-pub async fn apply_all(world: &World, names: &[String]) {
-    join_all(names.iter().map(|name| world.endpoint(name, json!({"app_id": ""}), json!({})))).await;
-}
-
-/// Waits until `done` holds for each of these objects; asks for all of them at once.
-pub async fn all(world: &World, names: &[String], what: &str, done: impl Fn(&SipEndpoint) -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let objects = world.endpoints().list(&ListParams::default()).await.expect("the objects").items;
-        let of = |name: &String| objects.iter().find(|object| object.name_any() == **name);
-        let open: Vec<_> = names.iter().filter(|name| !of(name).is_some_and(&done)).collect();
-        if open.is_empty() {
+        if !std::thread::panicking() {
             return;
         }
-        assert!(
-            Instant::now() < deadline,
-            "never {what}: {open:?}; the first is {:#?}",
-            of(open[0]).map(|object| (&object.metadata, &object.status))
-        );
-        sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// Waits until all are Ready for their present generation.
-pub async fn all_ready(world: &World, names: &[String]) {
-    all(world, names, "ready", |object| reason(object) == "Available" && observed(object)).await;
-}
-
-/// Deletes all at once, waits until they are gone, and looks whether anything with one of their names is left.
-pub async fn delete_all(world: &World, names: &[String]) {
-    join_all(names.iter().map(|name| world.delete(name))).await;
-    all_gone(world, names).await;
-}
-
-/// Waits until all are gone, and looks whether anything with one of their names is left.
-pub async fn all_gone(world: &World, names: &[String]) {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let objects = world.endpoints().list(&ListParams::default()).await.expect("the objects").items;
-        let left: Vec<_> = objects.iter().filter(|object| names.contains(&object.name_any())).collect();
-        if left.is_empty() {
-            break;
+        self.logs.extend(self.operator.as_ref().map(Operator::log));
+        for (number, log) in (1..).zip(&self.logs) {
+            let lines: Vec<&str> = log.lines().collect();
+            let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");
+            eprintln!("---- {}: operator {number} of {}, last lines ----\n{tail}\n", self.name, self.logs.len());
         }
-        assert!(Instant::now() < deadline, "these do not go: {left:#?}");
-        sleep(Duration::from_millis(100)).await;
-    }
-    let left: Vec<Value> = of_names(world, names).await.into_values().collect();
-    assert!(left.is_empty(), "left at the provider: {left:#?}");
-}
-
-/// The living endpoints whose usernames begin with one of these names.
-pub async fn of_names(world: &World, names: &[String]) -> BTreeMap<String, Value> {
-    let mut living = world.living().await;
-    living.retain(|_, one| one["username"].as_str().is_some_and(|username| names.iter().any(|name| username.starts_with(&**name))));
-    living
-}
-
-/// For each of these objects exactly one endpoint lives, the recorded one. Answers its id by name.
-pub async fn exactly_one_each(world: &World, names: &[String]) -> BTreeMap<String, String> {
-    let mut ids = BTreeMap::new();
-    for name in names {
-        world.exactly_one(name).await;
-        ids.insert(name.clone(), endpoint_id(&world.endpoints().get(name).await.expect("the object")));
-    }
-    ids
-}
-
-/// How many creates were sent to the provider, executed or not.
-pub async fn creates_sent(world: &World) -> usize {
-    let requests = world.admin.requests().await.expect("the requests");
-    requests.iter().filter(|request| request.method == "POST" && request.path.ends_with("/Endpoint/")).count()
-}
-
-/// A console full of other people's endpoints.
-pub async fn crowd(world: &World, count: usize) {
-    for _ in 0..count {
-        world.admin.create_endpoint(json!({"username": "somebody"})).await.expect("an endpoint made in the console");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::cases::{self, Told, all_ready, apply_all, case, creates_sent, crowd, delete_all, exactly_one_each, names, of_names};
+use super::side_by_side::{self, Told, all_ready, apply_all, case, creates_sent, crowd, delete_all, exactly_one_each, names, of_names};
 use super::world::{PATIENCE, SETTLE, World, endpoint_id, eventually, reason};
 
 /// Listings follow each other fast, also those that prove nothing and are repeated at growing distances.
@@ -40,7 +40,7 @@ const ROWS: [Row; 12] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_recreated_and_nothing_forgotten_whatever_pages_do() {
-    cases::run(ROWS.iter().map(|row| case(row.fault, |name| faulty(name, *row))).collect()).await;
+    side_by_side::run(ROWS.iter().map(|row| case(row.fault, |name| faulty(name, *row))).collect()).await;
 }
 
 async fn faulty(case: &str, row: Row) {
@@ -99,7 +99,7 @@ async fn happens(world: &World, more: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn listings_become_complete_and_deletions_come_to_their_end_while_sixty_endpoints_are_created() {
-    cases::run(vec![case("sixty", sixty)]).await;
+    side_by_side::run(vec![case("sixty", sixty)]).await;
 }
 
 async fn sixty(case: &str) {
@@ -135,7 +135,7 @@ async fn sixty(case: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_in_random_order_never_proves_that_something_is_absent() {
-    cases::run(vec![
+    side_by_side::run(vec![
         case("a create that was not executed", |case| shuffled(case, false)),
         case("a create that was executed", |case| shuffled(case, true)),
         case("an endpoint deleted in the console", shuffled_deletion),

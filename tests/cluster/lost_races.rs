@@ -6,13 +6,13 @@ use std::time::Duration;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::cases::{self, Told, all_ready, apply_all, case, creates_sent, delete_all, exactly_one_each, names};
 use super::proxy::{Harm, Proxy};
+use super::side_by_side::{self, Told, all_ready, apply_all, case, creates_sent, delete_all, exactly_one_each, names};
 use super::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_is_overtaken_or_whose_answer_is_lost_makes_nothing_twice() {
-    cases::run(vec![
+    side_by_side::run(vec![
         case("each write is overtaken", |case| harmed(case, Harm::Overtake)),
         case("each write is executed and answered 504", |case| harmed(case, Harm::GatewayTimeout)),
         case("each write is executed and its answer cut off", |case| harmed(case, Harm::Cut)),

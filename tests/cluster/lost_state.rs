@@ -4,12 +4,12 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use switchboard::api::{FINALIZER_ENDPOINT, SipEndpoint};
 
-use super::cases::{self, Told, case, creates_sent};
+use super::side_by_side::{self, Told, case, creates_sent};
 use super::world::{PATIENCE, World, endpoint_id, eventually, reason};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_is_found_again_whatever_is_lost() {
-    cases::run(vec![
+    side_by_side::run(vec![
         case("status wiped while the operator runs", |case| status_wiped(case, true)),
         case("status wiped while no operator runs", |case| status_wiped(case, false)),
         case("status wiped, then deleted", wiped_and_deleted),
@@ -27,7 +27,7 @@ async fn an_endpoint_is_found_again_whatever_is_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_endpoints_with_the_mark_one_stays_the_recorded_one_if_it_lives() {
-    cases::run(vec![
+    side_by_side::run(vec![
         case("duplicates appear", duplicates),
         case("the recorded one is deleted in the console while duplicates exist", |case| survivor(case, false)),
         case("the same while the object is paused", |case| survivor(case, true)),

@@ -2,12 +2,18 @@
 
 mod api_refusals;
 mod api_samples;
+#[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for `kills`"))]
 mod cases;
+#[cfg(feature = "failpoints")]
+mod kills;
 mod life;
 mod listings;
+mod lost_answers;
 mod lost_races;
 mod lost_state;
 mod proxy;
+mod side_by_side;
 mod support;
 mod two_operators;
+#[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for `kills`"))]
 mod world;

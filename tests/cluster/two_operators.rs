@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::cases::{self, Told, all, all_gone, all_ready, apply_all, case, creates_sent, delete_all, exactly_one_each, names};
+use super::side_by_side::{self, Told, all, all_gone, all_ready, apply_all, case, creates_sent, delete_all, exactly_one_each, names};
 use super::world::{World, eventually};
 
 struct Pair {
@@ -20,7 +20,7 @@ async fn pair(case: &str) -> Pair {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_operators_make_one_endpoint_for_each_object_and_leave_none() {
-    cases::run(vec![
+    side_by_side::run(vec![
         case("a life at ease", life),
         case("every answer to a create is lost", lost_answers),
         case("deleted while being created", deleted_early),
