@@ -30,6 +30,8 @@ use crate::telemetry::{self, LogFormat};
 /// Outside a cluster the current kubeconfig is used, inside one the ServiceAccount. The operator reads Secrets only in namespaces
 /// that bind the ClusterRole switchboard-secret-reader to it.
 #[derive(Args, Clone, Debug)]
+// The last one counts, so that additional arguments of a deployment can override its usual ones.
+#[command(args_override_self = true)]
 pub struct RunArgs {
     /// Watch only this namespace (repeatable). Without it all namespaces are watched, which needs the ClusterRole.
     #[arg(long = "namespace", env = "SWITCHBOARD_NAMESPACE", value_delimiter = ',', value_name = "NAME")]
