@@ -110,7 +110,7 @@ pub enum NotStarted {
     NoPermit,
     /// The account is tripped; woken when it works again (if watched).
     Tripped,
-    /// The account is no longer attached.
+    /// The account is no longer attached, or its credentials are not proven yet; woken when they are (if watched).
     Closed,
 }
 
@@ -141,6 +141,8 @@ struct Inner {
 
 struct State {
     closed: bool,
+    /// The credentials are new: nothing goes out but [`Account::identify`].
+    unproven: bool,
     tripped: Option<(Moment, String)>,
     probe_at: Moment,
     sweep_period: Duration,
@@ -174,7 +176,7 @@ impl Inner {
 
     fn started(&self) -> Result<(), NotStarted> {
         let state = self.state();
-        match (state.closed, &state.tripped) {
+        match (state.closed || state.unproven, &state.tripped) {
             (true, _) => Err(NotStarted::Closed),
             (false, Some(_)) => Err(NotStarted::Tripped),
             (false, None) => Ok(()),
@@ -206,10 +208,12 @@ impl Inner {
     fn untrip(&self) {
         let objects: BTreeSet<ObjectKey> = {
             let mut state = self.state();
-            if state.tripped.take().is_none() {
+            let unproven = std::mem::take(&mut state.unproven);
+            if state.tripped.take().is_some() {
+                tracing::info!(account = %self.id, "credentials accepted again");
+            } else if !unproven {
                 return;
             }
-            tracing::info!(account = %self.id, "credentials accepted again");
             state.watched.keys().chain(state.waiting.keys()).cloned().collect()
         };
         self.changed.notify_one();
@@ -280,9 +284,11 @@ impl Drop for DeleteInFlight<'_> {
 
 impl Account {
     /// Starts the account's tasks: its budget and its sweep. Must be called inside a tokio runtime.
+    #[expect(clippy::too_many_arguments, reason = "called in one place, with what only that place has")]
     fn open(
         id: AccountId,
         provider: Arc<dyn Provider>,
+        unproven: bool,
         limit: u32,
         began: Moment,
         clock: Clock,
@@ -299,6 +305,7 @@ impl Account {
             changed: Notify::new(),
             state: Mutex::new(State {
                 closed: false,
+                unproven,
                 tripped: None,
                 probe_at: Moment::default(),
                 sweep_period: settings.sweep_period,
@@ -350,7 +357,8 @@ impl Account {
         state.tripped.is_some().then(|| state.probe_at.since(self.inner.clock.now()))
     }
 
-    /// Asks for the id that the credentials lead to; goes out even if the account is tripped, and heals it if the id is right.
+    /// Asks for the id that the credentials lead to; goes out even if the account is tripped or its
+    /// credentials are not proven, and heals it if the id is right.
     /// Waits for the budget.
     pub async fn identify(&self) -> Outcome<String> {
         let inner = &self.inner;
@@ -485,11 +493,13 @@ impl Account {
     }
 
     /// Newer credentials: a tripped account may be probed at once.
-    fn replace_provider(&self, provider: Arc<dyn Provider>) {
+    fn replace_provider(&self, provider: Arc<dyn Provider>, unproven: bool) {
         let mut current = self.inner.provider.write().unwrap_or_else(PoisonError::into_inner);
         if !Arc::ptr_eq(&current, &provider) {
             *current = provider;
-            self.inner.state().probe_at = Moment::default();
+            let mut state = self.inner.state();
+            state.probe_at = Moment::default();
+            state.unproven = unproven;
         }
     }
 
