@@ -54,7 +54,7 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
             drift: object.spec.drift_policy,
             external_deletion: object.spec.external_deletion_policy,
         },
-        account: account_view(state.as_ref(), &account_key),
+        account: account_view(state.as_ref(), &account_key, ctx.account_pending(&account_key)),
         evidence: Evidence::default(),
         memory: slot.memory.clone(),
         now: ctx.clock.now(),
@@ -85,8 +85,12 @@ async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey) -> Passw
     Ok((bytes, content.version))
 }
 
-fn account_view(state: Option<&AccountState>, key: &ObjectKey) -> AccountView {
+fn account_view(state: Option<&AccountState>, key: &ObjectKey, pending: bool) -> AccountView {
     match state {
+        None if pending => AccountView::NotReady(Problem {
+            reason: Reason::AccountNotReady,
+            message: format!("ProviderAccount {key} is being looked at; this goes on by itself"),
+        }),
         None => AccountView::Missing(Problem {
             reason: Reason::AccountNotFound,
             message: format!("ProviderAccount {key} does not exist; create it, this goes on by itself within a second"),
