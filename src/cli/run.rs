@@ -20,8 +20,8 @@ use crate::controller::context::Settings;
 use crate::controller::{Start, deadline};
 use crate::core::mark::Installation;
 use crate::core::view::Timing;
-use crate::provider::plivo;
 use crate::provider::transport::{BaseUrl, Deadlines, TransportOptions};
+use crate::provider::{Places, plivo};
 use crate::server::{self, Gates};
 use crate::telemetry::{self, LogFormat};
 
@@ -129,8 +129,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let settings = Settings {
         timing,
         sweep_period: args.sweep_period,
-        plivo,
-        transport: TransportOptions { deadlines: Deadlines::with_create(timing.create()), extra_roots },
+        places: Places { plivo, transport: TransportOptions { deadlines: Deadlines::with_create(timing.create()), extra_roots } },
         concurrency: args.concurrency,
     };
     let start = Start {

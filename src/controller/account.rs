@@ -15,19 +15,19 @@ use tracing::{info, warn};
 use crate::account::{Account, AccountId, AccountSettings, Health, Owner};
 use crate::api::condition::{ConditionStatus, ConditionType, Reason, Verdict};
 use crate::api::provider_account::{EndpointCounts, ProviderAccount, ProviderAccountStatus};
-use crate::api::refs::{AccountIdentity, ProviderKind};
+use crate::api::refs::AccountIdentity;
 use crate::controller::context::{AccountState, Context, Credentials};
 use crate::controller::deadline;
 use crate::controller::endpoint::ReconcileError;
+use crate::controller::gather::prefix;
 use crate::controller::report::{classify, event, merge_patch, params, preconditions};
 use crate::controller::secrets::Dependent;
-use crate::core::desired::prefix;
 use crate::core::key::ObjectKey;
 use crate::core::mark::recognise;
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::status::merge_conditions;
 use crate::core::view::Problem;
-use crate::provider::plivo::Plivo;
+use crate::provider::{connect, credentials_secret};
 
 /// `lastSweepTime` is written at most this often.
 const SWEEP_TIME: Duration = Duration::from_secs(300);
@@ -77,10 +77,11 @@ async fn establish(ctx: &Context, object: &ProviderAccount, key: &ObjectKey) -> 
             return Err((problem, later));
         }
     };
-    if let Some(pinned) = object.status.as_ref().and_then(|status| status.account.as_ref()).filter(|pinned| pinned.id != credentials.id) {
+    let connection = &credentials.connection;
+    if let Some(pinned) = object.status.as_ref().and_then(|status| status.account.as_ref()).filter(|pinned| pinned.id != connection.id) {
         let message = format!(
             "the Secret's credentials are of account {}, but this ProviderAccount is pinned to {}: nothing is called in either. Put the credentials of {} back, or make a new ProviderAccount for {}",
-            credentials.id, pinned.id, pinned.id, credentials.id
+            connection.id, pinned.id, pinned.id, connection.id
         );
         leave(ctx, object, key);
         return Err((Problem { reason: Reason::AccountMismatch, message }, later));
@@ -89,8 +90,8 @@ async fn establish(ctx: &Context, object: &ProviderAccount, key: &ObjectKey) -> 
         budget: object.spec.budget.as_ref().and_then(|budget| u32::try_from(budget.requests_per_5_seconds).ok()),
         sweep_period: object.spec.sweep_period_seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs),
     };
-    let id = AccountId { provider: credentials.provider.capabilities().provider, id: credentials.id.clone() };
-    let (owner, provider) = (owner(object, key), Arc::clone(&credentials.provider));
+    let id = AccountId { provider: connection.provider.capabilities().provider, id: connection.id.clone() };
+    let (owner, provider) = (owner(object, key), Arc::clone(&connection.provider));
     let account = match credentials.proven {
         true => ctx.accounts.attach(owner, provider, id, settings),
         false => ctx.accounts.attach_unproven(owner, provider, id, settings),
@@ -154,22 +155,15 @@ fn rejected(message: &str) -> Problem {
 
 /// The credentials in the Secret, parsed before anything is called.
 async fn credentials(ctx: &Context, object: &ProviderAccount, key: &ObjectKey) -> Result<Credentials, Problem> {
-    let Some(plivo) = &object.spec.plivo else {
-        return Err(Problem { reason: Reason::InvalidSpec, message: "spec names no provider that this version knows (plivo)".into() });
-    };
-    let name = &plivo.credentials_secret_ref.name;
+    let name = credentials_secret(&object.spec).unwrap_or_default();
     let content = ctx.secrets.get(&key.namespace, name, Dependent::Account(key.name.clone())).await?;
     if let Some(known) =
         ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).get(key).filter(|known| known.version == content.version)
     {
         return Ok(known.clone());
     }
-    let auth_id = crate::core::credentials::auth_id(name, content.key(name, "auth_id")?)?;
-    let auth_token = crate::core::credentials::one_line(name, "auth_token", content.key(name, "auth_token")?)?;
-    let given = crate::provider::plivo::Credentials { auth_id: auth_id.clone(), auth_token };
-    let provider = Plivo::new(&ctx.settings.plivo, given, &ctx.settings.transport)
-        .map_err(|error| Problem { reason: Reason::SecretInvalid, message: format!("Secret {name}: {error}") })?;
-    let fresh = Credentials { version: content.version, provider: Arc::new(provider), id: auth_id, proven: false };
+    let connection = connect(&object.spec, &ctx.settings.places, |value| content.key(name, value))?;
+    let fresh = Credentials { version: content.version.clone(), connection, proven: false };
     ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), fresh.clone());
     Ok(fresh)
 }
@@ -229,7 +223,7 @@ fn status(ctx: &Context, object: &ProviderAccount, old: &ProviderAccountStatus, 
         ..old.clone()
     };
     if let AccountState::Ready(account) = state {
-        new.account = Some(AccountIdentity { provider: ProviderKind::Plivo, id: account.id().id.clone() });
+        new.account = Some(AccountIdentity { provider: account.id().provider, id: account.id().id.clone() });
         if let Some(listing) = account.snapshots().complete {
             new.endpoints = Some(counts(ctx, &listing.endpoints));
             let stale = old
@@ -246,16 +240,8 @@ fn status(ctx: &Context, object: &ProviderAccount, old: &ProviderAccountStatus, 
 
 /// What the account holds, by what it is to this installation. Orphans are only counted where all namespaces are watched.
 fn counts(ctx: &Context, endpoints: &crate::core::sighting::Sightings) -> EndpointCounts {
-    let live: HashSet<String> = ctx
-        .endpoints
-        .iter()
-        .flat_map(|store| store.state())
-        .map(|object| {
-            prefix(&object.spec, &object.namespace().unwrap_or_default(), &object.name_any(), &ctx.installation)
-                .as_str()
-                .to_ascii_lowercase()
-        })
-        .collect();
+    let live: HashSet<String> =
+        ctx.endpoints.iter().flat_map(|store| store.state()).map(|object| prefix(ctx, &object).as_str().to_ascii_lowercase()).collect();
     let everywhere = ctx.wake_endpoints.contains_key(&None);
     let mut counts = EndpointCounts::default();
     for remote in endpoints.iter() {

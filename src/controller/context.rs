@@ -21,8 +21,7 @@ use crate::controller::secrets::Secrets;
 use crate::core::key::ObjectKey;
 use crate::core::mark::Installation;
 use crate::core::view::{Problem, Timing};
-use crate::provider::Provider;
-use crate::provider::transport::{BaseUrl, TransportOptions};
+use crate::provider::{Connection, Places};
 
 /// Settings of the process.
 #[derive(Clone, Debug)]
@@ -31,10 +30,8 @@ pub struct Settings {
     pub timing: Timing,
     /// How often an account is listed, unless it says otherwise.
     pub sweep_period: Duration,
-    /// Where Plivo is.
-    pub plivo: BaseUrl,
-    /// Deadlines and roots of provider calls.
-    pub transport: TransportOptions,
+    /// Where the providers are.
+    pub places: Places,
     /// Reconciles at the same time, for each kind.
     pub concurrency: u16,
 }
@@ -54,9 +51,7 @@ pub struct Credentials {
     /// Of the Secret.
     pub version: SecretVersion,
     /// The way to the provider with them.
-    pub provider: Arc<dyn Provider>,
-    /// The account id that they claim.
-    pub id: String,
+    pub connection: Connection,
     /// The provider has confirmed them.
     pub proven: bool,
 }

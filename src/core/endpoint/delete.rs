@@ -64,7 +64,7 @@ fn remove_endpoints(view: &View) -> Option<Action> {
     }
     let absent = |id: &str| super::gone(view, id) || super::denied(view, id) || view.evidence.missing(id).is_some();
     let condemned = view.tombstones().iter().find(|id| !absent(id) && !super::foreign(view, id));
-    let listed = owned(view).map(|seen| &seen.remote.id).next();
+    let listed = owned(view).map(|seen| &seen.remote.id).find(|id| !super::foreign(view, id));
     let id = condemned.or(listed)?;
     Some(super::delete_seen(view, id, Why::Requested, Lane::Urgent))
 }

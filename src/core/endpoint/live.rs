@@ -24,18 +24,19 @@ pub(super) fn next(view: &View) -> Action {
     if !view.object.finalizer && !view.object.paused && (view.open_intent().is_some() || view.recorded().is_some()) {
         return Action::AddFinalizer;
     }
+    if view.open_intent().is_some() && view.recorded().is_some() {
+        // Whatever that create made is a duplicate; nothing is created while one is recorded.
+        return Action::CloseEpoch(Closed::Superseded);
+    }
+    // Before the search: a condemned endpoint that is still listed would keep absence from ever being proven.
+    if let Some(action) = condemned(view) {
+        return action;
+    }
     if view.open_intent().is_some() {
-        if view.recorded().is_some() {
-            // Whatever that create made is a duplicate; nothing is created while one is recorded.
-            return Action::CloseEpoch(Closed::Superseded);
-        }
         return match unusable(view) {
             Some(problem) => wait_for(problem),
             None => search::next(view),
         };
-    }
-    if let Some(action) = condemned(view) {
-        return action;
     }
     let wanted = match &view.desired {
         Desired::Wanted(wanted) => wanted,
@@ -119,7 +120,7 @@ fn steady(view: &View, wanted: &Wanted, id: &str) -> Action {
             ),
         ));
     }
-    if let Some(extra) = owned(view).find(|seen| seen.remote.id != id) {
+    if let Some(extra) = owned(view).find(|seen| seen.remote.id != id && !super::foreign(view, &seen.remote.id)) {
         return Action::WriteTombstone(extra.remote.id.clone());
     }
     if let Some(action) = read_back(view, observed, id) {

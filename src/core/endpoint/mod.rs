@@ -10,10 +10,10 @@
 //! | L3 | own intent open, nothing sent: in time, usable, not paused, still none recorded or listed | `Create` |
 //! | L4 | own intent open, nothing sent: otherwise | `CloseEpoch` |
 //! | L24 | intent open or an endpoint recorded, not paused, our finalizer is gone (a replace, forced off) | `AddFinalizer` |
+//! | L8 | a condemned endpoint | `DeleteEndpoint` after the username check (`Get` if not seen lately), then `ClearTombstone` |
 //! | L5 | intent open, an endpoint with our mark is listed | `Get`, then `Record` (`CloseEpoch` if another one is recorded) |
 //! | L6 | intent open, settled, two complete listings since then show none | `CloseEpoch` |
 //! | L7 | intent open, otherwise | `List` on a schedule; never a create |
-//! | L8 | a condemned endpoint | `DeleteEndpoint` after the username check (`Get` if not seen lately), then `ClearTombstone` |
 //! | L9 | the spec or something it needs is wrong or missing | `Wait` with the reason |
 //! | L10 | paused | `Done` (`Paused`) |
 //! | L11 | account not usable | `Wait` with the reason |
@@ -50,7 +50,7 @@ mod live;
 mod retry;
 mod search;
 #[cfg(test)]
-mod tests;
+pub(in crate::core) mod tests;
 
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Finding, Found, Why};
