@@ -156,7 +156,7 @@ pub fn sightings<'a>(
         }
     }
     result.others = others.into_values().collect();
-    if result.recorded.is_some() {
+    if shown {
         result.recorded_absent = None;
     }
     // Something seen in a newer, incomplete listing is not absent.
@@ -176,13 +176,15 @@ mod tests {
     type Listings = &'static [(u64, bool, &'static [&'static str])];
 
     fn look(listings: Listings, recorded: Option<&str>, deleted: &[&str]) -> Sightings {
-        let kept: Vec<(Moment, bool, BTreeMap<String, Remote>)> = listings
+        let kept: Vec<(Moment, bool, Endpoints)> = listings
             .iter()
-            .map(|(began, complete, ids)| (at(*began), *complete, ids.iter().map(|id| (id.to_string(), shown(id))).collect()))
+            .map(|(began, complete, ids)| {
+                (at(*began), *complete, Endpoints::new(ids.iter().map(|id| (id.to_string(), shown(id))).collect(), None))
+            })
             .collect();
         let listings: Vec<Listing<'_>> =
             kept.iter().map(|(began, complete, endpoints)| Listing { began: *began, complete: *complete, endpoints }).collect();
-        sightings(&listings, &prefix(), recorded, &deleted.iter().copied().collect())
+        sightings(&listings, &prefix(), recorded, &deleted.iter().copied().collect(), Moment::ZERO)
     }
 
     /// `x…` are somebody else's.
@@ -291,5 +293,15 @@ mod tests {
                 assert_eq!((evidence.observed("e9"), evidence.missing("e9")), (None, None));
             }
         }
+    }
+
+    #[test]
+    fn what_we_put_into_an_older_listing_ourselves_is_no_sight_of_it_but_no_absence_either() {
+        let endpoints = Endpoints::new([("e1".to_owned(), shown("e1"))].into(), None);
+        let listing = |seconds| Listing { began: at(seconds), complete: true, endpoints: &endpoints };
+        let seen = |listings: &[Listing<'_>]| sightings(listings, &prefix(), Some("e1"), &BTreeSet::new(), at(7));
+        let amended = seen(&[listing(3), listing(5)]);
+        assert_eq!((amended.recorded, amended.absent_once, amended.absent_twice, amended.recorded_absent), (None, None, None, None));
+        assert_eq!(seen(&[listing(5), listing(8)]).recorded.map(|sighting| sighting.began), Some(at(8)));
     }
 }

@@ -41,7 +41,7 @@ fn due(view: &View) -> Moment {
         // can be proven at all (an order that changes all the time) an unresolved create costs fewer and fewer listings.
         let proves = view.evidence.listings.absent_once;
         let pause = |newest: Moment| match view.open_intent() {
-            Some(_) => newest.saturating_since(settled).clamp(step * 4, view.timing.settle * 2),
+            Some(_) => newest.since(settled).clamp(step * 4, view.timing.settle * 2),
             None => step * 4,
         };
         return match newest {

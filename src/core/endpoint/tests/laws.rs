@@ -316,10 +316,10 @@ fn unfold(start: Start, truth: Vec<Remote>) -> (World, Action) {
         };
         let step = match &last {
             last if waits_for_people(&world.processes[0].start.view, last) => return (world, last.clone()),
-            Action::Wait { until: Some(until), .. } => until.saturating_since(world.now).min(Duration::from_secs(100)),
+            Action::Wait { until: Some(until), .. } => until.since(world.now).min(Duration::from_secs(100)),
             _ => Duration::from_secs(3),
         };
-        let long = matches!(&last, Action::Wait { until: Some(until), .. } if until.saturating_since(world.now) > Duration::from_secs(400));
+        let long = matches!(&last, Action::Wait { until: Some(until), .. } if until.since(world.now) > Duration::from_secs(400));
         world.advance(if long { Duration::from_secs(6 * 3600) } else { step });
     }
     panic!("it does not come to an end:\n{}", world.log.join("\n"));

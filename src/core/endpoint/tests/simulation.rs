@@ -215,7 +215,7 @@ impl History {
             if at_rest == 4 {
                 return;
             }
-            let step = until.saturating_since(self.world.now);
+            let step = until.since(self.world.now);
             self.world.advance(step.max(Duration::from_secs(1)));
         }
         panic!("it does not come to rest");

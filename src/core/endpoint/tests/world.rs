@@ -13,6 +13,7 @@ use crate::core::endpoint::next;
 use crate::core::evidence::Got;
 use crate::core::fields::{Fields, Remote, Value};
 use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
+use crate::core::sighting::Sightings;
 use crate::core::status;
 use crate::core::time::Moment;
 use crate::core::view::{AccountView, Deleted, Desired, Memory, Object, OwnIntent, Trouble, TroubleKind, Updated, View};
@@ -66,7 +67,7 @@ impl Process {
                 view.memory.intent_known = Some((intent.nonce.clone(), now));
                 view.memory.settled_by_server = None;
             }
-            let old = issued.get(&intent.nonce).is_some_and(|at| now.saturating_since(*at) > view.timing.settle + Duration::from_secs(600));
+            let old = issued.get(&intent.nonce).is_some_and(|at| now.since(*at) > view.timing.settle + Duration::from_secs(600));
             if old {
                 view.memory.settled_by_server.get_or_insert(now);
             }
@@ -170,9 +171,10 @@ impl World {
         let Some((_, outcome, asked)) = process.answer.take_if(|(at, ..)| *at <= self.now) else { return };
         match &outcome {
             Outcome::Done(remote) => {
-                // Listings are amended by what is answered.
+                // Listings are amended by what is answered; an amendment is no sight.
+                process.start.view.memory.effect = self.now;
                 for listing in &mut process.start.listings {
-                    listing.endpoints.insert(remote.id.clone(), remote.clone());
+                    listing.endpoints.insert(remote.clone());
                 }
                 process.start.view.memory.trouble = None;
             }
@@ -203,7 +205,7 @@ impl World {
                 endpoints.insert(remote.id.clone(), Remote { password_digest: None, ..remote });
             }
         }
-        self.processes[index].learn(Listed { began, complete: !torn, endpoints });
+        self.processes[index].learn(Listed { began, complete: !torn, endpoints: Sightings::new(endpoints, None) });
         let wanted = self.processes[index].start.view.memory.listing_wanted;
         if wanted.is_some_and(|wanted| wanted > began) {
             self.sweep(index);
