@@ -18,14 +18,15 @@ const OTHER: (&str, &str) = ("MAOTHER0000000000000", "otherotherotherotherothero
 
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_that_cannot_be_used_stop_every_call_and_heal_by_themselves() {
+    // The longest first.
     at_once(vec![
+        case("consent withdrawn while nothing else happens", withdrawn()),
+        case("consent", consent()),
         case("credentials rejected, then revoked", rejected()),
         case("credentials of another account", another_account()),
         case("an account object that leads elsewhere", leads_elsewhere()),
         case("objects before accounts before Secrets", backwards()),
         case("an account object is deleted", deleted()),
-        case("consent", consent()),
-        case("consent withdrawn while nothing else happens", withdrawn()),
     ])
     .await;
 }

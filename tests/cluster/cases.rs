@@ -54,6 +54,13 @@ impl Told {
     }
 }
 
+impl Told {
+    /// SIGKILL.
+    pub async fn kill(mut self) {
+        self.operator.take().expect("taken once").kill().await;
+    }
+}
+
 impl Deref for Told {
     type Target = Operator;
 
