@@ -8,7 +8,8 @@ use sandbox::plivo::{self, DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN};
 use serde_json::json;
 use switchboard::api::{ProviderAccount, SipEndpoint};
 
-use super::cases::{Call, Told, account_message, account_reason, at_once, calls_since, case, now};
+use super::cases::{all, case};
+use super::observe::{Call, Told, account_message, account_reason, calls_since, now};
 use super::support;
 use super::world::{World, endpoint_id, eventually};
 
@@ -19,7 +20,7 @@ const OTHER: (&str, &str) = ("MAOTHER0000000000000", "otherotherotherotherothero
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_that_cannot_be_used_stop_every_call_and_heal_by_themselves() {
     // The longest first.
-    at_once(vec![
+    all(vec![
         case("consent withdrawn while nothing else happens", withdrawn()),
         case("consent", consent()),
         case("credentials rejected, then revoked", rejected()),

@@ -6,7 +6,8 @@ use sandbox::plivo;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use super::cases::{Call, Told, at_once, call, case, count};
+use super::cases::{all, case};
+use super::observe::{Call, Told, call, count};
 use super::world::{World, eventually, observed, reason};
 
 const ENDPOINTS: usize = 60;
@@ -15,7 +16,7 @@ const LIMIT: u32 = 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sixty_endpoints_exist_once_each_under_a_low_rate_limit() {
-    at_once(vec![
+    all(vec![
         case("a budget below the limit", async {
             let throttled = sixty("a budget below the limit", json!({"budget": {"requestsPer5Seconds": 18}})).await;
             assert_eq!(throttled, 0, "answers 429");

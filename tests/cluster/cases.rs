@@ -1,182 +1,176 @@
-//! Cases that run at the same time, each in a world of its own. A failure names its case and shows what its operator said last.
+//! Tables of cases. Each case has a world of its own, and a few run at a time, since most of their time is waiting.
 
-use std::future::Future;
-use std::ops::{Deref, DerefMut};
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 
 use futures::future::LocalBoxFuture;
-use futures::{FutureExt as _, StreamExt as _};
-use k8s_openapi::api::events::v1::Event;
-use kube::Api;
-use kube::api::ListParams;
+use futures::{FutureExt, StreamExt, future, stream};
+use kube::api::DeleteParams;
 use sandbox::admin_client::RequestEntry;
-use switchboard::api::ProviderAccount;
-use tokio::time::{Instant, sleep};
+use serde_json::{Value, json};
+use switchboard::api::SipEndpoint;
+use tokio::sync::Semaphore;
 
-use super::world::{Operator, PATIENCE, World, eventually};
+use super::world::{Operator, SETTLE, World, eventually};
 
-/// Worlds at the same time: each is an operator and a provider, and the machine may be small.
-const AT_ONCE: usize = 6;
-/// Lines of an operator's log that a failure shows.
+/// How many cases run at a time, in all tables together. An operator needs 10 MB, and nearly all of its time it waits: five seconds
+/// for the call window of its predecessor, then for the settle time.
+const AT_ONCE: usize = 16;
+/// How many lines of its log an operator leaves behind when its case fails.
 const TAIL: usize = 60;
 
-/// A named case.
-pub type Case = (&'static str, LocalBoxFuture<'static, ()>);
+static SLOTS: Semaphore = Semaphore::const_new(AT_ONCE);
 
-/// Names a case.
-pub fn case(name: &'static str, work: impl Future<Output = ()> + 'static) -> Case {
-    (name, Box::pin(work))
+/// Runs all cases to their end; a failure names each that went wrong, and what its operators said.
+pub async fn all(cases: Vec<(String, LocalBoxFuture<'static, ()>)>) {
+    let total = cases.len();
+    let failed: Vec<String> = stream::iter(cases)
+        .map(|(name, case)| async move {
+            let _slot = SLOTS.acquire().await.expect("nobody closes it");
+            let ended = AssertUnwindSafe(case).catch_unwind().await;
+            ended.err().map(|panic| format!("{name}: {}", message(&*panic)))
+        })
+        .buffer_unordered(AT_ONCE)
+        .filter_map(future::ready)
+        .collect()
+        .await;
+    assert!(failed.is_empty(), "{} of {total} cases:\n{}", failed.len(), failed.join("\n"));
 }
 
-/// Runs all cases, even if some fail; then fails with the names of those.
-pub async fn at_once(cases: Vec<Case>) {
-    let runs = cases.into_iter().map(|(name, work)| async move { (name, AssertUnwindSafe(work).catch_unwind().await.is_err()) });
-    let ended: Vec<(&str, bool)> = futures::stream::iter(runs).buffer_unordered(AT_ONCE).collect().await;
-    let failed: Vec<&str> = ended.into_iter().filter(|(_, failed)| *failed).map(|(name, _)| name).collect();
-    assert!(failed.is_empty(), "failed: {failed:?}; what is wrong is said above");
+/// A case for [`all`].
+pub fn case(name: impl Into<String>, run: impl Future<Output = ()> + 'static) -> (String, LocalBoxFuture<'static, ()>) {
+    (name.into(), run.boxed_local())
 }
 
-/// An operator whose last words are shown if the case that holds it fails.
-pub struct Told {
-    case: &'static str,
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied()).unwrap_or("no message")
+}
+
+/// Every listing of endpoints after the first is refused: what a lost create made is not found until the rule goes.
+pub fn blind() -> Value {
+    json!({
+        "match": {"method": "GET", "path": "/Endpoint/$", "nth": 2},
+        "execute": false,
+        "answer": {"status": 503, "body": "<html>maintenance</html>"},
+    })
+}
+
+/// This fault, for the first create and no other.
+pub fn first_create(mut fault: Value) -> Value {
+    fault["match"] = json!({"method": "POST", "path": "/Endpoint/$", "count": 1});
+    fault
+}
+
+/// One object named `alice`, and one operator after the other.
+pub struct Case {
+    name: String,
+    pub world: World,
     operator: Option<Operator>,
+    logs: Vec<String>,
 }
 
-impl Told {
-    /// Starts an operator for the world.
-    pub async fn start(case: &'static str, world: &World, arguments: &[&str]) -> Told {
-        Told { case, operator: Some(world.operator_with(arguments, &[]).await) }
+impl Case {
+    /// A world whose provider follows these fault rules from the start.
+    pub async fn new(name: &str, faults: Value) -> Case {
+        let world = World::new("case").await;
+        world.admin.set_faults(faults).await.expect("a fault script");
+        Case { name: name.to_owned(), world, operator: None, logs: Vec::new() }
     }
 
-    /// SIGTERM, and whether it ended well.
-    pub async fn terminate(mut self) -> (bool, String) {
-        self.operator.take().expect("taken once").terminate().await
+    /// Starts an operator that stops at this fail point.
+    pub async fn start_until(&mut self, failpoint: &str) {
+        self.operator = Some(self.world.operator_with(&[], &[("SWITCHBOARD_FAILPOINT", failpoint)]).await);
     }
-}
 
-impl Told {
+    /// Starts an operator.
+    pub async fn start(&mut self) {
+        self.operator = Some(self.world.operator().await);
+    }
+
+    /// Waits until the operator has logged a line with this text.
+    pub async fn says(&mut self, text: &str) {
+        self.operator.as_mut().expect("a running operator").says(text).await;
+    }
+
     /// SIGKILL.
-    pub async fn kill(mut self) {
-        self.operator.take().expect("taken once").kill().await;
+    pub async fn kill(&mut self) {
+        let operator = self.operator.take().expect("a running operator");
+        self.logs.push(operator.log());
+        operator.kill().await;
+    }
+
+    pub async fn apply(&self) {
+        self.world.endpoint("alice", json!({"alias": "desk"}), json!({})).await;
+    }
+
+    /// Deletes the object; answers what it was at that moment, if its finalizer keeps it.
+    pub async fn delete(&self) -> Option<SipEndpoint> {
+        self.world.endpoints().delete("alice", &DeleteParams::default()).await.expect("a deletion").left()
+    }
+
+    /// The creates that have reached the provider, executed or not.
+    pub async fn posts(&self) -> Vec<RequestEntry> {
+        let requests = self.world.admin.requests().await.expect("the requests");
+        requests.into_iter().filter(|request| request.method == "POST" && request.path.ends_with("/Endpoint/")).collect()
+    }
+
+    /// Waits until a create has reached the provider.
+    pub async fn sent(&self) {
+        eventually("a create is sent", async || (!self.posts().await.is_empty()).then_some(())).await;
+    }
+
+    /// The object is in the middle of its create: announced, and neither recorded nor closed.
+    pub fn unresolved(object: &SipEndpoint) {
+        let status = object.status.as_ref();
+        let ledger = status.and_then(|status| status.ledger.as_ref());
+        let open = ledger.is_some_and(|ledger| ledger.intent.as_ref().is_some_and(|intent| intent.epoch > ledger.epoch));
+        let recorded = status.is_some_and(|status| status.endpoint_id.is_some());
+        assert!(open && !recorded, "no create of it is unresolved: {}", json!(status));
+    }
+
+    /// The object ends with exactly one endpoint, its own, after this many executed creates, of which all but one were deleted.
+    pub async fn one(&self, creates: usize) {
+        self.world.ready("alice").await;
+        eventually("one endpoint is left", async || (self.world.living().await.len() == 1).then_some(())).await;
+        self.world.exactly_one("alice").await;
+        self.effects(creates, creates - 1).await;
+    }
+
+    /// The object goes, and with it all that was made for it.
+    pub async fn zero(&self, creates: usize) {
+        self.world.gone("alice").await;
+        assert!(self.world.living().await.is_empty(), "the object is gone and left {:#?}", self.world.living().await);
+        self.effects(creates, creates).await;
+    }
+
+    async fn effects(&self, creates: usize, deletes: usize) {
+        let ledger = self.world.ledger().await;
+        let expected = [vec!["create_endpoint"; creates], vec!["delete_endpoint"; deletes]].concat();
+        assert_eq!(ledger, expected, "the effects at the provider");
+    }
+
+    /// This many creates were sent, and no two of them within the settle time: the first was looked for in between.
+    pub async fn sends(&self, count: usize) {
+        let posts = self.posts().await;
+        assert_eq!(posts.len(), count, "creates sent: {posts:#?}");
+        for pair in posts.windows(2) {
+            // The intent is announced before its create is sent, so a part of the settle time is over by then.
+            let apart = u128::from(pair[1].at_ms - pair[0].at_ms);
+            assert!(apart > SETTLE.as_millis() / 2, "a create was sent {apart} ms after one whose outcome was unknown: {posts:#?}");
+        }
     }
 }
 
-impl Deref for Told {
-    type Target = Operator;
-
-    fn deref(&self) -> &Operator {
-        self.operator.as_ref().expect("there until it is ended")
-    }
-}
-
-impl DerefMut for Told {
-    fn deref_mut(&mut self) -> &mut Operator {
-        self.operator.as_mut().expect("there until it is ended")
-    }
-}
-
-impl Drop for Told {
+impl Drop for Case {
     fn drop(&mut self) {
-        if let Some(operator) = self.operator.as_ref().filter(|_| std::thread::panicking()) {
-            let log = operator.log();
+        if !std::thread::panicking() {
+            return;
+        }
+        self.logs.extend(self.operator.as_ref().map(Operator::log));
+        for (number, log) in (1..).zip(&self.logs) {
             let lines: Vec<&str> = log.lines().collect();
-            eprintln!("case {:?} failed; its operator said last:\n{}\n", self.case, lines[lines.len().saturating_sub(TAIL)..].join("\n"));
+            let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");
+            eprintln!("---- {}: operator {number} of {}, last lines ----\n{tail}\n", self.name, self.logs.len());
         }
     }
-}
-
-/// What kind of call a request is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// The check of credentials.
-    Probe,
-    /// A page of a listing.
-    Page,
-    /// A read of one endpoint.
-    Get,
-    /// A create.
-    Create,
-    /// An update of one endpoint.
-    Update,
-    /// A deletion.
-    Delete,
-}
-
-/// The kind of a request of the log.
-pub fn call(request: &RequestEntry) -> Call {
-    let parts: Vec<&str> = request.path.trim_matches('/').split('/').skip(3).collect();
-    match (request.method.as_str(), parts.as_slice()) {
-        ("GET", []) => Call::Probe,
-        ("GET", ["Endpoint"]) => Call::Page,
-        ("GET", ["Endpoint", _]) => Call::Get,
-        ("POST", ["Endpoint"]) => Call::Create,
-        ("POST", ["Endpoint", _]) => Call::Update,
-        ("DELETE", ["Endpoint", _]) => Call::Delete,
-        _ => panic!("the operator has no business with {} {}", request.method, request.path),
-    }
-}
-
-/// The kinds of all requests after number `since`, in order of arrival.
-pub async fn calls_since(world: &World, since: u64) -> Vec<Call> {
-    world.admin.requests_since(since).await.expect("the request log").iter().map(call).collect()
-}
-
-/// How many of them are of this kind.
-pub fn count(calls: &[Call], kind: Call) -> usize {
-    calls.iter().filter(|call| **call == kind).count()
-}
-
-/// Number of the newest request.
-pub async fn now(world: &World) -> u64 {
-    world.admin.requests().await.expect("the request log").last().map_or(0, |request| request.n)
-}
-
-/// Waits until `more` listings began after this moment, and the one before the last was answered long enough ago that everybody whom it
-/// concerns has been woken: the next one has begun since.
-pub async fn listings(world: &World, more: usize) {
-    let since = now(world).await;
-    eventually("more listings", async || {
-        let requests = world.admin.requests_since(since).await.expect("the request log");
-        let begun = requests.iter().filter(|request| call(request) == Call::Page && request.query.contains("offset=0")).count();
-        (begun > more).then_some(())
-    })
-    .await;
-}
-
-/// The account object as soon as its Ready condition has this reason.
-pub async fn account_reason(world: &World, name: &str, expected: &str) -> ProviderAccount {
-    let accounts: Api<ProviderAccount> = Api::namespaced(world.client.clone(), &world.namespace);
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let account = accounts.get(name).await.expect("the account object");
-        let ready = account.status.as_ref().and_then(|status| status.conditions.iter().find(|condition| condition.type_ == "Ready"));
-        if ready.is_some_and(|ready| ready.reason == expected && ready.observed_generation == account.metadata.generation) {
-            return account;
-        }
-        assert!(Instant::now() < deadline, "account {name} never became {expected}; it is {account:#?}");
-        sleep(std::time::Duration::from_millis(50)).await;
-    }
-}
-
-/// The message of the account object's Ready condition.
-pub fn account_message(account: &ProviderAccount) -> String {
-    let conditions = account.status.as_ref().map_or(&[][..], |status| &status.conditions);
-    conditions.iter().find(|condition| condition.type_ == "Ready").map(|condition| condition.message.clone()).unwrap_or_default()
-}
-
-/// Reason and note of all events about an object.
-pub async fn events(world: &World, name: &str) -> Vec<(String, String)> {
-    let events: Api<Event> = Api::namespaced(world.client.clone(), &world.namespace);
-    let all = events.list(&ListParams::default()).await.expect("the events");
-    let about =
-        all.items.into_iter().filter(|event| event.regarding.as_ref().is_some_and(|regarding| regarding.name.as_deref() == Some(name)));
-    about.map(|event| (event.reason.unwrap_or_default(), event.note.unwrap_or_default())).collect()
-}
-
-/// The note of the first event with this reason about an object.
-pub async fn event(world: &World, name: &str, reason: &str) -> String {
-    eventually(&format!("an event {reason} about {name}"), async || {
-        events(world, name).await.into_iter().find(|(found, _)| found == reason).map(|(_, note)| note)
-    })
-    .await
 }

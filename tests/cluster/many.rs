@@ -8,7 +8,7 @@ use sandbox::plivo;
 use serde_json::json;
 use switchboard::api::SipEndpoint;
 
-use super::cases::Told;
+use super::observe::Told;
 use super::support;
 use super::world::{World, endpoint_id, eventually, observed, reason};
 

@@ -4,12 +4,13 @@ use sandbox::plivo;
 use serde_json::{Value, json};
 use switchboard::api::SipEndpoint;
 
-use super::cases::{Call, Told, at_once, calls_since, case, count, event, events, listings, now};
+use super::cases::{all, case};
+use super::observe::{Call, Told, calls_since, count, event, events, listings, now};
 use super::world::{World, endpoint_id, eventually, reason};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn endpoints_are_treated_as_their_policies_say() {
-    at_once(vec![
+    all(vec![
         case("driftPolicy Report", drift()),
         case("externalDeletionPolicy Report", external_deletion()),
         case("deletionPolicy Retain", retain()),

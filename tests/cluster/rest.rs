@@ -11,12 +11,13 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use switchboard::api::{ProviderAccount, SipEndpoint};
 
-use super::cases::{Call, Told, account_reason, at_once, call, calls_since, case, count, listings, now};
+use super::cases::{all, case};
+use super::observe::{Call, Told, account_reason, call, calls_since, count, listings, now};
 use super::world::{World, endpoint_id, eventually, reason};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn settled_objects_cost_nothing_and_an_operator_ends_in_order() {
-    at_once(vec![
+    all(vec![
         case("sweeps and restarts", settled()),
         case("a Secret rewritten with an equal value", rewritten("unregistered_only", 0)),
         case("the same where no hash can be read", rewritten("never", 1)),
