@@ -16,7 +16,7 @@ pub enum NotStarted {
     NoPermit,
     /// The account is tripped; woken when it works again (if watched).
     Tripped,
-    /// The account is no longer attached.
+    /// The account is no longer attached, or its credentials are not proven yet; woken when they are (if watched).
     Closed,
 }
 
@@ -83,8 +83,8 @@ impl Inner {
 }
 
 impl Account {
-    /// Asks for the id that the credentials lead to; goes out even if the account is tripped, and heals it if the id is right.
-    /// Waits for the budget, at most a minute.
+    /// Asks for the id that the credentials lead to; goes out even if the account is tripped or its credentials are not proven, and
+    /// heals it if the id is right. Waits for the budget, at most a minute.
     pub async fn identify(&self) -> Outcome<String> {
         let inner = &self.inner;
         let Ok(permit) = tokio::time::timeout(PROBE_EVERY, inner.budget.take(Lane::Urgent)).await else {

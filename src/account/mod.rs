@@ -132,6 +132,8 @@ struct Inner {
 
 struct State {
     closed: bool,
+    /// The credentials are new: nothing goes out but [`Account::identify`].
+    unproven: bool,
     tripped: Option<(Moment, String)>,
     probe_at: Moment,
     sweep_period: Duration,
@@ -165,7 +167,7 @@ impl Inner {
 
     fn started(&self) -> Result<(), NotStarted> {
         let state = self.state();
-        match (state.closed, &state.tripped) {
+        match (state.closed || state.unproven, &state.tripped) {
             (true, _) => Err(NotStarted::Closed),
             (false, Some(_)) => Err(NotStarted::Tripped),
             (false, None) => Ok(()),
@@ -185,10 +187,12 @@ impl Inner {
     fn untrip(&self) {
         let objects: BTreeSet<ObjectKey> = {
             let mut state = self.state();
-            if state.tripped.take().is_none() {
+            let unproven = std::mem::take(&mut state.unproven);
+            if state.tripped.take().is_some() {
+                tracing::info!(account = %self.id, "credentials accepted again");
+            } else if !unproven {
                 return;
             }
-            tracing::info!(account = %self.id, "credentials accepted again");
             state.watched.keys().chain(state.waiting.keys()).cloned().collect()
         };
         self.changed.notify_one();
@@ -211,9 +215,11 @@ impl Inner {
 
 impl Account {
     /// Starts the account's tasks: its budget and its sweep. Must be called inside a tokio runtime.
+    #[expect(clippy::too_many_arguments, reason = "called in one place, with what only that place has")]
     fn open(
         id: AccountId,
         provider: Arc<dyn Provider>,
+        unproven: bool,
         limit: u32,
         began: Moment,
         clock: Clock,
@@ -230,6 +236,7 @@ impl Account {
             changed: Notify::new(),
             state: Mutex::new(State {
                 closed: false,
+                unproven,
                 tripped: None,
                 probe_at: Moment::default(),
                 sweep_period: settings.sweep_period,
@@ -336,11 +343,13 @@ impl Account {
     }
 
     /// Newer credentials: a tripped account may be probed at once.
-    fn replace_provider(&self, provider: Arc<dyn Provider>) {
+    fn replace_provider(&self, provider: Arc<dyn Provider>, unproven: bool) {
         let mut current = self.inner.provider.write().unwrap_or_else(PoisonError::into_inner);
         if !Arc::ptr_eq(&current, &provider) {
             *current = provider;
-            self.inner.state().probe_at = Moment::default();
+            let mut state = self.inner.state();
+            state.probe_at = Moment::default();
+            state.unproven = unproven;
         }
     }
 

@@ -44,14 +44,15 @@ pub(super) async fn run(inner: Arc<Inner>) {
     }
 }
 
-/// Waits until somebody wants a listing (or the term's first is still to be taken), or the period is over; never while tripped.
+/// Waits until somebody wants a listing (or the term's first is still to be taken), or the period is over; never while tripped or
+/// with credentials that are not proven.
 async fn wait_until_due(inner: &Inner, last: Option<Moment>, not_before: Moment) {
     loop {
         let at = {
             let state = inner.state();
             let wanted = !state.waiting.is_empty() || !state.history.term_complete();
             let due = last.filter(|_| !wanted).map_or(not_before, |last| not_before.max(last + state.sweep_period));
-            state.tripped.is_none().then_some(due)
+            (state.tripped.is_none() && !state.unproven).then_some(due)
         };
         match at {
             Some(at) if at <= inner.clock.now() => return,

@@ -340,6 +340,48 @@ async fn refused_credentials_stop_every_call_until_a_probe_succeeds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_but_the_check_goes_out_with_credentials_that_nobody_has_confirmed() {
+    let (world, old, new) = (World::new(), Fake::with(1), Fake::with(1));
+    let id = AccountId { provider: ProviderKind::Plivo, id: "MA1".into() };
+    let attach = |fake: &Arc<Fake>| {
+        let provider: Arc<dyn Provider> = Arc::clone(fake) as Arc<dyn Provider>;
+        world.accounts.attach_unproven(world.owner("a"), provider, id.clone(), AccountSettings::default())
+    };
+    for fake in [&old, &new] {
+        let account = attach(fake);
+        account.watch(key("o"), Expectation::default());
+        account.want_listing(key("o"), Lane::Urgent);
+        pass(70).await;
+        assert!(matches!(account.get(Lane::Urgent, &key("o"), "1").await, Err(NotStarted::Closed)));
+        assert!(!account.reserve_create(&key("o")));
+        assert_eq!((fake.calls(), world.woken()), (0, Vec::<String>::new()));
+
+        assert_eq!(account.identify().await, Outcome::Done("MA1".into()));
+        pass(1).await;
+        assert!(world.woken().contains(&"o".to_owned()), "who waits is woken");
+        assert_eq!((fake.count("identify"), fake.count("list")), (1, 1));
+        // Attached again with the same credentials it goes on.
+        assert!(account.get(Lane::Urgent, &key("o"), "1").await.is_ok());
+        assert!(attach(fake).get(Lane::Urgent, &key("o"), "1").await.is_ok());
+    }
+    assert_eq!(old.count("list"), 1, "none with the old ones either, once they are replaced");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_is_opened_again_remembers_the_window_that_it_left() {
+    let (world, fake) = (World::new(), Fake::with(1));
+    world.attach("a", &fake, AccountSettings::default());
+    pass(10).await;
+    world.accounts.detach(&world.owner("a"));
+    let before = fake.calls();
+    let account = world.attach("a", &fake, AccountSettings::default());
+    pass(4).await;
+    assert_eq!(fake.calls(), before, "what was called until a moment ago still counts at the provider");
+    pass(2).await;
+    assert!(account.snapshots().term_complete);
+}
+
+#[tokio::test(start_paused = true)]
 async fn newer_credentials_may_be_probed_at_once_and_late_answers_to_the_old_ones_do_not_trip() {
     let (world, old) = (World::new(), Fake::with(3));
     let account = world.attach("a", &old, AccountSettings::default());

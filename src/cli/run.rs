@@ -27,6 +27,8 @@ use crate::telemetry::{self, LogFormat};
 
 /// The settings of the operator. Each flag is an environment variable as well.
 #[derive(Args, Clone, Debug)]
+// The last one counts, so that additional arguments of a deployment can override its usual ones.
+#[command(args_override_self = true)]
 pub struct RunArgs {
     /// Watch only this namespace (repeatable). Without it all namespaces are watched, which needs the ClusterRole.
     #[arg(long = "namespace", env = "SWITCHBOARD_NAMESPACE", value_delimiter = ',', value_name = "NAME")]

@@ -56,16 +56,34 @@ pub fn removed(ctx: &Context, object: &ProviderAccount) {
     ctx.set_account(&key, None);
 }
 
+/// The account object leads to no account for now: nothing is called on its behalf, and should it be the account's last one, no
+/// listing is taken either. Credentials count as unproven when it comes back.
+fn leave(ctx: &Context, object: &ProviderAccount, key: &ObjectKey) {
+    ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    ctx.accounts.detach(&owner(object, key));
+}
+
 /// A live account with proven credentials, or what is wrong and when to look again.
 async fn establish(ctx: &Context, object: &ProviderAccount, key: &ObjectKey) -> Result<Arc<Account>, (Problem, Duration)> {
     let later = ctx.settings.sweep_period;
-    let credentials = credentials(ctx, object, key).await.map_err(|problem| (problem, later))?;
+    let credentials = match credentials(ctx, object, key).await {
+        Ok(credentials) => credentials,
+        Err(problem) => {
+            // Credentials that are gone, or may not be read any more, are not used from memory; an API server that did not answer
+            // says nothing about them.
+            if problem.reason != Reason::Progressing {
+                leave(ctx, object, key);
+            }
+            return Err((problem, later));
+        }
+    };
     let connection = &credentials.connection;
     if let Some(pinned) = object.status.as_ref().and_then(|status| status.account.as_ref()).filter(|pinned| pinned.id != connection.id) {
         let message = format!(
             "the Secret's credentials are of account {}, but this ProviderAccount is pinned to {}: nothing is called in either. Put the credentials of {} back, or make a new ProviderAccount for {}",
             connection.id, pinned.id, pinned.id, connection.id
         );
+        leave(ctx, object, key);
         return Err((Problem { reason: Reason::AccountMismatch, message }, later));
     }
     let settings = AccountSettings {
@@ -73,7 +91,11 @@ async fn establish(ctx: &Context, object: &ProviderAccount, key: &ObjectKey) -> 
         sweep_period: object.spec.sweep_period_seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs),
     };
     let id = AccountId { provider: connection.provider.capabilities().provider, id: connection.id.clone() };
-    let account = ctx.accounts.attach(owner(object, key), Arc::clone(&connection.provider), id, settings);
+    let (owner, provider) = (owner(object, key), Arc::clone(&connection.provider));
+    let account = match credentials.proven {
+        true => ctx.accounts.attach(owner, provider, id, settings),
+        false => ctx.accounts.attach_unproven(owner, provider, id, settings),
+    };
     let tripped = match account.health() {
         Health::Tripped { message, .. } => Some(message),
         Health::Healthy | Health::Slowed { .. } => None,

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use futures::channel::mpsc::UnboundedSender;
 use kube::Client;
 use kube_runtime::events::Recorder;
@@ -66,9 +65,9 @@ pub struct Context {
     pub client: Client,
     /// Live provider accounts.
     pub accounts: Arc<Accounts>,
-    /// Account objects by namespace and name. An account that is not in it does not exist.
+    /// Account objects by namespace and name. One that is not in it does not exist, or was not looked at yet.
     pub states: Mutex<BTreeMap<ObjectKey, AccountState>>,
-    /// All account objects that are watched; unset until they are.
+    /// All account objects that are watched; set once each of their caches is filled.
     pub account_objects: OnceLock<Vec<Store<ProviderAccount>>>,
     /// What the credentials of each account object were made of, so that the same are not tried again.
     pub credentials: Mutex<BTreeMap<ObjectKey, Credentials>>,
@@ -106,11 +105,21 @@ impl Context {
         self.states.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    /// Whether the account object may exist although it has no state: the cache is not filled, or it has not been reconciled.
+    /// Whether nothing is known of an account object yet: after a start, and until it was looked at. It is not missing.
     pub fn account_pending(&self, key: &ObjectKey) -> bool {
-        let object = ObjectRef::new(&key.name).within(&key.namespace);
-        let Some(stores) = self.account_objects.get() else { return true };
-        stores.iter().any(|store| store.wait_until_ready().now_or_never().is_none() || store.get(&object).is_some())
+        let exists = |stores: &Vec<Store<ProviderAccount>>| {
+            let place = ObjectRef::new(&key.name).within(&key.namespace);
+            stores.iter().any(|store| store.get(&place).is_some())
+        };
+        self.account(key).is_none() && self.account_objects.get().is_none_or(exists)
+    }
+
+    /// The caches of account objects are filled. Who refers to one that does not exist is told.
+    pub fn accounts_listed(&self, stores: Vec<Store<ProviderAccount>>) {
+        if self.account_objects.set(stores).is_ok() {
+            let accounts: Vec<ObjectKey> = self.referrers.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+            accounts.iter().filter(|account| !self.account_pending(account)).for_each(|account| self.wake_referrers(account));
+        }
     }
 
     /// Sets or removes the state of an account object, and wakes who refers to it if that changed anything for them.

@@ -173,6 +173,7 @@ impl Pass<'_> {
         if done {
             announce::ledger(self.ctx, &self.object, view, action).await;
             self.forget_after(view, action);
+            self.tell_recreated().await;
         }
         step
     }
@@ -184,7 +185,6 @@ impl Pass<'_> {
             Action::Record(found) => {
                 memory.own = None;
                 memory.trouble = None;
-                memory.lost_uri = None;
                 memory.update = None;
                 memory.deleted.remove(&found.id);
             }
@@ -195,6 +195,16 @@ impl Pass<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A new SIP URI is what people with phones want to know, so it is told once it is known: a create does not answer it.
+    async fn tell_recreated(&mut self) {
+        let shown = self.object.status.as_ref().filter(|status| status.endpoint_id.is_some()).and_then(|status| status.sip_uri.clone());
+        if let Some(uri) = shown
+            && let Some(lost) = self.slot.memory.lost_uri.take_if(|lost| *lost != uri)
+        {
+            announce::recreated(self.ctx, &self.object, &lost, &uri).await;
         }
     }
 
@@ -338,6 +348,7 @@ impl Pass<'_> {
             Ok(object) => {
                 announce::finding(self.ctx, &object, view, finding).await;
                 self.object = object;
+                self.tell_recreated().await;
                 Step::Stop(until)
             }
             answer => self.written(view, answer).await,

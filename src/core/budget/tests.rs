@@ -222,14 +222,21 @@ fn repeated_429s_pause_longer_within_bounds_and_never_stop_the_account() {
     for _ in 0..12 {
         let ticket = budget.try_take(at(now), Lane::Urgent, &object("ns", "a"));
         let Some(ticket) = ticket else { panic!("after a pause there is a permit") };
-        budget.ended(at(now), ticket);
         budget.throttled(at(now), ticket, None);
+        budget.ended(at(now), ticket);
         let Some(until) = budget.paused(at(now)) else { panic!("a 429 pauses") };
         pauses.push(until.since(at(now)));
         now = u64::try_from(until.0.as_millis()).unwrap_or(u64::MAX) + 1;
     }
     assert!(pauses.iter().all(|pause| (FIRST_PAUSE..=LONGEST_PAUSE).contains(pause)), "{pauses:?}");
     assert!(pauses[0] <= Duration::from_secs(2) && pauses.iter().max() > Some(&Duration::from_secs(10)), "{pauses:?}");
+    // One call is let through: the next 429 begins with a short pause again.
+    now += 31_000;
+    let passed = budget.try_take(at(now), Lane::Urgent, &object("ns", "a")).expect("a permit after the pause");
+    budget.ended(at(now + 100), passed);
+    let refused = budget.try_take(at(now + 200), Lane::Urgent, &object("ns", "a")).expect("a second permit");
+    budget.throttled(at(now + 300), refused, None);
+    assert!(budget.paused(at(now + 300)).is_some_and(|until| until.since(at(now + 300)) <= Duration::from_secs(2)));
     assert!(budget.limit() >= FEWEST);
 }
 
