@@ -53,6 +53,12 @@ impl Told {
         self.operator.take().expect("it is taken once").kill().await;
     }
 
+    /// SIGTERM: it must end well, within Kubernetes' grace period.
+    pub async fn terminate(mut self) {
+        let (well, log) = self.operator.take().expect("it is taken once").terminate().await;
+        assert!(well, "{} did not end well:\n{log}", self.who);
+    }
+
     /// How many listings it has finished: complete ones, others.
     pub fn listings(&self) -> (usize, usize) {
         let log = self.log();

@@ -25,6 +25,7 @@ async fn two_operators_make_one_endpoint_for_each_object_and_leave_none() {
         case("every answer to a create is lost", lost_answers),
         case("deleted while being created", deleted_early),
         case("the first is frozen in the middle and wakes up late", frozen),
+        case("the first is told to end in the middle", ended),
         case("a second endpoint that both see", duplicate),
     ])
     .await;
@@ -100,6 +101,19 @@ async fn frozen(case: &str) {
     })
     .await;
     exactly_one_each(&world, &names).await;
+    delete_all(&world, &names).await;
+}
+
+async fn ended(case: &str) {
+    let Pair { world, first, second: _second } = pair(case).await;
+    let names = names("last", 8);
+    world.admin.set_switches(json!({"latency_ms": 200})).await.expect("a switch");
+    apply_all(&world, &names).await;
+    eventually("a create", async || (creates_sent(&world).await > 0).then_some(())).await;
+    first.terminate().await;
+    all_ready(&world, &names).await;
+    exactly_one_each(&world, &names).await;
+    assert_eq!((world.effects("create_endpoint").await.len(), creates_sent(&world).await), (8, 8), "executed, sent");
     delete_all(&world, &names).await;
 }
 
