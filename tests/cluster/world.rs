@@ -155,7 +155,7 @@ impl World {
         self.operator_with(&[], &[]).await
     }
 
-    /// Starts an operator with more arguments, which replace the usual ones, and environment.
+    /// Starts an operator with more arguments, which replace the usual ones (but for more namespaces), and environment.
     pub async fn operator_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Operator {
         let plane = support::control_plane();
         let settle = format!("{}ms", SETTLE.as_millis());
@@ -169,7 +169,8 @@ impl World {
             ("--plivo-url", self.simulator.url()),
             ("--log", "info,switchboard=debug,kube_runtime=error"),
         ];
-        for (name, value) in defaults.into_iter().filter(|(name, _)| !arguments.contains(name)) {
+        // A namespace is one more, anything else instead.
+        for (name, value) in defaults.into_iter().filter(|(name, _)| *name == "--namespace" || !arguments.contains(name)) {
             command.args([name, value]);
         }
         command.env("KUBECONFIG", plane.operator_kubeconfig()).envs(environment.iter().copied());
