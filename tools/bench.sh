@@ -24,7 +24,7 @@ for request in requests:
     name = {"POST": "create" if item[-1] == "Endpoint" else "update", "DELETE": "delete"}.get(request["method"], "list" if item[-1] == "Endpoint" else "read")
     kinds[name + (" (429)" if request["status"] == 429 else "")] += 1
 print(", ".join(f"{count} {name}" for name, count in sorted(kinds.items())), f"({len(requests)} in all)")'; }
-KUBECONFIG=$dir/sandbox/operator.kubeconfig target/release/switchboard run 2>"$dir/operator.log" &
+KUBECONFIG=$dir/sandbox/operator.kubeconfig target/release/switchboard run --health-listen 127.0.0.1:0 2>"$dir/operator.log" &
 operator=$!
 kubectl create namespace bench >/dev/null
 kubectl -n bench create secret generic plivo-credentials --from-literal=auth_id=MASANDBOX00000000000 --from-literal=auth_token=sandboxsandboxsandboxsandboxsandboxtoken >/dev/null

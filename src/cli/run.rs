@@ -72,8 +72,8 @@ pub struct RunArgs {
     #[arg(long, env = "SWITCHBOARD_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000), value_name = "N")]
     pub concurrency: u16,
 
-    /// Where /healthz and /readyz are served.
-    #[arg(long, env = "SWITCHBOARD_HEALTH_LISTEN", default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    /// Where /healthz and /readyz are served; port 0 is a free one. They name gates and nothing else.
+    #[arg(long, env = "SWITCHBOARD_HEALTH_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub health_listen: SocketAddr,
 
     /// Log lines for people or for machines.

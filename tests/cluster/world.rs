@@ -166,6 +166,7 @@ impl World {
             ("--settle", &settle),
             ("--sweep-period", "2s"),
             ("--retry-base", "100ms"),
+            ("--health-listen", "127.0.0.1:0"),
             ("--plivo-url", self.simulator.url()),
             ("--log", "info,switchboard=debug,kube_runtime=error"),
         ];

@@ -21,7 +21,7 @@ pub const SETTLE: Duration = Duration::from_secs(6);
 /// Longest that a step may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The operator's settings, printed as they are.
-const ARGUMENTS: [&str; 7] = ["run", "--settle", "6s", "--sweep-period", "2s", "--retry-base", "200ms"];
+const ARGUMENTS: [&str; 9] = ["run", "--settle", "6s", "--sweep-period", "2s", "--retry-base", "200ms", "--health-listen", "127.0.0.1:0"];
 
 /// Everything that runs, and the voice that tells.
 pub struct Stage {
