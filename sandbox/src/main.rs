@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use sandbox::{cli_plivo, process, up};
+use sandbox::{cli_plivo, demo, process, up};
 
 /// A telephony provider and a Kubernetes control plane on this machine; everything listens on loopback.
 #[derive(Parser)]
@@ -32,6 +32,8 @@ enum Command {
     },
     /// Start the Plivo simulator only; print "ready http://…" and stay until SIGINT or SIGTERM.
     Plivo(cli_plivo::PlivoArgs),
+    /// Tell the story: a cluster, a simulated provider and the operator, from kubectl apply to an empty provider.
+    Demo(demo::DemoArgs),
     /// Become another program that dies with its parent.
     #[command(name = process::CHILD, hide = true)]
     Child {
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Up { dir, providers } => block_on(up::run(&dir, &providers)),
         Command::ControlPlane { dir } => block_on(up::run(&dir, &[])),
         Command::Plivo(args) => block_on(cli_plivo::run(args)),
+        Command::Demo(args) => block_on(demo::run(args)),
     };
     match run {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,174 @@
+//! What the story plays on: the control plane, the provider, and the operator. The opening scenes bring them up.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use tokio::time::sleep;
+
+use super::{DemoArgs, scene::Scene, teller::Teller};
+use crate::{
+    control_plane::ControlPlane,
+    plivo::{self, Simulator},
+    process::{Process, Program},
+    up,
+};
+
+/// The application that `deploy/samples/endpoint-all-fields.yaml` attaches its endpoint to.
+const APPLICATION: &str = "16638156474000802";
+
+/// Shorter than in real use (150 s, 60 s, 1 s): every wait of the operator scales with these, and none is left out.
+const TIMES: [&str; 6] = ["--settle", "3s", "--sweep-period", "2s", "--retry-base", "100ms"];
+
+/// How often the programs are looked at.
+const POLL: Duration = Duration::from_millis(250);
+
+/// Everything that the story needs.
+pub(super) struct Stage<'a> {
+    pub(super) running: Running,
+    pub(super) scene: Scene<'a>,
+}
+
+/// What runs. Dropped, it is stopped, the operator first.
+pub(super) struct Running {
+    operator: Process,
+    simulator: Simulator,
+    plane: ControlPlane,
+}
+
+impl<'a> Stage<'a> {
+    /// The opening scenes: everything is up when they are over.
+    pub(super) async fn build(args: &DemoArgs, teller: &'a Teller) -> Result<Stage<'a>> {
+        let root = checkout()?;
+        let program = match &args.operator {
+            Some(program) => program.clone(),
+            None => beside()?,
+        };
+        teller.scene(
+            "A Kubernetes control plane starts",
+            "A real kube-apiserver with etcd and kube-controller-manager, on loopback, with RBAC. There are no nodes: the operator and the\n\
+             provider run as programs beside it.",
+        );
+        let plane = ControlPlane::start(&args.dir).await?;
+        let simulator = Simulator::start(plivo::Options::default()).await?;
+        let scene = Scene {
+            root,
+            dir: plane.dir().to_owned(),
+            kubectl: plane.kubectl().to_owned(),
+            kubeconfig: plane.kubeconfig().to_owned(),
+            teller,
+            plivo: simulator.admin(),
+        };
+        scene.kubectl(&["version"]).await?;
+
+        teller.scene(
+            "The custom resources and the operator's rights are installed",
+            "The same files as for any cluster. Among the rights there is none to read Secrets.",
+        );
+        scene.kubectl(&["apply", "--server-side", "-f", "crds/", "-f", "deploy/rbac.yaml"]).await?;
+
+        teller.scene(
+            "The provider and the operator start",
+            "A simulator stands in for Plivo. An application exists there already; it answers the calls of an endpoint. The operator runs as\n\
+             the ServiceAccount switchboard-system/switchboard. Its times are shortened for this story (defaults: settle 150s, sweep 60s).",
+        );
+        teller.command(&format!("PLIVO={}", simulator.url()));
+        let application = json!({"app_name": "reception", "app_id": APPLICATION});
+        scene.console("POST", "/applications", &application, scene.plivo.create_application(application.clone())).await?;
+        let operator = start_operator(&program, &plane, &simulator, teller)?;
+        let mut running = Running { operator, simulator, plane };
+        running.operator_works().await?;
+        Ok(Stage { running, scene })
+    }
+
+    /// The end of the operator's log belongs to what went wrong.
+    pub(super) fn with_log(&self, error: anyhow::Error) -> anyhow::Error {
+        let log = self.running.operator.error("ran meanwhile");
+        anyhow::anyhow!("{error:#}\n\n{log}")
+    }
+}
+
+impl Running {
+    /// Waits until something ends by itself, and says how.
+    pub(super) async fn failed(&mut self) -> anyhow::Error {
+        loop {
+            if let Some(error) = self.operator.ended() {
+                return error;
+            }
+            tokio::select! {
+                error = self.plane.failed() => return error,
+                () = sleep(POLL) => {}
+            }
+        }
+    }
+
+    /// Stops everything; the operator is asked to end in order.
+    pub(super) async fn stop(self, grace: Duration) -> Result<()> {
+        let Running { operator, simulator, plane } = self;
+        let ended = operator.terminate(grace).await;
+        simulator.stop().await;
+        plane.stop().await;
+        ended
+    }
+
+    /// The file that leads a shell here.
+    pub(super) fn write_env(&self) -> Result<PathBuf> {
+        up::write_env(&self.plane, Some(&self.simulator))
+    }
+
+    pub(super) fn log_folder(&self) -> PathBuf {
+        self.plane.dir().join("log")
+    }
+
+    /// Waits until the operator says that it starts: it has found its configuration and the API server then.
+    async fn operator_works(&mut self) -> Result<()> {
+        let patience = tokio::time::Instant::now() + super::scene::PATIENCE;
+        loop {
+            if let Some(error) = self.operator.ended() {
+                return Err(error);
+            }
+            if self.operator.printed()?.contains("switchboard starts") {
+                return Ok(());
+            }
+            ensure!(tokio::time::Instant::now() < patience, self.operator.error("does not start"));
+            sleep(POLL).await;
+        }
+    }
+}
+
+fn start_operator(program: &Path, plane: &ControlPlane, simulator: &Simulator, teller: &Teller) -> Result<Process> {
+    let args = [&["run", "--plivo-url", simulator.url()], &TIMES[..]].concat();
+    let kubeconfig = plane.operator_kubeconfig().display();
+    teller.command(&format!("KUBECONFIG={kubeconfig} switchboard run --plivo-url $PLIVO {} &", TIMES.join(" ")));
+    let mut operator = clean(Program::new(program)).args(args).env("KUBECONFIG", plane.operator_kubeconfig());
+    // Whatever was set for another operator.
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SWITCHBOARD_")) {
+        operator = operator.env_remove(name);
+    }
+    Process::start_program(plane.dir(), "switchboard", &operator)
+}
+
+/// Without proxies: they do not lead to loopback.
+pub(super) fn clean(program: Program) -> Program {
+    ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"].into_iter().fold(program, Program::env_remove)
+}
+
+/// The checkout, whose manifests are applied.
+fn checkout() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = root.canonicalize().with_context(|| format!("the demo applies the manifests of its checkout, {}", root.display()))?;
+    ensure!(root.join("deploy/samples").is_dir(), "{} has no deploy/samples", root.display());
+    Ok(root)
+}
+
+/// The operator, built together with this program.
+fn beside() -> Result<PathBuf> {
+    let own = env::current_exe().context("cannot find out which program this is")?;
+    let program = own.with_file_name("switchboard");
+    ensure!(program.is_file(), "there is no {}: build both with `cargo build --workspace`, or name one with --operator", program.display());
+    Ok(program)
+}
