@@ -3,7 +3,7 @@
 use std::{fmt::Display, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{stage::clean, teller::Teller};
@@ -22,9 +22,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often something is looked at.
 const POLL: Duration = Duration::from_millis(100);
-
-/// How much of an answer is shown, in characters.
-const LINE: usize = 130;
 
 /// The means of a scene.
 pub(super) struct Scene<'a> {
@@ -90,16 +87,21 @@ impl Scene<'_> {
         self.quietly(&in_voice(&["get", object, "-o", &format!("jsonpath={{{path}}}")])).await
     }
 
-    /// Somebody does something in the provider's console: shown as the call of the simulator's admin interface that it is.
-    pub(super) async fn console(&self, method: &str, path: &str, body: &Value, act: impl Future<Output = Result<Value>>) -> Result<Value> {
-        let data = match body {
-            Value::Null => String::new(),
-            body => format!(" -H content-type:application/json -d {}", up::quoted(&body.to_string())),
-        };
-        self.teller.command(&format!("curl -X {method} $PLIVO/_sandbox{path}{data}"));
+    /// Somebody does something in the provider's console: shown as the call of the simulator's admin interface that it is, and these
+    /// members of its answer.
+    pub(super) async fn console(
+        &self,
+        (method, path): (&str, &str),
+        body: Option<&Value>,
+        act: impl Future<Output = Result<Value>>,
+        members: &[&str],
+    ) -> Result<Value> {
+        let data = body.map(|body| format!(" -H content-type:application/json -d {}", up::quoted(&body.to_string())));
+        self.teller.command(&format!("curl -X {method} $PLIVO/_sandbox{path}{}", data.unwrap_or_default()));
         let answer = act.await?;
-        if !answer.is_null() {
-            self.teller.answer(&cut(&answer.to_string()));
+        if !members.is_empty() {
+            let shown: Vec<String> = members.iter().map(|member| format!("{}: {}", json!(member), answer[member])).collect();
+            self.teller.answer(&format!("{{{}, …}}", shown.join(", ")));
         }
         Ok(answer)
     }
@@ -169,7 +171,10 @@ fn shown(args: &[&str]) -> String {
     ["kubectl".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// At most one line of a terminal.
-fn cut(text: &str) -> String {
-    if text.chars().count() <= LINE { text.to_owned() } else { text.chars().take(LINE - 1).chain(['…']).collect() }
+/// The rows of a watch, with its columns under each other: it prints each row before it knows the next.
+pub(super) fn aligned(printed: &str) -> String {
+    let rows: Vec<Vec<&str>> = printed.lines().map(|line| line.split_whitespace().collect()).collect();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.len()).max().unwrap_or(0);
+    let line = |row: &Vec<&str>| row.iter().enumerate().map(|(column, cell)| format!("{cell:<0$}", width(column) + 3)).collect::<String>();
+    rows.iter().map(|row| line(row) + "\n").collect()
 }

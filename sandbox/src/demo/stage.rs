@@ -73,12 +73,14 @@ impl<'a> Stage<'a> {
 
         teller.scene(
             "The provider and the operator start",
-            "A simulator stands in for Plivo. An application exists there already; it answers the calls of an endpoint. The operator runs as\n\
-             the ServiceAccount switchboard-system/switchboard. Its times are shortened for this story (defaults: settle 150s, sweep 60s).",
+            "A simulator stands in for Plivo; an application is there already. The operator runs as the ServiceAccount\n\
+             switchboard-system/switchboard and with shortened times (defaults: settle 150s, sweep 60s, retry 1s). For its first 5 seconds it\n\
+             calls nobody, as if the account's call budget had just been used up by a process before it.",
         );
         teller.command(&format!("PLIVO={}", simulator.url()));
         let application = json!({"app_name": "reception", "app_id": APPLICATION});
-        scene.console("POST", "/applications", &application, scene.plivo.create_application(application.clone())).await?;
+        let created = scene.plivo.create_application(application.clone());
+        scene.console(("POST", "/applications"), Some(&application), created, &["app_id", "app_name"]).await?;
         let operator = start_operator(&program, &plane, &simulator, teller)?;
         let mut running = Running { operator, simulator, plane };
         running.operator_works().await?;

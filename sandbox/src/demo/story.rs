@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::scene::{NAMESPACE, Scene, text};
+use super::scene::{NAMESPACE, Scene, aligned, text};
 use crate::plivo::{DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, md5_hex};
 
 const WAIT: &str = "--timeout=60s";
@@ -69,7 +69,7 @@ async fn apply(scene: &Scene<'_>) -> Result<()> {
     scene.voice(&["wait", "--for=condition=Ready", "sipendpoint/alice", "sipendpoint/bob", WAIT]).await?;
     scene.voice(&["wait", "--for=jsonpath={.status.endpoints.managed}=2", "provideraccount/plivo", WAIT]).await?;
     scene.voice(&["get", "sipendpoints,provideraccounts"]).await?;
-    let columns = "custom-columns=NAME:.metadata.name,ENDPOINT ID:.status.endpoint_id,USERNAME:.status.username,ALIAS:.status.alias,APPLICATION:.status.app_id";
+    let columns = "custom-columns=NAME:.metadata.name,ID:.status.endpoint_id,USERNAME:.status.username,ALIAS:.status.alias,APPLICATION:.status.app_id";
     scene.voice(&["get", "sipendpoints", "-o", columns]).await?;
     for name in ["alice", "bob"] {
         recorded(scene, name).await?;
@@ -84,7 +84,8 @@ async fn phone(scene: &Scene<'_>) -> Result<()> {
     scene.teller.scene("A phone registers as alice", "The operator sees it in its periodic listing of the account.");
     let id = recorded(scene, "alice").await?;
     let phone = json!({"sip_contact": "sip:alice@192.0.2.7:5060", "sip_user_agent": "Telephone 1.6"});
-    scene.console("PUT", &format!("/registrations/{id}"), &phone, scene.plivo.register(&id, phone.clone())).await?;
+    let path = format!("/registrations/{id}");
+    scene.console(("PUT", &path), Some(&phone), scene.plivo.register(&id, phone.clone()), &["username", "sip_registered"]).await?;
     scene.voice(&["wait", "--for=jsonpath={.status.sip_registered}=true", "sipendpoint/alice", WAIT]).await?;
     scene.voice(&["get", "sipendpoints"]).await?;
     let agent = scene.value("sipendpoint/alice", ".status.sip_user_agent").await?;
@@ -100,7 +101,9 @@ async fn drift(scene: &Scene<'_>) -> Result<()> {
     );
     let id = recorded(scene, "bob").await?;
     let edit = json!({"alias": "edited"});
-    let edited = scene.console("PATCH", &format!("/endpoints/{id}"), &edit, scene.plivo.patch_endpoint(&id, edit.clone())).await?;
+    let path = format!("/endpoints/{id}");
+    let act = scene.plivo.patch_endpoint(&id, edit.clone());
+    let edited = scene.console(("PATCH", &path), Some(&edit), act, &["username", "alias"]).await?;
     ensure!(text(&edited, "alias") == "edited", "the console did not take the edit: {edited}");
     let put_back = |one: &Value| text(one, "endpoint_id") == id && text(one, "alias") == "bob-desk";
     scene.until("bob's alias is put back", |all| all.iter().any(put_back)).await?;
@@ -132,9 +135,9 @@ async fn lost_answer(scene: &Scene<'_>) -> Result<()> {
          giving up would leak the first. The operator looks for what it may have made, by the mark, and creates nothing meanwhile.",
     );
     let rule = json!([{"match": {"method": "POST", "path": "/Endpoint/$", "count": 1}, "execute": true, "answer": "cut_after"}]);
-    scene.console("PUT", "/faults", &rule, scene.plivo.set_faults(rule.clone())).await?;
+    scene.console(("PUT", "/faults"), Some(&rule), scene.plivo.set_faults(rule.clone()), &[]).await?;
     let requests = scene.plivo.requests().await?.len() as u64;
-    let columns = "custom-columns=NAME:.metadata.name,READY:.status.conditions[?(@.type==\"Ready\")].status,REASON:.status.conditions[?(@.type==\"Ready\")].reason,ENDPOINT ID:.status.endpoint_id";
+    let columns = "custom-columns=NAME:.metadata.name,READY:.status.conditions[?(@.type==\"Ready\")].status,REASON:.status.conditions[?(@.type==\"Ready\")].reason,ID:.status.endpoint_id";
     let watch = scene.watch(&["get", "sipendpoints", "--field-selector=metadata.name=door", "--watch", "-o", columns])?;
     scene.voice(&["apply", "-f", "deploy/samples/endpoint-no-application.yaml"]).await?;
     scene.voice(&["wait", "--for=condition=Ready", "sipendpoint/door", WAIT]).await?;
@@ -142,7 +145,7 @@ async fn lost_answer(scene: &Scene<'_>) -> Result<()> {
     let seen = scene.printed(&watch, &id).await?;
     drop(watch);
     scene.teller.say("What the watch saw:");
-    scene.teller.answer(&seen);
+    scene.teller.answer(&aligned(&seen));
     ensure!(seen.contains("AwaitingEvidence"), "the status never said AwaitingEvidence:\n{seen}");
 
     let sent: Vec<_> = scene.plivo.requests_since(requests).await?;
@@ -167,17 +170,16 @@ async fn deleted_elsewhere(scene: &Scene<'_>) -> Result<()> {
     );
     let id = recorded(scene, "bob").await?;
     let old = scene.value("sipendpoint/bob", ".status.sip_uri").await?;
-    scene
-        .console("DELETE", &format!("/endpoints/{id}"), &Value::Null, async {
-            scene.plivo.delete_endpoint(&id).await.map(|()| Value::Null)
-        })
-        .await?;
+    let act = async { scene.plivo.delete_endpoint(&id).await.map(|()| Value::Null) };
+    scene.console(("DELETE", &format!("/endpoints/{id}")), None, act, &[]).await?;
     scene.until("bob's endpoint is there again", |all| all.iter().any(|one| text(one, "username").starts_with("bob"))).await?;
     scene.voice(&["wait", "--for=condition=Ready", "sipendpoint/bob", WAIT]).await?;
     let events = scene.event("sipendpoint/bob", "Recreated").await?;
-    let new = scene.value("sipendpoint/bob", ".status.sip_uri").await?;
     recorded(scene, "bob").await?;
-    ensure!(new != old && events.contains(&old) && events.contains(&new), "the event does not name {old} and {new}:\n{events}");
+    let new = scene.value("sipendpoint/bob", ".status.sip_uri").await?;
+    let username = scene.value("sipendpoint/bob", ".status.username").await?;
+    ensure!(new != old && new.contains(&username), "the SIP URI was {old} and is {new}, for the username {username}");
+    ensure!(events.contains(&old) && events.contains(&username), "no event names {old} and {username}:\n{events}");
     scene.teller.holds(format!("{old} became {new}"));
     Ok(())
 }
