@@ -64,6 +64,6 @@ pub async fn run(args: DemoArgs) -> Result<()> {
     };
     let stopped = stage.running.stop(GRACE).await;
     told.and(stopped)?;
-    teller.end(begun.elapsed());
+    teller.end((!args.keep).then(|| begun.elapsed()));
     Ok(())
 }

@@ -83,10 +83,11 @@ impl Teller {
             (format!("kubectl -n {NAMESPACE} edit sipendpoint alice"), ""),
             ("curl -s $SWITCHBOARD_PLIVO_URL/_sandbox/state".to_owned(), "what the provider holds"),
             ("curl -s $SWITCHBOARD_PLIVO_URL/_sandbox/ledger".to_owned(), "what was done there, and by whom"),
+            (format!("ID=$(kubectl -n {NAMESPACE} get sipendpoint bob -o 'jsonpath={{.status.endpoint_id}}')"), ""),
             (
-                "curl -X PATCH $SWITCHBOARD_PLIVO_URL/_sandbox/endpoints/<id> -H content-type:application/json -d '{\"alias\": \"mine\"}'"
+                r#"curl -X PATCH $SWITCHBOARD_PLIVO_URL/_sandbox/endpoints/$ID -H content-type:application/json -d '{"alias": "mine"}'"#
                     .to_owned(),
-                "somebody in the console",
+                "an edit in the console",
             ),
             (format!("kubectl -n {NAMESPACE} delete sipendpoints --all"), "the scene that was left out"),
         ] {
@@ -97,9 +98,10 @@ impl Teller {
         Ok(())
     }
 
-    pub(super) fn end(&self, took: Duration) {
+    pub(super) fn end(&self, took: Option<Duration>) {
         self.line("");
-        self.line(&self.painted(BOLD, &format!("Everything is stopped. The story took {:.0} seconds.", took.as_secs_f64())));
+        let story = took.map(|took| format!(" The story took {:.0} seconds.", took.as_secs_f64())).unwrap_or_default();
+        self.line(&self.painted(BOLD, &format!("Everything is stopped.{story}")));
     }
 
     fn painted(&self, colour: &str, text: &str) -> String {
