@@ -6,10 +6,11 @@ demo:
 	cargo build --workspace
 	cargo run --quiet --package sandbox -- demo
 
-# Everything, against a real kube-apiserver and the simulator. Needs Rust and Go; the first run builds the control plane.
+# Everything, against a real kube-apiserver and the simulator. Needs Rust and Go; the first run builds the control plane. Eight tests at
+# a time whatever the machine: they wait (for settle times, for budgets) far more than they work.
 test:
 	tools/build.sh >/dev/null
-	cargo test --workspace --features switchboard/failpoints
+	RUST_TEST_THREADS=8 cargo test --workspace --features switchboard/failpoints
 
 lint:
 	cargo fmt --all --check

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tracing::info;
 
 /// What must be true before the operator is ready, by name.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +43,7 @@ impl Gates {
 pub async fn serve(listen: SocketAddr, gates: Gates) -> anyhow::Result<()> {
     let router = Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(ready)).with_state(gates);
     let listener = TcpListener::bind(listen).await.map_err(|error| anyhow::anyhow!("--health-listen {listen}: {error}"))?;
+    info!(address = %listener.local_addr()?, "serving /healthz and /readyz");
     axum::serve(listener, router).await?;
     Ok(())
 }

@@ -119,11 +119,14 @@ fn the_demo_tells_its_story_to_the_end() {
         "PasswordRotated",
         "✓ MD5 at the provider before",
         "AwaitingEvidence",
+        "the answer to a create (lobby",
         "executed: true  connection cut, no answer",
-        "✓ one create was executed for door, one endpoint exists, and it is the recorded one",
-        "Recreated",
+        "✓ one create was executed for lobby, one endpoint exists, and it is the recorded one",
+        "endpoint was recreated: the SIP URI was sip:bob",
         "✓ sip:bob",
         "delete sipendpoints --all",
+        "✓ one endpoint is left at the provider: sip:lobby",
+        "✓ the same SIP URI as before, and nothing was created",
         "✓ the provider is empty",
         "Everything is stopped.",
     ];
@@ -131,6 +134,7 @@ fn the_demo_tells_its_story_to_the_end() {
     for text in expected {
         rest = rest.split_once(text).unwrap_or_else(|| panic!("no {text:?} in its place:\n{printed}")).1;
     }
+    assert!(!printed.contains(sandbox::plivo::DEFAULT_AUTH_TOKEN), "a token is shown:\n{printed}");
     assert!(!printed.contains('\u{1b}'), "colours are for terminals");
     assert_eq!(left(&dir), Vec::<String>::new(), "left running");
 }

@@ -7,7 +7,6 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use tokio::time::Instant;
 
 use crate::up::Stop;
 use stage::Stage;
@@ -42,7 +41,6 @@ pub struct DemoArgs {
 pub async fn run(args: DemoArgs) -> Result<()> {
     let mut stop = Stop::listen()?;
     let teller = Teller::to_stdout();
-    let begun = Instant::now();
     let mut stage = tokio::select! {
         built = Stage::build(&args, &teller) => built.with_context(|| teller.place())?,
         () = stop.asked() => bail!("interrupted while starting"),
@@ -64,6 +62,6 @@ pub async fn run(args: DemoArgs) -> Result<()> {
     };
     let stopped = stage.running.stop(GRACE).await;
     told.and(stopped)?;
-    teller.end((!args.keep).then(|| begun.elapsed()));
+    teller.end(args.keep);
     Ok(())
 }

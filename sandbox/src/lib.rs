@@ -3,7 +3,8 @@
 //! * [`control_plane`]: a real etcd, kube-apiserver and kube-controller-manager on loopback
 //! * [`plivo`]: the Plivo simulator, with a ledger of what was really done; [`faults`]: scripts of what goes wrong;
 //!   [`admin_client`]: the interface for tests; [`http`]: a server that can cut connections
-//! * [`up`], [`cli_plivo`]: the commands that keep them running until they are interrupted; [`demo`]: the story of Switchboard
+//! * [`up`], [`cli_plivo`]: the commands that keep them running until they are interrupted
+//! * [`demo`]: the story that `make demo` tells
 //! * [`process`]: child processes that cannot outlive this one
 
 pub mod admin_client;

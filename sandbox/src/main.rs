@@ -32,7 +32,7 @@ enum Command {
     },
     /// Start the Plivo simulator only; print "ready http://…" and stay until SIGINT or SIGTERM.
     Plivo(cli_plivo::PlivoArgs),
-    /// Tell the story: a cluster, a simulated provider and the operator, from kubectl apply to an empty provider.
+    /// Tell the story of some endpoints on a real control plane with the real operator; exit code 0 if every step held.
     Demo(demo::DemoArgs),
     /// Become another program that dies with its parent.
     #[command(name = process::CHILD, hide = true)]

@@ -10,22 +10,24 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::account::budget::{Budget, Permit};
+use crate::account::budget::Budget;
 use crate::account::snapshot::{Amendment, History};
-use crate::core::fields::{Fields, Remote, Secret};
+use crate::core::fields::{Remote, Secret};
 use crate::core::listing::{Assembler, SurplusHabit};
-use crate::core::outcome::{Outcome, Refusal, RefusalKind};
 use crate::core::time::Moment;
-use crate::provider::{Capabilities, Created, Provider};
+use crate::provider::{Capabilities, Provider};
 
 pub mod budget;
+mod calls;
 mod registry;
 pub mod snapshot;
 mod sweep;
 
+use crate::api::refs::ProviderKind;
 pub use crate::core::budget::Lane;
 pub use crate::core::key::ObjectKey;
 pub use crate::core::sighting::Expectation;
+pub use calls::NotStarted;
 pub use registry::{AccountSettings, Accounts, Owner};
 pub use snapshot::{Snapshot, SnapshotView};
 
@@ -62,7 +64,7 @@ impl Clock {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId {
     /// [`Capabilities::provider`].
-    pub provider: &'static str,
+    pub provider: ProviderKind,
     /// The provider's account id.
     pub id: String,
 }
@@ -103,17 +105,6 @@ pub enum Health {
     },
 }
 
-/// Why a call was not begun. Nothing was sent; the object is woken when it is worth trying again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotStarted {
-    /// No permit of the budget; woken when one is reserved.
-    NoPermit,
-    /// The account is tripped; woken when it works again (if watched).
-    Tripped,
-    /// The account is no longer attached.
-    Closed,
-}
-
 /// One live account.
 pub struct Account {
     inner: Arc<Inner>,
@@ -141,6 +132,8 @@ struct Inner {
 
 struct State {
     closed: bool,
+    /// The credentials are new: nothing goes out but [`Account::identify`].
+    unproven: bool,
     tripped: Option<(Moment, String)>,
     probe_at: Moment,
     sweep_period: Duration,
@@ -174,22 +167,10 @@ impl Inner {
 
     fn started(&self) -> Result<(), NotStarted> {
         let state = self.state();
-        match (state.closed, &state.tripped) {
+        match (state.closed || state.unproven, &state.tripped) {
             (true, _) => Err(NotStarted::Closed),
             (false, Some(_)) => Err(NotStarted::Tripped),
             (false, None) => Ok(()),
-        }
-    }
-
-    /// What every answer means for the account, whoever asked.
-    fn learn<T>(&self, permit: &Permit, asked: &Arc<dyn Provider>, outcome: &Outcome<T>) {
-        if let Outcome::Refused(Refusal { kind, message, retry_after }) = outcome {
-            match kind {
-                RefusalKind::Throttled => permit.throttled(*retry_after),
-                // An answer to credentials that were replaced meanwhile says nothing of the new ones.
-                RefusalKind::Credentials if Arc::ptr_eq(asked, &self.provider()) => self.trip(message),
-                RefusalKind::Credentials | RefusalKind::Unreachable | RefusalKind::Invalid => {}
-            }
         }
     }
 
@@ -206,10 +187,12 @@ impl Inner {
     fn untrip(&self) {
         let objects: BTreeSet<ObjectKey> = {
             let mut state = self.state();
-            if state.tripped.take().is_none() {
+            let unproven = std::mem::take(&mut state.unproven);
+            if state.tripped.take().is_some() {
+                tracing::info!(account = %self.id, "credentials accepted again");
+            } else if !unproven {
                 return;
             }
-            tracing::info!(account = %self.id, "credentials accepted again");
             state.watched.keys().chain(state.waiting.keys()).cloned().collect()
         };
         self.changed.notify_one();
@@ -230,59 +213,13 @@ impl Inner {
     }
 }
 
-/// Counts a create while it is under way, however that ends.
-struct CreateInFlight<'a>(&'a Inner);
-
-impl<'a> CreateInFlight<'a> {
-    fn new(inner: &'a Inner) -> Self {
-        let mut state = inner.state();
-        state.creates_in_flight += 1;
-        if let Some(running) = &mut state.running {
-            running.assembler.own_create_sent();
-        }
-        drop(state);
-        Self(inner)
-    }
-}
-
-impl Drop for CreateInFlight<'_> {
-    fn drop(&mut self) {
-        self.0.state().creates_in_flight -= 1;
-    }
-}
-
-/// The same for a delete.
-struct DeleteInFlight<'a>(&'a Inner, &'a str);
-
-impl<'a> DeleteInFlight<'a> {
-    fn new(inner: &'a Inner, id: &'a str) -> Self {
-        let mut state = inner.state();
-        *state.deletes_in_flight.entry(id.to_owned()).or_default() += 1;
-        if let Some(running) = &mut state.running {
-            running.assembler.own_deleted(id);
-        }
-        drop(state);
-        Self(inner, id)
-    }
-}
-
-impl Drop for DeleteInFlight<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.state();
-        if let Some(count) = state.deletes_in_flight.get_mut(self.1) {
-            *count -= 1;
-            if *count == 0 {
-                state.deletes_in_flight.remove(self.1);
-            }
-        }
-    }
-}
-
 impl Account {
     /// Starts the account's tasks: its budget and its sweep. Must be called inside a tokio runtime.
+    #[expect(clippy::too_many_arguments, reason = "called in one place, with what only that place has")]
     fn open(
         id: AccountId,
         provider: Arc<dyn Provider>,
+        unproven: bool,
         limit: u32,
         began: Moment,
         clock: Clock,
@@ -299,6 +236,7 @@ impl Account {
             changed: Notify::new(),
             state: Mutex::new(State {
                 closed: false,
+                unproven,
                 tripped: None,
                 probe_at: Moment::default(),
                 sweep_period: settings.sweep_period,
@@ -348,80 +286,6 @@ impl Account {
     pub fn probe_due(&self) -> Option<Duration> {
         let state = self.inner.state();
         state.tripped.is_some().then(|| state.probe_at.since(self.inner.clock.now()))
-    }
-
-    /// Asks for the id that the credentials lead to; goes out even if the account is tripped, and heals it if the id is right.
-    /// Waits for the budget.
-    pub async fn identify(&self) -> Outcome<String> {
-        let inner = &self.inner;
-        let permit = inner.budget.take(Lane::Urgent).await;
-        let provider = inner.provider();
-        inner.state().probe_at = inner.clock.now() + PROBE_EVERY;
-        let outcome = provider.identify().await;
-        inner.learn(&permit, &provider, &outcome);
-        if outcome == Outcome::Done(inner.id.id.clone()) && Arc::ptr_eq(&provider, &inner.provider()) {
-            inner.untrip();
-        }
-        outcome
-    }
-
-    /// Whether a create permit is kept for `who` from now on, until used or for 12 s. If not, `who` is woken when it is.
-    pub fn reserve_create(&self, who: &ObjectKey) -> bool {
-        self.inner.started().is_ok() && self.inner.budget.reserve_create(who)
-    }
-
-    /// Creates an endpoint with the reserved permit. Sent at most once; the answer, if there is one, is in all listings from then on.
-    /// The future is to be driven to its end: what is dropped half-way counts as unknown.
-    pub async fn create(&self, who: &ObjectKey, username: &str, fields: &Fields) -> Result<Outcome<Created>, NotStarted> {
-        let inner = &self.inner;
-        inner.started()?;
-        let permit = inner.budget.try_take_create(who).map_err(|_| NotStarted::NoPermit)?;
-        let provider = inner.provider();
-        let _in_flight = CreateInFlight::new(inner);
-        let outcome = provider.create_endpoint(username, fields).await;
-        inner.learn(&permit, &provider, &outcome);
-        if let Outcome::Done(created) = &outcome {
-            inner.amend(Amendment::Created(Remote {
-                id: created.id.clone(),
-                username: created.username.clone(),
-                sip_uri: None,
-                registration: None,
-                fields: fields.iter().filter(|(_, value)| value.text().is_some()).map(|(field, value)| (*field, value.clone())).collect(),
-                password_digest: None,
-            }));
-        }
-        Ok(outcome)
-    }
-
-    /// Reads one endpoint.
-    pub async fn get(&self, lane: Lane, who: &ObjectKey, id: &str) -> Result<Outcome<Remote>, NotStarted> {
-        let (permit, provider) = self.permit(lane, who)?;
-        let outcome = provider.get_endpoint(id).await;
-        self.inner.learn(&permit, &provider, &outcome);
-        Ok(outcome)
-    }
-
-    /// Changes fields of an endpoint; listings follow the answer.
-    pub async fn update(&self, lane: Lane, who: &ObjectKey, id: &str, change: &Fields) -> Result<Outcome<()>, NotStarted> {
-        let (permit, provider) = self.permit(lane, who)?;
-        let outcome = provider.update_endpoint(id, change).await;
-        self.inner.learn(&permit, &provider, &outcome);
-        if outcome == Outcome::Done(()) {
-            self.inner.amend(Amendment::Updated(id.to_owned(), change.clone()));
-        }
-        Ok(outcome)
-    }
-
-    /// Deletes an endpoint; listings follow the answer. (Not found changes no listing: it may be too new to be seen.)
-    pub async fn delete(&self, lane: Lane, who: &ObjectKey, id: &str) -> Result<Outcome<()>, NotStarted> {
-        let (permit, provider) = self.permit(lane, who)?;
-        let _in_flight = DeleteInFlight::new(&self.inner, id);
-        let outcome = provider.delete_endpoint(id).await;
-        self.inner.learn(&permit, &provider, &outcome);
-        if outcome == Outcome::Done(()) {
-            self.inner.amend(Amendment::Deleted(id.to_owned()));
-        }
-        Ok(outcome)
     }
 
     /// Whether the endpoint has this password; `None` where what was read says nothing about it. No call.
@@ -478,18 +342,14 @@ impl Account {
         }
     }
 
-    fn permit(&self, lane: Lane, who: &ObjectKey) -> Result<(Permit, Arc<dyn Provider>), NotStarted> {
-        self.inner.started()?;
-        let permit = self.inner.budget.try_take(lane, who).map_err(|_| NotStarted::NoPermit)?;
-        Ok((permit, self.inner.provider()))
-    }
-
     /// Newer credentials: a tripped account may be probed at once.
-    fn replace_provider(&self, provider: Arc<dyn Provider>) {
+    fn replace_provider(&self, provider: Arc<dyn Provider>, unproven: bool) {
         let mut current = self.inner.provider.write().unwrap_or_else(PoisonError::into_inner);
         if !Arc::ptr_eq(&current, &provider) {
             *current = provider;
-            self.inner.state().probe_at = Moment::default();
+            let mut state = self.inner.state();
+            state.probe_at = Moment::default();
+            state.unproven = unproven;
         }
     }
 

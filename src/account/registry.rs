@@ -34,12 +34,15 @@ struct Attachment {
     settings: AccountSettings,
     /// Of its credentials: the highest is the newest.
     version: u64,
+    unproven: bool,
 }
 
 #[derive(Default)]
 struct Attached {
     by_owner: BTreeMap<ObjectKey, Attachment>,
     versions: u64,
+    /// When the last owner left: calls made until then still count at the provider.
+    closed: BTreeMap<AccountId, Moment>,
 }
 
 /// All live accounts.
@@ -65,33 +68,51 @@ impl Accounts {
     /// The account object leads to this account, with these credentials and settings; an earlier attachment of the same object is
     /// replaced. Must be called inside a tokio runtime.
     pub fn attach(&self, owner: Owner, provider: Arc<dyn Provider>, id: AccountId, settings: AccountSettings) -> Arc<Account> {
+        self.attach_as(owner, provider, id, settings, false)
+    }
+
+    /// As [`Accounts::attach`], with credentials that nobody has confirmed yet: if they are new to the account, nothing goes out
+    /// before [`Account::identify`] was answered as it should. A wrong token then costs one failed login, not one for each call.
+    pub fn attach_unproven(&self, owner: Owner, provider: Arc<dyn Provider>, id: AccountId, settings: AccountSettings) -> Arc<Account> {
+        self.attach_as(owner, provider, id, settings, true)
+    }
+
+    fn attach_as(
+        &self,
+        owner: Owner,
+        provider: Arc<dyn Provider>,
+        id: AccountId,
+        settings: AccountSettings,
+        unproven: bool,
+    ) -> Arc<Account> {
         let mut attached = self.attached();
         let existing = attached.by_owner.values().find(|attachment| *attachment.account.id() == id).map(|found| Arc::clone(&found.account));
         let account = existing.unwrap_or_else(|| {
             let limit = settings.budget.unwrap_or(provider.capabilities().default_budget);
-            Account::open(id, Arc::clone(&provider), limit, self.began, self.clock, self.settings, Arc::clone(&self.wake))
+            let began = attached.closed.remove(&id).map_or(self.began, |closed| closed.max(self.began));
+            Account::open(id, Arc::clone(&provider), unproven, limit, began, self.clock, self.settings, Arc::clone(&self.wake))
         });
         let same = attached.by_owner.get(&owner.key).filter(|before| Arc::ptr_eq(&before.provider, &provider));
         let version = same.map(|before| before.version).unwrap_or_else(|| {
             attached.versions += 1;
             attached.versions
         });
-        let attachment = Attachment { uid: owner.uid, account: Arc::clone(&account), provider, settings, version };
+        let attachment = Attachment { uid: owner.uid, account: Arc::clone(&account), provider, settings, version, unproven };
         let before = attached.by_owner.insert(owner.key, attachment);
-        self.settle(&attached, &account);
+        self.settle(&mut attached, &account);
         if let Some(before) = before.filter(|before| !Arc::ptr_eq(&before.account, &account)) {
-            self.settle(&attached, &before.account);
+            self.settle(&mut attached, &before.account);
         }
         account
     }
 
-    /// The account object is gone. An account without any is closed.
+    /// The account object is gone, or leads to no account any more. An account without any is closed.
     pub fn detach(&self, owner: &Owner) {
         let mut attached = self.attached();
         if attached.by_owner.get(&owner.key).is_some_and(|attachment| attachment.uid == owner.uid)
             && let Some(before) = attached.by_owner.remove(&owner.key)
         {
-            self.settle(&attached, &before.account);
+            self.settle(&mut attached, &before.account);
         }
     }
 
@@ -122,12 +143,14 @@ impl Accounts {
     }
 
     /// Brings an account to what its owners say together.
-    fn settle(&self, attached: &Attached, account: &Arc<Account>) {
-        let owners = || attached.by_owner.values().filter(|attachment| Arc::ptr_eq(&attachment.account, account));
+    fn settle(&self, attached: &mut Attached, account: &Arc<Account>) {
+        let Attached { by_owner, closed, .. } = attached;
+        let owners = || by_owner.values().filter(|attachment| Arc::ptr_eq(&attachment.account, account));
         let Some(newest) = owners().max_by_key(|attachment| attachment.version) else {
+            closed.insert(account.id().clone(), self.clock.now());
             return account.close();
         };
-        account.replace_provider(Arc::clone(&newest.provider));
+        account.replace_provider(Arc::clone(&newest.provider), newest.unproven);
         let default = newest.provider.capabilities().default_budget;
         let limit = owners().map(|attachment| attachment.settings.budget.unwrap_or(default)).min().unwrap_or(default);
         let period = owners().map(|attachment| attachment.settings.sweep_period.unwrap_or(self.settings.sweep_period)).min();

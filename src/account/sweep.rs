@@ -26,10 +26,15 @@ pub(super) async fn run(inner: Arc<Inner>) {
     let mut not_before = Moment::default();
     loop {
         wait_until_due(&inner, last, not_before).await;
+        // The listing begins when it may: who comes while the budget is waited for is still served by it.
+        let first = permit(&inner).await;
+        if inner.started().is_err() {
+            continue;
+        }
         let began = begin(&inner);
         last = Some(began);
         let deadline = inner.clock.instant(began + LISTING_DEADLINE);
-        if tokio::time::timeout_at(deadline, pages(&inner)).await.is_err() {
+        if tokio::time::timeout_at(deadline, pages(&inner, first)).await.is_err() {
             tracing::warn!(account = %inner.id, "listing cut off: it took too long");
         }
         let complete = publish(&inner, began);
@@ -39,14 +44,15 @@ pub(super) async fn run(inner: Arc<Inner>) {
     }
 }
 
-/// Waits until somebody wants a listing (or the term's first is still to be taken), or the period is over; never while tripped.
+/// Waits until somebody wants a listing (or the term's first is still to be taken), or the period is over; never while tripped or
+/// with credentials that are not proven.
 async fn wait_until_due(inner: &Inner, last: Option<Moment>, not_before: Moment) {
     loop {
         let at = {
             let state = inner.state();
             let wanted = !state.waiting.is_empty() || !state.history.term_complete();
             let due = last.filter(|_| !wanted).map_or(not_before, |last| not_before.max(last + state.sweep_period));
-            state.tripped.is_none().then_some(due)
+            (state.tripped.is_none() && !state.unproven).then_some(due)
         };
         match at {
             Some(at) if at <= inner.clock.now() => return,
@@ -76,10 +82,14 @@ fn begin(inner: &Inner) -> Moment {
 }
 
 /// Asks for pages until the listing is finished. Every page passes the budget.
-async fn pages(inner: &Inner) {
+async fn pages(inner: &Inner, first: Permit) {
+    let mut first = Some(first);
     loop {
         let Some(Step::Page { offset, limit }) = inner.state().running.as_ref().map(|running| running.assembler.next()) else { return };
-        let permit = permit(inner).await;
+        let permit = match first.take() {
+            Some(first) => first,
+            None => permit(inner).await,
+        };
         // An account that was tripped while the permit was waited for sends nothing.
         let page = if inner.started().is_ok() {
             let provider = inner.provider();

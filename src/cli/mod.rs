@@ -17,8 +17,12 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the operator.
+    /// Run the operator: make the provider agree with SipEndpoints and ProviderAccounts, and keep it so.
+    ///
+    /// Outside a cluster the current kubeconfig is used, inside one the ServiceAccount. Secrets are read only in namespaces that bind
+    /// the ClusterRole switchboard-secret-reader to the operator's ServiceAccount; where that is missing, the objects' conditions show
+    /// the command. SIGTERM: nothing new is begun, running creates are finished and recorded.
     Run(Box<run::RunArgs>),
-    /// Print the CustomResourceDefinitions.
+    /// Print the CustomResourceDefinitions, ready for `kubectl apply --server-side -f -`.
     Crds(crds::Crds),
 }

@@ -20,16 +20,15 @@ use crate::controller::context::Settings;
 use crate::controller::{Start, deadline};
 use crate::core::mark::Installation;
 use crate::core::view::Timing;
-use crate::provider::plivo;
 use crate::provider::transport::{BaseUrl, Deadlines, TransportOptions};
+use crate::provider::{Places, plivo};
 use crate::server::{self, Gates};
 use crate::telemetry::{self, LogFormat};
 
-/// Run the operator: make the provider agree with SipEndpoints and ProviderAccounts, and keep it so.
-///
-/// Outside a cluster the current kubeconfig is used, inside one the ServiceAccount. The operator reads Secrets only in namespaces
-/// that bind the ClusterRole switchboard-secret-reader to it.
+/// The settings of the operator. Each flag is an environment variable as well.
 #[derive(Args, Clone, Debug)]
+// The last one counts, so that additional arguments of a deployment can override its usual ones.
+#[command(args_override_self = true)]
 pub struct RunArgs {
     /// Watch only this namespace (repeatable). Without it all namespaces are watched, which needs the ClusterRole.
     #[arg(long = "namespace", env = "SWITCHBOARD_NAMESPACE", value_delimiter = ',', value_name = "NAME")]
@@ -73,8 +72,8 @@ pub struct RunArgs {
     #[arg(long, env = "SWITCHBOARD_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000), value_name = "N")]
     pub concurrency: u16,
 
-    /// Where /healthz and /readyz are served.
-    #[arg(long, env = "SWITCHBOARD_HEALTH_LISTEN", default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    /// Where /healthz and /readyz are served; port 0 is a free one. They name gates and nothing else.
+    #[arg(long, env = "SWITCHBOARD_HEALTH_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub health_listen: SocketAddr,
 
     /// Log lines for people or for machines.
@@ -127,8 +126,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let settings = Settings {
         timing,
         sweep_period: args.sweep_period,
-        plivo,
-        transport: TransportOptions { deadlines: Deadlines::with_create(timing.create()), extra_roots },
+        places: Places { plivo, transport: TransportOptions { deadlines: Deadlines::with_create(timing.create()), extra_roots } },
         concurrency: args.concurrency,
     };
     let start = Start {

@@ -15,19 +15,19 @@ use tracing::{info, warn};
 use crate::account::{Account, AccountId, AccountSettings, Health, Owner};
 use crate::api::condition::{ConditionStatus, ConditionType, Reason, Verdict};
 use crate::api::provider_account::{EndpointCounts, ProviderAccount, ProviderAccountStatus};
-use crate::api::refs::{AccountIdentity, ProviderKind};
+use crate::api::refs::AccountIdentity;
 use crate::controller::context::{AccountState, Context, Credentials};
 use crate::controller::deadline;
 use crate::controller::endpoint::ReconcileError;
+use crate::controller::gather::prefix;
 use crate::controller::report::{classify, event, merge_patch, params, preconditions};
 use crate::controller::secrets::Dependent;
-use crate::core::desired::prefix;
 use crate::core::key::ObjectKey;
 use crate::core::mark::recognise;
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::status::merge_conditions;
 use crate::core::view::Problem;
-use crate::provider::plivo::Plivo;
+use crate::provider::{connect, credentials_secret};
 
 /// `lastSweepTime` is written at most this often.
 const SWEEP_TIME: Duration = Duration::from_secs(300);
@@ -56,23 +56,46 @@ pub fn removed(ctx: &Context, object: &ProviderAccount) {
     ctx.set_account(&key, None);
 }
 
+/// The account object leads to no account for now: nothing is called on its behalf, and should it be the account's last one, no
+/// listing is taken either. Credentials count as unproven when it comes back.
+fn leave(ctx: &Context, object: &ProviderAccount, key: &ObjectKey) {
+    ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    ctx.accounts.detach(&owner(object, key));
+}
+
 /// A live account with proven credentials, or what is wrong and when to look again.
 async fn establish(ctx: &Context, object: &ProviderAccount, key: &ObjectKey) -> Result<Arc<Account>, (Problem, Duration)> {
     let later = ctx.settings.sweep_period;
-    let credentials = credentials(ctx, object, key).await.map_err(|problem| (problem, later))?;
-    if let Some(pinned) = object.status.as_ref().and_then(|status| status.account.as_ref()).filter(|pinned| pinned.id != credentials.id) {
+    let credentials = match credentials(ctx, object, key).await {
+        Ok(credentials) => credentials,
+        Err(problem) => {
+            // Credentials that are gone, or may not be read any more, are not used from memory; an API server that did not answer
+            // says nothing about them.
+            if problem.reason != Reason::Progressing {
+                leave(ctx, object, key);
+            }
+            return Err((problem, later));
+        }
+    };
+    let connection = &credentials.connection;
+    if let Some(pinned) = object.status.as_ref().and_then(|status| status.account.as_ref()).filter(|pinned| pinned.id != connection.id) {
         let message = format!(
             "the Secret's credentials are of account {}, but this ProviderAccount is pinned to {}: nothing is called in either. Put the credentials of {} back, or make a new ProviderAccount for {}",
-            credentials.id, pinned.id, pinned.id, credentials.id
+            connection.id, pinned.id, pinned.id, connection.id
         );
+        leave(ctx, object, key);
         return Err((Problem { reason: Reason::AccountMismatch, message }, later));
     }
     let settings = AccountSettings {
         budget: object.spec.budget.as_ref().and_then(|budget| u32::try_from(budget.requests_per_5_seconds).ok()),
         sweep_period: object.spec.sweep_period_seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs),
     };
-    let id = AccountId { provider: credentials.provider.capabilities().provider, id: credentials.id.clone() };
-    let account = ctx.accounts.attach(owner(object, key), Arc::clone(&credentials.provider), id, settings);
+    let id = AccountId { provider: connection.provider.capabilities().provider, id: connection.id.clone() };
+    let (owner, provider) = (owner(object, key), Arc::clone(&connection.provider));
+    let account = match credentials.proven {
+        true => ctx.accounts.attach(owner, provider, id, settings),
+        false => ctx.accounts.attach_unproven(owner, provider, id, settings),
+    };
     let tripped = match account.health() {
         Health::Tripped { message, .. } => Some(message),
         Health::Healthy | Health::Slowed { .. } => None,
@@ -132,22 +155,15 @@ fn rejected(message: &str) -> Problem {
 
 /// The credentials in the Secret, parsed before anything is called.
 async fn credentials(ctx: &Context, object: &ProviderAccount, key: &ObjectKey) -> Result<Credentials, Problem> {
-    let Some(plivo) = &object.spec.plivo else {
-        return Err(Problem { reason: Reason::InvalidSpec, message: "spec names no provider that this version knows (plivo)".into() });
-    };
-    let name = &plivo.credentials_secret_ref.name;
+    let name = credentials_secret(&object.spec).unwrap_or_default();
     let content = ctx.secrets.get(&key.namespace, name, Dependent::Account(key.name.clone())).await?;
     if let Some(known) =
         ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).get(key).filter(|known| known.version == content.version)
     {
         return Ok(known.clone());
     }
-    let auth_id = crate::core::credentials::auth_id(name, content.key(name, "auth_id")?)?;
-    let auth_token = crate::core::credentials::one_line(name, "auth_token", content.key(name, "auth_token")?)?;
-    let given = crate::provider::plivo::Credentials { auth_id: auth_id.clone(), auth_token };
-    let provider = Plivo::new(&ctx.settings.plivo, given, &ctx.settings.transport)
-        .map_err(|error| Problem { reason: Reason::SecretInvalid, message: format!("Secret {name}: {error}") })?;
-    let fresh = Credentials { version: content.version, provider: Arc::new(provider), id: auth_id, proven: false };
+    let connection = connect(&object.spec, &ctx.settings.places, |value| content.key(name, value))?;
+    let fresh = Credentials { version: content.version.clone(), connection, proven: false };
     ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), fresh.clone());
     Ok(fresh)
 }
@@ -207,7 +223,7 @@ fn status(ctx: &Context, object: &ProviderAccount, old: &ProviderAccountStatus, 
         ..old.clone()
     };
     if let AccountState::Ready(account) = state {
-        new.account = Some(AccountIdentity { provider: ProviderKind::Plivo, id: account.id().id.clone() });
+        new.account = Some(AccountIdentity { provider: account.id().provider, id: account.id().id.clone() });
         if let Some(listing) = account.snapshots().complete {
             new.endpoints = Some(counts(ctx, &listing.endpoints));
             let stale = old
@@ -224,16 +240,8 @@ fn status(ctx: &Context, object: &ProviderAccount, old: &ProviderAccountStatus, 
 
 /// What the account holds, by what it is to this installation. Orphans are only counted where all namespaces are watched.
 fn counts(ctx: &Context, endpoints: &crate::core::sighting::Sightings) -> EndpointCounts {
-    let live: HashSet<String> = ctx
-        .endpoints
-        .iter()
-        .flat_map(|store| store.state())
-        .map(|object| {
-            prefix(&object.spec, &object.namespace().unwrap_or_default(), &object.name_any(), &ctx.installation)
-                .as_str()
-                .to_ascii_lowercase()
-        })
-        .collect();
+    let live: HashSet<String> =
+        ctx.endpoints.iter().flat_map(|store| store.state()).map(|object| prefix(ctx, &object).as_str().to_ascii_lowercase()).collect();
     let everywhere = ctx.wake_endpoints.contains_key(&None);
     let mut counts = EndpointCounts::default();
     for remote in endpoints.iter() {

@@ -13,23 +13,13 @@ use crate::core::view::{Memory, View};
 pub async fn ledger(ctx: &Context, object: &SipEndpoint, view: &View, action: &Action) {
     match action {
         Action::Record(found) => {
-            let uri = found.remote.as_ref().and_then(|remote| remote.sip_uri.clone());
-            match (&view.memory.lost_uri, &found.remote) {
-                (Some(lost), _) => {
-                    let new = uri.unwrap_or_else(|| format!("of {}", found.username));
-                    let note = format!(
-                        "endpoint was recreated: the SIP URI was {lost} and is now {new}; phones must log in as {}",
-                        found.username
-                    );
-                    event(ctx, object, EventType::Warning, "Recreated", "Create", note).await;
-                }
-                (None, Some(_)) => {
-                    let note = format!("endpoint {} ({}) was found by its mark and is recorded again", found.id, found.username);
-                    event(ctx, object, EventType::Normal, "Found", "Record", note).await;
-                }
-                (None, None) => {
-                    event(ctx, object, EventType::Normal, "Created", "Create", format!("endpoint {} ({})", found.id, found.username)).await;
-                }
+            if view.memory.lost_uri.is_some() {
+                // Told when the new URI is known.
+            } else if found.remote.is_some() {
+                let note = format!("endpoint {} ({}) was found by its mark and is recorded again", found.id, found.username);
+                event(ctx, object, EventType::Normal, "Found", "Record", note).await;
+            } else {
+                event(ctx, object, EventType::Normal, "Created", "Create", format!("endpoint {} ({})", found.id, found.username)).await;
             }
         }
         Action::Forget => {
@@ -46,6 +36,13 @@ pub async fn ledger(ctx: &Context, object: &SipEndpoint, view: &View, action: &A
         }
         _ => {}
     }
+}
+
+/// After a status write that shows the successor of an endpoint that was deleted elsewhere.
+pub async fn recreated(ctx: &Context, object: &SipEndpoint, lost: &str, uri: &str) {
+    let username = object.status.as_ref().and_then(|status| status.username.as_deref()).unwrap_or("-");
+    let note = format!("endpoint was recreated: the SIP URI was {lost} and is now {uri}; phones must log in as {username}");
+    event(ctx, object, EventType::Warning, "Recreated", "Create", note).await;
 }
 
 /// After an update.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedSender;
@@ -21,8 +21,7 @@ use crate::controller::secrets::Secrets;
 use crate::core::key::ObjectKey;
 use crate::core::mark::Installation;
 use crate::core::view::{Problem, Timing};
-use crate::provider::Provider;
-use crate::provider::transport::{BaseUrl, TransportOptions};
+use crate::provider::{Connection, Places};
 
 /// Settings of the process.
 #[derive(Clone, Debug)]
@@ -31,10 +30,8 @@ pub struct Settings {
     pub timing: Timing,
     /// How often an account is listed, unless it says otherwise.
     pub sweep_period: Duration,
-    /// Where Plivo is.
-    pub plivo: BaseUrl,
-    /// Deadlines and roots of provider calls.
-    pub transport: TransportOptions,
+    /// Where the providers are.
+    pub places: Places,
     /// Reconciles at the same time, for each kind.
     pub concurrency: u16,
 }
@@ -54,9 +51,7 @@ pub struct Credentials {
     /// Of the Secret.
     pub version: SecretVersion,
     /// The way to the provider with them.
-    pub provider: Arc<dyn Provider>,
-    /// The account id that they claim.
-    pub id: String,
+    pub connection: Connection,
     /// The provider has confirmed them.
     pub proven: bool,
 }
@@ -70,8 +65,10 @@ pub struct Context {
     pub client: Client,
     /// Live provider accounts.
     pub accounts: Arc<Accounts>,
-    /// Account objects by namespace and name. An account that is not in it does not exist.
+    /// Account objects by namespace and name. One that is not in it does not exist, or was not looked at yet.
     pub states: Mutex<BTreeMap<ObjectKey, AccountState>>,
+    /// All account objects that are watched; set once each of their caches is filled.
+    pub account_objects: OnceLock<Vec<Store<ProviderAccount>>>,
     /// What the credentials of each account object were made of, so that the same are not tried again.
     pub credentials: Mutex<BTreeMap<ObjectKey, Credentials>>,
     /// All endpoints that are watched.
@@ -106,6 +103,23 @@ impl Context {
     /// The state of an account object.
     pub fn account(&self, key: &ObjectKey) -> Option<AccountState> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Whether nothing is known of an account object yet: after a start, and until it was looked at. It is not missing.
+    pub fn account_pending(&self, key: &ObjectKey) -> bool {
+        let exists = |stores: &Vec<Store<ProviderAccount>>| {
+            let place = ObjectRef::new(&key.name).within(&key.namespace);
+            stores.iter().any(|store| store.get(&place).is_some())
+        };
+        self.account(key).is_none() && self.account_objects.get().is_none_or(exists)
+    }
+
+    /// The caches of account objects are filled. Who refers to one that does not exist is told.
+    pub fn accounts_listed(&self, stores: Vec<Store<ProviderAccount>>) {
+        if self.account_objects.set(stores).is_ok() {
+            let accounts: Vec<ObjectKey> = self.referrers.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+            accounts.iter().filter(|account| !self.account_pending(account)).for_each(|account| self.wake_referrers(account));
+        }
     }
 
     /// Sets or removes the state of an account object, and wakes who refers to it if that changed anything for them.

@@ -16,12 +16,18 @@ use crate::controller::report;
 use crate::controller::secrets::Dependent;
 use crate::core::endpoint::next;
 use crate::core::expectation;
+use crate::core::key::ObjectKey;
 use crate::core::time::Moment;
 
 /// Steps of one pass. A create takes five; more than this means that something goes round in a circle.
 const STEPS: usize = 40;
 /// Longest a reconcile waits for its pass; the pass itself goes on (a create must be recorded).
 const PASS: Duration = Duration::from_secs(300);
+
+/// How often an object is looked at that nothing wakes. Costs no call and no write if nothing changed.
+const REST: Duration = Duration::from_secs(6 * 3600);
+/// Should the account's wake be lost.
+const PENDING: Duration = Duration::from_secs(5);
 
 /// Why a reconcile failed.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +52,8 @@ pub async fn reconcile(object: Arc<SipEndpoint>, ctx: Arc<Context>) -> Result<Re
     match tokio::time::timeout(PASS, task).await {
         Ok(Ok(until)) => Ok(match until {
             Some(until) => Requeue::requeue(until.since(ctx.clock.now()).max(Duration::from_millis(5))),
-            None => Requeue::await_change(),
+            // Nothing is known that would wake it before: a look now and then, spread so that not all come at once (trap T21).
+            None => Requeue::requeue(REST.mul_f64(0.8 + 0.4 * rand::random::<f64>())),
         }),
         Ok(Err(_)) => Err(ReconcileError::Broken),
         Err(_) => Err(ReconcileError::TooLong),
@@ -82,6 +89,15 @@ async fn pass(ctx: &Context, object: Arc<SipEndpoint>, slot: &mut Slot) -> (Opti
             return (Some(ctx.clock.now() + Duration::from_secs(1)), false);
         }
     };
+    let account = ObjectKey::new(object.namespace().unwrap_or_default(), &object.spec.account_ref.name);
+    if object.metadata.deletion_timestamp.is_none() && ctx.account_pending(&account) {
+        // After a start it takes a moment until the account's credentials are proven; saying so in every object's status would be two
+        // writes each. The account wakes whoever refers to it.
+        ctx.refers(&key(&object), Some(&account));
+        if ctx.account_pending(&account) {
+            return (Some(ctx.clock.now() + PENDING), false);
+        }
+    }
     slot.memory.pass_began = ctx.clock.now();
     let mut pass = Pass { ctx, object, slot };
     for _ in 0..STEPS {
@@ -120,7 +136,7 @@ async fn newest(ctx: &Context, object: Arc<SipEndpoint>, slot: &Slot) -> Result<
 /// Tells the account what the sweep has to look out for, so that it wakes this object only if something differs.
 fn expect(ctx: &Context, pass: &Pass<'_>, view: &crate::core::view::View) {
     let key = key(&pass.object);
-    let state = crate::core::key::ObjectKey::new(&key.namespace, &pass.object.spec.account_ref.name);
+    let state = ObjectKey::new(&key.namespace, &pass.object.spec.account_ref.name);
     if let Some(crate::controller::context::AccountState::Ready(account)) = ctx.account(&state) {
         account.watch(key, expectation::of(view, pass.object.status.as_ref()));
     }

@@ -4,18 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::ResourceExt;
+use kube::{Api, ResourceExt};
 use tracing::{info, warn};
 
 use crate::account::{Account, NotStarted};
 use crate::api::ledger::Intent;
+use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::context::{AccountState, Context, wake};
 use crate::controller::gather::key;
 use crate::controller::memories::Slot;
 use crate::controller::report::NotWritten;
-use crate::controller::{announce, report};
-use crate::core::action::{Action, Finding, Why};
+use crate::controller::{announce, deadline, report};
+use crate::core::action::{Action, Finding, Release, Why};
 use crate::core::budget::Lane;
 use crate::core::evidence::Got;
 use crate::core::fields::Fields;
@@ -55,6 +56,10 @@ impl Pass<'_> {
     pub async fn execute(&mut self, view: &View, action: &Action) -> Step {
         match action {
             Action::AddFinalizer => self.finalizer(view, true, "finalizer").await,
+            // The cache says that there is no such account; that it cannot be read, or is new, must not leak an endpoint.
+            Action::RemoveFinalizer(Release::Unproven) if self.account_exists().await => {
+                Step::Stop(Some(view.now + Duration::from_secs(5)))
+            }
             Action::RemoveFinalizer(release) => {
                 announce::release(self.ctx, &self.object, *release).await;
                 self.finalizer(view, false, "release").await
@@ -102,6 +107,12 @@ impl Pass<'_> {
             Some(AccountState::Ready(account)) => Some(account),
             _ => None,
         }
+    }
+
+    /// Whether the account object exists, asked live; it counts as existing if there is no answer.
+    async fn account_exists(&self) -> bool {
+        let accounts: Api<ProviderAccount> = Api::namespaced(self.ctx.client.clone(), &self.object.namespace().unwrap_or_default());
+        !matches!(deadline(accounts.get_metadata_opt(&self.object.spec.account_ref.name)).await, Ok(None))
     }
 
     async fn finalizer(&mut self, view: &View, present: bool, point: &'static str) -> Step {
@@ -162,6 +173,7 @@ impl Pass<'_> {
         if done {
             announce::ledger(self.ctx, &self.object, view, action).await;
             self.forget_after(view, action);
+            self.tell_recreated().await;
         }
         step
     }
@@ -173,7 +185,6 @@ impl Pass<'_> {
             Action::Record(found) => {
                 memory.own = None;
                 memory.trouble = None;
-                memory.lost_uri = None;
                 memory.update = None;
                 memory.deleted.remove(&found.id);
             }
@@ -184,6 +195,16 @@ impl Pass<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A new SIP URI is what people with phones want to know, so it is told once it is known: a create does not answer it.
+    async fn tell_recreated(&mut self) {
+        let shown = self.object.status.as_ref().filter(|status| status.endpoint_id.is_some()).and_then(|status| status.sip_uri.clone());
+        if let Some(uri) = shown
+            && let Some(lost) = self.slot.memory.lost_uri.take_if(|lost| *lost != uri)
+        {
+            announce::recreated(self.ctx, &self.object, &lost, &uri).await;
         }
     }
 
@@ -327,6 +348,7 @@ impl Pass<'_> {
             Ok(object) => {
                 announce::finding(self.ctx, &object, view, finding).await;
                 self.object = object;
+                self.tell_recreated().await;
                 Step::Stop(until)
             }
             answer => self.written(view, answer).await,

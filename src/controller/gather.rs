@@ -12,10 +12,11 @@ use crate::api::{ANNOTATION_PAUSED, ANNOTATION_RECONCILE, FINALIZER_ENDPOINT};
 use crate::controller::context::{AccountState, Context};
 use crate::controller::memories::Slot;
 use crate::controller::secrets::Dependent;
-use crate::core::desired::{Password, desired, prefix};
 use crate::core::evidence::{Evidence, Listing, sightings};
 use crate::core::key::ObjectKey;
-use crate::core::view::{AccountView, Desired, Fresh, Object, Policy, Problem, View};
+use crate::core::mark::Prefix;
+use crate::core::view::{AccountView, Desired, Fresh, Object, Password, Policy, Problem, View};
+use crate::provider;
 
 /// An intent older than the settle time by this much, on the API server's clock, has settled whoever looks.
 const SERVER_MARGIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
@@ -29,11 +30,11 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
     let account_key = ObjectKey::new(&key.namespace, &object.spec.account_ref.name);
     ctx.refers(&key, Some(&account_key));
     let state = ctx.account(&account_key);
-    let prefix = prefix(&object.spec, &key.namespace, &key.name, &ctx.installation);
+    let prefix = prefix(ctx, object);
     let desired = match deleting || gone {
         // A deletion never needs the tenant's password.
         true => Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() }),
-        false => desired(&object.spec, &key.name, password(ctx, object, &key).await),
+        false => provider::desired(&object.spec, &key.name, password(ctx, object, &key).await),
     };
     let mut view = View {
         object: Object {
@@ -54,7 +55,7 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
             drift: object.spec.drift_policy,
             external_deletion: object.spec.external_deletion_policy,
         },
-        account: account_view(state.as_ref(), &account_key),
+        account: account_view(ctx, state.as_ref(), &account_key),
         evidence: Evidence::default(),
         memory: slot.memory.clone(),
         now: ctx.clock.now(),
@@ -75,18 +76,24 @@ pub fn key(object: &SipEndpoint) -> ObjectKey {
     ObjectKey::new(object.namespace().unwrap_or_default(), object.name_any())
 }
 
+/// What the object's username at the provider begins with.
+pub fn prefix(ctx: &Context, object: &SipEndpoint) -> Prefix {
+    let name = object.name_any();
+    Prefix::new(&ctx.installation, &object.namespace().unwrap_or_default(), &name, &provider::base_username(&object.spec, &name))
+}
+
 async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey) -> Password {
-    let Some(plivo) = &object.spec.plivo else {
-        return Err(Problem { reason: Reason::InvalidSpec, message: "no provider".into() });
+    let Some(at) = provider::password_secret(&object.spec) else {
+        return Err(Problem { reason: Reason::InvalidSpec, message: "spec names no provider".into() });
     };
-    let at = &plivo.password_secret_ref;
     let content = ctx.secrets.get(&key.namespace, &at.name, Dependent::Endpoint(key.name.clone())).await?;
     let bytes = content.key(&at.name, &at.key)?.to_vec();
     Ok((bytes, content.version))
 }
 
-fn account_view(state: Option<&AccountState>, key: &ObjectKey) -> AccountView {
+fn account_view(ctx: &Context, state: Option<&AccountState>, key: &ObjectKey) -> AccountView {
     match state {
+        None if ctx.account_pending(key) => AccountView::Unknown,
         None => AccountView::Missing(Problem {
             reason: Reason::AccountNotFound,
             message: format!("ProviderAccount {key} does not exist; create it, this goes on by itself within a second"),
@@ -96,7 +103,7 @@ fn account_view(state: Option<&AccountState>, key: &ObjectKey) -> AccountView {
             message: format!("ProviderAccount {key} is not ready ({}): {}", problem.reason, problem.message),
         }),
         Some(AccountState::Ready(account)) => AccountView::Ready {
-            provider: account.id().provider.to_owned(),
+            provider: account.id().provider,
             id: account.id().id.clone(),
             listed_this_term: account.snapshots().term_complete,
             always_sent: account.capabilities().always_sent,

@@ -15,7 +15,7 @@ mod watch;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -25,7 +25,7 @@ use kube::{Api, Client};
 use kube_runtime::Controller;
 use kube_runtime::controller::{Action as Requeue, Config, Error as ControllerError};
 use kube_runtime::events::{Recorder, Reporter};
-use kube_runtime::reflector::{ObjectRef, Store};
+use kube_runtime::reflector::ObjectRef;
 use tokio::sync::watch as signal;
 use tracing::{debug, info, warn};
 
@@ -36,6 +36,7 @@ use crate::controller::clock::Clocks;
 use crate::controller::context::{Context, Settings, Wakes, wake};
 use crate::controller::memories::Memories;
 use crate::controller::secrets::{Dependent, Secrets};
+use crate::controller::watch::Cache;
 use crate::core::key::ObjectKey;
 use crate::core::mark::Installation;
 use crate::server::Gates;
@@ -108,13 +109,14 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
     };
     let accounts = Arc::new(Accounts::new(settings, start.clock, Arc::new(move |key: &ObjectKey| wake(&by_account, key))));
     let endpoint_streams: Vec<_> = scopes.iter().map(|scope| watch::objects(api(&start.client, scope), watch::relevant_endpoint)).collect();
-    let stores: Vec<Store<SipEndpoint>> = endpoint_streams.iter().map(|(_, store)| store.clone()).collect();
+    let caches: Vec<Cache<SipEndpoint>> = endpoint_streams.iter().map(|(_, cache)| cache.clone()).collect();
     let ctx = Arc::new(Context {
         client: start.client.clone(),
         accounts,
         states: Mutex::default(),
+        account_objects: OnceLock::new(),
         credentials: Mutex::default(),
-        endpoints: stores.clone(),
+        endpoints: caches.iter().map(|cache| cache.store.clone()).collect(),
         referrers: Mutex::default(),
         secrets,
         memories: Memories::default(),
@@ -130,9 +132,9 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
     });
     let concurrency = Config::default().concurrency(ctx.settings.concurrency);
     let mut parts: Vec<BoxFuture<'static, &'static str>> = Vec::new();
-    for ((scope, wakes), (stream, store)) in endpoint_wakes.into_iter().zip(endpoint_streams) {
+    for ((scope, wakes), (stream, cache)) in endpoint_wakes.into_iter().zip(endpoint_streams) {
         debug!(?scope, "watching SipEndpoints");
-        let controller = Controller::for_stream(stream, store)
+        let controller = Controller::for_stream(stream, cache.store)
             .with_config(concurrency.clone())
             .reconcile_on(wakes)
             .graceful_shutdown_on(stopped(stop.clone()))
@@ -143,15 +145,14 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
             "the SipEndpoint controller"
         }));
     }
-    let mut ready: Vec<BoxFuture<'static, ()>> = Vec::new();
+    let mut account_caches: Vec<Cache<ProviderAccount>> = Vec::new();
     for (scope, wakes) in account_wakes {
         let removals = Arc::clone(&ctx);
-        let (stream, store) = watch::objects_and_removals(api(&ctx.client, &scope), watch::relevant_account, move |object| {
+        let (stream, cache) = watch::objects_and_removals(api(&ctx.client, &scope), watch::relevant_account, move |object| {
             account::removed(&removals, object)
         });
-        let accounts = store.clone();
-        ready.push(Box::pin(async move { accounts.wait_until_ready().await.unwrap_or_default() }));
-        let controller = Controller::for_stream(stream, store)
+        account_caches.push(cache.clone());
+        let controller = Controller::for_stream(stream, cache.store)
             .with_config(concurrency.clone())
             .reconcile_on(wakes)
             .graceful_shutdown_on(stopped(stop.clone()))
@@ -162,14 +163,16 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
             "the ProviderAccount controller"
         }));
     }
-    ready.extend(
-        stores
-            .into_iter()
-            .map(|store| -> BoxFuture<'static, ()> { Box::pin(async move { store.wait_until_ready().await.unwrap_or_default() }) }),
-    );
     let gates = start.gates;
+    let listed = Arc::clone(&ctx);
     tokio::spawn(async move {
-        futures::future::join_all(ready).await;
+        for cache in &mut account_caches {
+            cache.listed().await;
+        }
+        listed.accounts_listed(account_caches.into_iter().map(|cache| cache.store).collect());
+        for mut cache in caches {
+            cache.listed().await;
+        }
         gates.open("caches");
         info!("watching; the caches are filled");
     });

@@ -22,6 +22,8 @@ use crate::core::view::Problem;
 const DENIED_RETRY: Duration = Duration::from_secs(20);
 /// After any other failure of a watch.
 const FAILED_RETRY: Duration = Duration::from_secs(2);
+/// Seconds after which a watch is begun anew where it ended: rights are checked only then, so that consent withdrawn is noticed.
+const WATCH_AGAIN: u32 = 60;
 
 /// Who wants to know when a Secret changes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -95,7 +97,14 @@ impl Secrets {
             Ok(Some(secret)) => Ok(self.keep(namespace, name, secret)),
             Ok(None) => Err(not_found(namespace, name)),
             Err(kube::Error::Api(status)) if status.code == 403 => {
-                self.lock(|namespaces| namespaces.entry(namespace.to_owned()).or_default().denied = true);
+                // A watch that began while there was consent would go on and never tell of new consent.
+                self.lock(|namespaces| {
+                    let entry = namespaces.entry(namespace.to_owned()).or_default();
+                    if let Some(task) = entry.task.replace(self.spawn(namespace, DENIED_RETRY)) {
+                        task.abort();
+                    }
+                });
+                self.lost(namespace, true);
                 Err(self.denied(namespace))
             }
             Err(error) => Err(Problem {
@@ -128,8 +137,7 @@ impl Secrets {
             let entry = namespaces.entry(namespace.to_owned()).or_default();
             entry.dependents.entry(name.to_owned()).or_default().insert(who);
             if entry.task.is_none() {
-                let (this, namespace) = (self.clone(), namespace.to_owned());
-                entry.task = Some(tokio::spawn(async move { this.watch(namespace).await }).abort_handle());
+                entry.task = Some(self.spawn(namespace, Duration::ZERO));
             }
             if entry.denied {
                 return Some(Err(self.denied(namespace)));
@@ -155,11 +163,17 @@ impl Secrets {
         content
     }
 
-    async fn watch(&self, namespace: String) {
+    fn spawn(&self, namespace: &str, after: Duration) -> AbortHandle {
+        let (this, namespace) = (self.clone(), namespace.to_owned());
+        tokio::spawn(async move { this.watch(namespace, after).await }).abort_handle()
+    }
+
+    async fn watch(&self, namespace: String, after: Duration) {
+        tokio::time::sleep(after).await;
         loop {
             let api: Api<PartialObjectMeta<Secret>> = Api::namespaced(self.client.clone(), &namespace);
             // No backoff inside: how long to wait depends on whether consent is missing.
-            let mut events = watcher::watcher(api, watcher::Config::default().page_size(100)).boxed();
+            let mut events = watcher::watcher(api, watcher::Config::default().page_size(100).timeout(WATCH_AGAIN)).boxed();
             let mut listed: HashMap<String, SecretVersion> = HashMap::new();
             let denied = loop {
                 match events.try_next().await {

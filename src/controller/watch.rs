@@ -12,6 +12,7 @@ use kube_runtime::reflector::{self, Store};
 use kube_runtime::watcher::{self, Event};
 use kube_runtime::{PredicateConfig, WatchStreamExt};
 use serde::de::DeserializeOwned;
+use tokio::sync::watch::{Receiver, Sender};
 use tracing::warn;
 
 use crate::api::provider_account::ProviderAccount;
@@ -20,17 +21,55 @@ use crate::api::sip_endpoint::SipEndpoint;
 /// `kubectl apply` keeps the whole manifest here: as large as the object, and read by nobody else.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// A stream of objects to reconcile, and the store that it fills.
+/// What a stream of objects to reconcile fills while it is polled.
+pub struct Cache<K: Resource<DynamicType = ()> + 'static> {
+    /// The objects.
+    pub store: Store<K>,
+    listed: Receiver<bool>,
+}
+
+impl<K: Resource<DynamicType = ()> + 'static> Clone for Cache<K> {
+    fn clone(&self) -> Self {
+        Self { store: self.store.clone(), listed: self.listed.clone() }
+    }
+}
+
+impl<K: Resource<DynamicType = ()> + 'static> Cache<K> {
+    /// Waits until all objects are in the store. Not by the store's own `wait_until_ready`: it wakes only one of those who wait, and
+    /// the Controller waits as well.
+    pub async fn listed(&mut self) {
+        // An error means that the stream was dropped: the process is ending.
+        let _ = self.listed.wait_for(|listed| *listed).await;
+    }
+}
+
+/// A stream of objects to reconcile, and the cache that it fills.
 pub fn objects<K>(
     api: Api<DeserializeGuard<K>>,
     relevant: fn(&K) -> Option<u64>,
-) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Store<K>)
+) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Cache<K>)
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    let (reader, writer) = reflector::store();
-    let stream = decoded(api).modify(prune).reflect(writer).applied_objects().predicate_filter(relevant, PredicateConfig::default());
-    (stream, reader)
+    cached(decoded(api).modify(prune), relevant)
+}
+
+fn cached<K>(
+    events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
+    relevant: fn(&K) -> Option<u64>,
+) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Cache<K>)
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let (store, writer) = reflector::store();
+    let done = Sender::new(false);
+    let listed = done.subscribe();
+    let events = events.reflect(writer).inspect(move |event| {
+        if matches!(event, Ok(Event::InitDone)) {
+            done.send_replace(true);
+        }
+    });
+    (events.applied_objects().predicate_filter(relevant, PredicateConfig::default()), Cache { store, listed })
 }
 
 /// As [`objects`], telling of objects that are gone; a list that lacks an object tells of it as well.
@@ -38,14 +77,13 @@ pub fn objects_and_removals<K>(
     api: Api<DeserializeGuard<K>>,
     relevant: fn(&K) -> Option<u64>,
     removed: impl Fn(&K) + Send + 'static,
-) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Store<K>)
+) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Cache<K>)
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    let (reader, writer) = reflector::store();
     let known: Arc<Mutex<BTreeMap<String, K>>> = Arc::default();
     let mut listed: BTreeMap<String, K> = BTreeMap::new();
-    let stream = decoded(api).modify(prune).inspect(move |event| {
+    let events = decoded(api).modify(prune).inspect(move |event| {
         let Ok(event) = event else { return };
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
@@ -66,7 +104,7 @@ where
             }
         }
     });
-    (stream.reflect(writer).applied_objects().predicate_filter(relevant, PredicateConfig::default()), reader)
+    cached(events, relevant)
 }
 
 /// Events of decodable objects; one that cannot be decoded (written by hand past a newer schema) is named in the log and harms

@@ -238,6 +238,10 @@ impl CallBudget {
         if let Some(call) = self.calls.iter_mut().find(|call| call.number == ticket.number) {
             call.ended = Some(now);
         }
+        // A call after the last 429 was let through: the next 429 is not one more in a row.
+        if self.throttled_at.is_some_and(|at| ticket.issued > at) {
+            self.in_a_row = 0;
+        }
     }
 
     /// Reserves permits for those who wait, most urgent lane first, as many as there are. They are to be woken.
@@ -275,12 +279,12 @@ impl CallBudget {
         Some(next.max(self.paused_until))
     }
 
-    /// The provider answered 429 to the call. Halves the limit, once for all calls that were under way, and pauses for
-    /// `retry_after` or, without it, for 1 s to 30 s, doubling while it goes on.
+    /// The provider answered 429 to the call, which is said before it is said to have ended. Halves the limit, once for all calls that
+    /// were under way, and pauses for `retry_after` or, without it, for 1 s to 30 s, doubling while nothing is let through.
     pub fn throttled(&mut self, now: Moment, ticket: Ticket, retry_after: Option<Duration>) {
         let news = self.throttled_at.is_none_or(|at| ticket.issued > at);
         if news {
-            self.in_a_row = if self.throttled_at.is_some_and(|at| now.since(at) < 4 * LONGEST_PAUSE) { self.in_a_row + 1 } else { 1 };
+            self.in_a_row = self.in_a_row.saturating_add(1);
             self.current = (self.current / 2).max(FEWEST.min(self.configured));
             self.throttled_at = Some(now);
             self.grown_at = now;

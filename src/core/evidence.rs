@@ -48,6 +48,8 @@ pub struct Sightings {
     pub recorded: Option<Sighting>,
     /// Endpoints with the object's mark other than the recorded one, known deletions left out, by id.
     pub others: Vec<Sighting>,
+    /// When the newest complete listing began, if it does not show the recorded endpoint, whatever else it shows.
+    pub recorded_unlisted: Option<Moment>,
     /// When the older of the two newest complete listings began, if neither shows the recorded endpoint, whatever else they show.
     pub recorded_absent: Option<Moment>,
     /// When the newest complete listing began, if it shows none of the above.
@@ -90,7 +92,10 @@ impl Evidence {
             (Some(got), _) => got
                 .found
                 .as_ref()
-                .filter(|_| self.listings.absent_once.is_none_or(|absent| absent <= got.began))
+                .filter(|_| {
+                    let doubts = [self.listings.absent_once, self.listings.recorded_unlisted];
+                    doubts.into_iter().flatten().all(|absent| absent <= got.began)
+                })
                 .map(|remote| Observed { remote, began: got.began, by_id: true }),
             (None, None) => None,
         }
@@ -134,6 +139,7 @@ pub fn sightings<'a>(
         result.absent_twice = Some(before.began);
     }
     let lacks = |listing: &Listing<'_>| recorded.is_some_and(|id| listing.endpoints.get(id).is_none() || deleted.contains(id));
+    result.recorded_unlisted = complete.last().filter(|listing| lacks(listing)).map(|listing| listing.began);
     if let [.., before, last] = complete.as_slice()
         && lacks(before)
         && lacks(last)
@@ -156,8 +162,9 @@ pub fn sightings<'a>(
         }
     }
     result.others = others.into_values().collect();
-    if result.recorded.is_some() {
+    if shown {
         result.recorded_absent = None;
+        result.recorded_unlisted = None;
     }
     // Something seen in a newer, incomplete listing is not absent.
     if shown || !result.others.is_empty() {
@@ -165,4 +172,143 @@ pub fn sightings<'a>(
         result.absent_twice = None;
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::endpoint::tests::make::{at, prefix, remote};
+
+    /// Listings as (began, complete, ids).
+    type Listings = &'static [(u64, bool, &'static [&'static str])];
+
+    fn look(listings: Listings, recorded: Option<&str>, deleted: &[&str]) -> Sightings {
+        let kept: Vec<(Moment, bool, Endpoints)> = listings
+            .iter()
+            .map(|(began, complete, ids)| {
+                (at(*began), *complete, Endpoints::new(ids.iter().map(|id| (id.to_string(), shown(id))).collect(), None))
+            })
+            .collect();
+        let listings: Vec<Listing<'_>> =
+            kept.iter().map(|(began, complete, endpoints)| Listing { began: *began, complete: *complete, endpoints }).collect();
+        sightings(&listings, &prefix(), recorded, &deleted.iter().copied().collect(), Moment::ZERO)
+    }
+
+    /// `x…` are somebody else's.
+    fn shown(id: &str) -> Remote {
+        let username = id.strip_prefix('x').map_or_else(|| remote(id).username, |digits| format!("mallory{digits}"));
+        Remote { username, ..remote(id) }
+    }
+
+    #[test]
+    fn listings_prove_presence_and_absence_as_far_as_they_go() {
+        // listings, recorded, deleted → recorded seen at, others, recorded absent since, absent once, absent twice
+        type Expected = (Option<u64>, &'static [(&'static str, u64)], Option<u64>, Option<u64>, Option<u64>);
+        type Case = (&'static str, Listings, Option<&'static str>, &'static [&'static str], Expected);
+        let table: [Case; 15] = [
+            ("nothing was listed", &[], Some("e1"), &[], (None, &[], None, None, None)),
+            ("it is there", &[(10, true, &["e1"])], Some("e1"), &[], (Some(10), &[], None, None, None)),
+            ("a second one is there", &[(10, true, &["e1", "e2"])], Some("e1"), &[], (Some(10), &[("e2", 10)], None, None, None)),
+            ("somebody else's is not", &[(10, true, &["x1"])], None, &[], (None, &[], None, Some(10), None)),
+            ("but it is if recorded", &[(10, true, &["x1"])], Some("x1"), &[], (Some(10), &[], None, None, None)),
+            ("absent once", &[(10, true, &["e1"]), (20, true, &[])], Some("e1"), &[], (None, &[], None, Some(20), None)),
+            ("absent twice", &[(10, true, &[]), (20, true, &[])], Some("e1"), &[], (None, &[], Some(10), Some(20), Some(10))),
+            ("a torn one proves no absence", &[(10, true, &["e1"]), (20, false, &[])], Some("e1"), &[], (Some(10), &[], None, None, None)),
+            (
+                "nor counts between two",
+                &[(10, true, &[]), (15, false, &[]), (20, true, &[])],
+                None,
+                &[],
+                (None, &[], None, Some(20), Some(10)),
+            ),
+            (
+                "a torn one proves presence",
+                &[(10, true, &[]), (20, true, &[]), (30, false, &["e1"])],
+                Some("e1"),
+                &[],
+                (Some(30), &[], None, None, None),
+            ),
+            (
+                "but an older one does not",
+                &[(5, false, &["e1"]), (10, true, &[]), (20, true, &[])],
+                Some("e1"),
+                &[],
+                (None, &[], Some(10), Some(20), Some(10)),
+            ),
+            ("the newest sight counts", &[(10, true, &["e2"]), (20, false, &["e2"])], None, &[], (None, &[("e2", 20)], None, None, None)),
+            (
+                "what was deleted is stale",
+                &[(10, true, &["e1"]), (20, true, &["e1"])],
+                Some("e1"),
+                &["e1"],
+                (None, &[], Some(10), Some(20), Some(10)),
+            ),
+            (
+                "a survivor spoils general absence only",
+                &[(10, true, &["e2"]), (20, true, &["e2"])],
+                Some("e1"),
+                &[],
+                (None, &[("e2", 20)], Some(10), None, None),
+            ),
+            ("absence since it was shown", &[(10, true, &["e2"]), (20, true, &[])], None, &[], (None, &[], None, Some(20), None)),
+        ];
+        for (sentence, listings, recorded, deleted, expected) in table {
+            let found = look(listings, recorded, deleted);
+            let (seen, others, recorded_absent, once, twice) = expected;
+            let others: Vec<(String, Moment)> = others.iter().map(|(id, began)| (id.to_string(), at(*began))).collect();
+            let found_others: Vec<(String, Moment)> = found.others.iter().map(|seen| (seen.remote.id.clone(), seen.began)).collect();
+            assert_eq!(found.recorded.map(|seen| seen.began), seen.map(at), "{sentence}");
+            assert_eq!(found_others, others, "{sentence}");
+            assert_eq!(
+                (found.recorded_absent, found.absent_once, found.absent_twice),
+                (recorded_absent.map(at), once.map(at), twice.map(at)),
+                "{sentence}"
+            );
+            assert_eq!(found.newest, listings.iter().map(|(began, ..)| at(*began)).max(), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn the_newer_of_a_read_and_a_listing_counts() {
+        // read (began, found), listings → observed at (by id), missing since
+        type Expected = (Option<(u64, bool)>, Option<u64>);
+        type Case = (&'static str, Option<(u64, bool)>, Listings, Expected);
+        let table: [Case; 12] = [
+            ("nothing is known", None, &[], (None, None)),
+            ("read", Some((10, true)), &[], (Some((10, true)), None)),
+            ("read as not found", Some((10, false)), &[], (None, Some(10))),
+            ("listed", None, &[(10, true, &["e1"])], (Some((10, false)), None)),
+            ("listed, then read", Some((20, true)), &[(10, true, &["e1"])], (Some((20, true)), None)),
+            ("read, then listed", Some((10, true)), &[(20, true, &["e1"])], (Some((20, false)), None)),
+            ("at the same moment the read counts", Some((10, true)), &[(10, true, &["e1"])], (Some((10, true)), None)),
+            ("also against absence", Some((10, true)), &[(10, true, &[])], (Some((10, true)), None)),
+            ("a later complete listing casts doubt", Some((10, true)), &[(20, true, &[])], (None, None)),
+            ("a later torn one does not", Some((10, true)), &[(20, false, &[])], (Some((10, true)), None)),
+            ("listed, then not found", Some((20, false)), &[(10, true, &["e1"])], (None, Some(20))),
+            ("not found, then listed", Some((10, false)), &[(20, true, &["e1"])], (Some((20, false)), None)),
+        ];
+        for recorded in [Some("e1"), None] {
+            for (sentence, read, listings, (observed, missing)) in &table {
+                let gets = read.iter().map(|(began, found)| {
+                    let found = found.then(|| remote("e1"));
+                    ("e1".to_owned(), Got { id: "e1".into(), began: at(*began), found })
+                });
+                let evidence = Evidence { gets: gets.collect(), listings: look(listings, recorded, &[]), password_matches: None };
+                let found = evidence.observed("e1").map(|seen| (seen.began, seen.by_id));
+                assert_eq!(found, observed.map(|(began, by_id)| (at(began), by_id)), "{sentence}");
+                assert_eq!(evidence.missing("e1"), missing.map(at), "{sentence}");
+                assert_eq!((evidence.observed("e9"), evidence.missing("e9")), (None, None));
+            }
+        }
+    }
+
+    #[test]
+    fn what_we_put_into_an_older_listing_ourselves_is_no_sight_of_it_but_no_absence_either() {
+        let endpoints = Endpoints::new([("e1".to_owned(), shown("e1"))].into(), None);
+        let listing = |seconds| Listing { began: at(seconds), complete: true, endpoints: &endpoints };
+        let seen = |listings: &[Listing<'_>]| sightings(listings, &prefix(), Some("e1"), &BTreeSet::new(), at(7));
+        let amended = seen(&[listing(3), listing(5)]);
+        assert_eq!((amended.recorded, amended.absent_once, amended.absent_twice, amended.recorded_absent), (None, None, None, None));
+        assert_eq!(seen(&[listing(5), listing(8)]).recorded.map(|sighting| sighting.began), Some(at(8)));
+    }
 }

@@ -7,23 +7,26 @@
 //! from y to its own last element. So by induction every endpoint that exists all the time and stands before the last element of
 //! an accepted page has been seen, and a short page ends at the end. Nothing in this depends on where others insert or delete.
 //!
-//! What remains is a provider that does not keep its order, or shows pieces of the collection only. Against that stand three
-//! checks, none of which can be a proof: elements seen before must come in the order seen before; the shift of the page against
-//! the one before must agree with how the total changed (a repeated page looks like 19 insertions that nobody counted); and the
-//! end that was found, the number of distinct ids and the last total must agree, up to what we sent ourselves meanwhile.
+//! What remains is a provider that does not keep its order, or shows pieces of the collection only. Against that stand checks
+//! that are no proof each: elements seen before must come in the order seen before; the shift of a page against the one before must
+//! agree with how the total changed (a repeated page looks like 19 insertions that nobody counted); the end that was found, the
+//! number of distinct ids and the last total must agree, up to what we sent ourselves meanwhile; and where anything moved, or there
+//! are only two or three pages, the first page is looked at once more (20 elements of a shuffled collection keep their order once in 20! times).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use crate::core::fields::Remote;
-use crate::core::time::Moment;
+
+mod proof;
+
+pub use proof::{Listed, Proof, Spoiled, SurplusHabit};
 
 /// More endpoints than any account is believed to have: a listing that goes on beyond is cut off.
 const MOST_ENDPOINTS: usize = 500_000;
+/// So few pages may fit together by luck.
+const FEW_PAGES: u64 = 3;
 /// Pages that may be spent in vain in any listing, however short.
 const SPARE_PAGES: u64 = 16;
-/// Listings that must show the same difference between count and end before it counts as the provider's habit.
-const HABIT_LISTINGS: u32 = 3;
 
 /// What to do next for a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,121 +42,25 @@ pub enum Step {
     Finished,
 }
 
-/// What a listing proves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// Every endpoint that existed during the whole listing is in it.
-    Complete,
-    /// What is in it existed; what is not in it may exist.
-    PresenceOnly(Spoiled),
-}
-
-impl Proof {
-    /// Whether absence from the listing says anything.
-    pub fn is_complete(self) -> bool {
-        self == Proof::Complete
-    }
-}
-
-/// Why a listing proves presence only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spoiled {
-    /// A page was not answered.
-    Failed,
-    /// Cut off before its end (time, or pages that lead nowhere).
-    Endless,
-    /// No page could be found that continues the pages before.
-    NotContiguous,
-    /// The order changed between two requests.
-    Order,
-    /// An id stands twice in one page.
-    Repeated,
-    /// A page longer than asked for.
-    Oversized,
-    /// The provider did not say how many there are.
-    Uncounted,
-    /// Its count disagrees with what it showed.
-    Count,
-}
-
-impl Spoiled {
-    /// For people and labels.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Spoiled::Failed => "a page was not answered",
-            Spoiled::Endless => "cut off before its end",
-            Spoiled::NotContiguous => "pages do not fit together",
-            Spoiled::Order => "the order changed between pages",
-            Spoiled::Repeated => "an id stands twice in a page",
-            Spoiled::Oversized => "a page is longer than asked for",
-            Spoiled::Uncounted => "the answer has no count",
-            Spoiled::Count => "the count disagrees with the pages",
-        }
-    }
-}
-
-/// A finished listing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Everything seen, by id, each as it was seen last.
-    pub endpoints: BTreeMap<String, Remote>,
-    /// What that proves.
-    pub proof: Proof,
-    /// Pages asked for.
-    pub pages: u64,
-    /// The last total minus the end that was found, where nothing else is wrong with this listing: input of [`SurplusHabit`].
-    pub gap: Option<i64>,
-    /// How far our own calls may have moved the gap: down by creates not yet counted, up by deletes still counted.
-    slack: (i64, i64),
-}
-
-impl Listed {
-    /// Lets the provider's habit of a wrong count pass.
-    pub fn judge_habit(&mut self, habit: &mut SurplusHabit, now: Moment, settle: Duration) {
-        if let Some(gap) = self.gap
-            && habit.observe(gap, self.slack, now, settle)
-        {
-            self.proof = Proof::Complete;
-        }
-    }
-}
-
-/// Remembers across listings that a provider counts differently from what it lists (real samples show a `total_count` above the
-/// number of objects). The same difference in three otherwise faultless listings over at least the settle time is a habit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SurplusHabit {
-    gap: i64,
-    times: u32,
-    first: Moment,
-    known: bool,
-}
-
-impl SurplusHabit {
-    /// The difference that counts as habit, if there is one.
-    pub fn gap(&self) -> Option<i64> {
-        self.known.then_some(self.gap)
-    }
-
-    fn observe(&mut self, gap: i64, (down, up): (i64, i64), now: Moment, settle: Duration) -> bool {
-        if self.known && (self.gap - down..=self.gap + up).contains(&gap) {
-            return true;
-        }
-        if gap == 0 || self.times == 0 || gap != self.gap {
-            *self = Self { gap, times: u32::from(gap != 0), first: now, known: false };
-            return false;
-        }
-        self.times = self.times.saturating_add(1);
-        self.known = self.times >= HABIT_LISTINGS && now.since(self.first) >= settle;
-        self.known
-    }
-}
-
 /// Where a covered element was seen last.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     rank: u64,
     index: u64,
     total: u64,
+}
+
+/// What the next page is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// To see more.
+    Reading,
+    /// The count claims elements behind the end: there must be none.
+    ConfirmingEnd,
+    /// Something moved while pages were read: the first page must still be in the order seen before.
+    ConfirmingOrder,
+    /// There is none.
+    Finished,
 }
 
 /// Builds one listing: ask [`Assembler::next`], answer with [`Assembler::page`] or [`Assembler::failed`], until it is finished.
@@ -169,6 +76,8 @@ pub struct Assembler {
     seen: BTreeMap<String, Remote>,
     covered: BTreeMap<String, Place>,
     next_rank: u64,
+    /// Sequences that did not continue anything: their order is compared in the end.
+    set_aside: Vec<Vec<String>>,
     last_total: Option<u64>,
     rises: u64,
     falls: u64,
@@ -176,8 +85,7 @@ pub struct Assembler {
     shifted_away: u64,
     uncounted_shift: u64,
     end: Option<(u64, u64)>,
-    confirming: bool,
-    finished: bool,
+    stage: Stage,
     spoiled: Option<Spoiled>,
     creates_sent: u64,
     created: BTreeSet<String>,
@@ -197,6 +105,7 @@ impl Assembler {
             seen: BTreeMap::new(),
             covered: BTreeMap::new(),
             next_rank: 0,
+            set_aside: Vec::new(),
             last_total: None,
             rises: 0,
             falls: 0,
@@ -204,8 +113,7 @@ impl Assembler {
             shifted_away: 0,
             uncounted_shift: 0,
             end: None,
-            confirming: false,
-            finished: false,
+            stage: Stage::Reading,
             spoiled: None,
             creates_sent: 0,
             created: BTreeSet::new(),
@@ -230,30 +138,44 @@ impl Assembler {
 
     /// What to do next. Asking twice changes nothing.
     pub fn next(&self) -> Step {
-        if self.finished { Step::Finished } else { Step::Page { offset: self.offset, limit: self.page_size } }
+        match self.stage {
+            Stage::Finished => Step::Finished,
+            Stage::ConfirmingOrder => Step::Page { offset: 0, limit: self.page_size },
+            Stage::Reading | Stage::ConfirmingEnd => Step::Page { offset: self.offset, limit: self.page_size },
+        }
     }
 
     /// The page asked for was not answered: what was seen so far is all.
     pub fn failed(&mut self) {
         self.spoil(Spoiled::Failed);
-        self.finished = true;
+        self.stage = Stage::Finished;
     }
 
     /// Ends a listing that takes too long.
     pub fn cut_off(&mut self) {
-        if !self.finished {
+        if self.stage != Stage::Finished {
             self.spoil(Spoiled::Endless);
-            self.finished = true;
+            self.stage = Stage::Finished;
         }
     }
 
     /// The page asked for by [`Assembler::next`]: its elements and the total, if the answer has one.
     pub fn page(&mut self, items: Vec<Remote>, total: Option<u64>) {
-        if self.finished {
-            return;
-        }
-        self.pages += 1;
         let ids: Vec<String> = items.iter().map(|remote| remote.id.clone()).collect();
+        self.pages += 1;
+        match self.stage {
+            Stage::Finished => return,
+            Stage::ConfirmingOrder => {
+                if !self.rising(&ids) {
+                    self.spoil(Spoiled::Order);
+                }
+                self.stage = Stage::Finished;
+                return;
+            }
+            Stage::ConfirmingEnd if ids.is_empty() => return self.confirm_order(),
+            Stage::ConfirmingEnd => self.spoil(Spoiled::Count),
+            Stage::Reading => {}
+        }
         if ids.iter().collect::<BTreeSet<_>>().len() != ids.len() {
             self.spoil(Spoiled::Repeated);
         }
@@ -267,16 +189,11 @@ impl Assembler {
         match total {
             None => self.spoil(Spoiled::Uncounted),
             Some(total) => {
+                let total = total.min(2 * MOST_ENDPOINTS as u64);
                 let last = self.last_total.replace(total).unwrap_or(total);
                 self.rises += total.saturating_sub(last);
                 self.falls += last.saturating_sub(total);
-                if self.confirming {
-                    // The count claims elements behind the end: there must be none.
-                    if !ids.is_empty() {
-                        self.spoil(Spoiled::Count);
-                    }
-                    self.finished = true;
-                } else if self.spoiled.is_none() {
+                if self.spoiled.is_none() {
                     self.fit(&ids, total);
                 }
             }
@@ -286,9 +203,9 @@ impl Assembler {
         }
         // Every page of a well-meant listing brings about a page of new elements, every repaired boundary costs a few more.
         let worth = 4 * (self.seen.len() as u64) + SPARE_PAGES * self.page_size;
-        if !self.finished && (self.pages * (self.page_size - 1) > worth || self.seen.len() > MOST_ENDPOINTS) {
+        if self.stage != Stage::Finished && (self.pages * (self.page_size - 1) > worth || self.seen.len() > MOST_ENDPOINTS) {
             self.spoil(if self.back > 0 { Spoiled::NotContiguous } else { Spoiled::Endless });
-            self.finished = true;
+            self.stage = Stage::Finished;
         }
     }
 
@@ -304,9 +221,14 @@ impl Assembler {
         match known.last() {
             Some((position, place)) => self.account_shift(offset + position, *place, total),
             // The beginning needs no continuation. Nothing of what was covered is left of it: start anew.
-            None if offset == 0 => self.covered.clear(),
+            None if offset == 0 => {
+                let mut before: Vec<_> = std::mem::take(&mut self.covered).into_iter().map(|(id, place)| (place.rank, id)).collect();
+                before.sort_unstable();
+                self.set_aside.extend((!before.is_empty()).then(|| before.into_iter().map(|(_, id)| id).collect()));
+            }
             None if length == 0 && total > offset => return self.spoil(Spoiled::Count),
             None => {
+                self.set_aside.push(ids.to_vec());
                 self.back = if self.back == 0 { self.page_size - 1 } else { self.back * 2 };
                 self.offset = offset.saturating_sub(self.back);
                 return;
@@ -338,7 +260,9 @@ impl Assembler {
         let shift = signed(index) - signed(place.index);
         self.shifted_in += unsigned(shift);
         self.shifted_away += unsigned(-shift);
-        self.uncounted_shift += unsigned(shift - (signed(total) - signed(place.total)));
+        // What stood behind the place where the pages meet, up to the end of what is covered, may have gone too.
+        let behind = signed(self.next_rank - place.rank);
+        self.uncounted_shift += unsigned(shift - (signed(total) - signed(place.total)) - behind);
         // While things are being deleted, a wider overlap spares the way back at each boundary.
         self.overlap = (1 + 2 * unsigned(-shift)).min(self.page_size / 2).max(1);
     }
@@ -346,20 +270,34 @@ impl Assembler {
     fn end_at(&mut self, length: u64, total: u64) {
         self.end = Some((length, total));
         let surplus = total.saturating_sub(length);
-        self.confirming = surplus > self.deleted.len() as u64;
-        if self.confirming && surplus <= self.page_size {
+        if surplus <= self.deleted.len() as u64 {
+            self.confirm_order();
+        } else if surplus <= self.page_size {
             self.offset = length;
-        } else if self.confirming {
-            self.spoil(Spoiled::Count);
+            self.stage = Stage::ConfirmingEnd;
         } else {
-            self.finished = true;
+            self.spoil(Spoiled::Count);
         }
+    }
+
+    /// Without a change the counts say it all. With one they can be deceived by an order that changes, so look once more. Two or three
+    /// shuffled pages fit together by luck alone once in a few hundred times; each further page makes that as many times rarer.
+    fn confirm_order(&mut self) {
+        let few = (2..=FEW_PAGES).contains(&self.pages) && self.seen.len() as u64 > self.page_size;
+        let moved = self.rises + self.falls + self.shifted_in + self.shifted_away + self.creates_sent > 0;
+        let moved = moved || !self.deleted.is_empty() || !self.set_aside.is_empty();
+        self.stage = if few || (moved && self.pages > 1) { Stage::ConfirmingOrder } else { Stage::Finished };
+    }
+
+    /// Whether what is known among these ids comes in the order known.
+    fn rising(&self, ids: &[String]) -> bool {
+        ids.iter().filter_map(|id| self.covered.get(id)).is_sorted_by(|one, next| one.rank < next.rank)
     }
 
     /// Goes on for the sake of presence once completeness is lost.
     fn walk(&mut self, length: u64) {
         if length < self.page_size || self.barren >= 2 {
-            self.finished = true;
+            self.stage = Stage::Finished;
         } else {
             self.offset += length - 1;
         }
@@ -372,6 +310,9 @@ impl Assembler {
     /// The result.
     pub fn finish(mut self) -> Listed {
         self.cut_off();
+        if !self.set_aside.iter().all(|ids| self.rising(ids)) {
+            self.spoil(Spoiled::Order);
+        }
         let (gap, slack) = match self.end {
             Some(end) if self.spoiled.is_none() => self.judge(end),
             _ => (None, (0, 0)),

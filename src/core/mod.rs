@@ -4,8 +4,6 @@
 
 pub mod action;
 pub mod budget;
-pub mod credentials;
-pub mod desired;
 pub mod endpoint;
 pub mod evidence;
 pub mod expectation;

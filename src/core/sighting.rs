@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::core::fields::{Fields, Remote, diff};
+use crate::core::fields::{Fields, PASSWORD, Remote, diff};
 
 /// Endpoints by id, indexed by username. Cloning shares the endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,12 +42,14 @@ impl Sightings {
         }
     }
 
-    /// Overwrites fields of an endpoint, if it is there. Secrets are left out: they are never observed.
+    /// Overwrites fields of an endpoint, if it is there. What was observed of a password that is changed is no longer true.
     pub fn patch(&mut self, id: &str, change: &Fields) {
         if let Some(remote) = self.by_id.get_mut(id) {
-            Arc::make_mut(remote)
-                .fields
-                .extend(change.iter().filter(|(_, value)| value.text().is_some()).map(|(field, value)| (*field, value.clone())));
+            let remote = Arc::make_mut(remote);
+            remote.fields.extend(change.iter().filter(|(_, value)| value.text().is_some()).map(|(field, value)| (*field, value.clone())));
+            if change.contains_key(PASSWORD) {
+                remote.password_digest = None;
+            }
         }
     }
 
@@ -121,7 +123,7 @@ pub fn differs(expected: &Expectation, seen: &Sightings, complete: bool) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::fields::{Registration, Value};
+    use crate::core::fields::{Registration, Secret, Value};
 
     fn remote(id: &str, username: &str, alias: &str, registered: bool) -> Remote {
         Remote {
@@ -165,6 +167,18 @@ mod tests {
         }
         assert!(differs(&Expectation { open: true, ..expected.clone() }, &seen(&[same]), false));
         assert!(differs(&Expectation { id: None, ..expected }, &seen(&[remote("1", "deskmark42", "desk", false)]), false));
+    }
+
+    #[test]
+    fn a_password_that_was_changed_is_unknown_until_it_is_seen_again() {
+        let mut before = remote("1", "alicemark1", "a", false);
+        before.password_digest = Some(Secret::new("digest".into()));
+        let mut all = seen(&[before.clone()]);
+        all.patch("1", &Fields::from([("alias", Value::Text("b".into()))]));
+        assert_eq!(all.get("1").map(|remote| remote.password_digest.is_some()), Some(true));
+        all.patch("1", &Fields::from([(PASSWORD, Value::Secret(Secret::new("hunter22".into())))]));
+        let expected = Remote { password_digest: None, ..remote("1", "alicemark1", "b", false) };
+        assert_eq!(all.get("1"), Some(&expected));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! View → status. The only place where conditions are computed; equality ignores what ticks.
 
+use crate::api::MAX_TEXT;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason, Verdict};
 use crate::api::ledger::{Intent, Ledger, MAX_TOMBSTONES};
 use crate::api::refs::AccountIdentity;
 use crate::api::sip_endpoint::SipEndpointStatus;
-use crate::api::{MAX_TEXT, refs::ProviderKind};
 use crate::core::action::{Action, Finding, Found};
 use crate::core::fields::{Remote, Value};
 use crate::core::view::{AccountView, Desired, View};
@@ -19,8 +19,8 @@ pub fn after(view: &View, action: &Action) -> Option<SipEndpointStatus> {
     let finding = match action {
         Action::WriteIntent(intent) => {
             ledger.intent = Some(Intent::clone(intent));
-            if let AccountView::Ready { id, .. } = &view.account {
-                status.account = Some(AccountIdentity { provider: ProviderKind::Plivo, id: id.clone() });
+            if let AccountView::Ready { provider, id, .. } = &view.account {
+                status.account = Some(AccountIdentity { provider: *provider, id: id.clone() });
             }
             Finding::new(Reason::Progressing, format!("creating {}…", view.prefix))
         }
@@ -109,8 +109,8 @@ fn recorded(view: &View, mut status: SipEndpointStatus, mut ledger: Ledger, foun
     ledger.tombstones.retain(|tombstone| *tombstone != found.id);
     status.endpoint_id = Some(found.id.clone());
     status.username = Some(cut(&found.username, MAX_TEXT));
-    if let AccountView::Ready { id, .. } = &view.account {
-        status.account.get_or_insert_with(|| AccountIdentity { provider: ProviderKind::Plivo, id: id.clone() });
+    if let AccountView::Ready { provider, id, .. } = &view.account {
+        status.account.get_or_insert_with(|| AccountIdentity { provider: *provider, id: id.clone() });
     }
     status.sip_uri = None;
     if let Some(remote) = &found.remote {
@@ -203,4 +203,236 @@ pub fn merge_conditions(
 
 fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most.saturating_sub(1)).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::*;
+    use crate::core::action::Closed;
+    use crate::core::endpoint::next;
+    use crate::core::endpoint::tests::make::{applied, at, healthy, recorded, remote, text, version};
+    use crate::core::fields::Registration;
+    use crate::core::outcome::Outcome;
+
+    fn time(second: i64) -> Time {
+        Time(Timestamp::from_second(second).expect("a valid second"))
+    }
+
+    fn say(reason: Reason) -> Finding {
+        Finding::new(reason, "as the test wants it")
+    }
+
+    fn condition(status: &SipEndpointStatus, kind: ConditionType) -> Option<&Condition> {
+        status.conditions.iter().find(|condition| condition.type_ == kind.as_str())
+    }
+
+    fn is_true(status: &SipEndpointStatus, kind: ConditionType) -> bool {
+        condition(status, kind).is_some_and(|condition| condition.status == "True")
+    }
+
+    #[test]
+    fn a_status_that_only_ticks_is_not_written() {
+        let old = report(&healthy().build(), &say(Reason::Available));
+        let ticks: [fn(&mut SipEndpointStatus); 4] = [
+            |status| status.sip_expires = Some("later".into()),
+            |status| status.sip_contact = Some("sip:10.0.0.9".into()),
+            |status| status.sip_user_agent = Some("phone 2".into()),
+            |status| status.conditions[0].last_transition_time = time(99),
+        ];
+        let matters: [fn(&mut SipEndpointStatus); 7] = [
+            |status| status.sip_registered = Some(true),
+            |status| status.sip_uri = None,
+            |status| status.alias = Some("other".into()),
+            |status| status.observed_generation = Some(9),
+            |status| status.conditions[0].reason = "Other".into(),
+            |status| status.conditions[1].observed_generation = Some(9),
+            |status| status.ledger = None,
+        ];
+        for (changes, worth) in [(&ticks[..], false), (&matters[..], true)] {
+            for (index, change) in changes.iter().enumerate() {
+                let mut new = old.clone();
+                change(&mut new);
+                assert_eq!(worth_writing(&old, &new), worth, "change {index}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_report_of_the_same_view_is_not_written_twice_even_much_later() {
+        let mut view = healthy().build();
+        for reason in Reason::ALL {
+            view.status = report(&view, &say(*reason));
+            view.fresh.time = time(1_000_000);
+            assert!(!worth_writing(&view.status, &report(&view, &say(*reason))), "{reason}");
+        }
+    }
+
+    #[test]
+    fn waiting_does_not_count_down_in_status() {
+        for (start, later) in [
+            (applied().finalizer().intent("n1", 999), 1000),
+            (applied().finalizer().intent("n1", 999).deleting(), 1000),
+            (applied().finalizer().intent("n1", 990).closed().record("e1").deleted("e1", 995, true).deleting(), 1100),
+        ] {
+            let words = |seconds| match next(&start.clone().now(seconds).build()) {
+                Action::Wait { finding: Some(finding), .. } => finding.message,
+                other => panic!("{other}"),
+            };
+            assert_eq!(words(999), words(later));
+        }
+    }
+
+    #[test]
+    fn a_transition_time_moves_with_the_status_only() {
+        let mut view = healthy().build();
+        view.status.conditions = Vec::new();
+        let since = |view: &View| condition(&view.status, ConditionType::Ready).map(|ready| ready.last_transition_time.clone());
+        for (second, reason, expected) in [
+            (1, Reason::Progressing, 1),
+            (2, Reason::AwaitingEvidence, 1),
+            (3, Reason::Available, 3),
+            (4, Reason::Available, 3),
+            (5, Reason::Rejected, 5),
+        ] {
+            view.fresh.time = time(second);
+            view.status = report(&view, &say(reason));
+            assert_eq!(since(&view), Some(time(expected)), "{reason}");
+        }
+    }
+
+    #[test]
+    fn messages_and_texts_are_cut_at_whole_characters() {
+        let mut view = healthy().build();
+        view.object.reconcile_requested = Some("ü".repeat(5000));
+        let status = report(&view, &Finding::new(Reason::Rejected, "ß".repeat(5000)));
+        let message = &status.conditions[0].message;
+        assert_eq!((message.chars().count(), message.chars().last()), (MESSAGE, Some('…')));
+        assert_eq!(status.last_handled_reconcile_at.map(|text| text.chars().count()), Some(MAX_TEXT));
+        assert_eq!(cut("short", 5), "short");
+        assert_eq!(cut("longer", 5), "long…");
+    }
+
+    #[test]
+    fn conditions_of_other_controllers_stay_and_ours_do_not_pile_up() {
+        let mut view = healthy().build();
+        let foreign = Condition { type_: "AuditPassed".into(), ..view.status.conditions[0].clone() };
+        view.status.conditions.push(foreign.clone());
+        for reason in Reason::ALL {
+            view.status = report(&view, &say(*reason));
+            let kinds: BTreeSet<&str> = view.status.conditions.iter().map(|condition| condition.type_.as_str()).collect();
+            assert_eq!(kinds.len(), view.status.conditions.len(), "{reason}");
+            assert_eq!(view.status.conditions.last(), Some(&foreign));
+        }
+    }
+
+    #[test]
+    fn every_reason_reads_the_same_for_people_and_for_kstatus() {
+        let view = healthy().build();
+        for reason in Reason::ALL {
+            let status = report(&view, &say(*reason));
+            let (reconciling, stalled) = (condition(&status, ConditionType::Reconciling), condition(&status, ConditionType::Stalled));
+            assert_eq!(is_true(&status, ConditionType::Reconciling), reason.verdict() == Verdict::Progressing, "{reason}");
+            assert_eq!(is_true(&status, ConditionType::Stalled), reason.verdict() == Verdict::Failed, "{reason}");
+            // Present only when True.
+            assert!(reconciling.into_iter().chain(stalled).all(|condition| condition.status == "True"), "{reason}");
+            assert_eq!(is_true(&status, ConditionType::Ready), *reason == Reason::Available, "{reason}");
+            assert_eq!(condition(&status, ConditionType::Drifted).is_some(), *reason == Reason::Drifted, "{reason}");
+            assert_eq!(status.observed_generation, Some(view.object.generation));
+        }
+    }
+
+    #[test]
+    fn an_edit_that_has_to_wait_stays_an_edit() {
+        let mut view = healthy().edited("reception").report_drift().build();
+        for reason in [Reason::ProviderUnreachable, Reason::Throttled, Reason::Paused, Reason::SecretNotFound] {
+            view.status = report(&view, &say(reason));
+            assert!(view.edited(), "{reason}");
+            assert_eq!(view.status.observed_generation, Some(2));
+        }
+        assert!(matches!(next(&view), Action::Update { .. }));
+        view.status = report(&view, &say(Reason::Available));
+        assert!(!view.edited());
+    }
+
+    #[test]
+    fn the_ledger_after_each_write_is_what_the_next_process_needs() {
+        let open = applied().finalizer().permit().build();
+        let Action::WriteIntent(intent) = next(&open) else { panic!("an intent is due") };
+        let status = after(&open, &Action::WriteIntent(intent)).expect("a status");
+        let ledger = status.ledger.expect("a ledger");
+        assert_eq!(
+            (ledger.epoch, ledger.open_intent().map(|intent| intent.epoch), status.account.map(|account| account.id)),
+            (0, Some(1), Some("MA1".into()))
+        );
+
+        let answered = applied().finalizer().intent("n1", 999).own(Some(Outcome::Done("e1"))).build();
+        let status = after(&answered, &next(&answered)).expect("a status");
+        let ledger = status.ledger.expect("a ledger");
+        assert_eq!((ledger.epoch, ledger.open_intent(), status.endpoint_id.as_deref()), (1, None, Some("e1")));
+        assert_eq!((ledger.password_secret, status.sip_uri), (Some(version(1)), None));
+
+        let found = applied().finalizer().intent("n1", 990).listed(995, &["e1"]).got("e1", 996).build();
+        let status = after(&found, &next(&found)).expect("a status");
+        assert_eq!((status.ledger.and_then(|ledger| ledger.password_secret), status.sip_uri), (None, remote("e1").sip_uri));
+
+        let closed = after(&answered, &Action::CloseEpoch(Closed::Refused)).and_then(|status| status.ledger).expect("a ledger");
+        assert_eq!((closed.epoch, closed.intent.is_some()), (1, true), "a closed intent is kept: its age matters");
+
+        let lost = healthy().build();
+        let status = after(&lost, &Action::Forget).expect("a status");
+        assert_eq!((status.endpoint_id, status.sip_uri, status.alias), (None, None, None));
+        assert_eq!(
+            (status.account.map(|account| account.id), status.ledger.and_then(|ledger| ledger.password_secret)),
+            (Some("MA1".into()), None)
+        );
+    }
+
+    #[test]
+    fn condemning_is_idempotent_and_bounded() {
+        let mut view = healthy().build();
+        for id in 0..12 {
+            for _ in 0..2 {
+                view.status = after(&view, &Action::WriteTombstone(format!("d{id}"))).expect("a status");
+            }
+        }
+        assert_eq!(view.tombstones().len(), MAX_TOMBSTONES);
+        view.status = after(&view, &Action::ClearTombstone("d0".into())).expect("a status");
+        assert_eq!(view.tombstones().first().map(String::as_str), Some("d1"));
+    }
+
+    #[test]
+    fn actions_that_write_no_ledger_have_no_status_of_their_own() {
+        let view = healthy().build();
+        for action in
+            [Action::AddFinalizer, Action::Reserve, Action::DeleteEndpoint("e1".into(), crate::core::action::Why::Requested), next(&view)]
+        {
+            assert_eq!(after(&view, &action), None, "{action}");
+        }
+    }
+
+    #[test]
+    fn a_phone_is_shown_only_while_it_is_registered() {
+        let shown = |registered| {
+            let registration = Registration {
+                registered,
+                contact: Some("sip:10.0.0.1".into()),
+                expires: Some("soon".into()),
+                user_agent: Some("phone".into()),
+            };
+            let mut seen = remote("e1");
+            seen.registration = Some(registration);
+            seen.fields.insert("alias", text("desk"));
+            let status = report(&recorded().got_remote(990, seen).build(), &say(Reason::Available));
+            let kind = condition(&status, ConditionType::Registered).map(|condition| condition.reason.clone());
+            (status.sip_registered, status.sip_contact.is_some(), status.sip_user_agent.is_some(), kind)
+        };
+        assert_eq!(shown(true), (Some(true), true, true, Some("Registered".into())));
+        assert_eq!(shown(false), (Some(false), false, false, Some("NotRegistered".into())));
+        assert_eq!(recorded().build().now, at(1000));
+    }
 }

@@ -1,5 +1,6 @@
 //! Time as a value: decisions are given the moment, they never ask for it.
 
+use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
@@ -19,6 +20,12 @@ impl Moment {
     /// How long ago `earlier` was; zero if it lies ahead.
     pub fn since(self, earlier: Moment) -> Duration {
         self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
     }
 }
 

@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::api::condition::{ConditionType, Reason};
 use crate::api::ledger::{Intent, Ledger, SecretVersion};
 use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy};
+use crate::api::refs::ProviderKind;
 use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::evidence::Evidence;
 use crate::core::fields::{Fields, PASSWORD, Secret, Value};
@@ -74,6 +75,9 @@ pub enum Desired {
     Blocked(Problem),
 }
 
+/// A password as gathered: its bytes and the version of the Secret that they came from, or why there is none.
+pub type Password = Result<(Vec<u8>, SecretVersion), Problem>;
+
 /// A wanted endpoint in the provider's own terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -110,14 +114,16 @@ pub struct Policy {
 /// The account as far as one object needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountView {
+    /// This process has not looked at it yet: whether it exists is open, and nothing is said about it.
+    Unknown,
     /// No account object of that name.
     Missing(Problem),
     /// It exists but cannot be used now.
     NotReady(Problem),
     /// Calls can be made.
     Ready {
-        /// The provider's name.
-        provider: String,
+        /// The provider.
+        provider: ProviderKind,
         /// The account id that the credentials lead to.
         id: String,
         /// One complete listing was taken since this process began: nothing is created before that.
@@ -350,7 +356,7 @@ impl View {
     pub fn account_mismatch(&self) -> Option<Problem> {
         let AccountView::Ready { provider, id, .. } = &self.account else { return None };
         let pinned = self.status.account.as_ref()?;
-        (pinned.id != *id || pinned.provider.as_str() != *provider).then(|| Problem {
+        (pinned.id != *id || pinned.provider != *provider).then(|| Problem {
             reason: Reason::AccountMismatch,
             message: format!(
                 "this endpoint belongs to {} account {}, but the credentials lead to {} account {}; nothing is written in either. \

@@ -2,10 +2,19 @@
 //! follows a redirect, never lets a secret into an error, and knows nothing of Kubernetes or of other calls (budget and listings
 //! are the account's).
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 
+use crate::api::condition::Reason;
+use crate::api::provider_account::ProviderAccountSpec;
+use crate::api::refs::{ProviderKind, SecretKeyRef};
+use crate::api::sip_endpoint::SipEndpointSpec;
 use crate::core::fields::{Fields, Remote, Secret};
+use crate::core::mark::base_from_name;
 use crate::core::outcome::Outcome;
+use crate::core::view::{Desired, Password, Problem};
+use crate::provider::transport::{BaseUrl, TransportOptions};
 
 pub mod plivo;
 pub mod transport;
@@ -53,11 +62,74 @@ pub struct Page {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
     /// Shown to people and stored in `status.account.provider`.
-    pub provider: &'static str,
+    pub provider: ProviderKind,
     /// Largest page of a listing.
     pub page_size: u64,
     /// Fields that an update must always carry, because the provider resets what is left out.
     pub always_sent: &'static [&'static str],
     /// Calls per 5 seconds used by default.
     pub default_budget: u32,
+}
+
+/// Where the providers are and how they are reached: settings of the process.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// Plivo's origin.
+    pub plivo: BaseUrl,
+    /// Deadlines and roots of all calls.
+    pub transport: TransportOptions,
+}
+
+/// The way into an account.
+#[derive(Clone)]
+pub struct Connection {
+    /// The account id that the credentials claim; [`Provider::identify`] proves it.
+    pub id: String,
+    /// Calls with these credentials.
+    pub provider: Arc<dyn Provider>,
+}
+
+/// The Secret of an account's credentials; `None` if the spec names no provider of this version.
+pub fn credentials_secret(spec: &ProviderAccountSpec) -> Option<&str> {
+    spec.plivo.as_ref().map(|plivo| plivo.credentials_secret_ref.name.as_str())
+}
+
+/// A connection from the values of the credentials' Secret, judged before anything is called.
+///
+/// # Errors
+/// What is wrong with the Secret, without a value of it.
+pub fn connect<'s>(
+    spec: &ProviderAccountSpec,
+    places: &Places,
+    value: impl Fn(&str) -> Result<&'s [u8], Problem>,
+) -> Result<Connection, Problem> {
+    match &spec.plivo {
+        Some(account) => plivo::connect(&account.credentials_secret_ref.name, places, value),
+        None => Err(unknown_provider()),
+    }
+}
+
+/// The Secret of an endpoint's password; `None` if the spec names no provider of this version.
+pub fn password_secret(spec: &SipEndpointSpec) -> Option<&SecretKeyRef> {
+    spec.plivo.as_ref().map(|plivo| &plivo.password_secret_ref)
+}
+
+/// What the endpoint's username begins with, before the mark.
+pub fn base_username(spec: &SipEndpointSpec, name: &str) -> String {
+    spec.plivo.as_ref().and_then(|plivo| plivo.username.clone()).unwrap_or_else(|| base_from_name(name))
+}
+
+/// What the spec wants, in the provider's own terms.
+pub fn desired(spec: &SipEndpointSpec, name: &str, password: Password) -> Desired {
+    match &spec.plivo {
+        Some(endpoint) => plivo::desired::desired(endpoint, name, password),
+        None => Desired::Blocked(unknown_provider()),
+    }
+}
+
+fn unknown_provider() -> Problem {
+    Problem {
+        reason: Reason::InvalidSpec,
+        message: "spec names no provider that this version knows (plivo); nothing is done. Upgrade Switchboard, or use one it knows".into(),
+    }
 }

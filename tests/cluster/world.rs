@@ -155,13 +155,25 @@ impl World {
         self.operator_with(&[], &[]).await
     }
 
-    /// Starts an operator with more arguments and environment; a later argument overrides an earlier one.
+    /// Starts an operator with more arguments, which replace the usual ones (but for more namespaces), and environment.
     pub async fn operator_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Operator {
         let plane = support::control_plane();
         let settle = format!("{}ms", SETTLE.as_millis());
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
-        command.args(["run", "--namespace", &self.namespace, "--settle", &settle, "--sweep-period", "2s", "--retry-base", "100ms"]);
-        command.args(["--plivo-url", self.simulator.url(), "--log", "info,switchboard=debug,kube_runtime=error"]).args(arguments);
+        command.arg("run").args(arguments);
+        let defaults = [
+            ("--namespace", self.namespace.as_str()),
+            ("--settle", &settle),
+            ("--sweep-period", "2s"),
+            ("--retry-base", "100ms"),
+            ("--health-listen", "127.0.0.1:0"),
+            ("--plivo-url", self.simulator.url()),
+            ("--log", "info,switchboard=debug,kube_runtime=error"),
+        ];
+        // A namespace is one more, anything else instead.
+        for (name, value) in defaults.into_iter().filter(|(name, _)| *name == "--namespace" || !arguments.contains(name)) {
+            command.args([name, value]);
+        }
         command.env("KUBECONFIG", plane.operator_kubeconfig()).envs(environment.iter().copied());
         Operator::start(command)
     }
@@ -232,6 +244,13 @@ impl Operator {
             assert!(Instant::now() < deadline, "the operator never said {text:?}:\n{}", self.log());
             sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    pub async fn signal(&self, name: &str) {
+        let pid = self.child.id().expect("a running operator").to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().await.expect("kill");
+        assert!(sent.success(), "kill -{name} {pid}");
     }
 
     /// SIGKILL, from outside: no destructor runs.

@@ -123,6 +123,9 @@ fn a_ca_file_without_a_certificate_is_an_error() {
 #[test]
 fn capabilities_are_those_of_the_contract() {
     let capabilities = client("http://127.0.0.1:9", PATIENT).capabilities();
-    assert_eq!((capabilities.provider, capabilities.page_size, capabilities.default_budget), ("Plivo", 20, 150));
+    assert_eq!(
+        (capabilities.provider, capabilities.page_size, capabilities.default_budget),
+        (switchboard::api::ProviderKind::Plivo, 20, 150)
+    );
     assert_eq!(capabilities.always_sent, ["app_id"]);
 }

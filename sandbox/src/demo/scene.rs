@@ -58,6 +58,32 @@ impl Scene<'_> {
         Ok(captured.stdout)
     }
 
+    /// Makes a Secret, whose values are not shown.
+    pub(super) async fn secret(&self, name: &str, values: &[(&str, &str)]) -> Result<()> {
+        let literal = |(key, value): &(&str, &str)| format!("--from-literal={key}={value}");
+        let hidden: Vec<String> = values.iter().map(|(key, _)| literal(&(key, "…"))).collect();
+        let values: Vec<String> = values.iter().map(literal).collect();
+        let args = |literals: &[String]| -> Vec<String> {
+            ["create", "secret", "generic", name].into_iter().map(str::to_owned).chain(literals.iter().cloned()).collect()
+        };
+        self.masked(&texts(&args(&values)), &texts(&args(&hidden))).await
+    }
+
+    /// Runs kubectl with a last argument that is not shown.
+    pub(super) async fn secretly(&self, args: &[&str], last: &str, hidden: &str) -> Result<()> {
+        self.masked(&[args, &[last]].concat(), &[args, &[hidden]].concat()).await
+    }
+
+    async fn masked(&self, args: &[&str], instead: &[&str]) -> Result<()> {
+        let instead = shown(&in_voice(instead));
+        self.teller.command(&instead);
+        let ended = timeout(PATIENCE, process::capture(&self.program(&in_voice(args)))).await;
+        let captured = ended.with_context(|| format!("{instead} does not end"))??;
+        ensure!(captured.status.success(), "{instead}: {}", captured.stderr);
+        self.teller.answer(&captured.stdout);
+        Ok(())
+    }
+
     fn program(&self, args: &[&str]) -> Program {
         clean(Program::new(&self.kubectl)).args(args).env("KUBECONFIG", &self.kubeconfig).current_dir(&self.root)
     }
@@ -160,13 +186,17 @@ pub(super) fn text<'a>(endpoint: &'a Value, member: &str) -> &'a str {
     endpoint[member].as_str().unwrap_or_default()
 }
 
+fn texts(args: &[String]) -> Vec<&str> {
+    args.iter().map(String::as_str).collect()
+}
+
 fn in_voice<'a>(args: &[&'a str]) -> Vec<&'a str> {
     [&["-n", NAMESPACE], args].concat()
 }
 
 /// As one would type it.
 fn shown(args: &[&str]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@+".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@+…".contains(c);
     let words = args.iter().map(|arg| if arg.chars().all(plain) { (*arg).to_owned() } else { up::quoted(arg) });
     ["kubectl".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }

@@ -4,7 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     fmt::Display,
     io::{self, IsTerminal, Write},
-    time::Duration,
+    time::Instant,
 };
 
 use anyhow::Result;
@@ -17,6 +17,7 @@ pub(super) struct Teller {
     colours: bool,
     number: Cell<usize>,
     title: RefCell<String>,
+    begun: Instant,
 }
 
 const BOLD: &str = "1";
@@ -27,7 +28,7 @@ const CYAN: &str = "36";
 impl Teller {
     pub(super) fn to_stdout() -> Teller {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Teller { colours: io::stdout().is_terminal() && !plain, number: Cell::new(0), title: RefCell::default() }
+        Teller { colours: io::stdout().is_terminal() && !plain, number: Cell::new(0), title: RefCell::default(), begun: Instant::now() }
     }
 
     /// A new scene, and why one would look at it.
@@ -35,7 +36,8 @@ impl Teller {
         self.number.set(self.number.get() + 1);
         title.clone_into(&mut self.title.borrow_mut());
         self.line("");
-        self.line(&self.painted(BOLD, &format!("{}. {title}", self.number.get())));
+        let at = self.painted(FAINT, &format!("[{:.1} s]", self.begun.elapsed().as_secs_f64()));
+        self.line(&format!("{}  {at}", self.painted(BOLD, &format!("{}. {title}", self.number.get()))));
         for line in about.lines() {
             self.line(&format!("   {line}"));
         }
@@ -98,9 +100,10 @@ impl Teller {
         Ok(())
     }
 
-    pub(super) fn end(&self, took: Option<Duration>) {
+    /// Everything is over; of a story that was kept running, its length says nothing.
+    pub(super) fn end(&self, kept: bool) {
         self.line("");
-        let story = took.map(|took| format!(" The story took {:.0} seconds.", took.as_secs_f64())).unwrap_or_default();
+        let story = if kept { String::new() } else { format!(" The story took {:.0} seconds.", self.begun.elapsed().as_secs_f64()) };
         self.line(&self.painted(BOLD, &format!("Everything is stopped.{story}")));
     }
 

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State as AxumState};
+use axum::extract::{FromRequest, Path, Query, Request, State as AxumState};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post, put};
 use axum::{Json, Router};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::application::Application;
@@ -18,6 +19,9 @@ use super::shared::{Shared, State};
 use super::store::End;
 use super::world::{Account, World, flag};
 use crate::faults::Faults;
+
+/// Fault scripts may carry bodies of megabytes.
+const LARGEST_INPUT: usize = 128 << 20;
 
 type Handle = AxumState<Arc<Shared>>;
 
@@ -31,6 +35,19 @@ impl IntoResponse for Refused {
 }
 
 type Answered = Result<Json<Value>, Refused>;
+
+/// A JSON body, whatever its Content-Type says: `curl -d` is enough. No body at all is an empty object.
+struct Input<T>(T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refused> {
+        let bytes = axum::body::to_bytes(request.into_body(), LARGEST_INPUT).await.map_err(|error| bad(format!("the body: {error}")))?;
+        let bytes = if bytes.is_empty() { &b"{}"[..] } else { &bytes };
+        serde_json::from_slice(bytes).map(Self).map_err(|error| bad(format!("the body: {error}")))
+    }
+}
 
 fn bad(why: impl Into<String>) -> Refused {
     Refused(StatusCode::BAD_REQUEST, why.into())
@@ -85,7 +102,7 @@ async fn faults(AxumState(shared): Handle) -> Json<Value> {
     Json(shared.lock().faults.to_json())
 }
 
-async fn set_faults(AxumState(shared): Handle, Json(script): Json<Value>) -> Answered {
+async fn set_faults(AxumState(shared): Handle, Input(script): Input<Value>) -> Answered {
     let parsed = Faults::parse(&script).map_err(bad)?;
     let shown = parsed.to_json();
     shared.lock().faults = parsed;
@@ -102,7 +119,7 @@ async fn switches(AxumState(shared): Handle) -> Json<Value> {
 }
 
 /// All or nothing: one bad value leaves every switch as it was.
-async fn set_switches(AxumState(shared): Handle, Json(values): Json<Map<String, Value>>) -> Answered {
+async fn set_switches(AxumState(shared): Handle, Input(values): Input<Map<String, Value>>) -> Answered {
     let mut state = shared.lock();
     let mut changed = state.switches.clone();
     for (name, value) in &values {
@@ -117,7 +134,7 @@ async fn reset(AxumState(shared): Handle) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn put_account(AxumState(shared): Handle, Path(id): Path<String>, Json(body): Json<Map<String, Value>>) -> Answered {
+async fn put_account(AxumState(shared): Handle, Path(id): Path<String>, Input(body): Input<Map<String, Value>>) -> Answered {
     let form = id.len() == 20
         && (id.starts_with("MA") || id.starts_with("SA"))
         && id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
@@ -178,7 +195,7 @@ fn shown_endpoint(state: &State, id: &str) -> Json<Value> {
     Json(json!(shown))
 }
 
-async fn create_endpoint(AxumState(shared): Handle, Json(body): Json<Map<String, Value>>) -> Result<(StatusCode, Json<Value>), Refused> {
+async fn create_endpoint(AxumState(shared): Handle, Input(body): Input<Map<String, Value>>) -> Result<(StatusCode, Json<Value>), Refused> {
     known(&body, &["username", "full_username", "alias", "password", "app_id"])?;
     let mut state = shared.lock();
     let account = account_of(&shared, &state, &body)?;
@@ -195,7 +212,7 @@ async fn create_endpoint(AxumState(shared): Handle, Json(body): Json<Map<String,
     Ok((StatusCode::CREATED, shown_endpoint(&state, &id)))
 }
 
-async fn patch_endpoint(AxumState(shared): Handle, Path(id): Path<String>, Json(body): Json<Map<String, Value>>) -> Answered {
+async fn patch_endpoint(AxumState(shared): Handle, Path(id): Path<String>, Input(body): Input<Map<String, Value>>) -> Answered {
     known(&body, &["username", "alias", "password", "app_id"])?;
     let mut state = shared.lock();
     let Some((item, endpoint)) = state.world.endpoints.get(&id) else { return Err(missing("endpoint", &id)) };
@@ -239,7 +256,7 @@ fn edit_number(number: &mut Number, body: &Map<String, Value>) -> Result<(), Ref
     Ok(())
 }
 
-async fn create_number(AxumState(shared): Handle, Json(body): Json<Map<String, Value>>) -> Result<(StatusCode, Json<Value>), Refused> {
+async fn create_number(AxumState(shared): Handle, Input(body): Input<Map<String, Value>>) -> Result<(StatusCode, Json<Value>), Refused> {
     let mut state = shared.lock();
     let account = account_of(&shared, &state, &body)?;
     let Some(id) = text(&body, "number")?.filter(|id| is_number(id)) else { return Err(bad("number is 7 to 15 digits without a plus")) };
@@ -252,7 +269,7 @@ async fn create_number(AxumState(shared): Handle, Json(body): Json<Map<String, V
     Ok((StatusCode::CREATED, shown_number(&state, &id)))
 }
 
-async fn patch_number(AxumState(shared): Handle, Path(id): Path<String>, Json(body): Json<Map<String, Value>>) -> Answered {
+async fn patch_number(AxumState(shared): Handle, Path(id): Path<String>, Input(body): Input<Map<String, Value>>) -> Answered {
     let mut state = shared.lock();
     let Some((item, number)) = state.world.numbers.get(&id) else { return Err(missing("number", &id)) };
     let (account, mut changed) = (item.account.clone(), number.clone());
@@ -269,7 +286,10 @@ async fn delete_number(AxumState(shared): Handle, Path(id): Path<String>) -> Res
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn create_application(AxumState(shared): Handle, Json(body): Json<Map<String, Value>>) -> Result<(StatusCode, Json<Value>), Refused> {
+async fn create_application(
+    AxumState(shared): Handle,
+    Input(body): Input<Map<String, Value>>,
+) -> Result<(StatusCode, Json<Value>), Refused> {
     let mut state = shared.lock();
     let account = account_of(&shared, &state, &body)?;
     let app_id = text(&body, "app_id")?.filter(|id| !id.is_empty());
@@ -281,6 +301,7 @@ async fn create_application(AxumState(shared): Handle, Json(body): Json<Map<Stri
     }
     let mut application = Application::new(&text(&body, "app_name")?.unwrap_or_else(|| "console".to_owned()));
     application.apply(&body);
+    application.unset_urls(&body);
     let id = state.console(&account, shared.now_ms(), &Value::Object(body), |world, act| {
         let id = app_id.unwrap_or_else(|| world.new_app_id(act));
         world.insert_application(act, &id, application);
@@ -290,7 +311,7 @@ async fn create_application(AxumState(shared): Handle, Json(body): Json<Map<Stri
     Ok((StatusCode::CREATED, Json(json!(shown))))
 }
 
-async fn cascade(AxumState(shared): Handle, Json(body): Json<Map<String, Value>>) -> Result<StatusCode, Refused> {
+async fn cascade(AxumState(shared): Handle, Input(body): Input<Map<String, Value>>) -> Result<StatusCode, Refused> {
     let mut state = shared.lock();
     let Some(id) = text(&body, "app_id")? else { return Err(bad("app_id is needed")) };
     let Some((item, _)) = state.world.applications.get(&id) else { return Err(missing("application", &id)) };
@@ -299,7 +320,7 @@ async fn cascade(AxumState(shared): Handle, Json(body): Json<Map<String, Value>>
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn register(AxumState(shared): Handle, Path(id): Path<String>, Json(body): Json<Map<String, Value>>) -> Answered {
+async fn register(AxumState(shared): Handle, Path(id): Path<String>, Input(body): Input<Map<String, Value>>) -> Answered {
     known(&body, &["sip_contact", "sip_user_agent", "expires_seconds"])?;
     let seconds = body.get("expires_seconds").map_or(Some(3600), Value::as_i64).filter(|seconds| (0..=31_536_000).contains(seconds));
     let Some(seconds) = seconds else { return Err(bad("expires_seconds is 0 to 31536000")) };

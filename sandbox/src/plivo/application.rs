@@ -78,6 +78,15 @@ impl Application {
     }
 }
 
+impl Application {
+    /// An unset URL reads `""` or null in samples: the console may choose null.
+    pub(super) fn unset_urls(&mut self, body: &Map<String, Value>) {
+        for name in URLS.into_iter().filter(|name| body.get(*name).is_some_and(Value::is_null)) {
+            self.settings.insert(name.to_owned(), Value::Null);
+        }
+    }
+}
+
 fn check(world: &World, act: &Act<'_>, body: &Map<String, Value>, create: bool) -> Complaints {
     let mut complaints = Complaints::default();
     let is_known = |name: &str| {
@@ -168,7 +177,7 @@ impl World {
     }
 
     /// At most one application holds each default flag: the others lose it.
-    fn take_default_flags(&mut self, act: &Act<'_>, id: &str, winner: &Application) {
+    fn take_default_flags(&mut self, act: &mut Act<'_>, id: &str, winner: &Application) {
         let others: Vec<(String, Application)> = self
             .applications
             .all()
@@ -177,12 +186,13 @@ impl World {
             .map(|(other, _, application)| (other.to_owned(), application.clone()))
             .collect();
         for (other, mut loser) in others {
-            let lost =
-                (winner.default_number_app && loser.default_number_app) || (winner.default_endpoint_app && loser.default_endpoint_app);
-            if lost {
-                loser.default_number_app &= !winner.default_number_app;
-                loser.default_endpoint_app &= !winner.default_endpoint_app;
+            let before = loser.shown(&other, &act.account);
+            loser.default_number_app &= !winner.default_number_app;
+            loser.default_endpoint_app &= !winner.default_endpoint_app;
+            let after = loser.shown(&other, &act.account);
+            if before != after {
                 self.applications.update(&other, loser, act.now_ms);
+                act.note("update_application", &other, Value::Object(before), Value::Object(after));
             }
         }
     }

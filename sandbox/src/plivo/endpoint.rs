@@ -163,8 +163,7 @@ impl World {
             UsernameCase::Keep => requested.to_owned(),
             UsernameCase::Lower => requested.to_ascii_lowercase(),
         };
-        let taken: std::collections::BTreeSet<String> =
-            self.endpoints.all().into_iter().map(|(_, _, endpoint)| endpoint.username.to_ascii_lowercase()).collect();
+        let taken = |username: &str| self.endpoints.values().any(|endpoint| endpoint.username.eq_ignore_ascii_case(username));
         let mut time = act.now;
         loop {
             let suffix = match act.switches.username_suffix {
@@ -172,7 +171,7 @@ impl World {
                 UsernameSuffix::Digits23 => act.digits(23),
             };
             let username = format!("{requested}{suffix}");
-            if !taken.contains(&username.to_ascii_lowercase()) {
+            if !taken(&username) {
                 return username;
             }
             // Two equal creates in one second make two endpoints: the second one's clock is ahead.

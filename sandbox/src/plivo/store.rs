@@ -135,6 +135,11 @@ impl<T: Clone> Store<T> {
         }
     }
 
+    /// All that exists, in no order.
+    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+        self.items.values().filter_map(|item| item.versions.last()?.value.as_ref())
+    }
+
     /// All that exists, in order of creation.
     pub(super) fn all(&self) -> Vec<Row<'_, T>> {
         self.list(u64::MAX, Delays::default(), ListOrder::OldestFirst, |_, _, _| true)

@@ -35,11 +35,11 @@ pub(super) fn next(view: &View) -> Action {
         let lost = view.ledger().is_none() && view.recorded().is_none();
         return match &view.account {
             AccountView::Missing(_) if lost => Action::RemoveFinalizer(Release::Unproven),
-            _ => wait_for(deleting(problem)),
+            _ => wait_for(view, deleting(problem)),
         };
     }
     if view.object.paused {
-        return wait_for(Problem {
+        return wait_for(view, Problem {
             reason: Reason::Paused,
             message: "paused by annotation: the endpoint is not deleted and the object waits. Remove switchboard.dev/paused to go on, or set deletionPolicy: Retain to keep the endpoint".into(),
         });
@@ -51,7 +51,7 @@ pub(super) fn next(view: &View) -> Action {
 pub(super) fn just_received(view: &View, id: &str) -> Action {
     match unusable(view) {
         None => retry::call(view, delete_when_due(view, id, Why::JustReceived)),
-        Some(problem) => wait_for(deleting(problem)),
+        Some(problem) => wait_for(view, deleting(problem)),
     }
 }
 
@@ -64,7 +64,7 @@ fn remove_endpoints(view: &View) -> Option<Action> {
     }
     let absent = |id: &str| super::gone(view, id) || super::denied(view, id) || view.evidence.missing(id).is_some();
     let condemned = view.tombstones().iter().find(|id| !absent(id) && !super::foreign(view, id));
-    let listed = owned(view).map(|seen| &seen.remote.id).next();
+    let listed = owned(view).map(|seen| &seen.remote.id).find(|id| !super::foreign(view, id));
     let id = condemned.or(listed)?;
     Some(super::delete_seen(view, id, Why::Requested, Lane::Urgent))
 }

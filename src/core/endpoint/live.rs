@@ -24,22 +24,23 @@ pub(super) fn next(view: &View) -> Action {
     if !view.object.finalizer && !view.object.paused && (view.open_intent().is_some() || view.recorded().is_some()) {
         return Action::AddFinalizer;
     }
-    if view.open_intent().is_some() {
-        if view.recorded().is_some() {
-            // Whatever that create made is a duplicate; nothing is created while one is recorded.
-            return Action::CloseEpoch(Closed::Superseded);
-        }
-        return match unusable(view) {
-            Some(problem) => wait_for(problem),
-            None => search::next(view),
-        };
+    if view.open_intent().is_some() && view.recorded().is_some() {
+        // Whatever that create made is a duplicate; nothing is created while one is recorded.
+        return Action::CloseEpoch(Closed::Superseded);
     }
+    // Before the search: a condemned endpoint that is still listed would keep absence from ever being proven.
     if let Some(action) = condemned(view) {
         return action;
     }
+    if view.open_intent().is_some() {
+        return match unusable(view) {
+            Some(problem) => wait_for(view, problem),
+            None => search::next(view),
+        };
+    }
     let wanted = match &view.desired {
         Desired::Wanted(wanted) => wanted,
-        Desired::Blocked(problem) => return wait_for(problem.clone()),
+        Desired::Blocked(problem) => return wait_for(view, problem.clone()),
     };
     if view.object.paused {
         return Action::Done(Finding::new(
@@ -48,7 +49,7 @@ pub(super) fn next(view: &View) -> Action {
         ));
     }
     if let Some(problem) = unusable(view) {
-        return wait_for(problem);
+        return wait_for(view, problem);
     }
     match view.recorded() {
         Some(recorded) => steady(view, wanted, recorded.id),
@@ -119,7 +120,7 @@ fn steady(view: &View, wanted: &Wanted, id: &str) -> Action {
             ),
         ));
     }
-    if let Some(extra) = owned(view).find(|seen| seen.remote.id != id) {
+    if let Some(extra) = owned(view).find(|seen| seen.remote.id != id && !super::foreign(view, &seen.remote.id)) {
         return Action::WriteTombstone(extra.remote.id.clone());
     }
     if let Some(action) = read_back(view, observed, id) {

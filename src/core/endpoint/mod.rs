@@ -10,10 +10,10 @@
 //! | L3 | own intent open, nothing sent: in time, usable, not paused, still none recorded or listed | `Create` |
 //! | L4 | own intent open, nothing sent: otherwise | `CloseEpoch` |
 //! | L24 | intent open or an endpoint recorded, not paused, our finalizer is gone (a replace, forced off) | `AddFinalizer` |
+//! | L8 | a condemned endpoint | `DeleteEndpoint` after the username check (`Get` if not seen lately), then `ClearTombstone` |
 //! | L5 | intent open, an endpoint with our mark is listed | `Get`, then `Record` (`CloseEpoch` if another one is recorded) |
 //! | L6 | intent open, settled, two complete listings since then show none | `CloseEpoch` |
 //! | L7 | intent open, otherwise | `List` on a schedule; never a create |
-//! | L8 | a condemned endpoint | `DeleteEndpoint` after the username check (`Get` if not seen lately), then `ClearTombstone` |
 //! | L9 | the spec or something it needs is wrong or missing | `Wait` with the reason |
 //! | L10 | paused | `Done` (`Paused`) |
 //! | L11 | account not usable | `Wait` with the reason |
@@ -50,7 +50,7 @@ mod live;
 mod retry;
 mod search;
 #[cfg(test)]
-mod tests;
+pub(in crate::core) mod tests;
 
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Finding, Found, Why};
@@ -91,12 +91,17 @@ fn received(view: &View) -> Option<&str> {
 /// The account cannot be used by this object now; what to say.
 fn unusable(view: &View) -> Option<Problem> {
     match &view.account {
+        AccountView::Unknown => Some(Problem { reason: Reason::AccountNotReady, message: "the account has not been looked at yet".into() }),
         AccountView::Missing(problem) | AccountView::NotReady(problem) => Some(problem.clone()),
         AccountView::Ready { .. } => view.account_mismatch(),
     }
 }
 
-fn wait_for(problem: Problem) -> Action {
+fn wait_for(view: &View, problem: Problem) -> Action {
+    if matches!(view.account, AccountView::Unknown) {
+        // It will be known in a moment: what the status says stays, or each restart would rewrite it twice.
+        return Action::Wait { until: Some(view.now + view.timing.retry_base), finding: None };
+    }
     Action::Wait { until: None, finding: Some(Finding { reason: problem.reason, message: problem.message }) }
 }
 

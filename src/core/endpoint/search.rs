@@ -37,10 +37,15 @@ fn due(view: &View) -> Moment {
     let step = view.timing.search();
     let newest = view.evidence.listings.newest;
     if let Some(settled) = view.settled() {
-        // The two that prove absence follow each other at once. After one that proves nothing there is a pause.
+        // The two that prove absence follow each other at once. After one that proves nothing there is a pause, and where nothing
+        // can be proven at all (an order that changes all the time) an unresolved create costs fewer and fewer listings.
         let proves = view.evidence.listings.absent_once;
+        let pause = |newest: Moment| match view.open_intent() {
+            Some(_) => newest.since(settled).clamp(step * 4, view.timing.settle * 2),
+            None => step * 4,
+        };
         return match newest {
-            Some(newest) if newest > settled && proves != Some(newest) => newest + step * 4,
+            Some(newest) if newest > settled && proves != Some(newest) => newest + pause(newest),
             _ => settled,
         };
     }

@@ -1,7 +1,9 @@
 //! Tests of the decisions: every row of the table, laws over arbitrary views, and a small world that loses answers and crashes.
 
+mod deletion;
 mod laws;
-mod make;
+pub(in crate::core) mod make;
+mod provider;
 mod simulation;
 mod table;
 mod world;

@@ -1,6 +1,7 @@
 //! Plivo (`contracts/plivo.md`): endpoints on its REST API, without its SDKs, which resend creates on every 5xx.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use reqwest::Method;
@@ -8,11 +9,16 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::transport::{Answer, BaseUrl, Call, Failure, Request, Scrubber, Transport, TransportOptions, Unusable};
-use super::{Capabilities, Created, Page, Provider};
+use super::{Capabilities, Connection, Created, Page, Places, Provider};
+use crate::api::condition::Reason;
+use crate::api::refs::ProviderKind;
 use crate::core::fields::{Fields, Remote, Secret};
 use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
+use crate::core::view::Problem;
 
 mod classify;
+mod credentials;
+pub mod desired;
 pub mod fields;
 pub mod wire;
 
@@ -21,7 +27,8 @@ use classify::{Target, failure, refused, success, tidy, unknown, unreadable};
 /// Plivo's address, unless a flag says otherwise.
 pub const DEFAULT_URL: &str = "https://api.plivo.com";
 
-const CAPABILITIES: Capabilities = Capabilities { provider: "Plivo", page_size: 20, always_sent: &[fields::APP_ID], default_budget: 150 };
+const CAPABILITIES: Capabilities =
+    Capabilities { provider: ProviderKind::Plivo, page_size: 20, always_sent: &[fields::APP_ID], default_budget: 150 };
 
 /// What an account's Secret holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -290,4 +297,17 @@ fn no_such_field<T>(field: &str) -> Outcome<T> {
 
 fn no_such_id<T>() -> Outcome<T> {
     refused(RefusalKind::Invalid, "not an endpoint id: letters, digits, dot, dash, underscore, at most 64; nothing was sent".to_owned())
+}
+
+/// A connection with the credentials of a Secret: keys `auth_id` and `auth_token`.
+///
+/// # Errors
+/// What is wrong with the Secret, without a value of it.
+pub fn connect<'s>(secret: &str, places: &Places, value: impl Fn(&str) -> Result<&'s [u8], Problem>) -> Result<Connection, Problem> {
+    let auth_id = credentials::auth_id(secret, value("auth_id")?)?;
+    let auth_token = credentials::one_line(secret, "auth_token", value("auth_token")?)?;
+    let given = Credentials { auth_id: auth_id.clone(), auth_token };
+    let provider = Plivo::new(&places.plivo, given, &places.transport)
+        .map_err(|error| Problem { reason: Reason::SecretInvalid, message: format!("Secret {secret}: {error}") })?;
+    Ok(Connection { id: auth_id, provider: Arc::new(provider) })
 }

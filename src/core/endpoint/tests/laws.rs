@@ -1,1 +1,388 @@
-//! To come.
+//! Laws that hold for every view, however odd.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::make::{Start, applied, at, describe, named, password, problem, recorded, refused, remote, text, unknown};
+use super::world::{Process, Stored, World};
+use crate::api::condition::Reason;
+use crate::core::action::{Action, Closed, Release, Why};
+use crate::core::endpoint::next;
+use crate::core::fields::{PASSWORD, Remote, Value};
+use crate::core::outcome::{Outcome, RefusalKind};
+use crate::core::view::{AccountView, Desired, TroubleKind, View};
+
+/// What may never be answered, for whatever view.
+pub fn check(view: &View, action: &Action) {
+    let wrong = |what: &str| panic!("{what}: {} for {view:#?}", describe(action));
+    let ours = |id: &str| view.evidence.observed(id).map(|seen| view.prefix.owns(&seen.remote.username));
+    if action.mutates_provider() {
+        if !matches!(view.account, AccountView::Ready { .. }) || view.account_mismatch().is_some() {
+            wrong("a write in an account that is not usable or not the pinned one");
+        }
+        let finishing = matches!(action, Action::DeleteEndpoint(_, Why::JustReceived)) && (view.object.deleting || view.object.gone);
+        if (view.object.paused || view.stopping) && !finishing {
+            wrong("a new write while paused or shutting down");
+        }
+    }
+    match action {
+        Action::Create { .. } => {
+            let own = view.memory.own.as_ref().filter(|own| own.answer.is_none()).map(|own| own.nonce.as_str());
+            if view.open_intent().map(|intent| intent.nonce.as_str()) != own || own.is_none() {
+                wrong("a create without an own, open, unsent intent");
+            }
+            if view.object.deleting || view.object.gone || !view.object.finalizer {
+                wrong("a create for an object that cannot be cleaned up after");
+            }
+            if view.recorded().is_some() || !view.memory.permit {
+                wrong("a create that is not needed, or not allowed");
+            }
+        }
+        Action::WriteIntent(_) if view.open_intent().is_some() || view.recorded().is_some() || view.object.deleting => {
+            wrong("an intent beside another one, a record or a deletion");
+        }
+        Action::Update { id, .. } if ours(id) != Some(true) => wrong("an update of what is not known to be ours"),
+        Action::DeleteEndpoint(id, why) => {
+            let received = matches!(&view.memory.own, Some(own) if matches!(&own.answer, Some(Outcome::Done((own, _))) if own == id));
+            match (ours(id), why) {
+                (_, Why::JustReceived) if received => {}
+                (Some(true), Why::Requested) if view.object.deleting => {}
+                (Some(true), Why::Duplicate) if view.tombstones().contains(id) && view.status.endpoint_id.as_ref() != Some(id) => {}
+                _ => wrong("a deletion of what is not known to be ours, or without a reason"),
+            }
+        }
+        Action::Record(found) if view.object.deleting || !view.prefix.owns(&found.username) || view.tombstones().contains(&found.id) => {
+            wrong("a record of what is not ours, condemned, or too late");
+        }
+        Action::CloseEpoch(Closed::NotExecuted) => {
+            let settled = view.settled().filter(|settled| view.evidence.listings.absent_twice.is_some_and(|began| began > *settled));
+            if settled.is_none() {
+                wrong("an intent is closed without proof");
+            }
+        }
+        Action::Forget => {
+            let settled = view.settled().filter(|settled| view.evidence.listings.absent_twice.is_some_and(|began| began > *settled));
+            let read = view.recorded().and_then(|recorded| view.evidence.missing(recorded.id));
+            if settled.is_none() || read.is_none() || view.open_intent().is_some() {
+                wrong("a record is forgotten without proof");
+            }
+        }
+        Action::RemoveFinalizer(Release::Clean) => {
+            let listings = &view.evidence.listings;
+            let unsure = view.open_intent().is_some() || view.ledger().is_none();
+            let proof = if unsure { listings.absent_twice } else { listings.absent_once };
+            if view.settled().is_none_or(|settled| proof.is_none_or(|began| began <= settled)) {
+                wrong("let go without proof that nothing is left");
+            }
+        }
+        Action::RemoveFinalizer(Release::NeverSent) if view.intent().is_some() || view.recorded().is_some() => {
+            wrong("let go as if nothing had been sent")
+        }
+        Action::Wait { until: Some(until), .. } if *until <= view.now => wrong("a wait that is over already"),
+        _ => {}
+    }
+}
+
+/// Reads a tape of bytes as choices; zeros make the simplest start, which is what a failure shrinks to.
+struct Tape<'a>(std::slice::Iter<'a, u8>);
+
+impl Tape<'_> {
+    fn below(&mut self, bound: u64) -> u64 {
+        u64::from(self.0.next().copied().unwrap_or(0)) % bound
+    }
+
+    fn one_in(&mut self, chances: u64) -> bool {
+        self.below(chances) == chances - 1
+    }
+
+    /// Mostly lately, sometimes long ago.
+    fn moment(&mut self) -> u64 {
+        match self.below(4) {
+            0 => 1000 - self.below(12),
+            1 => 1000 - self.below(160),
+            2 => 840 + self.below(40),
+            _ => self.below(250) * 4,
+        }
+    }
+
+    fn id(&mut self) -> &'static str {
+        ["e1", "e2", "e3", "x4"][self.below(4) as usize]
+    }
+
+    /// Endpoints as they may be shown: ours, edited, with a readable password, or somebody else's.
+    fn remote(&mut self, id: &str) -> Remote {
+        let mut remote = if id.starts_with('x') || self.one_in(12) { named(id, "mallory77") } else { remote(id) };
+        if self.one_in(5) {
+            remote.fields.insert("alias", text("hacked"));
+        }
+        if self.one_in(4) {
+            remote.fields.remove("app_id");
+        }
+        if self.one_in(3) {
+            remote.password_digest = Some(password(1 + self.below(2) as u32));
+        }
+        remote
+    }
+}
+
+/// Any start, and what is true at the provider meanwhile.
+fn any_start(tape: &mut Tape<'_>) -> (Start, Vec<Remote>) {
+    let mut start = if tape.one_in(2) { recorded() } else { applied() };
+    if tape.one_in(2) {
+        start = start.finalizer();
+    }
+    for round in 0..tape.below(3) {
+        let since = tape.moment();
+        start = start.intent(&format!("n{round}"), since);
+        if tape.one_in(2) {
+            start = start.closed();
+        }
+    }
+    if tape.one_in(3) {
+        let answer = match tape.below(6) {
+            0 | 1 => None,
+            2 | 3 => Some(Outcome::Done(tape.id()).map(|id| if id == "x4" { "e4" } else { id })),
+            4 => Some(unknown()),
+            _ => Some(refused([RefusalKind::Invalid, RefusalKind::Throttled][tape.below(2) as usize])),
+        };
+        start = start.own(answer);
+    }
+    if tape.one_in(4) {
+        start = start.record(tape.id());
+    }
+    if tape.one_in(4) {
+        start = start.unread();
+    }
+    for _ in 0..tape.below(3) {
+        if tape.one_in(3) {
+            start = start.tombstone(tape.id());
+        }
+    }
+    start = policies(tape, start);
+    start = memories(tape, start);
+    (evidence(tape, start), truth(tape))
+}
+
+fn policies(tape: &mut Tape<'_>, mut start: Start) -> Start {
+    let choices: [fn(Start) -> Start; 9] = [
+        Start::paused,
+        Start::stopping,
+        Start::retain,
+        Start::report_drift,
+        Start::report_deletion,
+        Start::not_listed_this_term,
+        Start::permit,
+        |start| start.edited("reception"),
+        |start| start.rotated(2),
+    ];
+    for choice in choices {
+        if tape.one_in(5) {
+            start = choice(start);
+        }
+    }
+    if tape.one_in(2) {
+        start = start.always_sent(&["app_id"]);
+    }
+    match tape.below(14) {
+        9 => start = start.blocked(),
+        10 => start = start.no_account(),
+        11 => start = start.account_not_ready(),
+        12 => start = start.account(AccountView::NotReady(problem(Reason::CredentialsRejected))),
+        13 => start = start.mismatch(),
+        _ => {}
+    }
+    match tape.below(8) {
+        5 | 6 => start.deleting(),
+        7 => start.gone(),
+        _ => start,
+    }
+}
+
+fn memories(tape: &mut Tape<'_>, mut start: Start) -> Start {
+    if tape.one_in(4) {
+        let moment = tape.moment();
+        start = start.settled_by_server(moment);
+    }
+    if tape.one_in(3) {
+        let moment = tape.moment();
+        start = start.blank_since(moment);
+    }
+    if tape.one_in(4) {
+        let (id, moment, confirmed) = (tape.id(), tape.moment(), tape.one_in(2));
+        start = start.deleted(id, moment, confirmed);
+    }
+    if tape.one_in(4) {
+        let moment = tape.moment();
+        start = start.listing_wanted(moment);
+    }
+    if tape.one_in(4) {
+        let kind = [
+            TroubleKind::Unknown,
+            TroubleKind::Foreign,
+            TroubleKind::Refused(RefusalKind::Throttled),
+            TroubleKind::Refused(RefusalKind::Unreachable),
+            TroubleKind::Refused(RefusalKind::Credentials),
+            TroubleKind::Refused(RefusalKind::Invalid),
+        ][tape.below(6) as usize];
+        let (moment, attempts) = (tape.moment(), 1 + tape.below(12) as u32);
+        start = start.trouble(kind, moment, attempts);
+    }
+    if tape.one_in(4) {
+        let change = match tape.below(3) {
+            0 => ("alias", text("desk")),
+            1 => ("alias", text("reception")),
+            _ => (PASSWORD, Value::Secret(password(1 + tape.below(2) as u32))),
+        };
+        let (moment, times) = (tape.moment(), 1 + tape.below(3) as u32);
+        start = start.updated(&[change], moment, times);
+    }
+    let began = tape.moment();
+    start.pass_began(began)
+}
+
+fn evidence(tape: &mut Tape<'_>, mut start: Start) -> Start {
+    for _ in 0..tape.below(3) {
+        let (id, moment) = (tape.id(), tape.moment());
+        start = if tape.one_in(2) { start.missing(id, moment) } else { start.got_remote(moment, tape.remote(id)) };
+    }
+    let mut moments: Vec<u64> = (0..tape.below(4)).map(|_| tape.moment()).collect();
+    moments.sort_unstable();
+    for moment in moments {
+        let mut remotes = Vec::new();
+        for id in ["e1", "e2", "e3", "x4"] {
+            if tape.one_in(3) {
+                remotes.push(tape.remote(id));
+            }
+        }
+        let complete = !tape.one_in(4);
+        start = start.listed_remotes(moment, complete, remotes);
+    }
+    start
+}
+
+fn truth(tape: &mut Tape<'_>) -> Vec<Remote> {
+    let mut truth = Vec::new();
+    for id in ["e1", "e2", "e3", "x4"] {
+        if tape.one_in(2) {
+            truth.push(tape.remote(id));
+        }
+    }
+    truth
+}
+
+/// Whether a rest with this action is one that only people can end.
+fn waits_for_people(view: &View, action: &Action) -> bool {
+    let Action::Wait { until: None, .. } = action else { return matches!(action, Action::Done(_)) };
+    let lost = view
+        .recorded()
+        .is_some_and(|recorded| view.evidence.observed(recorded.id).is_some_and(|seen| !view.prefix.owns(&seen.remote.username)));
+    view.stopping
+        || view.object.paused
+        || matches!(view.desired, Desired::Blocked(_))
+        || !matches!(view.account, AccountView::Ready { .. })
+        || view.account_mismatch().is_some()
+        || lost
+}
+
+/// Goes on from a start in a world where everything succeeds, until there is nothing left to do.
+fn unfold(start: Start, truth: Vec<Remote>) -> (World, Action) {
+    let stored = (!start.view.object.gone).then(|| Stored {
+        version: 1,
+        object: start.view.object.clone(),
+        status: start.view.status.clone(),
+        desired: start.view.desired.clone(),
+    });
+    let (object, status, desired) = (start.view.object.clone(), start.view.status.clone(), start.view.desired.clone());
+    let mut world = World::new(1, Stored { version: 1, object, status, desired }, vec![Process::new(start)], at(1000));
+    world.stored = stored;
+    world.watch(0);
+    world.provider.readable = true;
+    for remote in truth {
+        world.provider.endpoints.insert(remote.id.clone(), (remote, at(0)));
+    }
+    for round in 0..80 {
+        if round == 40
+            && let Some(stored) = &mut world.stored
+        {
+            // What keeps a paused object from coming to rest (a duplicate that must not be deleted) ends with the pause.
+            stored.object.paused = false;
+            stored.version += 1;
+            world.watch(0);
+        }
+        let Some(last) = world.pass(0, |_, view, action| check(view, action)) else {
+            world.advance(Duration::from_secs(1));
+            continue;
+        };
+        let step = match &last {
+            last if waits_for_people(&world.processes[0].start.view, last) => return (world, last.clone()),
+            Action::Wait { until: Some(until), .. } => until.since(world.now).min(Duration::from_secs(100)),
+            _ => Duration::from_secs(3),
+        };
+        let long = matches!(&last, Action::Wait { until: Some(until), .. } if until.since(world.now) > Duration::from_secs(400));
+        world.advance(if long { Duration::from_secs(6 * 3600) } else { step });
+    }
+    panic!("it does not come to an end:\n{}", world.log.join("\n"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_view_is_answered_with_what_is_forbidden(bytes in proptest::collection::vec(any::<u8>(), 120)) {
+        let (start, _) = any_start(&mut Tape(bytes.iter()));
+        let view = start.build();
+        let action = next(&view);
+        check(&view, &action);
+        prop_assert_eq!(&action, &next(&view.clone()));
+    }
+
+    #[test]
+    fn every_start_ends_when_everything_succeeds(bytes in proptest::collection::vec(any::<u8>(), 120)) {
+        let (start, truth) = any_start(&mut Tape(bytes.iter()));
+        let (mut world, mut last) = unfold(start, truth);
+        // At rest it stays at rest: the same answer, and nothing is written. Evidence that the start made up may first grow old and
+        // be replaced by the truth.
+        let mut quiet = 0;
+        for _ in 0..30 {
+            let before = world.writes;
+            world.advance(Duration::from_secs(5));
+            let again = world.pass(0, |_, view, action| check(view, action));
+            quiet = if Some(describe(&last)) == again.as_ref().map(describe) && before == world.writes { quiet + 1 } else { 0 };
+            if quiet == 3 {
+                break;
+            }
+            last = again.unwrap_or(last);
+        }
+        prop_assert_eq!(quiet, 3, "{}: {}", describe(&last), world.log.join("\n"));
+    }
+}
+
+#[test]
+fn arbitrary_starts_reach_every_kind_of_answer() {
+    let mut rng = super::provider::Rng(1);
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..20_000 {
+        let bytes: Vec<u8> = (0..120).map(|_| rng.below(256) as u8).collect();
+        seen.insert(next(&any_start(&mut Tape(bytes.iter())).0.build()).name());
+    }
+    let all = [
+        "AddFinalizer",
+        "ClearTombstone",
+        "CloseEpoch",
+        "Create",
+        "DeleteEndpoint",
+        "Done",
+        "Forget",
+        "Get",
+        "List",
+        "Record",
+        "RemoveFinalizer",
+        "Reserve",
+        "Update",
+        "Wait",
+        "WriteIntent",
+        "WriteTombstone",
+    ];
+    assert_eq!(seen, all.into_iter().collect());
+}

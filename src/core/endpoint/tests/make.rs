@@ -73,7 +73,7 @@ pub fn problem(reason: Reason) -> Problem {
 }
 
 pub fn ready(id: &str) -> AccountView {
-    AccountView::Ready { provider: "Plivo".into(), id: id.into(), listed_this_term: true, always_sent: &[] }
+    AccountView::Ready { provider: ProviderKind::Plivo, id: id.into(), listed_this_term: true, always_sent: &[] }
 }
 
 pub fn refused<T>(kind: RefusalKind) -> Outcome<T> {
@@ -217,6 +217,10 @@ impl Start {
 
     pub fn no_account(self) -> Self {
         self.account(AccountView::Missing(problem(Reason::AccountNotFound)))
+    }
+
+    pub fn account_unknown(self) -> Self {
+        self.account(AccountView::Unknown)
     }
 
     pub fn account_not_ready(self) -> Self {

@@ -8,15 +8,15 @@ use crate::core::fields::{PASSWORD, Remote, Value};
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::view::TroubleKind;
 
-struct Row(&'static str, &'static str, Start, &'static str);
+pub struct Row(pub &'static str, pub &'static str, pub Start, pub &'static str);
 
 /// A create was announced at this second, nothing else is known.
-fn announced(since: u64) -> Start {
+pub fn announced(since: u64) -> Start {
     applied().finalizer().intent("n1", since)
 }
 
 /// As [`announced`] by this process, and nothing was sent yet.
-fn about_to_create() -> Start {
+pub fn about_to_create() -> Start {
     announced(995).own(None).permit()
 }
 
@@ -30,11 +30,11 @@ fn with_password(id: &str, number: u32) -> Remote {
     Remote { password_digest: Some(password(number)), ..remote(id) }
 }
 
-fn stranger(id: &str) -> Remote {
+pub fn stranger(id: &str) -> Remote {
     named(id, "mallory77")
 }
 
-const SUSPICION: TroubleKind = TroubleKind::Unknown;
+pub const SUSPICION: TroubleKind = TroubleKind::Unknown;
 
 fn creating() -> Vec<Row> {
     vec![
@@ -93,7 +93,7 @@ fn searching() -> Vec<Row> {
         ),
         Row("L6", "once is not enough", announced(800).listed(951, &[]), "List Create: AwaitingEvidence"),
         Row("L6", "the first began too early", announced(800).listed(950, &[]).listed(955, &[]), "List Create: AwaitingEvidence"),
-        Row("L6", "torn listings prove nothing", announced(800).listed(951, &[]).torn(994, &[]), "Wait until 1002: AwaitingEvidence"),
+        Row("L6", "torn listings prove nothing", announced(800).listed(951, &[]).torn(994, &[]), "Wait until 1038: AwaitingEvidence"),
         Row(
             "L6",
             "an unknown answer changes nothing",
@@ -123,11 +123,18 @@ fn living() -> Vec<Row> {
         Row("L8", "its deletion clears it", healthy().tombstone("e2").deleted("e2", 999, true), "ClearTombstone e2"),
         Row("L8", "so does its absence", healthy().tombstone("e2").missing("e2", 999), "ClearTombstone e2"),
         Row("L8", "the recorded one is never condemned", healthy().tombstone("e1"), "ClearTombstone e1"),
+        Row(
+            "L8",
+            "also while a create is unresolved",
+            announced(990).tombstone("e2").listed(995, &["e2"]),
+            "DeleteEndpoint e2 (Duplicate)",
+        ),
         Row("L8", "not when paused", healthy().tombstone("e2").paused(), "Done: Paused"),
         Row("L9", "no Secret", healthy().blocked(), "Wait for a change: SecretNotFound"),
         Row("L10", "paused", healthy().edited("x").paused(), "Done: Paused"),
         Row("L10", "paused and new", applied().paused(), "Done: Paused"),
         Row("L11", "no account", applied().no_account(), "Wait for a change: AccountNotFound"),
+        Row("L11", "account not looked at yet", healthy().account_unknown(), "Wait until 1001: silently"),
         Row("L11", "account not ready", healthy().account_not_ready(), "Wait for a change: AccountNotReady"),
         Row("L11", "other account", healthy().mismatch(), "Wait for a change: AccountMismatch"),
         Row("L12", "read back after the record", recorded().unread(), "Get e1 Repair"),
@@ -141,6 +148,13 @@ fn living() -> Vec<Row> {
         Row("L13", "somebody else's", recorded().got_remote(990, stranger("e1")), "Done: OwnershipLost"),
         Row("L13", "also in a listing", recorded().listed_remotes(990, true, vec![stranger("e1")]).edited("x"), "Done: OwnershipLost"),
         Row("L14", "a second one is condemned", healthy().listed(995, &["e1", "e2"]), "WriteTombstone e2"),
+        Row("L14", "not while a newer listing lacks the recorded one", recorded().got("e1", 980).listed(990, &["e2"]), "Get e1 Repair"),
+        Row(
+            "L14",
+            "not one that reads as somebody else's",
+            healthy().listed(995, &["e1", "e2"]).got_remote(996, stranger("e2")),
+            "Done: Available",
+        ),
         Row("L14", "not one that is deleted already", healthy().listed(995, &["e1", "e2"]).deleted("e2", 996, true), "Done: Available"),
         Row("L15", "an update is read back", healthy().updated(&[("alias", text("desk"))], 995, 1), "Get e1 Urgent"),
         Row("L15", "and seen", healthy().updated(&[("alias", text("desk"))], 995, 1).got("e1", 996), "Done: Available"),
@@ -302,129 +316,8 @@ fn beginning() -> Vec<Row> {
     ]
 }
 
-fn deleting() -> Vec<Row> {
-    let received = || about_to_create().own(Some(Outcome::Done("e1")));
-    let in_time = || healthy().deleting().now(1000);
-    vec![
-        Row("D1", "gone", healthy().gone(), "Done: Deleting"),
-        Row("D1", "no finalizer of ours", applied().deleting(), "Done: Deleting"),
-        Row("D1", "gone while the create was answered", received().gone(), "DeleteEndpoint e1 (JustReceived)"),
-        Row("D1", "finalizer forced off meanwhile", received().deleting().without_finalizer(), "DeleteEndpoint e1 (JustReceived)"),
-        Row("D1", "that deletion is confirmed", received().gone().deleted("e1", 999, true), "Done: Deleting"),
-        Row(
-            "D1",
-            "a young one that is not found may only be invisible",
-            received().gone().deleted("e1", 999, false),
-            "Wait until 1145: Deleting",
-        ),
-        Row("D1", "so it is tried again", received().gone().deleted("e1", 999, false).now(1145), "DeleteEndpoint e1 (JustReceived)"),
-        Row("D1", "until it counts", received().gone().deleted("e1", 1146, false).now(1147), "Done: Deleting"),
-        Row("D1", "not in the other account", received().gone().mismatch(), "Wait for a change: AccountMismatch"),
-        Row("D2", "just received", received().deleting(), "DeleteEndpoint e1 (JustReceived)"),
-        Row("D2", "also when paused", received().deleting().paused(), "DeleteEndpoint e1 (JustReceived)"),
-        Row("D2", "also when shutting down", received().deleting().stopping(), "DeleteEndpoint e1 (JustReceived)"),
-        Row("D2", "not in the other account", received().deleting().mismatch(), "Wait for a change: AccountMismatch"),
-        Row("D3", "retained", healthy().deleting().retain(), "RemoveFinalizer (Retained)"),
-        Row("D3", "retained and paused", healthy().deleting().retain().paused(), "RemoveFinalizer (Retained)"),
-        Row("D3", "retained without an account", healthy().deleting().retain().no_account(), "RemoveFinalizer (Retained)"),
-        Row("D4", "nothing sent", about_to_create().deleting(), "CloseEpoch (NotSent)"),
-        Row("D4", "refused", about_to_create().own(Some(refused(RefusalKind::Invalid))).deleting(), "CloseEpoch (Refused)"),
-        Row("D5", "never sent", applied().finalizer().empty_ledger().deleting(), "RemoveFinalizer (NeverSent)"),
-        Row("D5", "but a closed intent counts as sent", announced(995).closed().deleting(), "Wait until 1145: Deleting"),
-        Row(
-            "D6",
-            "status lost and no account",
-            applied().finalizer().blank_since(990).no_account().deleting(),
-            "RemoveFinalizer (Unproven)",
-        ),
-        Row("D7", "no account", healthy().no_account().deleting(), "Wait for a change: AccountNotFound"),
-        Row(
-            "D7",
-            "account not ready, status lost",
-            applied().finalizer().account_not_ready().deleting(),
-            "Wait for a change: AccountNotReady",
-        ),
-        Row("D7", "other account", healthy().mismatch().deleting(), "Wait for a change: AccountMismatch"),
-        Row("D7", "paused", healthy().paused().deleting(), "Wait for a change: Paused"),
-        Row("D7", "shutting down", healthy().stopping().deleting(), "Wait for a change: silently"),
-        Row("D8", "the recorded one", in_time(), "DeleteEndpoint e1 (Requested)"),
-        Row("D8", "is read first if not seen lately", recorded().listed(800, &["e1"]).deleting(), "Get e1 Urgent"),
-        Row("D8", "is read first if never seen", recorded().deleting(), "Get e1 Urgent"),
-        Row("D8", "must be ours", recorded().got_remote(999, stranger("e1")).deleting(), "Wait for a change: OwnershipLost"),
-        Row("D8", "in its turn", in_time().trouble(SUSPICION, 1000, 9), "Wait until 1100: Deleting"),
-        Row(
-            "D8",
-            "young and not found yet",
-            announced(990).closed().record("e1").got("e1", 991).deleted("e1", 995, false).deleting(),
-            "Wait until 1140: Deleting",
-        ),
-        Row(
-            "D8",
-            "a not-found is refuted by a later listing",
-            recorded().listed(990, &["e1"]).deleted("e1", 980, false).deleting(),
-            "DeleteEndpoint e1 (Requested)",
-        ),
-        Row(
-            "D9",
-            "listed with our mark",
-            applied().finalizer().blank_since(990).listed(995, &["e2"]).deleting(),
-            "DeleteEndpoint e2 (Requested)",
-        ),
-        Row("D9", "read first if not seen lately", applied().finalizer().blank_since(800).listed(801, &["e2"]).deleting(), "Get e2 Urgent"),
-        Row(
-            "D9",
-            "condemned",
-            healthy().deleted("e1", 999, true).tombstone("e2").listed(995, &["e2"]).deleting(),
-            "DeleteEndpoint e2 (Requested)",
-        ),
-        Row("D9", "condemned and not seen", healthy().deleted("e1", 999, true).tombstone("e2").deleting(), "Get e2 Urgent"),
-        Row(
-            "D9",
-            "condemned but somebody else's",
-            healthy().deleted("e1", 995, true).tombstone("e2").got_remote(999, stranger("e2")).listed(996, &[]).deleting(),
-            "RemoveFinalizer (Clean)",
-        ),
-        Row(
-            "D10",
-            "the last create is young",
-            announced(990).closed().record("e1").deleted("e1", 999, true).deleting(),
-            "Wait until 1140: Deleting",
-        ),
-        Row("D10", "an open one is searched for", announced(990).deleting(), "List Urgent: Deleting"),
-        Row("D10", "on the schedule", announced(990).listed(999, &[]).deleting(), "Wait until 1006: Deleting"),
-        Row(
-            "D11",
-            "the last sweep is proof enough",
-            recorded().deleted("e1", 999, true).listed(990, &["e1"]).deleting(),
-            "RemoveFinalizer (Clean)",
-        ),
-        Row("D11", "not found counts as well", recorded().missing("e1", 995).listed(996, &[]).deleting(), "RemoveFinalizer (Clean)"),
-        Row("D11", "two for an open intent", announced(800).listed(951, &[]).listed(955, &[]).deleting(), "RemoveFinalizer (Clean)"),
-        Row(
-            "D11",
-            "two for a lost status",
-            applied().finalizer().blank_since(800).listed(951, &[]).listed(955, &[]).deleting(),
-            "RemoveFinalizer (Clean)",
-        ),
-        Row("D12", "one is not enough for an open intent", announced(800).listed(951, &[]).deleting(), "List Urgent: Deleting"),
-        Row(
-            "D12",
-            "a listing from before proves nothing",
-            announced(800).closed().record("e1").deleted("e1", 999, true).listed(949, &[]).deleting(),
-            "List Urgent: Deleting",
-        ),
-        Row("D12", "no listing yet", recorded().deleted("e1", 999, true).deleting(), "List Urgent: Deleting"),
-        Row(
-            "D12",
-            "a restored record without any intent",
-            applied().finalizer().empty_ledger().record("e1").missing("e1", 999).deleting(),
-            "List Urgent: Deleting",
-        ),
-    ]
-}
-
 fn rows() -> Vec<Row> {
-    [creating(), searching(), living(), comparing(), beginning(), deleting()].into_iter().flatten().collect()
+    [creating(), searching(), living(), comparing(), beginning(), super::deletion::rows()].into_iter().flatten().collect()
 }
 
 #[test]

@@ -1,1 +1,426 @@
-//! To come.
+//! A world without clocks, sockets and threads: an API server with versions, a provider with delays and lost answers, and
+//! processes that drive `next` and forget everything when they crash.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::make::{Listed, Start, describe, refresh};
+use super::provider::{Flight, Provider, Rng};
+use crate::api::ledger::SecretVersion;
+use crate::api::sip_endpoint::SipEndpointStatus;
+use crate::core::action::Action;
+use crate::core::endpoint::next;
+use crate::core::evidence::Got;
+use crate::core::fields::{Fields, Remote, Value};
+use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
+use crate::core::sighting::Sightings;
+use crate::core::status;
+use crate::core::time::Moment;
+use crate::core::view::{AccountView, Deleted, Desired, Memory, Object, OwnIntent, Trouble, TroubleKind, Updated, View};
+
+/// The object as the API server has it.
+#[derive(Clone)]
+pub struct Stored {
+    pub version: u64,
+    pub object: Object,
+    pub status: SipEndpointStatus,
+    pub desired: Desired,
+}
+
+/// One process of the operator.
+pub struct Process {
+    pub start: Start,
+    version: u64,
+    /// The outcome of the create that is on its way, when it comes, and for which generation and password it was sent: what is
+    /// refused says nothing about an edit that came meanwhile.
+    answer: Option<(Moment, Outcome<Remote>, Asked)>,
+    /// A listing that is being taken.
+    listing: Option<(Moment, Moment)>,
+}
+
+impl Process {
+    pub fn new(start: Start) -> Self {
+        Self { start, version: 0, answer: None, listing: None }
+    }
+
+    fn read(&mut self, stored: Option<&Stored>) {
+        let view = &mut self.start.view;
+        let Some(stored) = stored else {
+            view.object.gone = true;
+            return;
+        };
+        if view.object.uid != stored.object.uid {
+            view.memory = Memory { deleted: std::mem::take(&mut view.memory.deleted), ..Memory::default() };
+        }
+        self.version = stored.version;
+        view.object = stored.object.clone();
+        view.status = stored.status.clone();
+        view.desired = stored.desired.clone();
+    }
+
+    /// What the executor sees to before each decision.
+    fn prepare(&mut self, now: Moment, issued: &BTreeMap<String, Moment>) {
+        let view = &mut self.start.view;
+        view.now = now;
+        if let Some(intent) = view.intent().cloned() {
+            if view.memory.intent_known.as_ref().is_none_or(|(nonce, _)| *nonce != intent.nonce) {
+                view.memory.intent_known = Some((intent.nonce.clone(), now));
+                view.memory.settled_by_server = None;
+            }
+            let old = issued.get(&intent.nonce).is_some_and(|at| now.since(*at) > view.timing.settle + Duration::from_secs(600));
+            if old {
+                view.memory.settled_by_server.get_or_insert(now);
+            }
+        }
+        match view.ledger() {
+            Some(_) => view.memory.blank_since = None,
+            None => view.memory.blank_since = view.memory.blank_since.or(Some(now)),
+        }
+        refresh(view, &self.start.listings);
+    }
+
+    fn learn(&mut self, listing: Listed) {
+        let listings = &mut self.start.listings;
+        let complete = listing.complete;
+        listings.push(listing);
+        let keep: Vec<Moment> = listings.iter().rev().filter(|listing| listing.complete).take(2).map(|listing| listing.began).collect();
+        let newest = listings.last().map(|listing| listing.began);
+        listings.retain(|listing| Some(listing.began) == newest || listing.complete && keep.contains(&listing.began));
+        if let AccountView::Ready { listed_this_term, .. } = &mut self.start.view.account {
+            *listed_this_term |= complete;
+        }
+    }
+}
+
+/// Everything there is.
+pub struct World {
+    pub now: Moment,
+    pub provider: Provider,
+    pub stored: Option<Stored>,
+    pub processes: Vec<Process>,
+    pub rng: Rng,
+    /// Answers are lost, versions conflict, listings are torn.
+    pub faults: bool,
+    /// Writes that changed something: at the provider and at the API server.
+    pub writes: (u64, u64),
+    pub log: Vec<String>,
+    issued: BTreeMap<String, Moment>,
+    nonces: u64,
+}
+
+impl World {
+    pub fn new(seed: u64, stored: Stored, processes: Vec<Process>, now: Moment) -> Self {
+        let mut world = Self {
+            now,
+            provider: Provider::default(),
+            stored: Some(stored),
+            processes,
+            rng: Rng(seed),
+            faults: false,
+            writes: (0, 0),
+            log: Vec::new(),
+            issued: BTreeMap::new(),
+            nonces: 0,
+        };
+        for index in 0..world.processes.len() {
+            world.watch(index);
+        }
+        world
+    }
+
+    fn fails(&mut self, percent: u64) -> bool {
+        self.faults && self.rng.percent(percent)
+    }
+
+    fn some_seconds(&mut self, most: u64) -> Duration {
+        let seconds = if self.faults { self.rng.below(most + 1) } else { most.min(1) };
+        Duration::from_secs(seconds)
+    }
+
+    /// A process sees the newest object.
+    pub fn watch(&mut self, index: usize) {
+        self.processes[index].read(self.stored.as_ref());
+    }
+
+    /// A process is killed and started again.
+    pub fn crash(&mut self, index: usize, blank: &Start) {
+        self.log.push(format!("{} {index} crashes", self.now));
+        self.processes[index] = Process::new(blank.clone());
+        self.watch(index);
+    }
+
+    /// Time passes; what was on its way arrives.
+    pub fn advance(&mut self, by: Duration) {
+        self.now = self.now + by;
+        let now = self.now;
+        let due: Vec<Flight> = self.provider.flights.extract_if(.., |flight| flight.executes <= now).collect();
+        for flight in due {
+            let visible = flight.executes + self.some_seconds(55);
+            self.log.push(format!("{now} a lost create is executed"));
+            self.provider.execute(&flight.username, &flight.fields, visible);
+        }
+        self.provider.ghosts.retain(|(_, until)| *until > now);
+        for index in 0..self.processes.len() {
+            self.answer(index);
+            self.take_listing(index);
+        }
+    }
+
+    fn answer(&mut self, index: usize) {
+        let process = &mut self.processes[index];
+        let Some((_, outcome, asked)) = process.answer.take_if(|(at, ..)| *at <= self.now) else { return };
+        match &outcome {
+            Outcome::Done(remote) => {
+                // Listings are amended by what is answered; an amendment is no sight.
+                process.start.view.memory.effect = self.now;
+                for listing in &mut process.start.listings {
+                    listing.endpoints.insert(remote.clone());
+                }
+                process.start.view.memory.trouble = None;
+            }
+            Outcome::Refused(refusal) => trouble(&mut process.start.view, TroubleKind::Refused(refusal.kind), self.now, asked),
+            _ => trouble(&mut process.start.view, TroubleKind::Unknown, self.now, asked),
+        }
+        process.start.view.memory.permit = false;
+        if let Some(own) = &mut process.start.view.memory.own {
+            own.answer = Some(outcome.map(|remote| (remote.id, remote.username)));
+        }
+    }
+
+    /// Begins a listing for this process, as the sweep does.
+    pub fn sweep(&mut self, index: usize) {
+        let took = self.some_seconds(5) + Duration::from_secs(1);
+        self.processes[index].listing.get_or_insert((self.now, self.now + took));
+    }
+
+    fn take_listing(&mut self, index: usize) {
+        let Some((began, _)) = self.processes[index].listing.take_if(|(_, ends)| *ends <= self.now) else { return };
+        let torn = self.fails(45);
+        let mut endpoints = BTreeMap::new();
+        let visible: Vec<Remote> =
+            self.provider.endpoints.values().filter(|(_, visible)| *visible <= began).map(|(remote, _)| remote.clone()).collect();
+        let ghosts: Vec<Remote> = self.provider.ghosts.iter().map(|(remote, _)| remote.clone()).collect();
+        for remote in visible.into_iter().chain(ghosts) {
+            if !(torn && self.rng.percent(75)) {
+                endpoints.insert(remote.id.clone(), Remote { password_digest: None, ..remote });
+            }
+        }
+        self.processes[index].learn(Listed { began, complete: !torn, endpoints: Sightings::new(endpoints, None) });
+        let wanted = self.processes[index].start.view.memory.listing_wanted;
+        if wanted.is_some_and(|wanted| wanted > began) {
+            self.sweep(index);
+        }
+    }
+
+    /// The decision of a process about what it sees now; `None` while it waits for the answer to a create.
+    pub fn decide(&mut self, index: usize) -> Option<(View, Action)> {
+        let process = &mut self.processes[index];
+        if process.answer.is_some() {
+            return None;
+        }
+        process.prepare(self.now, &self.issued);
+        self.nonces += 1;
+        process.start.view.fresh.nonce = format!("nonce{}", self.nonces);
+        let view = process.start.view.clone();
+        let action = next(&view);
+        Some((view, action))
+    }
+
+    /// Carries an action out; true if the pass goes on.
+    pub fn perform(&mut self, index: usize, view: &View, action: &Action) -> bool {
+        if !matches!(action, Action::Wait { .. } | Action::Done(_)) {
+            self.log.push(format!("{} {index} {}", self.now, describe(action)));
+        }
+        match action {
+            Action::Wait { finding: None, .. } => return false,
+            Action::Wait { finding: Some(finding), .. } | Action::Done(finding) => {
+                self.report(index, status::report(view, finding));
+                return false;
+            }
+            Action::List(_, finding) => {
+                if !finding.message.is_empty() {
+                    self.report(index, status::report(view, finding));
+                }
+                self.processes[index].start.view.memory.listing_wanted = Some(self.now);
+                self.sweep(index);
+                return false;
+            }
+            Action::Reserve => self.processes[index].start.view.memory.permit = true,
+            Action::AddFinalizer => {
+                self.write(index, |stored| stored.object.finalizer = true);
+            }
+            Action::RemoveFinalizer(_) => {
+                if self.write(index, |stored| stored.object.finalizer = false)
+                    && self.stored.as_ref().is_some_and(|stored| stored.object.deleting)
+                {
+                    self.stored = None;
+                    self.watch(index);
+                }
+            }
+            Action::Create { username, fields } => self.create(index, username, fields),
+            Action::Get(id, _) => self.get(index, id),
+            Action::Update { id, change, .. } => self.update(index, id, change),
+            Action::DeleteEndpoint(id, _) => self.delete(index, id),
+            Action::WriteIntent(intent) => {
+                let (_, version) = asked(view);
+                self.issued.insert(intent.nonce.clone(), self.now);
+                let memory = &mut self.processes[index].start.view.memory;
+                memory.own = Some(OwnIntent { nonce: intent.nonce.clone(), began: self.now, password_version: version, answer: None });
+                self.write_status(index, view, action);
+            }
+            Action::Record(_) | Action::CloseEpoch(_) | Action::WriteTombstone(_) | Action::ClearTombstone(_) | Action::Forget => {
+                self.write_status(index, view, action);
+            }
+        }
+        true
+    }
+
+    fn write_status(&mut self, index: usize, view: &View, action: &Action) {
+        let status = status::after(view, action).expect("an action that writes status");
+        self.write(index, |stored| stored.status = status);
+    }
+
+    /// Version-checked; a conflict or a lost answer is followed by a live read.
+    fn write(&mut self, index: usize, change: impl FnOnce(&mut Stored)) -> bool {
+        let (uid, version) = (self.processes[index].start.view.object.uid.clone(), self.processes[index].version);
+        let lost = self.fails(5);
+        let applies = self.stored.as_ref().is_some_and(|stored| stored.object.uid == uid && stored.version == version) && !lost;
+        if let Some(stored) = self.stored.as_mut().filter(|_| applies) {
+            change(stored);
+            stored.version += 1;
+            self.writes.1 += 1;
+        }
+        self.watch(index);
+        applies
+    }
+
+    fn report(&mut self, index: usize, new: SipEndpointStatus) {
+        let view = &self.processes[index].start.view;
+        let available = new.conditions.first().is_some_and(|ready| ready.reason == "Available");
+        let written = !status::worth_writing(&view.status, &new) || !view.object.gone && self.write(index, |stored| stored.status = new);
+        if written && available {
+            // Only now is it certain that the password's version is remembered.
+            self.processes[index].start.view.memory.update = None;
+        }
+    }
+
+    fn create(&mut self, index: usize, username: &str, fields: &Fields) {
+        self.writes.0 += 1;
+        let answered = self.now + self.some_seconds(19);
+        let late = answered + Duration::from_secs(20) + self.some_seconds(38);
+        let visible = self.now + self.some_seconds(55);
+        let unknown = Outcome::Unknown(Doubt { kind: DoubtKind::TimeOut, message: "no answer".into() });
+        let fate = if self.faults { self.rng.below(10) } else { 0 };
+        let outcome = match fate {
+            0..4 => Outcome::Done(self.provider.execute(username, fields, visible)),
+            4 | 5 => {
+                self.provider.execute(username, fields, visible);
+                unknown
+            }
+            6 | 7 => {
+                self.provider.flights.push(Flight { executes: late, username: username.into(), fields: fields.clone() });
+                unknown
+            }
+            8 => unknown,
+            _ => {
+                let kinds = [RefusalKind::Unreachable, RefusalKind::Throttled, RefusalKind::Invalid];
+                let kind = kinds[self.rng.below(3) as usize];
+                Outcome::Refused(Refusal { kind, message: "no".into(), retry_after: None })
+            }
+        };
+        let outcome = outcome.map(|remote| self.provider.shown(&remote));
+        self.log.push(format!("{} {index} the create is {}", self.now, outcome.class()));
+        let asked = asked(&self.processes[index].start.view);
+        self.processes[index].answer = Some((answered, outcome, asked));
+        self.answer(index);
+    }
+
+    fn get(&mut self, index: usize, id: &str) {
+        if self.fails(10) {
+            let view = &mut self.processes[index].start.view;
+            let asked = asked(view);
+            return trouble(view, TroubleKind::Unknown, self.now, asked);
+        }
+        let found =
+            self.provider.endpoints.get(id).filter(|(_, visible)| *visible <= self.now).map(|(remote, _)| self.provider.shown(remote));
+        let view = &mut self.processes[index].start.view;
+        view.evidence.gets.insert(id.to_owned(), Got { id: id.to_owned(), began: self.now, found });
+        view.memory.trouble = None;
+    }
+
+    fn update(&mut self, index: usize, id: &str, change: &Fields) {
+        self.writes.0 += 1;
+        let lost = self.fails(10);
+        if !(lost && self.rng.percent(50))
+            && let Some((remote, _)) = self.provider.endpoints.get_mut(id)
+        {
+            for (field, value) in change {
+                match value {
+                    Value::Secret(secret) => remote.password_digest = Some(secret.clone()),
+                    Value::Text(_) => {
+                        remote.fields.insert(field, value.clone());
+                    }
+                }
+            }
+        }
+        let view = &mut self.processes[index].start.view;
+        if lost {
+            let asked = asked(view);
+            return trouble(view, TroubleKind::Unknown, self.now, asked);
+        }
+        let times = view.memory.update.as_ref().filter(|update| update.change == *change).map_or(0, |update| update.times) + 1;
+        view.memory.update = Some(Updated { change: change.clone(), at: self.now, times });
+        view.memory.trouble = None;
+    }
+
+    fn delete(&mut self, index: usize, id: &str) {
+        self.writes.0 += 1;
+        let lost = self.fails(15);
+        let executed = !(lost && self.rng.percent(50));
+        let invisible = self.provider.endpoints.get(id).is_some_and(|(_, visible)| *visible > self.now) && self.fails(60);
+        let removed = if executed && !invisible { self.provider.endpoints.remove(id) } else { None };
+        if let Some((remote, _)) = &removed
+            && self.fails(40)
+        {
+            let until = self.now + self.some_seconds(55);
+            self.provider.ghosts.push((remote.clone(), until));
+        }
+        let view = &mut self.processes[index].start.view;
+        if lost {
+            let asked = asked(view);
+            return trouble(view, TroubleKind::Unknown, self.now, asked);
+        }
+        view.memory.deleted.insert(id.to_owned(), Deleted { at: self.now, confirmed: removed.is_some() });
+        view.memory.trouble = None;
+    }
+
+    /// Drives one process until it has nothing to do now. The clock stands still meanwhile.
+    pub fn pass(&mut self, index: usize, mut check: impl FnMut(&World, &View, &Action)) -> Option<Action> {
+        self.processes[index].start.view.memory.pass_began = self.now;
+        for _ in 0..40 {
+            let (view, action) = self.decide(index)?;
+            check(self, &view, &action);
+            if !self.perform(index, &view, &action) {
+                return Some(action);
+            }
+        }
+        panic!("a pass does not end:\n{}", self.log.join("\n"));
+    }
+}
+
+/// Generation and password that a call is about.
+type Asked = (i64, Option<SecretVersion>);
+
+fn asked(view: &View) -> Asked {
+    let version = match &view.desired {
+        Desired::Wanted(wanted) => Some(wanted.password_version.clone()),
+        Desired::Blocked(_) => None,
+    };
+    (view.object.generation, version)
+}
+
+fn trouble(view: &mut View, kind: TroubleKind, now: Moment, (generation, password_version): Asked) {
+    let attempts = view.memory.trouble.as_ref().map_or(0, |trouble| trouble.attempts) + 1;
+    view.memory.trouble =
+        Some(Trouble { kind, message: "trouble".into(), at: now, attempts, retry_after: None, generation, password_version });
+}

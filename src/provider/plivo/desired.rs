@@ -1,60 +1,44 @@
-//! Spec and references → what is wanted, in the provider's own terms. Parse, don't validate: a [`Wanted`] is made here only, and
-//! everything in it is true.
+//! A Plivo endpoint's spec and its password → what is wanted. Parse, don't validate: everything in what comes out is true.
 
 use crate::api::condition::Reason;
-use crate::api::ledger::SecretVersion;
-use crate::api::sip_endpoint::SipEndpointSpec;
+use crate::api::sip_endpoint::PlivoEndpoint;
 use crate::core::fields::{Fields, PASSWORD, Secret, Value};
-use crate::core::mark::{Installation, Prefix, alias_from_name, base_from_name};
-use crate::core::view::{Desired, Problem, Wanted};
+use crate::core::mark::alias_from_name;
+use crate::core::view::{Desired, Password, Problem, Wanted};
+use crate::provider::plivo::fields::{ALIAS, APP_ID};
 
 /// Shortest and longest SIP password (`contracts/plivo.md` 6).
 const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 5..=32;
 
-/// The password as gathered: its bytes and the version of the Secret, or why there is none.
-pub type Password = Result<(Vec<u8>, SecretVersion), Problem>;
-
-/// What the object's username at the provider begins with. Falls back to the object's name where the spec names none.
-pub fn prefix(spec: &SipEndpointSpec, namespace: &str, name: &str, installation: &Installation) -> Prefix {
-    let base = spec.plivo.as_ref().and_then(|plivo| plivo.username.clone()).unwrap_or_else(|| base_from_name(name));
-    Prefix::new(installation, namespace, name, &base)
-}
-
 /// What the spec wants of a Plivo endpoint.
-pub fn desired(spec: &SipEndpointSpec, name: &str, password: Password) -> Desired {
-    let Some(plivo) = &spec.plivo else {
-        return Desired::Blocked(Problem {
-            reason: Reason::InvalidSpec,
-            message: "spec names no provider that this version knows (plivo); nothing is done. Upgrade Switchboard or use plivo".into(),
-        });
-    };
-    let (password, version) = match password.and_then(|(bytes, version)| Ok((parse_password(&bytes, spec)?, version))) {
+pub fn desired(plivo: &PlivoEndpoint, name: &str, password: Password) -> Desired {
+    let (password, version) = match password.and_then(|(bytes, version)| Ok((parse_password(&bytes, plivo)?, version))) {
         Ok(parsed) => parsed,
         Err(problem) => return Desired::Blocked(problem),
     };
     let mut fields = Fields::new();
     if let Some(alias) = &plivo.alias {
-        fields.insert("alias", Value::Text(alias.clone()));
+        fields.insert(ALIAS, Value::Text(alias.clone()));
     }
     if let Some(app_id) = &plivo.app_id {
-        fields.insert("app_id", Value::Text(app_id.clone()));
+        fields.insert(APP_ID, Value::Text(app_id.clone()));
     }
     let mut create = fields.clone();
-    create.entry("alias").or_insert_with(|| Value::Text(alias_from_name(name)));
+    create.entry(ALIAS).or_insert_with(|| Value::Text(alias_from_name(name)));
     create.insert(PASSWORD, Value::Secret(password.clone()));
     Desired::Wanted(Box::new(Wanted { fields, create, password, password_version: version }))
 }
 
 /// 5 to 32 printable ASCII characters; one trailing newline is cut, since that is what `kubectl create secret --from-file` leaves.
-fn parse_password(bytes: &[u8], spec: &SipEndpointSpec) -> Result<Secret, Problem> {
+fn parse_password(bytes: &[u8], plivo: &PlivoEndpoint) -> Result<Secret, Problem> {
     let bytes = bytes.strip_suffix(b"\n").map_or(bytes, |cut| cut.strip_suffix(b"\r").unwrap_or(cut));
     let wrong = |what: String| {
-        let at = spec.plivo.as_ref().map(|plivo| &plivo.password_secret_ref);
-        let place = at.map_or_else(String::new, |at| format!("Secret {} key {}: ", at.name, at.key));
+        let at = &plivo.password_secret_ref;
         Problem {
             reason: Reason::SecretInvalid,
             message: format!(
-                "{place}the password {what}; a SIP password has 5 to 32 printable ASCII characters. Nothing is sent until the Secret is mended, then this goes on by itself"
+                "Secret {} key {}: the password {what}; a SIP password has 5 to 32 printable ASCII characters. Nothing is sent until the Secret is mended, then this goes on by itself",
+                at.name, at.key
             ),
         }
     };
@@ -73,11 +57,7 @@ fn parse_password(bytes: &[u8], spec: &SipEndpointSpec) -> Result<Secret, Proble
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::sip_endpoint::PlivoEndpoint;
-
-    fn spec() -> SipEndpointSpec {
-        SipEndpointSpec { plivo: Some(PlivoEndpoint::default()), ..SipEndpointSpec::default() }
-    }
+    use crate::api::ledger::SecretVersion;
 
     #[test]
     fn passwords_are_judged_without_being_shown() {
@@ -93,7 +73,7 @@ mod tests {
             ("pässword".as_bytes(), Some("position 2")),
         ];
         for (bytes, problem) in table {
-            let desired = desired(&spec(), "alice", Ok((bytes.to_vec(), SecretVersion::default())));
+            let desired = desired(&PlivoEndpoint::default(), "alice", Ok((bytes.to_vec(), SecretVersion::default())));
             match (desired, problem) {
                 (Desired::Wanted(_), None) => {}
                 (Desired::Blocked(found), Some(words)) => {
@@ -107,7 +87,9 @@ mod tests {
 
     #[test]
     fn absent_means_unmanaged_but_for_the_alias_at_create() {
-        let Desired::Wanted(wanted) = desired(&spec(), "front.desk", Ok((b"hunter22".to_vec(), SecretVersion::default()))) else {
+        let Desired::Wanted(wanted) =
+            desired(&PlivoEndpoint::default(), "front.desk", Ok((b"hunter22".to_vec(), SecretVersion::default())))
+        else {
             panic!()
         };
         assert!(wanted.fields.is_empty());

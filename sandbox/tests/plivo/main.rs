@@ -1,0 +1,13 @@
+//! The Plivo simulator from the outside: over HTTP, as a client of the provider and of the admin interface sees it.
+
+mod admin;
+mod clients;
+mod faults;
+mod fixtures;
+mod lists;
+mod official;
+mod program;
+mod rules;
+mod support;
+mod switches;
+mod wire;

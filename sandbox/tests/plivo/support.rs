@@ -1,0 +1,146 @@
+//! A simulator with a client that sends exactly what a test says.
+
+use std::time::Duration;
+
+use http::{HeaderMap, Method};
+use sandbox::admin_client::AdminClient;
+use sandbox::plivo::{DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, Options, Simulator};
+use serde_json::{Value, json};
+
+pub const AUTH_ID: &str = DEFAULT_AUTH_ID;
+pub const SUB: &str = "SASUBACCOUNT00000000";
+pub const SUB_TOKEN: &str = "subaccountsubaccountsubaccountsubaccount";
+
+pub struct World {
+    pub simulator: Simulator,
+    pub admin: AdminClient,
+    pub http: reqwest::Client,
+    pub user: (String, String),
+}
+
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    pub async fn with(switches: &[(&str, &str)]) -> Self {
+        let switches = switches.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let simulator = Simulator::start(Options { switches, ..Options::default() }).await.unwrap();
+        let admin = simulator.admin();
+        Self { simulator, admin, http: client(Duration::from_secs(20)), user: (AUTH_ID.to_owned(), DEFAULT_AUTH_TOKEN.to_owned()) }
+    }
+
+    /// The same simulator with a client that gives up early.
+    pub fn impatient(&mut self, patience: Duration) {
+        self.http = client(patience);
+    }
+
+    pub async fn switch(&self, name: &str, value: &str) {
+        self.admin.set_switches(json!({name: value})).await.unwrap();
+    }
+
+    /// `path` below `/v1/Account/{auth_id}/`.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let (user, token) = &self.user;
+        self.http.request(method, format!("{}/v1/Account/{user}/{path}", self.simulator.url())).basic_auth(user, Some(token))
+    }
+
+    pub async fn try_call(&self, method: Method, path: &str, body: Option<Value>) -> reqwest::Result<Reply> {
+        let mut request = self.request(method, path);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        reply(request).await
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.try_call(Method::GET, path, None).await.unwrap()
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        self.try_call(Method::POST, path, Some(body)).await.unwrap()
+    }
+
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.try_call(Method::DELETE, path, None).await.unwrap()
+    }
+
+    /// Makes an endpoint over the API; its id.
+    pub async fn endpoint(&self, username: &str) -> String {
+        let reply = self.post("Endpoint/", json!({"username": username, "password": "secret1", "alias": "alias"})).await;
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        id(&reply.json(), "endpoint_id")
+    }
+
+    /// Makes an application over the API; its id.
+    pub async fn application(&self, body: Value) -> String {
+        let reply = self.post("Application/", body).await;
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        id(&reply.json(), "app_id")
+    }
+
+    /// The names of the executed effects in order.
+    pub async fn ops(&self) -> Vec<String> {
+        self.admin.ledger().await.unwrap().into_iter().map(|entry| entry.op).collect()
+    }
+
+    /// A subaccount of the default account, and the same simulator seen with its credentials.
+    pub async fn subaccount(&mut self) -> (String, String) {
+        self.admin.put_account(SUB, json!({"auth_token": SUB_TOKEN, "parent": AUTH_ID})).await.unwrap();
+        (SUB.to_owned(), SUB_TOKEN.to_owned())
+    }
+}
+
+pub fn client(patience: Duration) -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .timeout(patience)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .build()
+        .unwrap()
+}
+
+pub async fn reply(request: reqwest::RequestBuilder) -> reqwest::Result<Reply> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Ok(Reply { status, headers, body: response.bytes().await?.to_vec() })
+}
+
+pub fn id(value: &Value, member: &str) -> String {
+    value[member].as_str().unwrap_or_else(|| panic!("no text {member} in {value}")).to_owned()
+}
+
+/// The members named `member` of the objects of a list.
+pub fn column(list: &Value, member: &str) -> Vec<String> {
+    list["objects"].as_array().unwrap().iter().map(|object| id(object, member)).collect()
+}
+
+/// The default account's object with `id` in the state.
+pub async fn held(world: &World, kind: &str, key: &str, id: &str) -> Value {
+    let state = world.admin.state().await.unwrap();
+    let found = state["accounts"][AUTH_ID][kind].as_array().unwrap().iter().find(|object| object[key] == id).cloned();
+    found.unwrap_or(Value::Null)
+}

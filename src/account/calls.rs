@@ -1,0 +1,168 @@
+//! The calls at the provider. Each passes the budget, tells the account's health what was answered, and shows in all listings.
+
+use std::sync::Arc;
+
+use crate::account::budget::Permit;
+use crate::account::snapshot::Amendment;
+use crate::account::{Account, Inner, Lane, ObjectKey, PROBE_EVERY};
+use crate::core::fields::{Fields, Remote};
+use crate::core::outcome::{Outcome, Refusal, RefusalKind};
+use crate::provider::{Created, Provider};
+
+/// Why a call was not begun. Nothing was sent; the object is woken when it is worth trying again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotStarted {
+    /// No permit of the budget; woken when one is reserved.
+    NoPermit,
+    /// The account is tripped; woken when it works again (if watched).
+    Tripped,
+    /// The account is no longer attached, or its credentials are not proven yet; woken when they are (if watched).
+    Closed,
+}
+
+/// Counts a create while it is under way, however that ends.
+struct CreateInFlight<'a>(&'a Inner);
+
+impl<'a> CreateInFlight<'a> {
+    fn new(inner: &'a Inner) -> Self {
+        let mut state = inner.state();
+        state.creates_in_flight += 1;
+        if let Some(running) = &mut state.running {
+            running.assembler.own_create_sent();
+        }
+        drop(state);
+        Self(inner)
+    }
+}
+
+impl Drop for CreateInFlight<'_> {
+    fn drop(&mut self) {
+        self.0.state().creates_in_flight -= 1;
+    }
+}
+
+/// The same for a delete.
+struct DeleteInFlight<'a>(&'a Inner, &'a str);
+
+impl<'a> DeleteInFlight<'a> {
+    fn new(inner: &'a Inner, id: &'a str) -> Self {
+        let mut state = inner.state();
+        *state.deletes_in_flight.entry(id.to_owned()).or_default() += 1;
+        if let Some(running) = &mut state.running {
+            running.assembler.own_deleted(id);
+        }
+        drop(state);
+        Self(inner, id)
+    }
+}
+
+impl Drop for DeleteInFlight<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        if let Some(count) = state.deletes_in_flight.get_mut(self.1) {
+            *count -= 1;
+            if *count == 0 {
+                state.deletes_in_flight.remove(self.1);
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// What every answer means for the account, whoever asked.
+    pub(super) fn learn<T>(&self, permit: &Permit, asked: &Arc<dyn Provider>, outcome: &Outcome<T>) {
+        if let Outcome::Refused(Refusal { kind, message, retry_after }) = outcome {
+            match kind {
+                RefusalKind::Throttled => permit.throttled(*retry_after),
+                // An answer to credentials that were replaced meanwhile says nothing of the new ones.
+                RefusalKind::Credentials if Arc::ptr_eq(asked, &self.provider()) => self.trip(message),
+                RefusalKind::Credentials | RefusalKind::Unreachable | RefusalKind::Invalid => {}
+            }
+        }
+    }
+}
+
+impl Account {
+    /// Asks for the id that the credentials lead to; goes out even if the account is tripped or its credentials are not proven, and
+    /// heals it if the id is right. Waits for the budget, at most a minute.
+    pub async fn identify(&self) -> Outcome<String> {
+        let inner = &self.inner;
+        let Ok(permit) = tokio::time::timeout(PROBE_EVERY, inner.budget.take(Lane::Urgent)).await else {
+            let message = "no call was free for the probe".to_owned();
+            return Outcome::Refused(Refusal { kind: RefusalKind::Unreachable, message, retry_after: None });
+        };
+        let provider = inner.provider();
+        inner.state().probe_at = inner.clock.now() + PROBE_EVERY;
+        let outcome = provider.identify().await;
+        inner.learn(&permit, &provider, &outcome);
+        if outcome == Outcome::Done(inner.id.id.clone()) && Arc::ptr_eq(&provider, &inner.provider()) {
+            inner.untrip();
+        }
+        outcome
+    }
+
+    /// Whether a create permit is kept for `who` from now on, until used or for 12 s. If not, `who` is woken when it is.
+    pub fn reserve_create(&self, who: &ObjectKey) -> bool {
+        self.inner.started().is_ok() && self.inner.budget.reserve_create(who)
+    }
+
+    /// Creates an endpoint with the reserved permit. Sent at most once; the answer, if there is one, is in all listings from then on.
+    /// The future is to be driven to its end: what is dropped half-way counts as unknown.
+    pub async fn create(&self, who: &ObjectKey, username: &str, fields: &Fields) -> Result<Outcome<Created>, NotStarted> {
+        let inner = &self.inner;
+        inner.started()?;
+        let permit = inner.budget.try_take_create(who).map_err(|_| NotStarted::NoPermit)?;
+        let provider = inner.provider();
+        let _in_flight = CreateInFlight::new(inner);
+        let outcome = provider.create_endpoint(username, fields).await;
+        inner.learn(&permit, &provider, &outcome);
+        if let Outcome::Done(created) = &outcome {
+            inner.amend(Amendment::Created(Remote {
+                id: created.id.clone(),
+                username: created.username.clone(),
+                sip_uri: None,
+                registration: None,
+                fields: fields.iter().filter(|(_, value)| value.text().is_some()).map(|(field, value)| (*field, value.clone())).collect(),
+                password_digest: None,
+            }));
+        }
+        Ok(outcome)
+    }
+
+    /// Reads one endpoint.
+    pub async fn get(&self, lane: Lane, who: &ObjectKey, id: &str) -> Result<Outcome<Remote>, NotStarted> {
+        let (permit, provider) = self.permit(lane, who)?;
+        let outcome = provider.get_endpoint(id).await;
+        self.inner.learn(&permit, &provider, &outcome);
+        Ok(outcome)
+    }
+
+    /// Changes fields of an endpoint; listings follow the answer.
+    pub async fn update(&self, lane: Lane, who: &ObjectKey, id: &str, change: &Fields) -> Result<Outcome<()>, NotStarted> {
+        let (permit, provider) = self.permit(lane, who)?;
+        let outcome = provider.update_endpoint(id, change).await;
+        self.inner.learn(&permit, &provider, &outcome);
+        if outcome == Outcome::Done(()) {
+            self.inner.amend(Amendment::Updated(id.to_owned(), change.clone()));
+        }
+        Ok(outcome)
+    }
+
+    /// Deletes an endpoint; listings follow the answer. (Not found changes no listing: it may be too new to be seen.)
+    pub async fn delete(&self, lane: Lane, who: &ObjectKey, id: &str) -> Result<Outcome<()>, NotStarted> {
+        let (permit, provider) = self.permit(lane, who)?;
+        let _in_flight = DeleteInFlight::new(&self.inner, id);
+        let outcome = provider.delete_endpoint(id).await;
+        self.inner.learn(&permit, &provider, &outcome);
+        if outcome == Outcome::Done(()) {
+            self.inner.amend(Amendment::Deleted(id.to_owned()));
+        }
+        Ok(outcome)
+    }
+
+    fn permit(&self, lane: Lane, who: &ObjectKey) -> Result<(Permit, Arc<dyn Provider>), NotStarted> {
+        self.inner.started()?;
+        let permit = self.inner.budget.try_take(lane, who).map_err(|_| NotStarted::NoPermit)?;
+        Ok((permit, self.inner.provider()))
+    }
+}
