@@ -33,11 +33,7 @@ enum Command {
     /// Start the Plivo simulator only; print "ready http://…" and stay until SIGINT or SIGTERM.
     Plivo(cli_plivo::PlivoArgs),
     /// Tell the story of some endpoints on a real control plane with the real operator; exit code 0 if every step held.
-    Demo {
-        /// Leave it running at the end and print how to go on by hand.
-        #[arg(long)]
-        keep: bool,
-    },
+    Demo(demo::DemoArgs),
     /// Become another program that dies with its parent.
     #[command(name = process::CHILD, hide = true)]
     Child {
@@ -54,8 +50,8 @@ fn main() -> ExitCode {
         Command::Child { parent, program, args } => Err(process::become_child(parent, &program, &args)),
         Command::Up { dir, providers } => block_on(up::run(&dir, &providers)),
         Command::ControlPlane { dir } => block_on(up::run(&dir, &[])),
-        Command::Demo { keep } => block_on(demo::run(keep)),
         Command::Plivo(args) => block_on(cli_plivo::run(args)),
+        Command::Demo(args) => block_on(demo::run(args)),
     };
     match run {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,16 +13,21 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Mutex, PoisonError, mpsc},
     thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, anyhow};
-use rustix::process::{Pid, Signal, getppid, kill_process_group, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, getppid, kill_process, kill_process_group, set_parent_process_death_signal};
+use tokio::time::{sleep, timeout};
 
 /// The hidden subcommand of `sandbox` that calls [`become_child`].
 pub const CHILD: &str = "__child";
 
 /// The environment variable that names the `sandbox` binary, for programs that cannot find it by themselves.
 pub const SANDBOX_BIN: &str = "SWITCHBOARD_SANDBOX_BIN";
+
+/// How often a child is asked whether it has ended.
+const POLL: Duration = Duration::from_millis(20);
 
 /// How much of the end of a log an error shows, in bytes and in lines.
 const TAIL: (u64, usize) = (8192, 20);
@@ -40,6 +45,50 @@ pub fn become_child(parent: i32, program: &Path, args: &[OsString]) -> anyhow::E
     anyhow!(error).context(format!("{} does not start", program.display()))
 }
 
+/// What to start: a program with its arguments, its working folder, and what its environment has besides or without ours.
+#[derive(Clone, Debug)]
+pub struct Program {
+    path: PathBuf,
+    args: Vec<OsString>,
+    env: Vec<(OsString, Option<OsString>)>,
+    dir: Option<PathBuf>,
+}
+
+impl Program {
+    /// A program without arguments, in our working folder and environment.
+    pub fn new(path: impl Into<PathBuf>) -> Program {
+        Program { path: path.into(), args: Vec::new(), env: Vec::new(), dir: None }
+    }
+
+    /// With more arguments.
+    #[must_use]
+    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Program {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// With this variable.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Program {
+        self.env.push((name.into(), Some(value.into())));
+        self
+    }
+
+    /// Without this variable.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Program {
+        self.env.push((name.into(), None));
+        self
+    }
+
+    /// In this folder.
+    #[must_use]
+    pub fn current_dir(mut self, dir: impl Into<PathBuf>) -> Program {
+        self.dir = Some(dir.into());
+        self
+    }
+}
+
 /// A child process with a log and a pid file; dropped, it is killed.
 #[derive(Debug)]
 pub struct Process {
@@ -55,12 +104,20 @@ impl Process {
     /// # Errors
     /// When the files cannot be written, or the `sandbox` binary is not found or does not start.
     pub fn start<A: AsRef<OsStr>>(dir: &Path, name: &'static str, program: &Path, args: impl IntoIterator<Item = A>) -> Result<Process> {
+        Process::start_program(dir, name, &Program::new(program).args(args))
+    }
+
+    /// Like [`Process::start`], with an environment and a working folder.
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub fn start_program(dir: &Path, name: &'static str, program: &Program) -> Result<Process> {
         let logs = dir.join("log");
         fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
         let log = logs.join(format!("{name}.log"));
         let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut command = guarded(program)?;
-        command.args(args).stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
+        command.stdout(out.try_clone()?).stderr(out);
         let group = Group(spawn(command).with_context(|| format!("cannot start {name}"))?);
         let pid_file = dir.join(format!("{name}.pid"));
         let process = Process { name, group, log, pid_file };
@@ -83,6 +140,31 @@ impl Process {
         }
     }
 
+    /// Everything that it has printed so far.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn printed(&self) -> io::Result<String> {
+        fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Asks it to end (SIGTERM) and waits for that.
+    ///
+    /// # Errors
+    /// When it does not end with success within the time; it is killed then.
+    pub async fn terminate(mut self, within: Duration) -> Result<()> {
+        // Not waited for yet, so the number is still its own.
+        if let (None, Some(pid)) = (self.ended(), self.group.pid()) {
+            kill_process(pid, Signal::TERM).with_context(|| format!("{} cannot be asked to end", self.name))?;
+        }
+        match timeout(within, self.group.finished()).await {
+            Ok(status) if status.as_ref().is_ok_and(ExitStatus::success) => Ok(()),
+            Ok(Ok(status)) => Err(self.error(&format!("was asked to end, and ended with {status}"))),
+            Ok(Err(error)) => Err(self.error(&format!("cannot be watched: {error}"))),
+            Err(_) => Err(self.error(&format!("did not end within {within:?}"))),
+        }
+    }
+
     /// An error about this process that shows the end of its log.
     pub fn error(&self, what: &str) -> anyhow::Error {
         let tail = tail(&self.log).unwrap_or_else(|error| format!("(unreadable: {error})"));
@@ -102,10 +184,23 @@ impl Drop for Process {
 struct Group(Child);
 
 impl Group {
+    fn pid(&self) -> Option<Pid> {
+        i32::try_from(self.0.id()).ok().and_then(Pid::from_raw)
+    }
+
+    async fn finished(&mut self) -> io::Result<ExitStatus> {
+        loop {
+            match self.0.try_wait()? {
+                Some(status) => return Ok(status),
+                None => sleep(POLL).await,
+            }
+        }
+    }
+
     fn kill(&mut self) {
         // A child that was waited for has no pid any more: its number may belong to somebody else.
         if matches!(self.0.try_wait(), Ok(None)) {
-            if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
+            if let Some(pid) = self.pid() {
                 let _ = kill_process_group(pid, Signal::KILL);
             }
             let _ = self.0.kill();
@@ -120,34 +215,76 @@ impl Drop for Group {
     }
 }
 
-/// Runs a program to its end and returns what it printed on standard output, at most a pipe's content (64 KiB). Dropped before
-/// that, the program and its children are killed.
+/// Runs a program to its end and returns what it printed on standard output. Its standard error is ours. Dropped before the end,
+/// the program and its children are killed.
 ///
 /// # Errors
 /// When it cannot be started or does not end with success.
 pub async fn output(program: &Path, args: &[&str]) -> Result<String> {
+    let mut command = guarded(&Program::new(program).args(args))?;
+    command.stderr(Stdio::inherit());
+    let captured = run(command, program).await?;
+    anyhow::ensure!(captured.status.success(), "{} ended with {}", program.display(), captured.status);
+    Ok(captured.stdout)
+}
+
+/// How a program ended and what it said.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+/// Runs a program to its end. Dropped before that, the program and its children are killed.
+///
+/// # Errors
+/// When it cannot be started; how it ended is the caller's business.
+pub async fn capture(program: &Program) -> Result<Captured> {
     let mut command = guarded(program)?;
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut group = Group(spawn(command).with_context(|| format!("cannot start {}", program.display()))?);
-    let status: ExitStatus = loop {
-        match group.0.try_wait()? {
-            Some(status) => break status,
-            None => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+    command.stderr(Stdio::piped());
+    run(command, &program.path).await
+}
+
+async fn run(mut command: Command, path: &Path) -> Result<Captured> {
+    command.stdout(Stdio::piped());
+    let mut group = Group(spawn(command).with_context(|| format!("cannot start {}", path.display()))?);
+    // Read while it runs: a full pipe would stop it.
+    let stdout = tokio::task::spawn_blocking(reader(group.0.stdout.take()));
+    let stderr = tokio::task::spawn_blocking(reader(group.0.stderr.take()));
+    let status = group.finished().await?;
+    Ok(Captured { status, stdout: stdout.await??, stderr: stderr.await?? })
+}
+
+fn reader(pipe: Option<impl Read>) -> impl FnOnce() -> io::Result<String> {
+    move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_end(&mut bytes)?;
         }
-    };
-    let mut text = String::new();
-    if let Some(mut stdout) = group.0.stdout.take() {
-        stdout.read_to_string(&mut text)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
-    anyhow::ensure!(status.success(), "{} ended with {status}", program.display());
-    Ok(text)
 }
 
 /// `program` behind the hidden subcommand, in a process group of its own: Ctrl-C reaches only us, and we end in order.
-fn guarded(program: &Path) -> Result<Command> {
+fn guarded(program: &Program) -> Result<Command> {
+    let Program { path, args, env, dir } = program;
     let sandbox = sandbox_binary()?;
     let mut command = Command::new(&sandbox);
-    command.env(SANDBOX_BIN, &sandbox).arg(CHILD).arg(std::process::id().to_string()).arg(program).process_group(0);
+    for (name, value) in env {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    if let Some(dir) = dir {
+        command.current_dir(dir);
+    }
+    command.env(SANDBOX_BIN, &sandbox).arg(CHILD).arg(std::process::id().to_string()).arg(path).args(args);
+    command.process_group(0).stdin(Stdio::null());
     Ok(command)
 }
 

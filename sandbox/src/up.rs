@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Result, bail};
@@ -47,24 +47,29 @@ pub async fn run(dir: &Path, providers: &[Provider]) -> Result<()> {
 async fn start(dir: &Path, providers: &[Provider]) -> Result<(ControlPlane, Option<Simulator>)> {
     let plane = ControlPlane::start(dir).await?;
     let mut ready = format!("ready {}", plane.server());
-    let mut variables = vec![("KUBECONFIG", plane.kubeconfig().display().to_string())];
     let simulator = match providers.contains(&Provider::Plivo) {
         true => Some(Simulator::start(plivo::Options::default()).await?),
         false => None,
     };
     if let Some(simulator) = &simulator {
         ready.push_str(&format!(" plivo={}", simulator.url()));
-        variables.push(("SWITCHBOARD_PLIVO_URL", simulator.url().to_owned()));
     }
+    let env = write_env(&plane, simulator.as_ref())?;
+    // Nobody may be reading any more; that is no reason to stop.
+    let _ = writeln!(io::stdout(), "{ready} env={}", env.display());
+    Ok((plane, simulator))
+}
+
+/// Writes the file `env`, which leads a shell here, and returns its path.
+pub(crate) fn write_env(plane: &ControlPlane, simulator: Option<&Simulator>) -> Result<PathBuf> {
+    let mut variables = vec![("KUBECONFIG", plane.kubeconfig().display().to_string())];
+    variables.extend(simulator.map(|simulator| ("SWITCHBOARD_PLIVO_URL", simulator.url().to_owned())));
     let mut env = exports(&variables);
     if let Some(programs) = plane.kubectl().parent() {
         // The rest of PATH is that of the shell that reads this.
         env.push_str(&format!("export PATH={}:\"$PATH\"\n", quoted(&programs.display().to_string())));
     }
-    let env = plane.write("env", &env)?;
-    // Nobody may be reading any more; that is no reason to stop.
-    let _ = writeln!(io::stdout(), "{ready} env={}", env.display());
-    Ok((plane, simulator))
+    plane.write("env", &env)
 }
 
 /// Lines for a shell.
@@ -73,19 +78,19 @@ fn exports(variables: &[(&str, String)]) -> String {
 }
 
 /// A word of a shell; single quotes keep everything but themselves.
-fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
 /// The signals that ask for an end.
-struct Stop([Signal; 3]);
+pub(crate) struct Stop([Signal; 3]);
 
 impl Stop {
-    fn listen() -> Result<Stop> {
+    pub(crate) fn listen() -> Result<Stop> {
         Ok(Stop([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]))
     }
 
-    async fn asked(&mut self) {
+    pub(crate) async fn asked(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! {
             _ = interrupt.recv() => {}

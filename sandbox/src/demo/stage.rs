@@ -1,230 +1,176 @@
-//! Where the story plays: the control plane, the provider, the operator, and what is printed.
+//! What the story plays on: the control plane, the provider, and the operator. The opening scenes bring them up.
 
-use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use anyhow::{Context, Result, bail, ensure};
-use rand::RngExt;
-use serde_json::Value;
-use tokio::process::Command;
-use tokio::time::{Instant, sleep, timeout};
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use tokio::time::sleep;
 
-use crate::admin_client::AdminClient;
-use crate::control_plane::ControlPlane;
-use crate::plivo::{self, Simulator};
-use crate::process::Process;
+use super::{DemoArgs, scene::Scene, teller::Teller};
+use crate::{
+    control_plane::ControlPlane,
+    plivo::{self, Simulator},
+    process::{Process, Program},
+    up,
+};
 
-/// The operator's settle time in the demo: all waits of the protocol shrink with it.
-pub const SETTLE: Duration = Duration::from_secs(6);
-/// Longest that a step may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// The operator's settings, printed as they are.
-const ARGUMENTS: [&str; 9] = ["run", "--settle", "6s", "--sweep-period", "2s", "--retry-base", "200ms", "--health-listen", "127.0.0.1:0"];
+/// The application that `deploy/samples/endpoint-all-fields.yaml` attaches its endpoint to.
+const APPLICATION: &str = "16638156474000802";
 
-/// Everything that runs, and the voice that tells.
-pub struct Stage {
-    pub admin: AdminClient,
-    plane: ControlPlane,
+/// Shorter than in real use (150 s, 60 s, 1 s): every wait of the operator scales with these, and none is left out.
+const TIMES: [&str; 6] = ["--settle", "3s", "--sweep-period", "2s", "--retry-base", "100ms"];
+
+/// How often the programs are looked at.
+const POLL: Duration = Duration::from_millis(250);
+
+/// Everything that the story needs.
+pub(super) struct Stage<'a> {
+    pub(super) running: Running,
+    pub(super) scene: Scene<'a>,
+}
+
+/// What runs. Dropped, it is stopped, the operator first.
+pub(super) struct Running {
+    operator: Process,
     simulator: Simulator,
-    operator: Option<Process>,
-    dir: PathBuf,
-    steps: usize,
-    began: Instant,
-    colours: bool,
+    plane: ControlPlane,
 }
 
-impl Stage {
-    /// Starts the control plane and the provider, in a new folder below the system's temporary one.
-    pub async fn set(samples: &[(&str, &str)]) -> Result<Stage> {
-        let began = Instant::now();
-        let dir = std::env::temp_dir().join(format!("switchboard-demo-{}", std::process::id()));
-        let folder = dir.join("deploy/samples");
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        for (name, text) in samples {
-            std::fs::write(folder.join(name), text).with_context(|| format!("cannot write {name}"))?;
-        }
-        let plane = ControlPlane::start(&dir.join("sandbox")).await?;
+impl<'a> Stage<'a> {
+    /// The opening scenes: everything is up when they are over.
+    pub(super) async fn build(args: &DemoArgs, teller: &'a Teller) -> Result<Stage<'a>> {
+        let root = checkout()?;
+        let program = match &args.operator {
+            Some(program) => program.clone(),
+            None => beside()?,
+        };
+        teller.scene(
+            "A Kubernetes control plane starts",
+            "A real kube-apiserver with etcd and kube-controller-manager, on loopback, with RBAC. There are no nodes: the operator and the\n\
+             provider run as programs beside it.",
+        );
+        let plane = ControlPlane::start(&args.dir).await?;
         let simulator = Simulator::start(plivo::Options::default()).await?;
-        let admin = simulator.admin();
-        let colours = std::io::stdout().is_terminal();
-        let mut stage = Stage { admin, plane, simulator, operator: None, dir, steps: 0, began, colours };
-        stage.step("A real kube-apiserver, etcd and kube-controller-manager on this machine, and a provider that speaks Plivo's API");
-        stage.say(&format!(
-            "kube-apiserver at {}, provider at {}; custom resources and rights of deploy/ are applied",
-            stage.plane.server(),
-            stage.simulator.url()
-        ));
-        Ok(stage)
+        let scene = Scene {
+            root,
+            dir: plane.dir().to_owned(),
+            kubectl: plane.kubectl().to_owned(),
+            kubeconfig: plane.kubeconfig().to_owned(),
+            teller,
+            plivo: simulator.admin(),
+        };
+        scene.kubectl(&["version"]).await?;
+
+        teller.scene(
+            "The custom resources and the operator's rights are installed",
+            "The same files as for any cluster. Among the rights there is none to read Secrets.",
+        );
+        scene.kubectl(&["apply", "--server-side", "-f", "crds/", "-f", "deploy/rbac.yaml"]).await?;
+
+        teller.scene(
+            "The provider and the operator start",
+            "A simulator stands in for Plivo; an application is there already. The operator runs as the ServiceAccount\n\
+             switchboard-system/switchboard and with shortened times (defaults: settle 150s, sweep 60s, retry 1s). For its first 5 seconds it\n\
+             calls nobody, as if the account's call budget had just been used up by a process before it.",
+        );
+        teller.command(&format!("PLIVO={}", simulator.url()));
+        let application = json!({"app_name": "reception", "app_id": APPLICATION});
+        let created = scene.plivo.create_application(application.clone());
+        scene.console(("POST", "/applications"), Some(&application), created, &["app_id", "app_name"]).await?;
+        let operator = start_operator(&program, &plane, &simulator, teller)?;
+        let mut running = Running { operator, simulator, plane };
+        running.operator_works().await?;
+        Ok(Stage { running, scene })
     }
 
-    /// Starts the operator that was built beside this program.
-    pub fn start_operator(&mut self) -> Result<()> {
-        let binary = std::env::current_exe().context("where is this program?")?.with_file_name("switchboard");
-        ensure!(binary.is_file(), "the operator is not built: {} is missing (cargo build --workspace)", binary.display());
-        self.print_command("switchboard", &ARGUMENTS);
-        let env = Path::new("/usr/bin/env");
-        let kubeconfig = format!("KUBECONFIG={}", self.plane.operator_kubeconfig().display());
-        let url = format!("SWITCHBOARD_PLIVO_URL={}", self.simulator.url());
-        let program = binary.display().to_string();
-        let mut words: Vec<&str> = vec![&kubeconfig, &url, &program];
-        words.extend(ARGUMENTS);
-        self.operator = Some(Process::start(&self.dir, "operator", env, words)?);
-        Ok(())
-    }
-
-    /// Announces a step.
-    pub fn step(&mut self, title: &str) {
-        self.steps += 1;
-        let (bold, plain) = if self.colours { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-        let seconds = self.began.elapsed().as_secs_f32();
-        print(&format!("\n{bold}{}. {title}{plain}  [{seconds:.1} s]", self.steps));
-    }
-
-    /// Says something.
-    pub fn say(&self, text: &str) {
-        print(&format!("   {text}"));
-    }
-
-    fn print_command(&self, program: &str, args: &[&str]) {
-        let (dim, plain) = if self.colours { ("\x1b[36m", "\x1b[0m") } else { ("", "") };
-        let quote = |arg: &&str| if arg.contains([' ', '{', '"', '*', '$', '?']) { format!("'{arg}'") } else { (*arg).to_owned() };
-        print(&format!("   {dim}$ {program} {}{plain}", args.iter().map(quote).collect::<Vec<_>>().join(" ")));
-    }
-
-    /// Runs kubectl as a person would, showing the command and what it prints.
-    pub async fn kubectl(&self, args: &[&str]) -> Result<String> {
-        self.print_command("kubectl", args);
-        let output = self.quiet(args).await?;
-        for line in output.lines() {
-            self.say(line);
-        }
-        Ok(output)
-    }
-
-    async fn quiet(&self, args: &[&str]) -> Result<String> {
-        let mut command = Command::new(self.plane.kubectl());
-        command.args(args).env("KUBECONFIG", self.plane.kubeconfig()).current_dir(&self.dir);
-        command.stdin(Stdio::null()).kill_on_drop(true);
-        let output =
-            timeout(PATIENCE * 2, command.output()).await.with_context(|| format!("kubectl {} does not end", args.join(" ")))??;
-        if !output.status.success() {
-            bail!("kubectl {} failed: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim());
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    }
-
-    /// Makes or replaces a Secret; the values are not printed.
-    pub async fn secret(&self, name: &str, values: &[(&str, &str)]) -> Result<()> {
-        let shown: Vec<String> = values.iter().map(|(key, _)| format!("--from-literal={key}=…")).collect();
-        let words: Vec<&str> =
-            ["-n", "voice", "create", "secret", "generic", name].into_iter().chain(shown.iter().map(String::as_str)).collect();
-        self.print_command("kubectl", &words);
-        let literals: Vec<String> = values.iter().map(|(key, value)| format!("--from-literal={key}={value}")).collect();
-        let mut words = vec!["-n", "voice", "create", "secret", "generic", name, "--dry-run=client", "-o", "json"];
-        words.extend(literals.iter().map(String::as_str));
-        let manifest = self.dir.join("secret.json");
-        std::fs::write(&manifest, self.quiet(&words).await?)?;
-        let applied = self.quiet(&["-n", "voice", "apply", "--server-side", "-f", &manifest.display().to_string()]).await;
-        std::fs::remove_file(&manifest)?;
-        self.say(applied?.trim());
-        Ok(())
-    }
-
-    /// A member of an endpoint's status; empty if it is absent.
-    pub async fn field(&self, name: &str, field: &str) -> Result<String> {
-        self.quiet(&["-n", "voice", "get", "sipendpoint", name, &format!("-o=jsonpath={{.status.{field}}}")]).await
-    }
-
-    /// The reason of an endpoint's Ready condition.
-    pub async fn reason(&self, name: &str) -> Result<String> {
-        self.field(name, r#"conditions[?(@.type=="Ready")].reason"#).await
-    }
-
-    /// The object is Ready for its present generation.
-    pub async fn is_ready(&self, name: &str) -> Result<bool> {
-        let generation = self.quiet(&["-n", "voice", "get", "sipendpoint", name, "-o=jsonpath={.metadata.generation}"]).await?;
-        Ok(self.reason(name).await? == "Available" && self.field(name, "observedGeneration").await? == generation)
-    }
-
-    /// Waits until an event of the object with this reason is there, and shows it.
-    pub async fn event(&self, name: &str, reason: &str) -> Result<()> {
-        let args = ["-n", "voice", "events", "--for", &format!("sipendpoint/{name}")];
-        self.until(&format!("an event {reason}"), async |stage: &Stage| Ok(stage.quiet(&args).await?.contains(reason))).await?;
-        self.print_command("kubectl", &args);
-        for line in self.quiet(&args).await?.lines().filter(|line| line.contains(reason) || line.starts_with("LAST SEEN")) {
-            self.say(line);
-        }
-        Ok(())
-    }
-
-    /// The endpoints at the provider.
-    pub async fn living(&self) -> Result<Vec<Value>> {
-        let state = self.admin.state().await?;
-        let endpoints =
-            state["accounts"][plivo::DEFAULT_AUTH_ID]["endpoints"].as_array().context("the provider's state has no endpoints")?;
-        Ok(endpoints.clone())
-    }
-
-    /// One endpoint at the provider.
-    pub async fn endpoint(&self, id: &str) -> Result<Value> {
-        let found = self.living().await?.into_iter().find(|endpoint| endpoint["endpoint_id"] == id);
-        found.with_context(|| format!("the provider has no endpoint {id}"))
-    }
-
-    /// The ledger holds exactly these effects.
-    pub async fn ledger_is(&self, expected: &[&str], meaning: &str) -> Result<()> {
-        let ledger: Vec<String> = self.admin.ledger().await?.into_iter().map(|entry| entry.op).collect();
-        ensure!(ledger == expected, "the provider's ledger holds {ledger:?} instead of {expected:?}");
-        self.say(&format!("the provider's ledger: {} ({meaning})", ledger.join(", ")));
-        Ok(())
-    }
-
-    /// Asks until it holds.
-    pub async fn until(&self, what: &str, holds: impl AsyncFn(&Stage) -> Result<bool>) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        while !holds(self).await? {
-            ensure!(Instant::now() < deadline, "this never came: {what}");
-            sleep(Duration::from_millis(100)).await;
-        }
-        Ok(())
-    }
-
-    /// Stays until it is interrupted, telling how to go on by hand.
-    pub async fn stay(&mut self) -> Result<()> {
-        self.step("Everything stays up until Ctrl-C; in another shell:");
-        self.say(&format!("export KUBECONFIG={}", self.plane.kubeconfig().display()));
-        self.say(&format!("export PATH={}:$PATH", self.plane.kubectl().parent().unwrap_or(Path::new(".")).display()));
-        self.say("kubectl -n voice get sipendpoints --watch");
-        self.say(&format!("curl -s {}/_sandbox/ledger      # what the provider was really asked to do", self.simulator.url()));
-        self.say(&format!("tail -f {}", self.dir.join("log/operator.log").display()));
-        std::future::pending().await
-    }
-
-    /// The end of the operator's log, for a story that went wrong.
-    pub fn show_operator_log(&self) {
-        if let Some(operator) = &self.operator {
-            eprintln!("{:#}", operator.error("the story broke off; the operator"));
-        }
-    }
-
-    /// Stops everything and removes the folder.
-    pub async fn clear(mut self) {
-        drop(self.operator.take());
-        self.simulator.stop().await;
-        self.plane.stop().await;
-        // What cannot be removed is in the system's temporary folder.
-        let _ = std::fs::remove_dir_all(&self.dir);
+    /// The end of the operator's log belongs to what went wrong.
+    pub(super) fn with_log(&self, error: anyhow::Error) -> anyhow::Error {
+        let log = self.running.operator.error("ran meanwhile");
+        anyhow::anyhow!("{error:#}\n\n{log}")
     }
 }
 
-/// 24 letters and digits: what the documentation tells people to make.
-pub fn password() -> String {
-    rand::rng().sample_iter(rand::distr::Alphanumeric).take(24).map(char::from).collect()
+impl Running {
+    /// Waits until something ends by itself, and says how.
+    pub(super) async fn failed(&mut self) -> anyhow::Error {
+        loop {
+            if let Some(error) = self.operator.ended() {
+                return error;
+            }
+            tokio::select! {
+                error = self.plane.failed() => return error,
+                () = sleep(POLL) => {}
+            }
+        }
+    }
+
+    /// Stops everything; the operator is asked to end in order.
+    pub(super) async fn stop(self, grace: Duration) -> Result<()> {
+        let Running { operator, simulator, plane } = self;
+        let ended = operator.terminate(grace).await;
+        simulator.stop().await;
+        plane.stop().await;
+        ended
+    }
+
+    /// The file that leads a shell here.
+    pub(super) fn write_env(&self) -> Result<PathBuf> {
+        up::write_env(&self.plane, Some(&self.simulator))
+    }
+
+    pub(super) fn log_folder(&self) -> PathBuf {
+        self.plane.dir().join("log")
+    }
+
+    /// Waits until the operator says that it starts: it has found its configuration and the API server then.
+    async fn operator_works(&mut self) -> Result<()> {
+        let patience = tokio::time::Instant::now() + super::scene::PATIENCE;
+        loop {
+            if let Some(error) = self.operator.ended() {
+                return Err(error);
+            }
+            if self.operator.printed()?.contains("switchboard starts") {
+                return Ok(());
+            }
+            ensure!(tokio::time::Instant::now() < patience, self.operator.error("does not start"));
+            sleep(POLL).await;
+        }
+    }
 }
 
-fn print(line: &str) {
-    // A reader that went away is no reason to stop half-way.
-    let _ = writeln!(std::io::stdout(), "{line}");
+fn start_operator(program: &Path, plane: &ControlPlane, simulator: &Simulator, teller: &Teller) -> Result<Process> {
+    let args = [&["run", "--plivo-url", simulator.url()], &TIMES[..]].concat();
+    let kubeconfig = plane.operator_kubeconfig().display();
+    teller.command(&format!("KUBECONFIG={kubeconfig} switchboard run --plivo-url $PLIVO {} &", TIMES.join(" ")));
+    let mut operator = clean(Program::new(program)).args(args).env("KUBECONFIG", plane.operator_kubeconfig());
+    // Whatever was set for another operator.
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SWITCHBOARD_")) {
+        operator = operator.env_remove(name);
+    }
+    Process::start_program(plane.dir(), "switchboard", &operator)
+}
+
+/// Without proxies: they do not lead to loopback.
+pub(super) fn clean(program: Program) -> Program {
+    ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"].into_iter().fold(program, Program::env_remove)
+}
+
+/// The checkout, whose manifests are applied.
+fn checkout() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = root.canonicalize().with_context(|| format!("the demo applies the manifests of its checkout, {}", root.display()))?;
+    ensure!(root.join("deploy/samples").is_dir(), "{} has no deploy/samples", root.display());
+    Ok(root)
+}
+
+/// The operator, built together with this program.
+fn beside() -> Result<PathBuf> {
+    let own = env::current_exe().context("cannot find out which program this is")?;
+    let program = own.with_file_name("switchboard");
+    ensure!(program.is_file(), "there is no {}: build both with `cargo build --workspace`, or name one with --operator", program.display());
+    Ok(program)
 }

@@ -56,7 +56,7 @@ impl Endpoint {
 }
 
 /// Plivo's "hash of the actual password": plain MD5, no salt.
-pub(super) fn md5_hex(password: &str) -> String {
+pub(crate) fn md5_hex(password: &str) -> String {
     Md5::digest(password.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

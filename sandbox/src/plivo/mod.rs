@@ -29,6 +29,7 @@ use std::time::Duration;
 use serde_json::json;
 
 pub use answer::UNAUTHORIZED_TEXT;
+pub(crate) use endpoint::md5_hex;
 pub use switches::Switches;
 
 use crate::admin_client::AdminClient;
