@@ -1,6 +1,7 @@
 //! Plivo's official Python client against the simulator. It is installed once into the cache folder.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -60,12 +61,17 @@ fn python() -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_python_client_works_against_the_simulator() {
-    if std::env::var("SWITCHBOARD_SKIP_PYTHON").is_ok_and(|value| value == "1") {
-        eprintln!("\n*** SKIPPED: the official Python client was NOT driven against the simulator (SWITCHBOARD_SKIP_PYTHON=1) ***\n");
+    let found = Command::new("python3").args(["-c", "import venv, ensurepip"]).output().is_ok_and(|output| output.status.success());
+    if !found {
+        // A machine with Rust and Go only is enough for all other tests; where changes are judged, nothing is skipped.
+        assert!(std::env::var_os("CI").is_none(), "python3 with venv is needed to drive Plivo's official client");
+        // Past the test runner, which would show this of a failing test only.
+        let _ = writeln!(
+            std::io::stderr(),
+            "\n*** SKIPPED: no python3 with venv; Plivo's official client was NOT driven against the simulator ***\n"
+        );
         return;
     }
-    let found = Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success());
-    assert!(found, "python3 is needed to drive Plivo's official client; SWITCHBOARD_SKIP_PYTHON=1 skips this test");
     let world = World::new().await;
     world.admin.create_number(json!({"number": "15550000001"})).await.unwrap();
     world.admin.create_endpoint(json!({"username": "somebody"})).await.unwrap();
