@@ -323,6 +323,12 @@ impl Account {
         self.inner.budget.forget(who);
     }
 
+    /// The object needs no call now: permits reserved for it and its places in queues go to others. (A listing that served it may
+    /// have come before its turn to read; a permit kept until it lapses would hold up everybody behind it.)
+    pub fn give_back(&self, who: &ObjectKey) {
+        self.inner.budget.forget(who);
+    }
+
     /// Which objects belong to the account.
     pub fn watched(&self) -> Vec<ObjectKey> {
         self.inner.state().watched.keys().cloned().collect()

@@ -428,6 +428,20 @@ async fn objects_without_a_permit_are_woken_when_one_is_reserved_for_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reserved_permit_that_is_not_needed_any_more_goes_to_the_next_at_once() {
+    let (world, fake) = (World::new(), Fake::with(3));
+    let account = world.attach("a", &fake, AccountSettings { budget: Some(4), ..AccountSettings::default() });
+    for name in ["a", "b", "c", "d"] {
+        assert_eq!(account.get(Lane::Repair, &key(name), "e0001").await, Err(NotStarted::NoPermit));
+    }
+    tokio::time::sleep(Duration::from_millis(5050)).await;
+    assert_eq!(world.woken(), ["a", "b", "c"], "the last one is for urgent calls");
+    account.give_back(&key("a"));
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(world.woken(), ["d"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_429_slows_the_account_and_no_object_loses_its_turn() {
     let (world, fake) = (World::new(), Fake::with(3));
     let account = world.attach("a", &fake, AccountSettings { budget: Some(40), ..AccountSettings::default() });

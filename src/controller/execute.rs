@@ -87,6 +87,10 @@ impl Pass<'_> {
             Action::DeleteEndpoint(id, why) => self.delete(view, id, *why).await,
             Action::Wait { until, finding } => self.report(view, finding.as_ref(), *until).await,
             Action::Done(finding) => {
+                if let Some(account) = self.account() {
+                    account.give_back(&self.key());
+                    self.slot.memory.permit = false;
+                }
                 let step = self.report(view, Some(finding), None).await;
                 if step == Step::Stop(None) && finding.reason.verdict() == crate::api::condition::Verdict::Healthy {
                     self.slot.memory.update = None;
