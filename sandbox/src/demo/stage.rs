@@ -24,6 +24,9 @@ const APPLICATION: &str = "16638156474000802";
 /// Shorter than in real use (150 s, 60 s, 1 s): every wait of the operator scales with these, and none is left out.
 const TIMES: [&str; 6] = ["--settle", "3s", "--sweep-period", "2s", "--retry-base", "100ms"];
 
+/// Any free port for its health endpoints: another operator may run on this machine.
+const PORT: [&str; 2] = ["--health-listen", "127.0.0.1:0"];
+
 /// How often the programs are looked at.
 const POLL: Duration = Duration::from_millis(250);
 
@@ -143,10 +146,12 @@ impl Running {
 }
 
 fn start_operator(program: &Path, plane: &ControlPlane, simulator: &Simulator, teller: &Teller) -> Result<Process> {
-    let args = [&["run", "--plivo-url", simulator.url()], &TIMES[..]].concat();
+    let args = [&["run", "--plivo-url", simulator.url()], &TIMES[..], &PORT[..]].concat();
     let kubeconfig = plane.operator_kubeconfig().display();
-    teller.command(&format!("KUBECONFIG={kubeconfig} switchboard run --plivo-url $PLIVO {} &", TIMES.join(" ")));
+    teller.command(&format!("KUBECONFIG={kubeconfig} switchboard run --plivo-url $PLIVO {} {} &", TIMES.join(" "), PORT.join(" ")));
     let mut operator = clean(Program::new(program)).args(args).env("KUBECONFIG", plane.operator_kubeconfig());
+    // A backtrace would push the reason out of the end of the log that an error shows.
+    operator = operator.env_remove("RUST_BACKTRACE").env_remove("RUST_LIB_BACKTRACE");
     // Whatever was set for another operator.
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SWITCHBOARD_")) {
         operator = operator.env_remove(name);
