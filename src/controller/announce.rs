@@ -53,7 +53,11 @@ pub async fn updated(ctx: &Context, object: &SipEndpoint, action: &Action) {
         Cause::Rotated => "PasswordRotated",
         Cause::Drifted => "DriftCorrected",
     };
-    event(ctx, object, EventType::Normal, reason, "Update", differences.join("; ")).await;
+    let note = match cause {
+        Cause::Rotated => "the password in the Secret changed; the provider has accepted the new one".to_owned(),
+        Cause::Edited | Cause::Drifted => differences.join("; "),
+    };
+    event(ctx, object, EventType::Normal, reason, "Update", note).await;
 }
 
 /// After a refused call.

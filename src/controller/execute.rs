@@ -159,7 +159,10 @@ impl Pass<'_> {
         };
         failpoint::at("create", "after").await;
         info!(object = %self.key(), username, outcome = outcome.class(), nonce = view.fresh.nonce, "create answered");
-        self.note(view, &outcome);
+        // What is unknown is looked for on the search's own schedule: a back-off on top of it would only delay the finding.
+        if !matches!(&outcome, Outcome::Unknown(doubt) if doubt.kind != DoubtKind::Foreign) {
+            self.note(view, &outcome);
+        }
         self.slot.memory.effect = self.ctx.clock.now();
         if let Some(own) = &mut self.slot.memory.own {
             own.answer = Some(outcome);
