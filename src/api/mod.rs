@@ -32,8 +32,6 @@ pub const VERSION: &str = "v1alpha1";
 
 /// Keeps a SipEndpoint until its endpoint at the provider is gone, given up or retained.
 pub const FINALIZER_ENDPOINT: &str = "switchboard.dev/endpoint";
-/// Keeps a ProviderAccount while objects use it.
-pub const FINALIZER_ACCOUNT: &str = "switchboard.dev/account";
 
 /// Field manager of every write that Switchboard makes to the API server.
 pub const FIELD_MANAGER: &str = "switchboard";
@@ -42,8 +40,6 @@ pub const FIELD_MANAGER: &str = "switchboard";
 pub const ANNOTATION_PAUSED: &str = "switchboard.dev/paused";
 /// Any text: reconcile now. Echoed in `status.lastHandledReconcileAt`, cut at [`MAX_TEXT`] characters.
 pub const ANNOTATION_RECONCILE: &str = "switchboard.dev/reconcile-requested-at";
-/// The endpoint's id, or `unresolved`: give the remote endpoint up and let the object go.
-pub const ANNOTATION_FORCE_ORPHAN: &str = "switchboard.dev/force-orphan";
 
 /// Most characters of any text in a status that has no narrower bound of its own. Longer provider values must be cut before they
 /// are written, or the API server refuses the whole status.
