@@ -11,6 +11,7 @@ pub const POINTS: [&str; 10] =
 #[cfg(feature = "failpoints")]
 pub async fn at(point: &'static str, side: &'static str) {
     use std::sync::atomic::{AtomicBool, Ordering};
+    debug_assert!(POINTS.contains(&point), "{point} is not in the list of fail points");
     static REACHED: AtomicBool = AtomicBool::new(false);
     let wanted = std::env::var("SWITCHBOARD_FAILPOINT").unwrap_or_default();
     if wanted == format!("{point}.{side}") && !REACHED.swap(true, Ordering::SeqCst) {

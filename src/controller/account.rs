@@ -27,7 +27,7 @@ use crate::core::mark::recognise;
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::status::merge_conditions;
 use crate::core::view::Problem;
-use crate::provider::{connect, credentials_secret};
+use crate::provider::{connect, credentials_secret, unknown_provider};
 
 /// `lastSweepTime` is written at most this often.
 const SWEEP_TIME: Duration = Duration::from_secs(300);
@@ -155,7 +155,7 @@ fn rejected(message: &str) -> Problem {
 
 /// The credentials in the Secret, parsed before anything is called.
 async fn credentials(ctx: &Context, object: &ProviderAccount, key: &ObjectKey) -> Result<Credentials, Problem> {
-    let name = credentials_secret(&object.spec).unwrap_or_default();
+    let name = credentials_secret(&object.spec).ok_or_else(unknown_provider)?;
     let content = ctx.secrets.get(&key.namespace, name, Dependent::Account(key.name.clone())).await?;
     if let Some(known) =
         ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).get(key).filter(|known| known.version == content.version)

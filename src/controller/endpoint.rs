@@ -26,8 +26,6 @@ const PASS: Duration = Duration::from_secs(300);
 
 /// How often an object is looked at that nothing wakes. Costs no call and no write if nothing changed.
 const REST: Duration = Duration::from_secs(6 * 3600);
-/// Should the account's wake be lost.
-const PENDING: Duration = Duration::from_secs(5);
 
 /// Why a reconcile failed.
 #[derive(Debug, thiserror::Error)]
@@ -89,15 +87,6 @@ async fn pass(ctx: &Context, object: Arc<SipEndpoint>, slot: &mut Slot) -> (Opti
             return (Some(ctx.clock.now() + Duration::from_secs(1)), false);
         }
     };
-    let account = ObjectKey::new(object.namespace().unwrap_or_default(), &object.spec.account_ref.name);
-    if object.metadata.deletion_timestamp.is_none() && ctx.account_pending(&account) {
-        // After a start it takes a moment until the account's credentials are proven; saying so in every object's status would be two
-        // writes each. The account wakes whoever refers to it.
-        ctx.refers(&key(&object), Some(&account));
-        if ctx.account_pending(&account) {
-            return (Some(ctx.clock.now() + PENDING), false);
-        }
-    }
     slot.memory.pass_began = ctx.clock.now();
     let mut pass = Pass { ctx, object, slot };
     for _ in 0..STEPS {

@@ -29,6 +29,8 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
     let deleting = object.metadata.deletion_timestamp.is_some();
     let account_key = ObjectKey::new(&key.namespace, &object.spec.account_ref.name);
     ctx.refers(&key, Some(&account_key));
+    // In this order: an account that becomes known in between is taken as known, never as missing.
+    let pending = ctx.account_pending(&account_key);
     let state = ctx.account(&account_key);
     let prefix = prefix(ctx, object);
     let desired = match deleting || gone {
@@ -55,7 +57,7 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
             drift: object.spec.drift_policy,
             external_deletion: object.spec.external_deletion_policy,
         },
-        account: account_view(ctx, state.as_ref(), &account_key),
+        account: account_view(state.as_ref(), &account_key, pending),
         evidence: Evidence::default(),
         memory: slot.memory.clone(),
         now: ctx.clock.now(),
@@ -84,16 +86,16 @@ pub fn prefix(ctx: &Context, object: &SipEndpoint) -> Prefix {
 
 async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey) -> Password {
     let Some(at) = provider::password_secret(&object.spec) else {
-        return Err(Problem { reason: Reason::InvalidSpec, message: "spec names no provider".into() });
+        return Err(provider::unknown_provider());
     };
     let content = ctx.secrets.get(&key.namespace, &at.name, Dependent::Endpoint(key.name.clone())).await?;
     let bytes = content.key(&at.name, &at.key)?.to_vec();
     Ok((bytes, content.version))
 }
 
-fn account_view(ctx: &Context, state: Option<&AccountState>, key: &ObjectKey) -> AccountView {
+fn account_view(state: Option<&AccountState>, key: &ObjectKey, pending: bool) -> AccountView {
     match state {
-        None if ctx.account_pending(key) => AccountView::Unknown,
+        None if pending => AccountView::Unknown,
         None => AccountView::Missing(Problem {
             reason: Reason::AccountNotFound,
             message: format!("ProviderAccount {key} does not exist; create it, this goes on by itself within a second"),

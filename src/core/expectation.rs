@@ -1,15 +1,16 @@
 //! What an object expects the account's sweep to show; it is woken only by a listing that shows something else.
 
 use crate::api::sip_endpoint::SipEndpointStatus;
+use crate::core::fields::Fields;
 use crate::core::sighting::Expectation;
 use crate::core::view::{Desired, View};
 
-/// After a pass over the object that ended with this status.
+/// After a pass over the object that ended with this status. A drift that is only reported wakes the object with every listing; that
+/// costs no call and no write.
 pub fn of(view: &View, status: Option<&SipEndpointStatus>) -> Expectation {
     let fields = match &view.desired {
-        // Under `driftPolicy: Report` a drift that was told already wakes nobody again, so the observed values are expected.
         Desired::Wanted(wanted) => wanted.fields.clone(),
-        Desired::Blocked(_) => crate::core::fields::Fields::new(),
+        Desired::Blocked(_) => Fields::new(),
     };
     Expectation {
         id: status.and_then(|status| status.endpoint_id.clone()),

@@ -127,7 +127,8 @@ pub fn desired(spec: &SipEndpointSpec, name: &str, password: Password) -> Desire
     }
 }
 
-fn unknown_provider() -> Problem {
+/// What to say of a spec whose provider this version does not know.
+pub fn unknown_provider() -> Problem {
     Problem {
         reason: Reason::InvalidSpec,
         message: "spec names no provider that this version knows (plivo); nothing is done. Upgrade Switchboard, or use one it knows".into(),

@@ -99,8 +99,9 @@ fn unusable(view: &View) -> Option<Problem> {
 
 fn wait_for(view: &View, problem: Problem) -> Action {
     if matches!(view.account, AccountView::Unknown) {
-        // It will be known in a moment: what the status says stays, or each restart would rewrite it twice.
-        return Action::Wait { until: Some(view.now + view.timing.retry_base), finding: None };
+        // It will be known in a moment: what the status says stays, or each restart would rewrite it twice. The account wakes the
+        // object; the time-out is for a wake that got lost.
+        return Action::Wait { until: Some(view.now + view.timing.issue()), finding: None };
     }
     Action::Wait { until: None, finding: Some(Finding { reason: problem.reason, message: problem.message }) }
 }

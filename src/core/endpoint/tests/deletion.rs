@@ -50,7 +50,7 @@ pub fn rows() -> Vec<Row> {
             "D7",
             "account not looked at yet, status lost",
             applied().finalizer().account_unknown().deleting(),
-            "Wait until 1001: silently",
+            "Wait until 1010: silently",
         ),
         Row("D7", "other account", healthy().mismatch().deleting(), "Wait for a change: AccountMismatch"),
         Row("D7", "paused", healthy().paused().deleting(), "Wait for a change: Paused"),

@@ -134,7 +134,7 @@ fn living() -> Vec<Row> {
         Row("L10", "paused", healthy().edited("x").paused(), "Done: Paused"),
         Row("L10", "paused and new", applied().paused(), "Done: Paused"),
         Row("L11", "no account", applied().no_account(), "Wait for a change: AccountNotFound"),
-        Row("L11", "account not looked at yet", healthy().account_unknown(), "Wait until 1001: silently"),
+        Row("L11", "account not looked at yet", healthy().account_unknown(), "Wait until 1010: silently"),
         Row("L11", "account not ready", healthy().account_not_ready(), "Wait for a change: AccountNotReady"),
         Row("L11", "other account", healthy().mismatch(), "Wait for a change: AccountMismatch"),
         Row("L12", "read back after the record", recorded().unread(), "Get e1 Repair"),
