@@ -120,6 +120,10 @@ words! {
         OwnershipLost,
         /// Two objects claim the same thing.
         Conflict,
+        /// The endpoint to be adopted belongs to another object or installation.
+        AlreadyOwned,
+        /// The endpoint to be adopted does not exist.
+        AdoptNotFound,
         /// More than one endpoint with the mark of this object exists.
         DuplicateFound,
         /// Somebody deleted the endpoint at the provider, under `externalDeletionPolicy: Report`.
@@ -134,8 +138,12 @@ words! {
         Drifted,
         /// The object cannot go because others still need it.
         DeletionRefused,
+        /// Too many endpoints are going at once; somebody has to acknowledge it on the account.
+        Braked,
         /// The object is paused by its annotation.
         Paused,
+        /// The account is suspended.
+        Suspended,
     }
 }
 
@@ -177,6 +185,9 @@ impl Reason {
             | Self::UnexpectedAnswer
             | Self::OwnershipLost
             | Self::Conflict
+            | Self::AlreadyOwned
+            | Self::AdoptNotFound
+            | Self::Braked
             | Self::DuplicateFound
             | Self::ExternallyDeleted
             | Self::ApplicationMissing
@@ -184,7 +195,7 @@ impl Reason {
             | Self::Contested
             | Self::Drifted
             | Self::DeletionRefused => Verdict::Failed,
-            Self::Paused => Verdict::Suspended,
+            Self::Paused | Self::Suspended => Verdict::Suspended,
         }
     }
 }

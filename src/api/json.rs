@@ -17,6 +17,8 @@ fn endpoint() -> Value {
                 "passwordSecretRef": {"name": "alice-sip", "key": "sip"},
                 "app_id": "16638156474000802",
             },
+            "managementPolicy": "Observe",
+            "adopt": {"endpoint_id": "39452475478853", "fromInstallation": "3kf"},
             "deletionPolicy": "Retain",
             "driftPolicy": "Report",
             "externalDeletionPolicy": "Report",
@@ -61,6 +63,9 @@ fn account() -> Value {
         "metadata": {"name": "plivo", "namespace": "voice"},
         "spec": {
             "plivo": {"credentialsSecretRef": {"name": "plivo-credentials"}},
+            "suspend": true,
+            "defaults": {"deletionPolicy": "Retain"},
+            "brake": {"count": 10, "percent": 50},
             "budget": {"requestsPer5Seconds": 60},
             "sweepPeriodSeconds": 300,
         },
@@ -95,6 +100,7 @@ fn what_is_left_out_is_the_default_or_stays_out() {
     let expected = json!({
         "accountRef": {"kind": "ProviderAccount", "name": "plivo"},
         "plivo": {"passwordSecretRef": {"name": "alice-sip", "key": "password"}},
+        "managementPolicy": "Manage",
         "driftPolicy": "Correct",
         "externalDeletionPolicy": "Recreate",
     });

@@ -20,10 +20,12 @@ mod json;
 
 pub use condition::{Condition, ConditionStatus, ConditionType, Reason, Verdict};
 pub use ledger::{Intent, Ledger, MAX_TOMBSTONES, SecretVersion};
-pub use policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy};
-pub use provider_account::{Budget, EndpointCounts, PlivoAccount, ProviderAccount, ProviderAccountSpec, ProviderAccountStatus};
+pub use policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
+pub use provider_account::{
+    Brake, Budget, Defaults, EndpointCounts, PlivoAccount, ProviderAccount, ProviderAccountSpec, ProviderAccountStatus,
+};
 pub use refs::{AccountIdentity, AccountKind, AccountRef, ProviderKind, SecretKeyRef, SecretRef};
-pub use sip_endpoint::{PlivoEndpoint, SipEndpoint, SipEndpointSpec, SipEndpointStatus};
+pub use sip_endpoint::{Adopt, PlivoEndpoint, SipEndpoint, SipEndpointSpec, SipEndpointStatus};
 
 /// API group of every kind.
 pub const GROUP: &str = "switchboard.dev";
@@ -33,6 +35,9 @@ pub const VERSION: &str = "v1alpha1";
 /// Keeps a SipEndpoint until its endpoint at the provider is gone, given up or retained.
 pub const FINALIZER_ENDPOINT: &str = "switchboard.dev/endpoint";
 
+/// Keeps a ProviderAccount while objects use it.
+pub const FINALIZER_ACCOUNT: &str = "switchboard.dev/account";
+
 /// Field manager of every write that Switchboard makes to the API server.
 pub const FIELD_MANAGER: &str = "switchboard";
 
@@ -40,6 +45,12 @@ pub const FIELD_MANAGER: &str = "switchboard";
 pub const ANNOTATION_PAUSED: &str = "switchboard.dev/paused";
 /// Any text: reconcile now. Echoed in `status.lastHandledReconcileAt`, cut at [`MAX_TEXT`] characters.
 pub const ANNOTATION_RECONCILE: &str = "switchboard.dev/reconcile-requested-at";
+
+/// On a SipEndpoint that is being deleted, the id of its endpoint (or `unresolved`, while none is recorded): the endpoint is given
+/// up and the object let go.
+pub const ANNOTATION_FORCE_ORPHAN: &str = "switchboard.dev/force-orphan";
+/// On an account, the token that its condition `Braked` shows: what the brake has stopped so far may go on.
+pub const ANNOTATION_ACKNOWLEDGE_BRAKE: &str = "switchboard.dev/acknowledge-brake";
 
 /// Most characters of any text in a status that has no narrower bound of its own. Longer provider values must be cut before they
 /// are written, or the API server refuses the whole status.

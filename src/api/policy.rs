@@ -15,6 +15,18 @@ closed_enum! {
 }
 
 closed_enum! {
+    /// Whether the operator may write to the endpoint at all.
+    #[derive(Default)]
+    pub enum ManagementPolicy {
+        /// It makes the provider agree with the spec.
+        #[default]
+        Manage,
+        /// It never writes at the provider: it shows what is there, and what differs from the spec. Only for adopted endpoints.
+        Observe,
+    }
+}
+
+closed_enum! {
     /// What happens when somebody changes a managed field at the provider.
     #[derive(Default)]
     pub enum DriftPolicy {

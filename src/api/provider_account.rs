@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+use super::policy::DeletionPolicy;
 use super::refs::{AccountIdentity, SecretRef};
 use super::schema;
 
@@ -41,6 +42,15 @@ pub struct ProviderAccountSpec {
     /// plivo makes this an account at Plivo. Exactly one provider is given, and the choice cannot change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plivo: Option<PlivoAccount>,
+    /// suspend stops every write at the provider for the objects of this account (a standby cluster, an incident). Reads go on.
+    #[serde(default)]
+    pub suspend: bool,
+    /// defaults hold for the objects of this account that do not say otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defaults: Option<Defaults>,
+    /// brake stops mass deletion and mass recreation until somebody acknowledges them. Absent: 25 objects or 20 percent in a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brake: Option<Brake>,
     /// budget limits the calls to the provider. Absent: by provider (Plivo 150 of the 300 that the whole account has in 5 seconds).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
@@ -56,6 +66,43 @@ pub struct ProviderAccountSpec {
 pub struct PlivoAccount {
     /// credentialsSecretRef names the Secret with the keys auth_id and auth_token.
     pub credentials_secret_ref: SecretRef,
+}
+
+/// defaults hold for the objects of this account that do not say otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Defaults {
+    /// deletionPolicy of objects that have none: Delete or Retain. Adopted endpoints are retained whatever stands here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+}
+
+/// brake stops when more than the larger of `count` and `percent` of the account's endpoints go within a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Brake {
+    /// count is a number of endpoints, 1 to 10000.
+    #[serde(default = "brake_count")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub count: i32,
+    /// percent is a share of the account's endpoints, 0 to 100. 100 switches the brake off.
+    #[serde(default = "brake_percent")]
+    #[schemars(range(min = 0, max = 100))]
+    pub percent: i32,
+}
+
+fn brake_count() -> i32 {
+    25
+}
+
+fn brake_percent() -> i32 {
+    20
+}
+
+impl Default for Brake {
+    fn default() -> Self {
+        Self { count: brake_count(), percent: brake_percent() }
+    }
 }
 
 /// budget limits the calls to the provider, all objects of the account taken together.

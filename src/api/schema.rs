@@ -13,6 +13,10 @@ pub(super) const SECRET_KEY: &str = "^[-._a-zA-Z0-9]+$";
 pub(super) const USERNAME: &str = "^[A-Za-z][A-Za-z0-9]{0,11}$";
 /// A Plivo alias.
 pub(super) const ALIAS: &str = "^[A-Za-z0-9_-]{1,50}$";
+/// A provider's id.
+pub(super) const ID: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
+/// The part of an ownership mark that names an installation.
+pub(super) const INSTALLATION: &str = "^[a-z2-9]{3}$";
 /// A provider's id, or nothing.
 pub(super) const OPTIONAL_ID: &str = "^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$";
 
@@ -21,6 +25,9 @@ pub(super) const ACCOUNT_IS_FIXED: &str = "accountRef cannot change: an endpoint
 pub(super) const PROVIDER_IS_FIXED: &str = "the provider cannot change: an endpoint cannot move to another one; create a new SipEndpoint";
 pub(super) const ACCOUNT_PROVIDER_IS_FIXED: &str =
     "the provider cannot change: endpoints cannot move to another one; create a new ProviderAccount";
+
+pub(super) const ADOPTION_IS_FIXED: &str =
+    "adopt cannot change, nor be added or removed: it says which endpoint this object is; create a new SipEndpoint";
 
 /// An enum of PascalCase words that is closed in the schema and prints itself.
 macro_rules! closed_enum {
@@ -102,9 +109,45 @@ pub(super) fn app_id() -> Rule {
     )
 }
 
+pub(super) fn endpoint_id() -> Rule {
+    matches(
+        ID,
+        "endpoint_id must be the id of an endpoint as the provider shows it: letters, digits, dots, dashes and underscores, a letter \
+         or digit first, in quotes",
+    )
+}
+
+pub(super) fn installation() -> Rule {
+    matches(INSTALLATION, "fromInstallation must be the three characters that the condition AlreadyOwned shows")
+}
+
+/// A password is needed to create an endpoint, not to take one over.
+pub(super) fn password_unless_adopted() -> Rule {
+    Rule::new("!has(self.plivo) || has(self.adopt) || has(self.plivo.passwordSecretRef)")
+        .message("a password is needed to create an endpoint: name its Secret in passwordSecretRef (only an adopted endpoint needs none)")
+        .field_path(".plivo.passwordSecretRef")
+        .reason(Reason::FieldValueRequired)
+}
+
+/// An adopted endpoint has its username already.
+pub(super) fn no_username_if_adopted() -> Rule {
+    Rule::new("!has(self.plivo) || !has(self.adopt) || !has(self.plivo.username)")
+        .message("username cannot be given together with adopt: the adopted endpoint keeps the one it has; remove username")
+        .field_path(".plivo.username")
+        .reason(Reason::FieldValueForbidden)
+}
+
+/// Observing is for what exists already.
+pub(super) fn observe_needs_adopt() -> Rule {
+    Rule::new("self.managementPolicy != 'Observe' || has(self.adopt)")
+        .message("managementPolicy: Observe never creates anything: say in adopt which endpoint to observe, or use Manage")
+        .field_path(".managementPolicy")
+        .reason(Reason::FieldValueInvalid)
+}
+
 /// Without a username the object's name must have a letter to begin with.
 pub(super) fn derivable_username() -> Rule {
-    Rule::new("!has(self.spec.plivo) || has(self.spec.plivo.username) || self.metadata.name.matches('[a-z]')")
+    Rule::new("!has(self.spec.plivo) || has(self.spec.adopt) || has(self.spec.plivo.username) || self.metadata.name.matches('[a-z]')")
         .message("username cannot be made from metadata.name, which has no letter; set spec.plivo.username")
         .field_path(".spec.plivo.username")
         .reason(Reason::FieldValueRequired)

@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::ledger::Ledger;
-use super::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy};
+use super::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
 use super::refs::{AccountIdentity, AccountRef, SecretKeyRef};
 use super::schema;
 
@@ -45,7 +45,11 @@ use super::schema;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = schema::exactly_one_provider(&["plivo"]),
-    validation = schema::fixed_presence("plivo", schema::PROVIDER_IS_FIXED)
+    validation = schema::fixed_presence("plivo", schema::PROVIDER_IS_FIXED),
+    validation = schema::fixed_presence("adopt", schema::ADOPTION_IS_FIXED),
+    validation = schema::password_unless_adopted(),
+    validation = schema::no_username_if_adopted(),
+    validation = schema::observe_needs_adopt()
 )]
 pub struct SipEndpointSpec {
     /// accountRef names the account in which the endpoint lives. It cannot change.
@@ -54,7 +58,15 @@ pub struct SipEndpointSpec {
     /// plivo makes this an endpoint at Plivo. Exactly one provider is given, and the choice cannot change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plivo: Option<PlivoEndpoint>,
-    /// deletionPolicy says what becomes of the endpoint at the provider when this object is deleted: Delete (the default) or Retain.
+    /// adopt takes over an endpoint that exists already, instead of creating one. It can be neither added, changed nor removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = schema::immutable(schema::ADOPTION_IS_FIXED))]
+    pub adopt: Option<Adopt>,
+    /// managementPolicy says whether the operator may write to the endpoint: Manage, or Observe (never; needs adopt).
+    #[serde(default)]
+    pub management_policy: ManagementPolicy,
+    /// deletionPolicy says what becomes of the endpoint at the provider when this object is deleted: Delete or Retain. Absent: Retain
+    /// for an adopted endpoint, else what the account's defaults say, else Delete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
     /// driftPolicy says what happens when a managed field is changed at the provider: Correct puts it back, Report only lists it.
@@ -63,6 +75,23 @@ pub struct SipEndpointSpec {
     /// externalDeletionPolicy says what happens when the endpoint is deleted at the provider: Recreate (it gets a new SIP URI) or Report.
     #[serde(default)]
     pub external_deletion_policy: ExternalDeletionPolicy,
+}
+
+/// adopt names an endpoint that exists already.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Adopt {
+    /// endpoint_id is the provider's id of the endpoint. Quote it, ids are digits.
+    #[serde(rename = "endpoint_id")]
+    #[schemars(length(min = 1, max = 64), regex(pattern = schema::ID))]
+    #[x_kube(validation = schema::endpoint_id())]
+    pub endpoint_id: String,
+    /// fromInstallation permits to take over an endpoint that another installation of Switchboard made: the three characters of its
+    /// mark that the condition AlreadyOwned shows. Make sure that the other one has let it go (deletionPolicy: Retain).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 3), regex(pattern = schema::INSTALLATION))]
+    #[x_kube(validation = schema::installation())]
+    pub from_installation: Option<String>,
 }
 
 /// plivo is an endpoint at Plivo.
@@ -82,8 +111,10 @@ pub struct PlivoEndpoint {
     #[schemars(length(max = 50), regex(pattern = schema::ALIAS))]
     #[x_kube(validation = schema::alias())]
     pub alias: Option<String>,
-    /// passwordSecretRef names the Secret that holds the SIP password: 5 to 32 printable ASCII characters.
-    pub password_secret_ref: SecretKeyRef,
+    /// passwordSecretRef names the Secret that holds the SIP password: 5 to 32 printable ASCII characters. Required unless the
+    /// endpoint is adopted; absent, the password is left as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_secret_ref: Option<SecretKeyRef>,
     /// app_id is the id of the Plivo application that answers calls made by this endpoint. Quote it, ids are digits. Absent: left as
     /// it is; "": explicitly no application.
     #[serde(rename = "app_id", default, skip_serializing_if = "Option::is_none")]

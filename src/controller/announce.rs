@@ -2,6 +2,7 @@
 
 use kube_runtime::events::EventType;
 
+use crate::api::ANNOTATION_FORCE_ORPHAN;
 use crate::api::condition::{Reason, Verdict};
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::context::Context;
@@ -91,6 +92,13 @@ pub async fn release(ctx: &Context, object: &SipEndpoint, release: Release) {
                 format!("endpoint {id} stays at the provider (deletionPolicy: Retain)"),
             )
             .await;
+        }
+        Release::Orphaned => {
+            let id =
+                object.status.as_ref().and_then(|status| status.endpoint_id.as_deref()).unwrap_or("whatever was created for this object");
+            let note =
+                format!("given up by {ANNOTATION_FORCE_ORPHAN}: {id} may still be at the provider, and nothing looks after it any more");
+            event(ctx, object, EventType::Warning, "Orphaned", "Delete", note).await;
         }
         Release::Unproven => {
             let note = "the object's status was lost and its account does not exist: if it ever had an endpoint, that one is still at the provider".to_owned();

@@ -24,7 +24,7 @@ use crate::core::key::ObjectKey;
 use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
 use crate::core::status;
 use crate::core::time::Moment;
-use crate::core::view::{Deleted, Desired, OwnIntent, Trouble, TroubleKind, Updated, View};
+use crate::core::view::{Deleted, OwnIntent, Trouble, TroubleKind, Updated, View};
 use crate::failpoint;
 
 /// Between two attempts to reach the API server within one pass.
@@ -135,10 +135,7 @@ impl Pass<'_> {
 
     async fn write_intent(&mut self, view: &View, action: &Action, intent: &Intent) -> Step {
         let Some(status) = status::after(view, action) else { return Step::Stop(None) };
-        let password_version = match &view.desired {
-            Desired::Wanted(wanted) => Some(wanted.password_version.clone()),
-            Desired::Blocked(_) => None,
-        };
+        let password_version = view.wanted_version().cloned();
         let began = self.ctx.clock.now();
         self.slot.memory.own = Some(OwnIntent { nonce: intent.nonce.clone(), began, password_version, answer: None });
         failpoint::at("intent", "before").await;
@@ -314,10 +311,7 @@ impl Pass<'_> {
         }
         let attempts = self.slot.memory.trouble.as_ref().map_or(0, |trouble| trouble.attempts) + 1;
         warn!(object = %self.key(), ?kind, attempts, message, "the provider did not do it");
-        let password_version = match &view.desired {
-            Desired::Wanted(wanted) => Some(wanted.password_version.clone()),
-            Desired::Blocked(_) => None,
-        };
+        let password_version = view.wanted_version().cloned();
         self.slot.memory.trouble = Some(Trouble {
             kind,
             message,

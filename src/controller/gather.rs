@@ -8,14 +8,14 @@ use kube::ResourceExt;
 use crate::api::condition::Reason;
 use crate::api::policy::DeletionPolicy;
 use crate::api::sip_endpoint::SipEndpoint;
-use crate::api::{ANNOTATION_PAUSED, ANNOTATION_RECONCILE, FINALIZER_ENDPOINT};
+use crate::api::{ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED, ANNOTATION_RECONCILE, FINALIZER_ENDPOINT};
 use crate::controller::context::{AccountState, Context};
 use crate::controller::memories::Slot;
 use crate::controller::secrets::Dependent;
 use crate::core::evidence::{Evidence, Listing, sightings};
 use crate::core::key::ObjectKey;
 use crate::core::mark::Prefix;
-use crate::core::view::{AccountView, Desired, Fresh, Object, Password, Policy, Problem, View};
+use crate::core::view::{AccountView, Brakes, Desired, Fresh, Object, Password, Policy, Problem, View};
 use crate::provider;
 
 /// An intent older than the settle time by this much, on the API server's clock, has settled whoever looks.
@@ -47,17 +47,21 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
             finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER_ENDPOINT),
             paused: object.annotations().get(ANNOTATION_PAUSED).is_some_and(|value| value == "true"),
             reconcile_requested: object.annotations().get(ANNOTATION_RECONCILE).cloned(),
+            force_orphan: object.annotations().get(ANNOTATION_FORCE_ORPHAN).cloned(),
         },
         status,
         desired,
         prefix,
         installation: ctx.installation.clone(),
         policy: Policy {
+            management: object.spec.management_policy,
             deletion: object.spec.deletion_policy.unwrap_or(DeletionPolicy::Delete),
             drift: object.spec.drift_policy,
             external_deletion: object.spec.external_deletion_policy,
         },
+        adopt: None,
         account: account_view(state.as_ref(), &account_key, pending),
+        brakes: Brakes::default(),
         evidence: Evidence::default(),
         memory: slot.memory.clone(),
         now: ctx.clock.now(),
@@ -85,12 +89,10 @@ pub fn prefix(ctx: &Context, object: &SipEndpoint) -> Prefix {
 }
 
 async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey) -> Password {
-    let Some(at) = provider::password_secret(&object.spec) else {
-        return Err(provider::unknown_provider());
-    };
+    let Some(at) = provider::password_secret(&object.spec) else { return Ok(None) };
     let content = ctx.secrets.get(&key.namespace, &at.name, Dependent::Endpoint(key.name.clone())).await?;
     let bytes = content.key(&at.name, &at.key)?.to_vec();
-    Ok((bytes, content.version))
+    Ok(Some((bytes, content.version)))
 }
 
 fn account_view(state: Option<&AccountState>, key: &ObjectKey, pending: bool) -> AccountView {
@@ -109,6 +111,8 @@ fn account_view(state: Option<&AccountState>, key: &ObjectKey, pending: bool) ->
             id: account.id().id.clone(),
             listed_this_term: account.snapshots().term_complete,
             always_sent: account.capabilities().always_sent,
+            suspended: false,
+            deletions_only: None,
         },
     }
 }
@@ -128,8 +132,10 @@ fn evidence(view: &View, account: &crate::account::Account, slot: &Slot) -> Evid
         listings: sightings(&listings, &view.prefix, recorded, &deleted, slot.memory.effect),
         password_matches: None,
     };
-    if let (Some(id), Desired::Wanted(wanted)) = (recorded, &view.desired) {
-        evidence.password_matches = evidence.observed(id).and_then(|seen| account.password_matches(seen.remote, &wanted.password));
+    if let (Some(id), Desired::Wanted(wanted)) = (recorded, &view.desired)
+        && let Some(password) = &wanted.password
+    {
+        evidence.password_matches = evidence.observed(id).and_then(|seen| account.password_matches(seen.remote, &password.value));
     }
     evidence
 }

@@ -119,6 +119,8 @@ pub enum Release {
     Retained,
     /// Nothing was ever sent for it.
     NeverSent,
+    /// Somebody gave the endpoint up by annotation. Told in a Warning event.
+    Orphaned,
     /// Its status was lost and its account does not exist: nothing can be proven. Told in a Warning event.
     Unproven,
 }

@@ -7,7 +7,7 @@ use crate::api::refs::AccountIdentity;
 use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::action::{Action, Finding, Found};
 use crate::core::fields::{Remote, Value};
-use crate::core::view::{AccountView, Desired, View};
+use crate::core::view::{AccountView, View};
 
 /// Longest message of a condition.
 const MESSAGE: usize = 1024;
@@ -69,10 +69,10 @@ pub fn report(view: &View, finding: &Finding) -> SipEndpointStatus {
     if let Some(remote) = observed {
         mirror(&mut status, remote);
     }
-    if let (Some(ledger), Desired::Wanted(wanted)) = (view.ledger(), &view.desired)
-        && (view.evidence.password_matches == Some(true) || view.password_version() == Some(&wanted.password_version))
+    if let (Some(ledger), Some(wanted)) = (view.ledger(), view.wanted_version())
+        && (view.evidence.password_matches == Some(true) || view.password_version() == Some(wanted))
     {
-        status.ledger = Some(Ledger { password_secret: Some(wanted.password_version.clone()), ..ledger.clone() });
+        status.ledger = Some(Ledger { password_secret: Some(wanted.clone()), ..ledger.clone() });
     }
     if finding.reason == Reason::Available || finding.reason.verdict() != Verdict::Progressing {
         status.last_handled_reconcile_at = view.object.reconcile_requested.as_ref().map(|text| cut(text, MAX_TEXT));

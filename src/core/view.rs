@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::condition::{ConditionType, Reason};
 use crate::api::ledger::{Intent, Ledger, SecretVersion};
-use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy};
+use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
 use crate::api::refs::ProviderKind;
 use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::evidence::Evidence;
@@ -31,8 +31,12 @@ pub struct View {
     pub installation: Installation,
     /// What to do with what.
     pub policy: Policy,
+    /// Which existing endpoint this object takes over, if it does.
+    pub adopt: Option<Adoption>,
     /// The provider account.
     pub account: AccountView,
+    /// What the account's brakes say of this object.
+    pub brakes: Brakes,
     /// What the provider was seen to hold.
     pub evidence: Evidence,
     /// What this process remembers of its own acts.
@@ -64,6 +68,8 @@ pub struct Object {
     pub paused: bool,
     /// `switchboard.dev/reconcile-requested-at`, to be echoed.
     pub reconcile_requested: Option<String>,
+    /// `switchboard.dev/force-orphan`: the endpoint that is given up, or `unresolved`.
+    pub force_orphan: Option<String>,
 }
 
 /// The spec and its references, parsed.
@@ -75,8 +81,9 @@ pub enum Desired {
     Blocked(Problem),
 }
 
-/// A password as gathered: its bytes and the version of the Secret that they came from, or why there is none.
-pub type Password = Result<(Vec<u8>, SecretVersion), Problem>;
+/// A password as gathered: its bytes and the version of the Secret that they came from, nothing if the spec names none, or why it
+/// cannot be had.
+pub type Password = Result<Option<(Vec<u8>, SecretVersion)>, Problem>;
 
 /// A wanted endpoint in the provider's own terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,10 +92,37 @@ pub struct Wanted {
     pub fields: Fields,
     /// All fields of a create, the password among them.
     pub create: Fields,
-    /// The password's value.
-    pub password: Secret,
+    /// The password; absent: unmanaged (adopted endpoints only).
+    pub password: Option<WantedPassword>,
+}
+
+/// The password that the spec points at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedPassword {
+    /// Its value.
+    pub value: Secret,
     /// Which version of its Secret that value came from.
-    pub password_version: SecretVersion,
+    pub version: SecretVersion,
+}
+
+/// An endpoint that exists already and is to become this object's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adoption {
+    /// Its id at the provider.
+    pub id: String,
+    /// The installation whose mark it may carry.
+    pub from_installation: Option<String>,
+    /// Which other live object has recorded it, adopts it with an older right, or owns its mark.
+    pub claimed_by: Option<String>,
+}
+
+/// What the account's brakes say of one object. They stop what looks like an accident until somebody acknowledges it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Brakes {
+    /// Its recorded endpoint may not be deleted now.
+    pub deletion: Option<Problem>,
+    /// No new endpoint may be made in place of one that was proven gone; until when, if that ends by itself.
+    pub recreation: Option<(Problem, Option<Moment>)>,
 }
 
 /// A reason and a message for people.
@@ -103,6 +137,8 @@ pub struct Problem {
 /// The policies of the object, defaults filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
+    /// Whether anything may be written at the provider.
+    pub management: ManagementPolicy,
     /// What happens to the endpoint when the object goes.
     pub deletion: DeletionPolicy,
     /// What happens when somebody edits the endpoint elsewhere.
@@ -130,6 +166,10 @@ pub enum AccountView {
         listed_this_term: bool,
         /// Fields that an update must carry even when they are unmanaged.
         always_sent: &'static [&'static str],
+        /// `spec.suspend` of the account: nothing is written at the provider for its objects.
+        suspended: bool,
+        /// The account is on its way out or its Secret is gone: what was proven serves running deletions, and nothing else.
+        deletions_only: Option<Problem>,
     },
 }
 
@@ -344,12 +384,39 @@ impl View {
 
     /// The version of the password that the provider has, as far as is known: the one in the ledger, or the one just sent.
     pub fn password_version(&self) -> Option<&SecretVersion> {
-        match (&self.desired, &self.memory.update) {
-            (Desired::Wanted(wanted), Some(update)) if update.change.get(PASSWORD) == Some(&Value::Secret(wanted.password.clone())) => {
-                Some(&wanted.password_version)
+        let wanted = match &self.desired {
+            Desired::Wanted(wanted) => wanted.password.as_ref(),
+            Desired::Blocked(_) => None,
+        };
+        match (wanted, &self.memory.update) {
+            (Some(wanted), Some(update)) if update.change.get(PASSWORD) == Some(&Value::Secret(wanted.value.clone())) => {
+                Some(&wanted.version)
             }
             _ => self.ledger().and_then(|ledger| ledger.password_secret.as_ref()),
         }
+    }
+
+    /// The version of the password that the spec points at.
+    pub fn wanted_version(&self) -> Option<&SecretVersion> {
+        match &self.desired {
+            Desired::Wanted(wanted) => wanted.password.as_ref().map(|password| &password.version),
+            Desired::Blocked(_) => None,
+        }
+    }
+
+    /// Somebody asked that nothing be written at the provider for this object; what to say.
+    pub fn held(&self) -> Option<Problem> {
+        if self.object.paused {
+            return Some(Problem {
+                reason: Reason::Paused,
+                message: "paused by annotation: nothing is written at the provider for this object. Remove switchboard.dev/paused to go on"
+                    .into(),
+            });
+        }
+        matches!(self.account, AccountView::Ready { suspended: true, .. }).then(|| Problem {
+            reason: Reason::Suspended,
+            message: "the account is suspended: nothing is written at the provider for its objects. Set spec.suspend of the account to false to go on".into(),
+        })
     }
 
     /// The pinned account is not the one that the credentials lead to.

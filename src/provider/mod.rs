@@ -109,9 +109,9 @@ pub fn connect<'s>(
     }
 }
 
-/// The Secret of an endpoint's password; `None` if the spec names no provider of this version.
+/// The Secret of an endpoint's password; `None` if the spec names none.
 pub fn password_secret(spec: &SipEndpointSpec) -> Option<&SecretKeyRef> {
-    spec.plivo.as_ref().map(|plivo| &plivo.password_secret_ref)
+    spec.plivo.as_ref().and_then(|plivo| plivo.password_secret_ref.as_ref())
 }
 
 /// What the endpoint's username begins with, before the mark.
@@ -122,6 +122,12 @@ pub fn base_username(spec: &SipEndpointSpec, name: &str) -> String {
 /// What the spec wants, in the provider's own terms.
 pub fn desired(spec: &SipEndpointSpec, name: &str, password: Password) -> Desired {
     match &spec.plivo {
+        Some(_) if spec.adopt.is_none() && password == Ok(None) => Desired::Blocked(Problem {
+            reason: Reason::InvalidSpec,
+            message:
+                "no password is given, and without one no endpoint can be created; nothing is done. Name its Secret in passwordSecretRef"
+                    .into(),
+        }),
         Some(endpoint) => plivo::desired::desired(endpoint, name, password),
         None => Desired::Blocked(unknown_provider()),
     }

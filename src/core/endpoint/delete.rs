@@ -1,6 +1,6 @@
 //! An object that is being deleted (D1 to D12): nothing of it may be left at the provider when it goes.
 
-use super::{own_open_intent, owned, received, retry, search, unusable, wait_for};
+use super::{other_installation, own_open_intent, owned, received, retry, search, unusable, wait_for};
 use crate::api::condition::Reason;
 use crate::api::policy::DeletionPolicy;
 use crate::core::action::{Action, Closed, Finding, Release, Why};
@@ -8,12 +8,21 @@ use crate::core::budget::Lane;
 use crate::core::outcome::Outcome;
 use crate::core::view::{AccountView, Problem, View};
 
+/// Stands for an endpoint of which no id is known in `switchboard.dev/force-orphan`.
+const UNRESOLVED: &str = "unresolved";
+
 pub(super) fn next(view: &View) -> Action {
-    if let Some(id) = received(view).filter(|_| own_open_intent(view).is_some() || !view.object.finalizer) {
+    let forced = view.object.finalizer && forced(view);
+    if let Some(id) = received(view).filter(|_| own_open_intent(view).is_some() || !view.object.finalizer)
+        && !(forced && unusable(view).is_some())
+    {
         return just_received(view, id);
     }
     if !view.object.finalizer {
         return Action::Done(Finding::new(Reason::Deleting, "released"));
+    }
+    if forced {
+        return Action::RemoveFinalizer(Release::Orphaned);
     }
     if view.policy.deletion == DeletionPolicy::Retain {
         return Action::RemoveFinalizer(Release::Retained);
@@ -38,11 +47,12 @@ pub(super) fn next(view: &View) -> Action {
             _ => wait_for(view, deleting(problem)),
         };
     }
-    if view.object.paused {
-        return wait_for(view, Problem {
-            reason: Reason::Paused,
-            message: "paused by annotation: the endpoint is not deleted and the object waits. Remove switchboard.dev/paused to go on, or set deletionPolicy: Retain to keep the endpoint".into(),
-        });
+    if let Some(problem) = view.held().or_else(|| other_installation(view)) {
+        let message = format!(
+            "{}. Meanwhile the endpoint is not deleted and the object waits; deletionPolicy: Retain lets it go without",
+            problem.message
+        );
+        return wait_for(view, Problem { message, ..problem });
     }
     remove_endpoints(view).unwrap_or_else(|| prove(view))
 }
@@ -87,17 +97,14 @@ fn remove_recorded(view: &View, id: &str) -> Option<Action> {
     }
     let fresh = view.evidence.observed(id).filter(|seen| view.now.since(seen.began) <= view.timing.settle);
     Some(match fresh {
-        Some(seen) if view.prefix.owns(&seen.remote.username) => retry::call(view, delete_when_due(view, id, Why::Requested)),
-        Some(seen) => Action::Wait {
-            until: None,
-            finding: Some(Finding::new(
-                Reason::OwnershipLost,
-                format!(
-                    "endpoint {id} answers as {:?}, which does not carry this object's mark {}: it is not deleted. Set deletionPolicy: Retain to let the object go without it",
-                    seen.remote.username, view.prefix
-                ),
-            )),
+        Some(seen) if view.prefix.owns(&seen.remote.username) => match &view.brakes.deletion {
+            Some(problem) => wait_for(view, problem.clone()),
+            None => retry::call(view, delete_when_due(view, id, Why::Requested)),
         },
+        Some(seen) => {
+            let then = "it is not deleted. Set deletionPolicy: Retain to let the object go without it.";
+            Action::Wait { until: None, finding: Some(super::not_ours(view, id, &seen.remote.username, then)) }
+        }
         None => retry::call(view, Action::Get(id.to_owned(), Lane::Urgent)),
     })
 }
@@ -117,6 +124,12 @@ fn prove(view: &View) -> Action {
         return Action::RemoveFinalizer(Release::Clean);
     }
     search::look(view, Lane::Urgent, progress(view, "a complete listing must show that nothing is left"))
+}
+
+/// Somebody gave the endpoint up: by its id, or as `unresolved` while none is recorded.
+fn forced(view: &View) -> bool {
+    let given_up = view.object.force_orphan.as_deref();
+    given_up.is_some() && given_up == Some(view.recorded().map_or(UNRESOLVED, |recorded| recorded.id))
 }
 
 /// The ledger is whole and says that no intent was ever written.

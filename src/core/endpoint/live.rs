@@ -1,6 +1,6 @@
 //! An object that is to exist (L1 to L23).
 
-use super::{list, own_open_intent, owned, received, record_listed, retry, search, survivor, unusable, wait_for};
+use super::{list, other_installation, own_open_intent, owned, received, record_listed, retry, search, survivor, unusable, wait_for};
 use crate::api::condition::Reason;
 use crate::api::ledger::Intent;
 use crate::api::policy::{DriftPolicy, ExternalDeletionPolicy};
@@ -24,6 +24,9 @@ pub(super) fn next(view: &View) -> Action {
     if !view.object.finalizer && !view.object.paused && (view.open_intent().is_some() || view.recorded().is_some()) {
         return Action::AddFinalizer;
     }
+    if let Some(problem) = other_installation(view) {
+        return Action::Done(Finding { reason: problem.reason, message: problem.message });
+    }
     if view.open_intent().is_some() && view.recorded().is_some() {
         // Whatever that create made is a duplicate; nothing is created while one is recorded.
         return Action::CloseEpoch(Closed::Superseded);
@@ -42,11 +45,8 @@ pub(super) fn next(view: &View) -> Action {
         Desired::Wanted(wanted) => wanted,
         Desired::Blocked(problem) => return wait_for(view, problem.clone()),
     };
-    if view.object.paused {
-        return Action::Done(Finding::new(
-            Reason::Paused,
-            "paused by annotation: nothing is written at the provider for this object. Remove switchboard.dev/paused to go on",
-        ));
+    if let Some(held) = view.held() {
+        return Action::Done(Finding { reason: held.reason, message: held.message });
     }
     if let Some(problem) = unusable(view) {
         return wait_for(view, problem);
@@ -73,14 +73,15 @@ fn own_create(view: &View, own: &OwnIntent) -> Option<Action> {
         None => Some(match &view.desired {
             Desired::Wanted(wanted)
                 if unusable(view).is_none()
-                    && !view.object.paused
+                    && view.held().is_none()
+                    && other_installation(view).is_none()
                     && !view.stopping
                     && view.object.finalizer
                     && view.memory.permit
                     && matches!(view.account, AccountView::Ready { listed_this_term: true, .. })
                     && view.recorded().is_none()
                     && owned(view).next().is_none()
-                    && own.password_version.as_ref() == Some(&wanted.password_version)
+                    && own.password_version.as_ref() == wanted.password.as_ref().map(|password| &password.version)
                     && view.now.since(own.began) <= view.timing.issue() =>
             {
                 Action::Create { username: view.prefix.as_str().to_owned(), fields: wanted.create.clone() }
@@ -99,7 +100,7 @@ fn condemned(view: &View) -> Option<Action> {
     if recorded || absent || super::foreign(view, id) {
         return Some(Action::ClearTombstone(id.clone()));
     }
-    if view.object.paused || unusable(view).is_some() {
+    if view.held().is_some() || unusable(view).is_some() {
         return None;
     }
     Some(super::delete_seen(view, id, Why::Duplicate, Lane::Repair))
@@ -112,13 +113,8 @@ fn steady(view: &View, wanted: &Wanted, id: &str) -> Action {
     }
     let Some(observed) = view.evidence.observed(id) else { return first_sight(view, id) };
     if !view.prefix.owns(&observed.remote.username) {
-        return Action::Done(Finding::new(
-            Reason::OwnershipLost,
-            format!(
-                "endpoint {id} answers as {:?}, which does not carry this object's mark {}: it is neither changed nor deleted. Remove endpoint_id from status if it was put there by hand",
-                observed.remote.username, view.prefix
-            ),
-        ));
+        let then = "it is neither changed nor deleted. Remove endpoint_id from status if it was put there by hand.";
+        return Action::Done(super::not_ours(view, id, &observed.remote.username, then));
     }
     if let Some(extra) = owned(view).find(|seen| seen.remote.id != id && !super::foreign(view, &seen.remote.id)) {
         return Action::WriteTombstone(extra.remote.id.clone());
@@ -201,7 +197,7 @@ fn unseen(update: &Updated, observed: Observed<'_>, password_matches: Option<boo
 fn still_wanted(view: &View, update: &Updated) -> bool {
     let Desired::Wanted(wanted) = &view.desired else { return true };
     update.change.iter().all(|(field, value)| match value {
-        Value::Secret(secret) => *secret == wanted.password,
+        Value::Secret(secret) => wanted.password.as_ref().is_none_or(|password| *secret == password.value),
         Value::Text(_) => wanted.fields.get(*field).is_none_or(|now| now == value),
     })
 }
@@ -209,7 +205,7 @@ fn still_wanted(view: &View, update: &Updated) -> bool {
 /// L16, L17: the recorded endpoint is seen; does it agree?
 fn compare(view: &View, wanted: &Wanted, observed: Observed<'_>, id: &str) -> Action {
     let differences = diff(&wanted.fields, &observed.remote.fields);
-    let rotated = view.password_version() != Some(&wanted.password_version);
+    let rotated = wanted.password.as_ref().is_some_and(|password| view.password_version() != Some(&password.version));
     let matches = view.evidence.password_matches;
     if rotated && matches.is_none() && !observed.by_id {
         // Perhaps a read by id shows the hash, and the new Secret holds the old value.
@@ -250,8 +246,8 @@ fn update(view: &View, differences: Vec<Difference>, wanted: &Wanted, observed: 
     let id = &observed.remote.id;
     let AccountView::Ready { always_sent, .. } = &view.account else { return Action::Wait { until: None, finding: None } };
     let mut change: Fields = differences.into_iter().map(|difference| (difference.field, difference.desired)).collect();
-    if texts.iter().any(|text| text.starts_with(PASSWORD)) {
-        change.insert(PASSWORD, Value::Secret(wanted.password.clone()));
+    if let Some(password) = wanted.password.as_ref().filter(|_| texts.iter().any(|text| text.starts_with(PASSWORD))) {
+        change.insert(PASSWORD, Value::Secret(password.value.clone()));
     }
     let this_pass = observed.by_id && observed.began >= view.memory.pass_began;
     let fresh = view.now.since(observed.began) <= view.timing.settle;
@@ -309,7 +305,12 @@ fn absence(view: &View, id: &str) -> Action {
         return unconfirmed();
     }
     match view.policy.external_deletion {
-        ExternalDeletionPolicy::Recreate => Action::Forget,
+        ExternalDeletionPolicy::Recreate => match &view.brakes.recreation {
+            Some((problem, until)) => {
+                Action::Wait { until: *until, finding: Some(Finding { reason: problem.reason, message: problem.message.clone() }) }
+            }
+            None => Action::Forget,
+        },
         ExternalDeletionPolicy::Report => Action::Done(Finding::new(
             Reason::ExternallyDeleted,
             format!(

@@ -14,11 +14,12 @@
 //! | L5 | intent open, an endpoint with our mark is listed | `Get`, then `Record` (`CloseEpoch` if another one is recorded) |
 //! | L6 | intent open, settled, two complete listings since then show none | `CloseEpoch` |
 //! | L7 | intent open, otherwise | `List` on a schedule; never a create |
+//! | L25 | the ledger is of another installation, and an intent is open or an endpoint recorded | `Done` (`InstallationMismatch`) |
 //! | L9 | the spec or something it needs is wrong or missing | `Wait` with the reason |
-//! | L10 | paused | `Done` (`Paused`) |
+//! | L10 | paused, or the account is suspended | `Done` (`Paused`, `Suspended`) |
 //! | L11 | account not usable | `Wait` with the reason |
 //! | L12 | recorded, not seen yet | `Get`; after a restart `List`, unless the spec changed |
-//! | L13 | recorded id answers with a username that is not ours | `Done` (`OwnershipLost`) |
+//! | L13 | recorded id answers with a username that is not ours | `Done` (`OwnershipLost`; `InstallationMismatch` if the mark is another installation's) |
 //! | L14 | recorded and seen, a second one with our mark is listed | `WriteTombstone` |
 //! | L15 | recorded, last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`) |
 //! | L16 | recorded and seen, fields or password differ | `Update`, or `Done` (`Drifted`) under `driftPolicy: Report` |
@@ -26,6 +27,7 @@
 //! | L18 | recorded, read says not found, absence not proven by two listings | `List` (`Get` again while it is young) |
 //! | L19 | recorded, absence proven, another one with our mark lives | `Get`, then `Record` of the survivor |
 //! | L20 | recorded, absence proven | `Forget`, or `Done` (`ExternallyDeleted`) under `externalDeletionPolicy: Report` |
+//! | L26 | as L20, but the account's absence brake holds it | `Wait` (`Braked`, `Throttled`) |
 //! | L21 | not recorded, no complete listing in this term | `List`, with a pause after a torn one |
 //! | L22 | not recorded, an endpoint with our mark is listed | `Get`, `AddFinalizer`, `Record` |
 //! | L23 | not recorded, none listed | `Reserve`, `AddFinalizer`, `WriteIntent` |
@@ -33,13 +35,15 @@
 //! | # | object being deleted | answer |
 //! |---|---|---|
 //! | D1 | gone, or no finalizer of ours | `Done`, after the deletion of what was just received |
+//! | D13 | given up by the annotation `force-orphan` | `RemoveFinalizer` with a Warning |
 //! | D2 | own create answered with an endpoint | `DeleteEndpoint` |
 //! | D3 | Retain | `RemoveFinalizer` |
 //! | D4 | own intent open, nothing sent or refused | `CloseEpoch` |
 //! | D5 | nothing was ever sent | `RemoveFinalizer` |
 //! | D6 | no such account: nothing recorded, status lost | `RemoveFinalizer` with a Warning |
-//! | D7 | account not usable, paused | `Wait` |
+//! | D7 | account not usable, paused, suspended, of another installation | `Wait` |
 //! | D8 | recorded, not known to be gone | `DeleteEndpoint` after the username check (`Get` if not seen lately) |
+//! | D14 | recorded and seen, but the account's deletion brake holds it | `Wait` (`Braked`) |
 //! | D9 | condemned, or with our mark and listed | `DeleteEndpoint` after the username check (`Get` if not seen lately) |
 //! | D10 | last create not settled | `Wait`; if it is open, `List` on the schedule of L7 |
 //! | D11 | complete listing since then shows none (two if the intent is open) | `RemoveFinalizer` |
@@ -56,6 +60,7 @@ use crate::api::condition::Reason;
 use crate::core::action::{Action, Finding, Found, Why};
 use crate::core::budget::Lane;
 use crate::core::evidence::Sighting;
+use crate::core::mark::recognise;
 use crate::core::outcome::Outcome;
 use crate::core::time::Moment;
 use crate::core::view::{AccountView, OwnIntent, Problem, View};
@@ -93,6 +98,7 @@ fn unusable(view: &View) -> Option<Problem> {
     match &view.account {
         AccountView::Unknown => Some(Problem { reason: Reason::AccountNotReady, message: "the account has not been looked at yet".into() }),
         AccountView::Missing(problem) | AccountView::NotReady(problem) => Some(problem.clone()),
+        AccountView::Ready { deletions_only: Some(problem), .. } if !view.object.deleting && !view.object.gone => Some(problem.clone()),
         AccountView::Ready { .. } => view.account_mismatch(),
     }
 }
@@ -152,6 +158,40 @@ fn delete_seen(view: &View, id: &str, why: Why, lane: Lane) -> Action {
 /// What was last seen under this id is not ours.
 fn foreign(view: &View, id: &str) -> bool {
     view.evidence.observed(id).is_some_and(|seen| !view.prefix.owns(&seen.remote.username))
+}
+
+/// What answers under the recorded id does not carry this object's mark; what to say.
+fn not_ours(view: &View, id: &str, username: &str, then: &str) -> Finding {
+    let other = recognise(username).filter(|marked| marked.installation != view.installation.part());
+    match other {
+        Some(marked) => Finding::new(
+            Reason::InstallationMismatch,
+            format!(
+                "endpoint {id} ({username}) carries the mark of installation {}, this is installation {}: {then} Give the operator the installation id that made it (--installation-id), or make a new object that adopts it with fromInstallation: {}",
+                marked.installation,
+                view.installation.part(),
+                marked.installation
+            ),
+        ),
+        None => Finding::new(
+            Reason::OwnershipLost,
+            format!("endpoint {id} answers as {username:?}, which does not carry this object's mark {}: {then}", view.prefix),
+        ),
+    }
+}
+
+/// The ledger was written by another installation, and something of that one may be at the provider.
+fn other_installation(view: &View) -> Option<Problem> {
+    let ledger = view.ledger().filter(|ledger| ledger.installation != view.installation.part())?;
+    let concerned = view.open_intent().is_some() || view.recorded().is_some() || !ledger.tombstones.is_empty();
+    concerned.then(|| Problem {
+        reason: Reason::InstallationMismatch,
+        message: format!(
+            "this object's endpoint was made by installation {}, this is installation {}: nothing is written at the provider. Give the operator the installation id that made it (--installation-id)",
+            ledger.installation,
+            view.installation.part()
+        ),
+    })
 }
 
 /// Records a listed endpoint, after a read by id has confirmed it: listings may be stale.

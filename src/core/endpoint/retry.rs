@@ -6,7 +6,7 @@ use crate::api::condition::{Reason, Verdict};
 use crate::core::action::{Action, Finding};
 use crate::core::outcome::RefusalKind;
 use crate::core::time::Moment;
-use crate::core::view::{Desired, Trouble, TroubleKind, View};
+use crate::core::view::{Trouble, TroubleKind, View};
 
 /// Longest delay between two attempts.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -41,10 +41,7 @@ fn delay(view: &View, trouble: &Trouble) -> Option<Duration> {
 }
 
 fn asked_anew(view: &View, trouble: &Trouble) -> bool {
-    let version = match &view.desired {
-        Desired::Wanted(wanted) => Some(&wanted.password_version),
-        Desired::Blocked(_) => None,
-    };
+    let version = view.wanted_version();
     trouble.generation != view.object.generation || (version.is_some() && version != trouble.password_version.as_ref())
 }
 

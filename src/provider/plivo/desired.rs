@@ -4,7 +4,7 @@ use crate::api::condition::Reason;
 use crate::api::sip_endpoint::PlivoEndpoint;
 use crate::core::fields::{Fields, PASSWORD, Secret, Value};
 use crate::core::mark::alias_from_name;
-use crate::core::view::{Desired, Password, Problem, Wanted};
+use crate::core::view::{Desired, Password, Problem, Wanted, WantedPassword};
 use crate::provider::plivo::fields::{ALIAS, APP_ID};
 
 /// Shortest and longest SIP password (`contracts/plivo.md` 6).
@@ -12,8 +12,10 @@ const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 5..=32;
 
 /// What the spec wants of a Plivo endpoint.
 pub fn desired(plivo: &PlivoEndpoint, name: &str, password: Password) -> Desired {
-    let (password, version) = match password.and_then(|(bytes, version)| Ok((parse_password(&bytes, plivo)?, version))) {
-        Ok(parsed) => parsed,
+    let parsed = password
+        .and_then(|given| given.map(|(bytes, version)| Ok(WantedPassword { value: parse_password(&bytes, plivo)?, version })).transpose());
+    let password = match parsed {
+        Ok(password) => password,
         Err(problem) => return Desired::Blocked(problem),
     };
     let mut fields = Fields::new();
@@ -25,22 +27,23 @@ pub fn desired(plivo: &PlivoEndpoint, name: &str, password: Password) -> Desired
     }
     let mut create = fields.clone();
     create.entry(ALIAS).or_insert_with(|| Value::Text(alias_from_name(name)));
-    create.insert(PASSWORD, Value::Secret(password.clone()));
-    Desired::Wanted(Box::new(Wanted { fields, create, password, password_version: version }))
+    if let Some(password) = &password {
+        create.insert(PASSWORD, Value::Secret(password.value.clone()));
+    }
+    Desired::Wanted(Box::new(Wanted { fields, create, password }))
 }
 
 /// 5 to 32 printable ASCII characters; one trailing newline is cut, since that is what `kubectl create secret --from-file` leaves.
 fn parse_password(bytes: &[u8], plivo: &PlivoEndpoint) -> Result<Secret, Problem> {
     let bytes = bytes.strip_suffix(b"\n").map_or(bytes, |cut| cut.strip_suffix(b"\r").unwrap_or(cut));
-    let wrong = |what: String| {
-        let at = &plivo.password_secret_ref;
-        Problem {
-            reason: Reason::SecretInvalid,
-            message: format!(
-                "Secret {} key {}: the password {what}; a SIP password has 5 to 32 printable ASCII characters. Nothing is sent until the Secret is mended, then this goes on by itself",
-                at.name, at.key
-            ),
-        }
+    let at = plivo.password_secret_ref.as_ref();
+    let wrong = |what: String| Problem {
+        reason: Reason::SecretInvalid,
+        message: format!(
+            "Secret {} key {}: the password {what}; a SIP password has 5 to 32 printable ASCII characters. Nothing is sent until the Secret is mended, then this goes on by itself",
+            at.map_or("", |at| &at.name),
+            at.map_or("", |at| &at.key),
+        ),
     };
     if let Some(position) = bytes.iter().position(|byte| !(0x20..0x7f).contains(byte)) {
         return Err(wrong(format!("has an illegal character at position {}", position + 1)));
@@ -73,7 +76,7 @@ mod tests {
             ("pässword".as_bytes(), Some("position 2")),
         ];
         for (bytes, problem) in table {
-            let desired = desired(&PlivoEndpoint::default(), "alice", Ok((bytes.to_vec(), SecretVersion::default())));
+            let desired = desired(&PlivoEndpoint::default(), "alice", Ok(Some((bytes.to_vec(), SecretVersion::default()))));
             match (desired, problem) {
                 (Desired::Wanted(_), None) => {}
                 (Desired::Blocked(found), Some(words)) => {
@@ -88,7 +91,7 @@ mod tests {
     #[test]
     fn absent_means_unmanaged_but_for_the_alias_at_create() {
         let Desired::Wanted(wanted) =
-            desired(&PlivoEndpoint::default(), "front.desk", Ok((b"hunter22".to_vec(), SecretVersion::default())))
+            desired(&PlivoEndpoint::default(), "front.desk", Ok(Some((b"hunter22".to_vec(), SecretVersion::default()))))
         else {
             panic!()
         };

@@ -64,8 +64,8 @@ pub const BAD_ENDPOINTS: &[(&str, &str)] = &[
     (r#"spec.plivo.appId = "1""#, r#"unknown field "spec.plivo.appId""#),
     (r#"spec.plivo.app_name = "main-ivr""#, r#"unknown field "spec.plivo.app_name""#),
     // passwordSecretRef
-    ("spec.plivo.passwordSecretRef -", "spec.plivo.passwordSecretRef | Required value"),
-    ("spec.plivo.passwordSecretRef = null", "spec.plivo.passwordSecretRef | Required value"),
+    ("spec.plivo.passwordSecretRef -", "spec.plivo.passwordSecretRef | a password is needed"),
+    ("spec.plivo.passwordSecretRef = null", "spec.plivo.passwordSecretRef | a password is needed"),
     ("spec.plivo.passwordSecretRef = {}", "spec.plivo.passwordSecretRef.name | Required value"),
     (r#"spec.plivo.passwordSecretRef = "alice-sip""#, "spec.plivo.passwordSecretRef | must be of type object"),
     (r#"spec.plivo.passwordSecretRef = ["alice-sip"]"#, "spec.plivo.passwordSecretRef | must be of type object"),
@@ -116,7 +116,7 @@ pub const BAD_ENDPOINTS: &[(&str, &str)] = &[
     // the union and the whole
     ("spec.plivo -", "spec | exactly one provider must be given; add one of: plivo"),
     ("spec.plivo = null", "spec | exactly one provider must be given; add one of: plivo"),
-    ("spec.plivo = {}", "spec.plivo.passwordSecretRef | Required value"),
+    ("spec.plivo = {}", "spec.plivo.passwordSecretRef | a password is needed"),
     (r#"spec.plivo = "alice""#, "spec.plivo | must be of type object"),
     ("spec.plivo = []", "spec.plivo | must be of type object"),
     (r#"spec.carrierx = {"name": "pbx"}"#, r#"unknown field "spec.carrierx""#),

@@ -1,7 +1,7 @@
 //! The rows of the table for objects that are being deleted.
 
 use super::make::{applied, healthy, recorded, refused};
-use super::table::{Row, SUSPICION, about_to_create, announced, stranger};
+use super::table::{Row, SUSPICION, about_to_create, announced, foreign, stranger};
 use crate::core::outcome::{Outcome, RefusalKind};
 
 pub fn rows() -> Vec<Row> {
@@ -26,6 +26,19 @@ pub fn rows() -> Vec<Row> {
         Row("D2", "also when paused", received().deleting().paused(), "DeleteEndpoint e1 (JustReceived)"),
         Row("D2", "also when shutting down", received().deleting().stopping(), "DeleteEndpoint e1 (JustReceived)"),
         Row("D2", "not in the other account", received().deleting().mismatch(), "Wait for a change: AccountMismatch"),
+        Row("D13", "given up by its id", healthy().deleting().given_up("e1"), "RemoveFinalizer (Orphaned)"),
+        Row("D13", "also without an account", healthy().deleting().given_up("e1").no_account(), "RemoveFinalizer (Orphaned)"),
+        Row("D13", "not by another id", healthy().deleting().given_up("e2"), "DeleteEndpoint e1 (Requested)"),
+        Row("D13", "nor as unresolved while one is recorded", healthy().deleting().given_up("unresolved"), "DeleteEndpoint e1 (Requested)"),
+        Row("D13", "an unresolved create", announced(990).deleting().given_up("unresolved"), "RemoveFinalizer (Orphaned)"),
+        Row(
+            "D13",
+            "but what was just received is deleted",
+            received().deleting().given_up("unresolved"),
+            "DeleteEndpoint e1 (JustReceived)",
+        ),
+        Row("D13", "unless that cannot be", received().deleting().given_up("unresolved").no_account(), "RemoveFinalizer (Orphaned)"),
+        Row("D13", "not while it lives", healthy().given_up("e1"), "Done: Available"),
         Row("D3", "retained", healthy().deleting().retain(), "RemoveFinalizer (Retained)"),
         Row("D3", "retained and paused", healthy().deleting().retain().paused(), "RemoveFinalizer (Retained)"),
         Row("D3", "retained without an account", healthy().deleting().retain().no_account(), "RemoveFinalizer (Retained)"),
@@ -54,11 +67,22 @@ pub fn rows() -> Vec<Row> {
         ),
         Row("D7", "other account", healthy().mismatch().deleting(), "Wait for a change: AccountMismatch"),
         Row("D7", "paused", healthy().paused().deleting(), "Wait for a change: Paused"),
+        Row("D7", "suspended", healthy().suspended().deleting(), "Wait for a change: Suspended"),
+        Row("D7", "another installation's", healthy().elsewhere().deleting(), "Wait for a change: InstallationMismatch"),
         Row("D7", "shutting down", healthy().stopping().deleting(), "Wait for a change: silently"),
         Row("D8", "the recorded one", in_time(), "DeleteEndpoint e1 (Requested)"),
+        Row("D8", "also if the account serves nothing else", in_time().deletions_only(), "DeleteEndpoint e1 (Requested)"),
         Row("D8", "is read first if not seen lately", recorded().listed(800, &["e1"]).deleting(), "Get e1 Urgent"),
         Row("D8", "is read first if never seen", recorded().deleting(), "Get e1 Urgent"),
         Row("D8", "must be ours", recorded().got_remote(999, stranger("e1")).deleting(), "Wait for a change: OwnershipLost"),
+        Row(
+            "D8",
+            "not another installation's",
+            recorded().got_remote(999, foreign("e1")).deleting(),
+            "Wait for a change: InstallationMismatch",
+        ),
+        Row("D14", "too many are going", in_time().braked(), "Wait for a change: Braked"),
+        Row("D14", "a just received one may go", received().deleting().braked(), "DeleteEndpoint e1 (JustReceived)"),
         Row("D8", "in its turn", in_time().trouble(SUSPICION, 1000, 9), "Wait until 1100: Deleting"),
         Row(
             "D8",

@@ -8,7 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::api::condition::{Condition, ConditionType, Reason};
 use crate::api::ledger::{Intent, Ledger, SecretVersion};
-use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy};
+use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
 use crate::api::refs::{AccountIdentity, ProviderKind};
 use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::action::Action;
@@ -19,7 +19,8 @@ use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
 use crate::core::sighting::Sightings as Endpoints;
 use crate::core::time::Moment;
 use crate::core::view::{
-    AccountView, Deleted, Desired, Fresh, Memory, Object, OwnIntent, Policy, Problem, Timing, Trouble, TroubleKind, Updated, View, Wanted,
+    AccountView, Brakes, Deleted, Desired, Fresh, Memory, Object, OwnIntent, Policy, Problem, Timing, Trouble, TroubleKind, Updated, View,
+    Wanted, WantedPassword,
 };
 
 pub fn at(seconds: u64) -> Moment {
@@ -65,7 +66,8 @@ pub fn wanted(alias: &str, secret: u32) -> Desired {
     let fields = Fields::from([("alias", text(alias))]);
     let mut create = fields.clone();
     create.insert(PASSWORD, Value::Secret(password(secret)));
-    Desired::Wanted(Box::new(Wanted { fields, create, password: password(secret), password_version: version(secret) }))
+    let password = Some(WantedPassword { value: password(secret), version: version(secret) });
+    Desired::Wanted(Box::new(Wanted { fields, create, password }))
 }
 
 pub fn problem(reason: Reason) -> Problem {
@@ -73,7 +75,14 @@ pub fn problem(reason: Reason) -> Problem {
 }
 
 pub fn ready(id: &str) -> AccountView {
-    AccountView::Ready { provider: ProviderKind::Plivo, id: id.into(), listed_this_term: true, always_sent: &[] }
+    AccountView::Ready {
+        provider: ProviderKind::Plivo,
+        id: id.into(),
+        listed_this_term: true,
+        always_sent: &[],
+        suspended: false,
+        deletions_only: None,
+    }
 }
 
 pub fn refused<T>(kind: RefusalKind) -> Outcome<T> {
@@ -110,17 +119,21 @@ pub fn applied() -> Start {
             finalizer: false,
             paused: false,
             reconcile_requested: None,
+            force_orphan: None,
         },
         status: SipEndpointStatus::default(),
         desired: wanted("desk", 1),
         prefix: prefix(),
         installation: Installation::new("cluster-a"),
         policy: Policy {
+            management: ManagementPolicy::Manage,
             deletion: DeletionPolicy::Delete,
             drift: DriftPolicy::Correct,
             external_deletion: ExternalDeletionPolicy::Recreate,
         },
+        adopt: None,
         account: ready("MA1"),
+        brakes: Brakes::default(),
         evidence: Evidence::default(),
         memory: Memory::default(),
         now: at(1000),
@@ -161,7 +174,11 @@ impl Start {
 
     fn ledger(&mut self) -> &mut Ledger {
         let uid = self.view.object.uid.clone();
-        self.view.status.ledger.get_or_insert_with(|| Ledger { uid, installation: "abc".into(), ..Ledger::default() })
+        self.view.status.ledger.get_or_insert_with(|| Ledger {
+            uid,
+            installation: Installation::new("cluster-a").part().to_owned(),
+            ..Ledger::default()
+        })
     }
 
     pub fn finalizer(self) -> Self {
@@ -185,6 +202,40 @@ impl Start {
 
     pub fn paused(self) -> Self {
         self.with(|view| view.object.paused = true)
+    }
+
+    /// The account is suspended.
+    pub fn suspended(self) -> Self {
+        self.with(|view| {
+            if let AccountView::Ready { suspended, .. } = &mut view.account {
+                *suspended = true;
+            }
+        })
+    }
+
+    /// The account only serves running deletions.
+    pub fn deletions_only(self) -> Self {
+        self.with(|view| {
+            if let AccountView::Ready { deletions_only, .. } = &mut view.account {
+                *deletions_only = Some(problem(Reason::AccountNotReady));
+            }
+        })
+    }
+
+    pub fn braked(self) -> Self {
+        self.with(|view| {
+            view.brakes = Brakes { deletion: Some(problem(Reason::Braked)), recreation: Some((problem(Reason::Braked), None)) };
+        })
+    }
+
+    /// The ledger was written by another installation.
+    pub fn elsewhere(mut self) -> Self {
+        self.ledger().installation = "zzz".into();
+        self
+    }
+
+    pub fn given_up(self, id: &str) -> Self {
+        self.with(|view| view.object.force_orphan = Some(id.into()))
     }
 
     pub fn stopping(self) -> Self {
@@ -403,7 +454,9 @@ pub fn refresh(view: &mut View, listings: &[Listed]) {
     let recorded = view.recorded().map(|recorded| recorded.id.to_owned());
     view.evidence.listings = sightings(&listings, &view.prefix, recorded.as_deref(), &deleted, view.memory.effect);
     view.evidence.password_matches = match (&view.desired, recorded.and_then(|id| Some(view.evidence.observed(&id)?.remote.clone()))) {
-        (Desired::Wanted(wanted), Some(remote)) => remote.password_digest.map(|digest| digest == wanted.password),
+        (Desired::Wanted(wanted), Some(remote)) => {
+            remote.password_digest.and_then(|digest| Some(digest == wanted.password.as_ref()?.value))
+        }
         _ => None,
     };
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::make::{Start, applied, at, describe, healthy, named, password, ready, recorded, refused, remote, text, unknown};
 use crate::core::endpoint::next;
 use crate::core::fields::{PASSWORD, Remote, Value};
+use crate::core::mark::{Installation, Prefix};
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::view::TroubleKind;
 
@@ -34,6 +35,11 @@ pub fn stranger(id: &str) -> Remote {
     named(id, "mallory77")
 }
 
+/// With the mark of another installation.
+pub fn foreign(id: &str) -> Remote {
+    named(id, &format!("{}77", Prefix::new(&Installation::new("cluster-b"), "voice", "alice", "alice")))
+}
+
 pub const SUSPICION: TroubleKind = TroubleKind::Unknown;
 
 fn creating() -> Vec<Row> {
@@ -56,6 +62,7 @@ fn creating() -> Vec<Row> {
         Row("L4", "too late", announced(989).own(None).permit(), "CloseEpoch (NotSent)"),
         Row("L4", "paused meanwhile", about_to_create().paused(), "CloseEpoch (NotSent)"),
         Row("L4", "shutting down", about_to_create().stopping(), "CloseEpoch (NotSent)"),
+        Row("L4", "suspended meanwhile", about_to_create().suspended(), "CloseEpoch (NotSent)"),
         Row("L4", "account lost", about_to_create().account_not_ready(), "CloseEpoch (NotSent)"),
         Row("L4", "other account", about_to_create().mismatch(), "CloseEpoch (NotSent)"),
         Row("L4", "no permit", announced(995).own(None), "CloseEpoch (NotSent)"),
@@ -133,6 +140,13 @@ fn living() -> Vec<Row> {
         Row("L9", "no Secret", healthy().blocked(), "Wait for a change: SecretNotFound"),
         Row("L10", "paused", healthy().edited("x").paused(), "Done: Paused"),
         Row("L10", "paused and new", applied().paused(), "Done: Paused"),
+        Row("L10", "the account is suspended", healthy().edited("x").suspended(), "Done: Suspended"),
+        Row("L10", "suspended and new", applied().suspended(), "Done: Suspended"),
+        Row("L10", "but what was sent is searched for", announced(998).suspended(), "List Create: AwaitingEvidence"),
+        Row("L25", "another installation's endpoint", healthy().elsewhere().edited("x"), "Done: InstallationMismatch"),
+        Row("L25", "another installation's create", announced(800).elsewhere(), "Done: InstallationMismatch"),
+        Row("L25", "another installation's empty ledger is harmless", applied().permit().finalizer().elsewhere(), "WriteIntent 1 fresh"),
+        Row("L11", "the account only serves deletions", healthy().edited("x").deletions_only(), "Wait for a change: AccountNotReady"),
         Row("L11", "no account", applied().no_account(), "Wait for a change: AccountNotFound"),
         Row("L11", "account not looked at yet", healthy().account_unknown(), "Wait until 1010: silently"),
         Row("L11", "account not ready", healthy().account_not_ready(), "Wait for a change: AccountNotReady"),
@@ -146,6 +160,7 @@ fn living() -> Vec<Row> {
         Row("L12", "a read at the same moment stands", recorded().got("e1", 990).listed(990, &[]), "Done: Available"),
         Row("L12", "with its turn after a failure", recorded().trouble(SUSPICION, 1000, 9), "Wait until 1100: ProviderUnreachable"),
         Row("L13", "somebody else's", recorded().got_remote(990, stranger("e1")), "Done: OwnershipLost"),
+        Row("L13", "another installation's", recorded().got_remote(990, foreign("e1")), "Done: InstallationMismatch"),
         Row("L13", "also in a listing", recorded().listed_remotes(990, true, vec![stranger("e1")]).edited("x"), "Done: OwnershipLost"),
         Row("L14", "a second one is condemned", healthy().listed(995, &["e1", "e2"]), "WriteTombstone e2"),
         Row("L14", "not while a newer listing lacks the recorded one", recorded().got("e1", 980).listed(990, &["e2"]), "Get e1 Repair"),
@@ -284,6 +299,19 @@ fn comparing() -> Vec<Row> {
             recorded().missing("e1", 995).listed(990, &[]).listed(996, &[]).report_deletion(),
             "Done: ExternallyDeleted",
         ),
+        Row(
+            "L26",
+            "too many are gone",
+            recorded().missing("e1", 995).listed(990, &[]).listed(996, &[]).braked(),
+            "Wait for a change: Braked",
+        ),
+        Row(
+            "L26",
+            "but a survivor is recorded",
+            recorded().missing("e1", 995).listed(990, &["e2"]).listed(996, &["e2"]).got("e2", 997).braked(),
+            "Record e2 (P2)",
+        ),
+        Row("L26", "the brake concerns nothing else", healthy().edited("reception").braked(), r#"Update e1 Edited: alias="reception""#),
     ]
 }
 

@@ -412,11 +412,7 @@ impl World {
 type Asked = (i64, Option<SecretVersion>);
 
 fn asked(view: &View) -> Asked {
-    let version = match &view.desired {
-        Desired::Wanted(wanted) => Some(wanted.password_version.clone()),
-        Desired::Blocked(_) => None,
-    };
-    (view.object.generation, version)
+    (view.object.generation, view.wanted_version().cloned())
 }
 
 fn trouble(view: &mut View, kind: TroubleKind, now: Moment, (generation, password_version): Asked) {
