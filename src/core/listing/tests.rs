@@ -102,11 +102,23 @@ impl Model {
 
 /// Lists the model; `acts` happen one group after each page.
 fn list(model: &mut Model, page_size: u64, acts: &[Vec<Act>]) -> Listed {
+    list_with_failures(model, page_size, acts, &[])
+}
+
+/// As [`list`]; `failing` says which requests are not answered, and after those something happens as well.
+fn list_with_failures(model: &mut Model, page_size: u64, acts: &[Vec<Act>], failing: &[bool]) -> Listed {
     let mut assembler = Assembler::new(page_size);
     let mut acts = acts.iter();
+    let mut failing = failing.iter();
     while let Step::Page { offset, limit } = assembler.next() {
-        let (items, total) = model.page(offset, limit);
-        assembler.page(items, total);
+        if failing.next() == Some(&true) {
+            if assembler.unanswered().is_some() {
+                assert_eq!(assembler.next(), Step::Page { offset, limit }, "the same page is asked for again");
+            }
+        } else {
+            let (items, total) = model.page(offset, limit);
+            assembler.page(items, total);
+        }
         for act in acts.next().into_iter().flatten() {
             model.act(*act, &mut assembler);
         }
@@ -178,6 +190,35 @@ proptest! {
     }
 
     #[test]
+    fn a_complete_listing_holds_everything_that_existed_throughout_also_if_pages_had_to_be_asked_for_again(
+        order in order(),
+        size in 0_usize..70,
+        page_size in 2_u64..9,
+        acts in prop::collection::vec(prop::collection::vec(act(), 0..6), 0..40),
+        failing in prop::collection::vec(prop::bool::weighted(0.2), 0..60),
+    ) {
+        let mut model = Model::new(order, size);
+        let listed = list_with_failures(&mut model, page_size, &acts, &failing);
+        if listed.proof.is_complete() {
+            prop_assert_eq!(missing(&model, &listed), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_page_in_a_hundred_that_is_not_answered_does_not_keep_a_listing_from_being_complete(
+        order in prop_oneof![Just(Order::NewestFirst), Just(Order::OldestFirst)],
+        size in 2000_usize..4000,
+        first in 1_usize..100,
+        acts in prop::collection::vec(prop::collection::vec(prop_oneof![any::<u16>().prop_map(Act::OwnCreate), any::<u16>().prop_map(Act::OwnDelete)], 0..3), 0..60),
+    ) {
+        let failing: Vec<bool> = (0..400).map(|request| request % 100 == first).collect();
+        let mut model = Model::new(order, size);
+        let listed = list_with_failures(&mut model, PAGE, &acts, &failing);
+        prop_assert_eq!(listed.proof, Proof::Complete);
+        prop_assert_eq!(missing(&model, &listed), Vec::<String>::new());
+    }
+
+    #[test]
     fn an_order_that_changes_between_requests_is_never_complete_by_mistake(
         size in 10_usize..60,
         page_size in 10_u64..21,
@@ -209,14 +250,20 @@ proptest! {
     fn no_provider_can_keep_a_listing_going(
         pages in prop::collection::vec((prop::collection::vec(0_u16..400, 0..24), prop::option::of(any::<u64>())), 1..20),
         page_size in 0_u64..22,
+        failing in prop::collection::vec(any::<bool>(), 1..20),
     ) {
         let mut assembler = Assembler::new(page_size);
         let mut asked = 0_u64;
-        let mut pages = pages.iter().cycle();
+        let (mut pages, mut failing) = (pages.iter().cycle(), failing.iter().cycle());
         while assembler.next() != Step::Finished {
             asked += 1;
-            // At most 400 distinct ids: four times the pages they fill, and a few more.
-            prop_assert!(asked < 4 * 400 / page_size.max(2).saturating_sub(1) + 40);
+            // At most 400 distinct ids: four times the pages they fill, and a few more; then a twentieth of that, and three.
+            let answered = 4 * 400 / page_size.max(2).saturating_sub(1) + 40;
+            prop_assert!(asked < answered + answered / 20 + 4);
+            if failing.next() == Some(&true) {
+                assembler.unanswered();
+                continue;
+            }
             let (ids, total) = pages.next().cloned().unwrap_or_default();
             assembler.page(ids.iter().map(|id| remote(&id.to_string())).collect(), total);
         }
@@ -343,6 +390,38 @@ fn a_page_that_is_not_answered_keeps_what_was_seen_as_presence() {
     assert_eq!(assembler.next(), Step::Finished);
     let listed = assembler.finish();
     assert_eq!((listed.proof, listed.endpoints.len()), (Proof::PresenceOnly(Spoiled::Failed), 20));
+}
+
+#[test]
+fn a_page_that_is_not_answered_is_asked_for_again_within_bounds_but_never_the_first() {
+    // Pages answered before, failures in a row → what is said to each.
+    let again = |pages: usize, failures: usize| {
+        let model = Model::new(Order::NewestFirst, 2000);
+        let mut assembler = Assembler::new(PAGE);
+        for _ in 0..pages {
+            let Step::Page { offset, limit } = assembler.next() else { panic!("finished") };
+            let (items, total) = model.page(offset, limit);
+            assembler.page(items, total);
+        }
+        (0..failures).map(|_| assembler.unanswered()).collect::<Vec<_>>()
+    };
+    assert_eq!(again(0, 1), [None], "nothing was learnt yet: a listing that begins later is worth more");
+    assert_eq!(again(1, 4), [Some(1), Some(2), Some(3), None]);
+    assert_eq!(again(80, 4), [Some(1), Some(2), Some(3), None], "in a row");
+
+    // Spread over the pages: three, and one more for each twenty.
+    let model = Model::new(Order::NewestFirst, 2000);
+    let mut assembler = Assembler::new(PAGE);
+    let mut granted = Vec::new();
+    while let Step::Page { offset, limit } = assembler.next() {
+        let (items, total) = model.page(offset, limit);
+        assembler.page(items, total);
+        if assembler.unanswered().is_some() {
+            granted.push(assembler.pages);
+        }
+    }
+    assert_eq!(granted, [1, 2, 3]);
+    assert_eq!(assembler.finish().proof, Proof::PresenceOnly(Spoiled::Failed));
 }
 
 /// A listing whose count is `surplus` above what is there.
