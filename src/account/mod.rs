@@ -336,7 +336,8 @@ impl Account {
 
     /// A new term (leadership, or a list of objects that went backwards): nothing is created before one more complete listing.
     pub fn begin_term(&self) {
-        self.inner.state().history.begin_term();
+        let now = self.inner.clock.now();
+        self.inner.state().history.begin_term(now);
         self.inner.changed.notify_one();
     }
 
