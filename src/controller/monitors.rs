@@ -77,7 +77,7 @@ fn note(pass: &mut Pass<'_>, broken: Option<Broken>) {
         Assumption::Visibility => metrics::Assumption::A3,
     };
     pass.ctx.metrics.broken(assumption);
-    warn!(object = %key(&pass.object), ?assumption, message = broken.message, "an assumption was seen broken");
+    warn!(object = %key(&pass.object), ?assumption, seen = broken.message, "an assumption was seen broken");
     pass.slot.untold.push(broken);
 }
 
