@@ -53,8 +53,8 @@ pub struct Watch {
     given_up: Option<String>,
     /// Our last answered create, until it is seen.
     answered: Option<Answered>,
-    /// Endpoints already told of.
-    told: Vec<String>,
+    /// Endpoints that are no surprise any more, the newest last: recorded ones, and those told of.
+    known: Vec<String>,
 }
 
 /// A create that the provider answered with an endpoint.
@@ -78,6 +78,9 @@ impl Watch {
         if self.object.as_ref().is_none_or(|(uid, _)| *uid != view.object.uid) {
             self.object = Some((view.object.uid.clone(), view.now));
             self.answered = None;
+        }
+        if let Some(recorded) = view.recorded() {
+            self.know(recorded.id);
         }
         if let (Action::CloseEpoch(Closed::NotExecuted) | Action::RemoveFinalizer(Release::Clean), Some(intent)) =
             (action, view.open_intent())
@@ -149,21 +152,27 @@ impl Watch {
         let given_up = self.given_up.is_some() && !searched;
         let appeared = unlisted.filter(|unlisted| *unlisted < seen.began);
         let late = matches!((self.settled(view), appeared), (Some(settled), Some(unlisted)) if unlisted > settled);
-        if answered || self.told.contains(id) || !(given_up || late) {
+        if answered || self.known.contains(id) || !(given_up || late) {
             return None;
         }
-        if self.told.len() >= MAX_TOMBSTONES {
-            self.told.remove(0);
-        }
-        self.told.push(id.clone());
+        self.know(id);
         let message = format!(
-            "endpoint {id} ({}) turned up after complete listings had proven that nothing was made, as late as --settle ({:?}) allows for. \
-             Either a create took effect or became visible later than that, or somebody else made it: a request delivered twice, another \
-             tool, another cluster with this --installation-id. For a moment the object may have had two endpoints. {then}; no action is \
-             needed for this object. If the provider is this late, raise --settle on all replicas",
+            "endpoint {id} ({}) turned up although complete listings after the settle time ({:?}) had shown that there is none. Either a \
+             create took effect or became visible later than --settle allows for, or somebody else made it: a request delivered twice, \
+             another tool, another cluster with this --installation-id. For a moment the object may have had two endpoints. {then}; no \
+             action is needed for this object. If the provider is this late, raise --settle on all replicas",
             seen.remote.username, view.timing.settle
         );
         Some(Broken { assumption: Assumption::LateExecution, message })
+    }
+
+    fn know(&mut self, id: &str) {
+        if !self.known.iter().any(|known| known == id) {
+            if self.known.len() >= MAX_TOMBSTONES {
+                self.known.remove(0);
+            }
+            self.known.push(id.to_owned());
+        }
     }
 
     /// When every create for this name that there can have been was settled; `None`: not yet.

@@ -81,6 +81,14 @@ fn a_match_found_later_than_settle_is_told_once() {
             None,
         ),
         (
+            "the recorded one is found again after its status was wiped",
+            vec![given_up(), (doubled(270), idle())],
+            applied().finalizer().empty_ledger().now(500).listed(490, &["e2"]),
+            found("e2"),
+            None,
+            None,
+        ),
+        (
             "the object of that name is another one by now",
             vec![gone()],
             other(applied().finalizer()).intent("m1", 270).closed().record("e2").now(280).listed(275, &["e1", "e2"]),
@@ -106,7 +114,7 @@ fn a_match_found_later_than_settle_is_told_once() {
         ),
         (
             "found between the two listings that would have given it up",
-            vec![(before(), idle())],
+            vec![(applied().finalizer().intent("n1", 100).now(100), idle())],
             applied().finalizer().intent("n1", 100).now(260).listed(251, &[]).listed(255, &["e1"]),
             found("e1"),
             Some(251),
