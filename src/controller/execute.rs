@@ -15,7 +15,7 @@ use crate::controller::context::{AccountState, Context, wake};
 use crate::controller::gather::key;
 use crate::controller::memories::Slot;
 use crate::controller::report::NotWritten;
-use crate::controller::{announce, deadline, report};
+use crate::controller::{announce, deadline, monitors, report};
 use crate::core::action::{Action, Finding, Release, Why};
 use crate::core::budget::Lane;
 use crate::core::evidence::Got;
@@ -84,7 +84,7 @@ impl Pass<'_> {
             }
             Action::Get(id, lane) => self.get(view, id, *lane).await,
             Action::Update { id, change, .. } => self.update(view, action, id, change).await,
-            Action::DeleteEndpoint(id, why) => self.delete(view, id, *why).await,
+            Action::DeleteEndpoint(id, why) => self.delete(view, action, id, *why).await,
             Action::Wait { until, finding } => self.report(view, finding.as_ref(), *until).await,
             Action::Done(finding) => {
                 if let Some(account) = self.account() {
@@ -149,6 +149,13 @@ impl Pass<'_> {
         let Some(account) = self.account() else { return Step::Stop(None) };
         self.slot.memory.permit = false;
         failpoint::at("create", "before").await;
+        // The process may have stood still since the decision: too late is not sent, and `next` closes the epoch.
+        let began = self.slot.memory.own.as_ref().map_or(view.now, |own| own.began);
+        if self.ctx.clock.now().since(began) > view.timing.issue() {
+            return Step::Again;
+        }
+        failpoint::at("send", "before").await;
+        let handed = self.ctx.clock.now();
         let outcome = match account.create(&self.key(), username, fields).await {
             Ok(outcome) => outcome.map(|created| (created.id, created.username)),
             // Nothing was sent: without a permit `next` closes the epoch.
@@ -162,8 +169,9 @@ impl Pass<'_> {
         }
         self.slot.memory.effect = self.ctx.clock.now();
         if let Some(own) = &mut self.slot.memory.own {
-            own.answer = Some(outcome);
+            own.answer = Some(outcome.clone());
         }
+        monitors::created(self, view, (began, handed), &outcome);
         Step::Again
     }
 
@@ -176,6 +184,7 @@ impl Pass<'_> {
         let step = self.written(view, answer).await;
         if done {
             announce::ledger(self.ctx, &self.object, view, action).await;
+            monitors::wrote(self, view, action);
             self.forget_after(view, action);
             self.tell_recreated().await;
         }
@@ -269,7 +278,7 @@ impl Pass<'_> {
         Step::Again
     }
 
-    async fn delete(&mut self, view: &View, id: &str, why: Why) -> Step {
+    async fn delete(&mut self, view: &View, action: &Action, id: &str, why: Why) -> Step {
         let Some(account) = self.account() else { return Step::Stop(None) };
         failpoint::at("delete", "before").await;
         let outcome = match account.delete(Lane::Urgent, &self.key(), id).await {
@@ -284,6 +293,7 @@ impl Pass<'_> {
             Outcome::Done(()) => {
                 self.slot.memory.deleted.insert(id.to_owned(), Deleted { at, confirmed: true });
                 announce::deleted(self.ctx, &self.object, id, why).await;
+                monitors::wrote(self, view, action);
             }
             Outcome::NotFound { proven: true } => {
                 self.slot.memory.deleted.entry(id.to_owned()).or_insert(Deleted { at, confirmed: false }).at = at;

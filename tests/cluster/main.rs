@@ -4,7 +4,7 @@ mod accounts;
 mod api_refusals;
 mod api_samples;
 mod budget;
-#[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for `kills`"))]
+#[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;
 #[cfg(feature = "failpoints")]
 mod kills;
@@ -14,6 +14,8 @@ mod lost_answers;
 mod lost_races;
 mod lost_state;
 mod many;
+#[cfg(feature = "failpoints")]
+mod monitors;
 mod observe;
 mod policies;
 mod proxy;
@@ -21,5 +23,5 @@ mod rest;
 mod side_by_side;
 mod support;
 mod two_operators;
-#[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for `kills`"))]
+#[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod world;

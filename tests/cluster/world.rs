@@ -246,6 +246,24 @@ impl Operator {
         }
     }
 
+    /// It was stopped by a signal, all of it.
+    pub fn is_frozen(&self) -> bool {
+        let pid = self.child.id().expect("a running operator");
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a running operator");
+        // The name, in brackets, may hold anything.
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    }
+
+    /// What `/metrics` answers, at the address that it logged.
+    pub async fn metrics(&self) -> String {
+        let log = self.log();
+        let (_, rest) = log.split_once("/metrics address=").expect("it serves metrics");
+        let address = rest.split_whitespace().next().expect("an address");
+        let answer = reqwest::get(format!("http://{address}/metrics")).await.expect("an answer").error_for_status().expect("a page");
+        assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+        answer.text().await.expect("a text")
+    }
+
     /// Sends it a signal, such as `STOP`.
     pub async fn signal(&self, name: &str) {
         let pid = self.child.id().expect("a running operator").to_string();
