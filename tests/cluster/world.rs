@@ -114,6 +114,13 @@ impl World {
         self.endpoints().patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.expect("a patch")
     }
 
+    /// Merges into the status, as a tool that restores backups may; nobody else but the operator is let.
+    pub async fn restore_status(&self, name: &str, status: Value) -> SipEndpoint {
+        let endpoints: Api<SipEndpoint> = Api::namespaced(support::backup_tool().await, &self.namespace);
+        let patch = Patch::Merge(json!({"status": status}));
+        endpoints.patch_status(name, &PatchParams::default(), &patch).await.expect("a restored status")
+    }
+
     pub async fn delete(&self, name: &str) {
         self.endpoints().delete(name, &DeleteParams::default()).await.expect("a deletion");
     }
