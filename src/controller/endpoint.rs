@@ -90,7 +90,7 @@ async fn pass(ctx: &Context, object: Arc<SipEndpoint>, slot: &mut Slot) -> (Opti
             return (Some(ctx.clock.now() + Duration::from_secs(1)), false);
         }
     };
-    slot.memory.pass_began = ctx.clock.now();
+    slot.learnt.memory.pass_began = ctx.clock.now();
     let mut pass = Pass { ctx, object, slot };
     for _ in 0..STEPS {
         let view = gather(ctx, &pass.object, gone, pass.slot).await;

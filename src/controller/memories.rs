@@ -1,20 +1,17 @@
 //! What the process remembers of each object between two passes. Losing it costs time, never safety.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::core::evidence::Got;
 use crate::core::key::ObjectKey;
+use crate::core::memory::Learnt;
 use crate::core::monitor::{Broken, Watch};
-use crate::core::view::Memory;
 
 /// The memory of one object.
 #[derive(Clone, Debug, Default)]
 pub struct Slot {
     /// What decisions may look at.
-    pub memory: Memory,
-    /// Conclusive reads by id.
-    pub gets: BTreeMap<String, Got>,
+    pub learnt: Learnt,
     /// The newest resourceVersion seen or written: an older cached object is read again first (trap T6).
     pub version: u64,
     /// What the monitors remember. No decision looks at it.

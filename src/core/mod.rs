@@ -11,6 +11,7 @@ pub mod fields;
 pub mod key;
 pub mod listing;
 pub mod mark;
+pub mod memory;
 pub mod monitor;
 pub mod outcome;
 pub mod sighting;
