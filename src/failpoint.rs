@@ -2,10 +2,12 @@
 //! without the feature `failpoints`; a release build has none.
 //!
 //! `SWITCHBOARD_FAILPOINT=create.before` stops the first task that comes there, for ever, after saying so on standard error.
+//! `SWITCHBOARD_FAILPOINT=create.before,freeze` stops the whole process there (SIGSTOP), until somebody sends it SIGCONT.
 
-/// The side effects that have a fail point. Each has `.before` and `.after`.
-pub const POINTS: [&str; 10] =
-    ["finalizer", "intent", "create", "record", "close_epoch", "get", "delete", "release", "update", "tombstone"];
+/// The side effects that have a fail point. Each has `.before` and `.after`; `send`, between the last check and a
+/// create, only the former.
+pub const POINTS: [&str; 11] =
+    ["send", "finalizer", "intent", "create", "record", "close_epoch", "get", "delete", "release", "update", "tombstone"];
 
 /// Passes, unless the environment names this place.
 #[cfg(feature = "failpoints")]
@@ -13,10 +15,18 @@ pub async fn at(point: &'static str, side: &'static str) {
     use std::sync::atomic::{AtomicBool, Ordering};
     debug_assert!(POINTS.contains(&point), "{point} is not in the list of fail points");
     static REACHED: AtomicBool = AtomicBool::new(false);
-    let wanted = std::env::var("SWITCHBOARD_FAILPOINT").unwrap_or_default();
+    let setting = std::env::var("SWITCHBOARD_FAILPOINT").unwrap_or_default();
+    let (wanted, how) = setting.split_once(',').unwrap_or((&setting, ""));
     if wanted == format!("{point}.{side}") && !REACHED.swap(true, Ordering::SeqCst) {
         eprintln!("failpoint {wanted} reached");
-        std::future::pending::<()>().await;
+        match how {
+            "freeze" => {
+                let own = std::process::id().to_string();
+                let sent = std::process::Command::new("kill").args(["-STOP", &own]).status();
+                assert!(sent.is_ok_and(|sent| sent.success()), "kill -STOP {own}");
+            }
+            _ => std::future::pending::<()>().await,
+        }
     }
 }
 

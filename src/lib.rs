@@ -17,5 +17,6 @@ pub mod core;
 pub mod provider;
 
 pub mod failpoint;
+pub mod metrics;
 pub mod server;
 pub mod telemetry;

@@ -1,4 +1,4 @@
-//! `/healthz` and `/readyz`. They name gates and nothing else: no object, no account.
+//! `/healthz` and `/readyz`, which name gates and nothing else (no object, no account), and further pages beside them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -40,10 +40,10 @@ impl Gates {
 ///
 /// # Errors
 /// If the address cannot be listened on.
-pub async fn serve(listen: SocketAddr, gates: Gates) -> anyhow::Result<()> {
-    let router = Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(ready)).with_state(gates);
+pub async fn serve(listen: SocketAddr, gates: Gates, pages: Router) -> anyhow::Result<()> {
+    let router = Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(ready)).with_state(gates).merge(pages);
     let listener = TcpListener::bind(listen).await.map_err(|error| anyhow::anyhow!("--health-listen {listen}: {error}"))?;
-    info!(address = %listener.local_addr()?, "serving /healthz and /readyz");
+    info!(address = %listener.local_addr()?, "serving /healthz, /readyz and /metrics");
     axum::serve(listener, router).await?;
     Ok(())
 }

@@ -107,8 +107,9 @@ fn the_demo_tells_its_story_to_the_end() {
     // In this order. The rest of a line is names and numbers of the day.
     let expected = [
         "Server Version: v1.",
-        "kubectl apply --server-side -f crds/ -f deploy/rbac.yaml",
+        "kubectl apply --server-side -f crds/ -f deploy/rbac.yaml -f deploy/admission.yaml",
         "sipendpoints.switchboard.dev serverside-applied",
+        "validatingadmissionpolicybinding.admissionregistration.k8s.io/switchboard-metadata serverside-applied",
         "switchboard run --plivo-url $PLIVO --settle 3s --sweep-period 2s",
         "auth can-i get secrets",
         "create rolebinding switchboard-secret-reader",

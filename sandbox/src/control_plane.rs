@@ -85,7 +85,8 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Starts a control plane in a folder, with the custom resources and the rights of the operator in place.
+    /// Starts a control plane in a folder, with the custom resources, the rights of the operator and the admission policies
+    /// in place.
     ///
     /// # Errors
     /// When a program is missing or ends, the folder is in use, or the deadline passes; nothing is left running then.
@@ -130,6 +131,7 @@ impl ControlPlane {
         plane.folder.write("pki/controllers.kubeconfig", &plane.kubeconfig_for(&controllers_token)?)?;
         plane.run_controllers()?;
         plane.wait(CONTROLLERS, "does not make the default objects of a namespace", || controllers_work(&client)).await?;
+        plane.wait(API_SERVER, "does not enforce the admission policies", || manifests::enforced(&client)).await?;
         Ok(plane)
     }
 

@@ -20,6 +20,7 @@ use crate::controller::context::Settings;
 use crate::controller::{Start, deadline};
 use crate::core::mark::Installation;
 use crate::core::view::Timing;
+use crate::metrics::Metrics;
 use crate::provider::transport::{BaseUrl, Deadlines, TransportOptions};
 use crate::provider::{Places, plivo};
 use crate::server::{self, Gates};
@@ -72,7 +73,7 @@ pub struct RunArgs {
     #[arg(long, env = "SWITCHBOARD_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000), value_name = "N")]
     pub concurrency: u16,
 
-    /// Where /healthz and /readyz are served; port 0 is a free one. They name gates and nothing else.
+    /// Where /healthz, /readyz and /metrics are served; port 0 is a free one. They name no object, account or Secret.
     #[arg(long, env = "SWITCHBOARD_HEALTH_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub health_listen: SocketAddr,
 
@@ -122,7 +123,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     info!(version = env!("CARGO_PKG_VERSION"), installation = installation.part(), %writer, settle = ?args.settle, sweep = ?args.sweep_period, "switchboard starts");
     let (sender, stop) = watch::channel(false);
     tokio::spawn(signals(sender));
-    let health = server::serve(args.health_listen, gates.clone());
+    let metrics = Metrics::default();
+    let health = server::serve(args.health_listen, gates.clone(), metrics.clone().page());
     let settings = Settings {
         timing,
         sweep_period: args.sweep_period,
@@ -139,6 +141,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         namespaces: args.namespaces,
         writer,
         gates,
+        metrics,
     };
     tokio::select! {
         ended = crate::controller::run(start, stop) => ended?,

@@ -21,6 +21,7 @@ use crate::controller::secrets::Secrets;
 use crate::core::key::ObjectKey;
 use crate::core::mark::Installation;
 use crate::core::view::{Problem, Timing};
+use crate::metrics::Metrics;
 use crate::provider::{Connection, Places};
 
 /// Settings of the process.
@@ -97,6 +98,8 @@ pub struct Context {
     pub stopping: AtomicBool,
     /// How many passes are running.
     pub passes: watch::Sender<usize>,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 impl Context {

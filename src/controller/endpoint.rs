@@ -12,8 +12,8 @@ use crate::controller::context::{Context, wake};
 use crate::controller::execute::{Pass, Step};
 use crate::controller::gather::{gather, key};
 use crate::controller::memories::Slot;
-use crate::controller::report;
 use crate::controller::secrets::Dependent;
+use crate::controller::{monitors, report};
 use crate::core::endpoint::next;
 use crate::core::expectation;
 use crate::core::key::ObjectKey;
@@ -42,7 +42,7 @@ pub enum ReconcileError {
 /// between a create and its record.
 pub async fn reconcile(object: Arc<SipEndpoint>, ctx: Arc<Context>) -> Result<Requeue, ReconcileError> {
     let Some(uid) = object.uid() else { return Ok(Requeue::await_change()) };
-    let Some(slot) = ctx.memories.take(&uid) else {
+    let Some(slot) = ctx.memories.take(&uid, &key(&object)) else {
         // An abandoned pass still works on it and wakes the object when it is through.
         return Ok(Requeue::requeue(Duration::from_secs(5)));
     };
@@ -70,7 +70,10 @@ async fn whole_pass(ctx: Arc<Context>, object: Arc<SipEndpoint>, uid: String, mu
             account.unwatch(&key);
         }
     }
-    ctx.memories.put(&uid, (!gone).then_some(slot));
+    match gone {
+        true => ctx.memories.forget(&uid, &key, slot),
+        false => ctx.memories.put(&uid, slot),
+    }
     if ctx.clock.now().since(began) > PASS {
         wake(&ctx.wake_endpoints, &key);
     }
@@ -87,18 +90,20 @@ async fn pass(ctx: &Context, object: Arc<SipEndpoint>, slot: &mut Slot) -> (Opti
             return (Some(ctx.clock.now() + Duration::from_secs(1)), false);
         }
     };
-    slot.memory.pass_began = ctx.clock.now();
+    slot.learnt.memory.pass_began = ctx.clock.now();
     let mut pass = Pass { ctx, object, slot };
     for _ in 0..STEPS {
         let view = gather(ctx, &pass.object, gone, pass.slot).await;
         let action = next(&view);
         debug!(object = %key(&pass.object), %action, "next");
+        monitors::look(&mut pass, &view, &action);
         let step = pass.execute(&view, &action).await;
         pass.slot.version = pass.slot.version.max(version(&pass.object));
         match step {
             Step::Again => {}
             Step::Gone => gone = true,
             Step::Stop(until) => {
+                monitors::tell(ctx, &mut pass).await;
                 if !gone {
                     expect(ctx, &pass, &view);
                 }
@@ -107,6 +112,7 @@ async fn pass(ctx: &Context, object: Arc<SipEndpoint>, slot: &mut Slot) -> (Opti
             }
         }
     }
+    monitors::tell(ctx, &mut pass).await;
     warn!(object = %key(&pass.object), "still not settled after {STEPS} steps; pausing");
     (Some(ctx.clock.now() + ctx.settings.timing.retry_base * 10), false)
 }

@@ -15,16 +15,15 @@ use crate::controller::context::{AccountState, Context, wake};
 use crate::controller::gather::key;
 use crate::controller::memories::Slot;
 use crate::controller::report::NotWritten;
-use crate::controller::{announce, deadline, report};
+use crate::controller::{announce, deadline, monitors, report};
 use crate::core::action::{Action, Finding, Release, Why};
 use crate::core::budget::Lane;
-use crate::core::evidence::Got;
 use crate::core::fields::Fields;
 use crate::core::key::ObjectKey;
-use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
+use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::status;
 use crate::core::time::Moment;
-use crate::core::view::{Deleted, OwnIntent, Trouble, TroubleKind, Updated, View};
+use crate::core::view::View;
 use crate::failpoint;
 
 /// Between two attempts to reach the API server within one pass.
@@ -71,12 +70,12 @@ impl Pass<'_> {
             Action::CloseEpoch(_) => self.write_ledger(view, action, "close_epoch").await,
             Action::WriteTombstone(_) | Action::ClearTombstone(_) => self.write_ledger(view, action, "tombstone").await,
             Action::Forget => {
-                self.slot.memory.lost_uri = view.status.sip_uri.clone();
+                self.slot.learnt.memory.lost_uri = view.status.sip_uri.clone();
                 self.write_ledger(view, action, "close_epoch").await
             }
             Action::List(lane, finding) => {
                 if let Some(account) = self.account() {
-                    self.slot.memory.listing_wanted = Some(self.ctx.clock.now());
+                    self.slot.learnt.memory.listing_wanted = Some(self.ctx.clock.now());
                     account.want_listing(self.key(), *lane);
                 }
                 let finding = Some(finding).filter(|finding| !finding.message.is_empty());
@@ -84,17 +83,16 @@ impl Pass<'_> {
             }
             Action::Get(id, lane) => self.get(view, id, *lane).await,
             Action::Update { id, change, .. } => self.update(view, action, id, change).await,
-            Action::DeleteEndpoint(id, why) => self.delete(view, id, *why).await,
+            Action::DeleteEndpoint(id, why) => self.delete(view, action, id, *why).await,
             Action::Wait { until, finding } => self.report(view, finding.as_ref(), *until).await,
             Action::Done(finding) => {
                 if let Some(account) = self.account() {
                     account.give_back(&self.key());
-                    self.slot.memory.permit = false;
+                    self.slot.learnt.memory.permit = false;
                 }
                 let step = self.report(view, Some(finding), None).await;
                 if step == Step::Stop(None) && finding.reason.verdict() == crate::api::condition::Verdict::Healthy {
-                    self.slot.memory.update = None;
-                    self.slot.memory.trouble = None;
+                    self.slot.learnt.agreed();
                 }
                 step
             }
@@ -128,16 +126,14 @@ impl Pass<'_> {
 
     fn reserve(&mut self, view: &View) -> Step {
         let Some(account) = self.account() else { return Step::Stop(None) };
-        self.slot.memory.permit = account.reserve_create(&self.key());
+        self.slot.learnt.memory.permit = account.reserve_create(&self.key());
         // Without a permit the account wakes the object when it has one; nothing is written until then.
-        if self.slot.memory.permit { Step::Again } else { Step::Stop(Some(view.now + view.timing.settle)) }
+        if self.slot.learnt.memory.permit { Step::Again } else { Step::Stop(Some(view.now + view.timing.settle)) }
     }
 
     async fn write_intent(&mut self, view: &View, action: &Action, intent: &Intent) -> Step {
         let Some(status) = status::after(view, action) else { return Step::Stop(None) };
-        let password_version = view.wanted_version().cloned();
-        let began = self.ctx.clock.now();
-        self.slot.memory.own = Some(OwnIntent { nonce: intent.nonce.clone(), began, password_version, answer: None });
+        self.slot.learnt.intent_begun(view, &intent.nonce, self.ctx.clock.now());
         failpoint::at("intent", "before").await;
         let answer = report::write_status(self.ctx, &self.object, &status).await;
         failpoint::at("intent", "after").await;
@@ -147,8 +143,15 @@ impl Pass<'_> {
 
     async fn create(&mut self, view: &View, username: &str, fields: &Fields) -> Step {
         let Some(account) = self.account() else { return Step::Stop(None) };
-        self.slot.memory.permit = false;
+        self.slot.learnt.memory.permit = false;
         failpoint::at("create", "before").await;
+        // The process may have stood still since the decision: too late is not sent, and `next` closes the epoch.
+        let began = self.slot.learnt.memory.own.as_ref().map_or(view.now, |own| own.began);
+        if self.ctx.clock.now().since(began) > view.timing.issue() {
+            return Step::Again;
+        }
+        failpoint::at("send", "before").await;
+        let handed = self.ctx.clock.now();
         let outcome = match account.create(&self.key(), username, fields).await {
             Ok(outcome) => outcome.map(|created| (created.id, created.username)),
             // Nothing was sent: without a permit `next` closes the epoch.
@@ -156,14 +159,9 @@ impl Pass<'_> {
         };
         failpoint::at("create", "after").await;
         info!(object = %self.key(), username, outcome = outcome.class(), nonce = view.fresh.nonce, "create answered");
-        // What is unknown is looked for on the search's own schedule: a back-off on top of it would only delay the finding.
-        if !matches!(&outcome, Outcome::Unknown(doubt) if doubt.kind != DoubtKind::Foreign) {
-            self.note(view, &outcome);
-        }
-        self.slot.memory.effect = self.ctx.clock.now();
-        if let Some(own) = &mut self.slot.memory.own {
-            own.answer = Some(outcome);
-        }
+        self.warn(&outcome);
+        self.slot.learnt.create_answered(view, outcome.clone(), self.ctx.clock.now());
+        monitors::created(self, view, (began, handed), &outcome);
         Step::Again
     }
 
@@ -176,37 +174,18 @@ impl Pass<'_> {
         let step = self.written(view, answer).await;
         if done {
             announce::ledger(self.ctx, &self.object, view, action).await;
-            self.forget_after(view, action);
+            monitors::wrote(self, view, action);
+            self.slot.learnt.written(view, action);
             self.tell_recreated().await;
         }
         step
-    }
-
-    /// What a durable write makes superfluous in memory.
-    fn forget_after(&mut self, view: &View, action: &Action) {
-        let memory = &mut self.slot.memory;
-        match action {
-            Action::Record(found) => {
-                memory.own = None;
-                memory.trouble = None;
-                memory.update = None;
-                memory.deleted.remove(&found.id);
-            }
-            Action::CloseEpoch(_) => memory.own = None,
-            Action::Forget => {
-                if let Some(recorded) = view.recorded() {
-                    self.slot.gets.remove(recorded.id);
-                }
-            }
-            _ => {}
-        }
     }
 
     /// A new SIP URI is what people with phones want to know, so it is told once it is known: a create does not answer it.
     async fn tell_recreated(&mut self) {
         let shown = self.object.status.as_ref().filter(|status| status.endpoint_id.is_some()).and_then(|status| status.sip_uri.clone());
         if let Some(uri) = shown
-            && let Some(lost) = self.slot.memory.lost_uri.take_if(|lost| *lost != uri)
+            && let Some(lost) = self.slot.learnt.memory.lost_uri.take_if(|lost| *lost != uri)
         {
             announce::recreated(self.ctx, &self.object, &lost, &uri).await;
         }
@@ -221,20 +200,9 @@ impl Pass<'_> {
             Err(refused) => return self.not_started(view, refused, &account, lane).await,
         };
         failpoint::at("get", "after").await;
-        self.note(view, &outcome);
-        match outcome {
-            Outcome::Done(remote) => self.learn(id, began, Some(remote)),
-            Outcome::NotFound { .. } => self.learn(id, began, None),
-            Outcome::Refused(_) | Outcome::Unknown(_) => {}
-        }
+        self.warn(&outcome);
+        self.slot.learnt.got(view, id, began, outcome, self.ctx.clock.now());
         Step::Again
-    }
-
-    fn learn(&mut self, id: &str, began: Moment, found: Option<crate::core::fields::Remote>) {
-        // Only what is recorded, or was just looked at, matters: the rest is not kept for ever.
-        let recorded = self.object.status.as_ref().and_then(|status| status.endpoint_id.clone());
-        self.slot.gets.retain(|known, got| Some(known) == recorded.as_ref() || got.began >= self.slot.memory.pass_began);
-        self.slot.gets.insert(id.to_owned(), Got { id: id.to_owned(), began, found });
     }
 
     async fn update(&mut self, view: &View, action: &Action, id: &str, change: &Fields) -> Step {
@@ -245,31 +213,17 @@ impl Pass<'_> {
             Err(refused) => return self.not_started(view, refused, &account, Lane::Urgent).await,
         };
         failpoint::at("update", "after").await;
-        self.note(view, &outcome);
-        self.slot.memory.effect = self.ctx.clock.now();
-        match &outcome {
-            Outcome::Done(()) => {
-                let before = self.slot.memory.update.take().filter(|before| before.change == *change);
-                let times = before.map_or(0, |before| before.times) + 1;
-                self.slot.memory.update = Some(Updated { change: change.clone(), at: self.ctx.clock.now(), times });
-                announce::updated(self.ctx, &self.object, action).await;
-            }
-            Outcome::NotFound { .. } => {
-                self.slot.gets.remove(id);
-                let began = self.ctx.clock.now();
-                self.learn(id, began, None);
-            }
-            // Perhaps it was executed: read before anything is sent again.
-            Outcome::Unknown(_) => {
-                self.slot.gets.remove(id);
-                self.slot.memory.update = Some(Updated { change: change.clone(), at: self.ctx.clock.now(), times: 0 });
-            }
-            Outcome::Refused(_) => announce::refused(self.ctx, &self.object, &self.slot.memory).await,
+        self.warn(&outcome);
+        self.slot.learnt.updated(view, id, change, &outcome, self.ctx.clock.now());
+        match outcome {
+            Outcome::Done(()) => announce::updated(self.ctx, &self.object, action).await,
+            Outcome::Refused(_) => announce::refused(self.ctx, &self.object, &self.slot.learnt.memory).await,
+            Outcome::NotFound { .. } | Outcome::Unknown(_) => {}
         }
         Step::Again
     }
 
-    async fn delete(&mut self, view: &View, id: &str, why: Why) -> Step {
+    async fn delete(&mut self, view: &View, action: &Action, id: &str, why: Why) -> Step {
         let Some(account) = self.account() else { return Step::Stop(None) };
         failpoint::at("delete", "before").await;
         let outcome = match account.delete(Lane::Urgent, &self.key(), id).await {
@@ -278,49 +232,26 @@ impl Pass<'_> {
         };
         failpoint::at("delete", "after").await;
         info!(object = %self.key(), endpoint_id = id, ?why, outcome = outcome.class(), "delete answered");
-        self.note(view, &outcome);
-        let at = self.ctx.clock.now();
-        match outcome {
-            Outcome::Done(()) => {
-                self.slot.memory.deleted.insert(id.to_owned(), Deleted { at, confirmed: true });
-                announce::deleted(self.ctx, &self.object, id, why).await;
-            }
-            Outcome::NotFound { proven: true } => {
-                self.slot.memory.deleted.entry(id.to_owned()).or_insert(Deleted { at, confirmed: false }).at = at;
-            }
-            // A not-found page that is not the provider's proves nothing by itself: read it, let listings decide.
-            Outcome::NotFound { proven: false } => self.learn(id, at, None),
-            Outcome::Refused(_) | Outcome::Unknown(_) => {}
+        self.warn(&outcome);
+        self.slot.learnt.deleted(view, id, &outcome, self.ctx.clock.now());
+        if outcome == Outcome::Done(()) {
+            announce::deleted(self.ctx, &self.object, id, why).await;
+            monitors::wrote(self, view, action);
         }
         Step::Again
     }
 
-    /// Keeps the last failure, or forgets it.
-    fn note<T>(&mut self, view: &View, outcome: &Outcome<T>) {
-        let (kind, message, retry_after) = match outcome {
-            Outcome::Done(_) | Outcome::NotFound { .. } => {
-                self.slot.memory.trouble = None;
-                return;
-            }
-            Outcome::Refused(refusal) => (TroubleKind::Refused(refusal.kind), refusal.message.clone(), refusal.retry_after),
-            Outcome::Unknown(doubt) if doubt.kind == DoubtKind::Foreign => (TroubleKind::Foreign, doubt.message.clone(), None),
-            Outcome::Unknown(doubt) => (TroubleKind::Unknown, doubt.message.clone(), None),
+    /// Tells the log that a call failed, and the account that its credentials did.
+    fn warn<T>(&self, outcome: &Outcome<T>) {
+        let message = match outcome {
+            Outcome::Done(_) | Outcome::NotFound { .. } => return,
+            Outcome::Refused(refusal) => &refusal.message,
+            Outcome::Unknown(doubt) => &doubt.message,
         };
-        if kind == TroubleKind::Refused(RefusalKind::Credentials) {
+        warn!(object = %self.key(), class = outcome.class(), message, "the provider did not do it");
+        if matches!(outcome, Outcome::Refused(refusal) if refusal.kind == RefusalKind::Credentials) {
             self.wake_account();
         }
-        let attempts = self.slot.memory.trouble.as_ref().map_or(0, |trouble| trouble.attempts) + 1;
-        warn!(object = %self.key(), ?kind, attempts, message, "the provider did not do it");
-        let password_version = view.wanted_version().cloned();
-        self.slot.memory.trouble = Some(Trouble {
-            kind,
-            message,
-            at: self.ctx.clock.now(),
-            attempts,
-            retry_after,
-            generation: view.object.generation,
-            password_version,
-        });
     }
 
     /// The call was not begun. The account wakes the object when it has a permit; a read of low urgency is served by any listing too.

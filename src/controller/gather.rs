@@ -1,6 +1,6 @@
 //! Everything an object points at → a [`View`]. Nothing later in the pass reads the cluster for input.
 
-use std::collections::BTreeSet;
+use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
@@ -12,14 +12,11 @@ use crate::api::{ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED, ANNOTATION_RECONCIL
 use crate::controller::context::{AccountState, Context};
 use crate::controller::memories::Slot;
 use crate::controller::secrets::Dependent;
-use crate::core::evidence::{Evidence, Listing, sightings};
+use crate::core::evidence::{Evidence, Listing};
 use crate::core::key::ObjectKey;
 use crate::core::mark::Prefix;
 use crate::core::view::{AccountView, Brakes, Desired, Fresh, Object, Password, Policy, Problem, View};
 use crate::provider;
-
-/// An intent older than the settle time by this much, on the API server's clock, has settled whoever looks.
-const SERVER_MARGIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 
 /// Reads what the object refers to and puts it together with what is known.
 pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Slot) -> View {
@@ -63,14 +60,14 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
         account: account_view(state.as_ref(), &account_key, pending),
         brakes: Brakes::default(),
         evidence: Evidence::default(),
-        memory: slot.memory.clone(),
+        memory: slot.learnt.memory.clone(),
         now: ctx.clock.now(),
         timing: ctx.settings.timing,
         fresh: fresh(ctx),
         stopping: ctx.is_stopping(),
     };
-    note_intent(ctx, &view, slot);
-    view.memory = slot.memory.clone();
+    slot.learnt.object_seen(&view, intent_age(ctx, &view));
+    view.memory = slot.learnt.memory.clone();
     if let Some(AccountState::Ready(account)) = &state {
         view.evidence = evidence(&view, account, slot);
     }
@@ -125,46 +122,13 @@ fn evidence(view: &View, account: &crate::account::Account, slot: &Slot) -> Evid
         .flatten()
         .map(|listing| Listing { began: listing.began, complete: listing.is_complete(), endpoints: &listing.endpoints })
         .collect();
-    let deleted: BTreeSet<&str> = slot.memory.deleted.iter().filter(|(_, deleted)| deleted.confirmed).map(|(id, _)| id.as_str()).collect();
-    let recorded = view.recorded().map(|recorded| recorded.id);
-    let mut evidence = Evidence {
-        gets: slot.gets.clone(),
-        listings: sightings(&listings, &view.prefix, recorded, &deleted, slot.memory.effect),
-        password_matches: None,
-    };
-    if let (Some(id), Desired::Wanted(wanted)) = (recorded, &view.desired)
-        && let Some(password) = &wanted.password
-    {
-        evidence.password_matches = evidence.observed(id).and_then(|seen| account.password_matches(seen.remote, &password.value));
-    }
-    evidence
+    slot.learnt.evidence(view, &listings, |remote, password| account.password_matches(remote, password))
 }
 
-/// Since when this process knows of the newest intent, and whether the API server's clock says that it has settled.
-fn note_intent(ctx: &Context, view: &View, slot: &mut Slot) {
-    let memory = &mut slot.memory;
-    match view.intent() {
-        Some(intent) => {
-            memory.blank_since = None;
-            if memory.intent_known.as_ref().is_none_or(|(nonce, _)| *nonce != intent.nonce) {
-                memory.intent_known = Some((intent.nonce.clone(), view.now));
-                memory.settled_by_server = None;
-            }
-            let age = ctx.clock.server_now().map(|now| now.duration_since(intent.issued_time.0));
-            let settle = jiff::SignedDuration::try_from(view.timing.settle).unwrap_or(jiff::SignedDuration::MAX);
-            let settled = age.is_some_and(|age| age > settle.saturating_add(SERVER_MARGIN));
-            if settled && memory.settled_by_server.is_none() {
-                memory.settled_by_server = Some(view.now);
-            }
-        }
-        None => {
-            memory.intent_known = None;
-            memory.settled_by_server = None;
-            if view.ledger().is_none() && view.object.finalizer {
-                memory.blank_since.get_or_insert(view.now);
-            }
-        }
-    }
+/// The intent's age on the API server's clock.
+fn intent_age(ctx: &Context, view: &View) -> Option<Duration> {
+    let issued = view.intent()?.issued_time.0;
+    Duration::try_from(ctx.clock.server_now()?.duration_since(issued)).ok()
 }
 
 fn fresh(ctx: &Context) -> Fresh {

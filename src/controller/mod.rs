@@ -8,6 +8,7 @@ pub mod endpoint;
 mod execute;
 pub mod gather;
 pub mod memories;
+mod monitors;
 pub mod report;
 mod rollback;
 pub mod secrets;
@@ -40,6 +41,7 @@ use crate::controller::secrets::{Dependent, Secrets};
 use crate::controller::watch::Cache;
 use crate::core::key::ObjectKey;
 use crate::core::mark::Installation;
+use crate::metrics::Metrics;
 use crate::server::Gates;
 
 /// Longest that any one call to the API server may take.
@@ -78,6 +80,8 @@ pub struct Start {
     pub writer: String,
     /// What readiness waits for.
     pub gates: Gates,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 type Watched<K> = Vec<(Option<String>, UnboundedReceiver<ObjectRef<K>>)>;
@@ -134,6 +138,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         wake_accounts,
         stopping: std::sync::atomic::AtomicBool::new(false),
         passes: signal::Sender::new(0),
+        metrics: start.metrics,
     });
     let concurrency = Config::default().concurrency(ctx.settings.concurrency);
     let mut parts: Vec<BoxFuture<'static, &'static str>> = Vec::new();

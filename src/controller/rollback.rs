@@ -225,8 +225,7 @@ mod tests {
             std::future::ready(())
         });
         let _ = tokio::time::timeout(Duration::from_secs(100), told).await;
-        let said = log.lock().expect("no panic").join(" ");
-        said
+        log.lock().expect("no panic").join(" ")
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,6 +11,8 @@ pub mod fields;
 pub mod key;
 pub mod listing;
 pub mod mark;
+pub mod memory;
+pub mod monitor;
 pub mod outcome;
 pub mod sighting;
 pub mod status;

@@ -1,6 +1,5 @@
 //! Everything a decision may look at, as one value. [`super::endpoint::next`] reads a [`View`] and nothing else.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -13,7 +12,7 @@ use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::evidence::Evidence;
 use crate::core::fields::{Fields, PASSWORD, Secret, Value};
 use crate::core::mark::{Installation, Prefix};
-use crate::core::outcome::{Outcome, RefusalKind};
+pub use crate::core::memory::{Deleted, Memory, OwnIntent, Trouble, TroubleKind, Updated};
 use crate::core::time::Moment;
 
 /// One SipEndpoint, what it wants, what is known of it and how it is known.
@@ -173,98 +172,6 @@ pub enum AccountView {
     },
 }
 
-/// What this process remembers of one object. Losing it (a restart) costs time, never safety.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
-    /// Since when the newest intent's nonce is known to this process.
-    pub intent_known: Option<(String, Moment)>,
-    /// When the API server's clock proved the newest intent older than the settle time and ten minutes.
-    pub settled_by_server: Option<Moment>,
-    /// Since when the object is known without any ledger (its status was wiped).
-    pub blank_since: Option<Moment>,
-    /// The intent that this process wrote, and what became of it.
-    pub own: Option<OwnIntent>,
-    /// Endpoints whose deletion by us was answered.
-    pub deleted: BTreeMap<String, Deleted>,
-    /// The last update, until it was read back.
-    pub update: Option<Updated>,
-    /// When our own last create or update of the recorded endpoint was answered: older listings show our amendment, not the endpoint.
-    pub effect: Moment,
-    /// The last failure of a call, until one succeeds or the spec changes.
-    pub trouble: Option<Trouble>,
-    /// When a listing was last asked for.
-    pub listing_wanted: Option<Moment>,
-    /// A create permit of the budget is reserved.
-    pub permit: bool,
-    /// When this pass over the object began.
-    pub pass_began: Moment,
-    /// The SIP URI of an endpoint that was found deleted, until its successor is recorded.
-    pub lost_uri: Option<String>,
-}
-
-/// An intent of this process.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnIntent {
-    /// Ties it to the ledger.
-    pub nonce: String,
-    /// Taken before the intent's write was first sent.
-    pub began: Moment,
-    /// The version of the password that was or would be sent.
-    pub password_version: Option<SecretVersion>,
-    /// The create's outcome; absent while nothing was sent.
-    pub answer: Option<Outcome<(String, String)>>,
-}
-
-/// A deletion that was answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deleted {
-    /// When.
-    pub at: Moment,
-    /// The provider said that it deleted it; otherwise that there was none.
-    pub confirmed: bool,
-}
-
-/// An update that was answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Updated {
-    /// What was sent.
-    pub change: Fields,
-    /// When the answer came.
-    pub at: Moment,
-    /// How often in a row the same values were sent.
-    pub times: u32,
-}
-
-/// A call that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// Decides how long to wait and what to say.
-    pub kind: TroubleKind,
-    /// The provider's or the transport's words.
-    pub message: String,
-    /// When.
-    pub at: Moment,
-    /// In a row.
-    pub attempts: u32,
-    /// Asked for by the provider.
-    pub retry_after: Option<Duration>,
-    /// The generation it happened to: another one is another question.
-    pub generation: i64,
-    /// Likewise the password's version.
-    pub password_version: Option<SecretVersion>,
-}
-
-/// Kinds of trouble.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TroubleKind {
-    /// Certainly not executed.
-    Refused(RefusalKind),
-    /// Nothing was learnt.
-    Unknown,
-    /// A readable answer about something else.
-    Foreign,
-}
-
 /// The waits, all parts of one setting so that they shrink together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
@@ -382,14 +289,17 @@ impl View {
         synced.and_then(|condition| condition.observed_generation) != Some(self.object.generation)
     }
 
-    /// The version of the password that the provider has, as far as is known: the one in the ledger, or the one just sent.
+    /// The version of the password that the provider has, as far as is known: the one in the ledger, or the one just sent. An update
+    /// whose answer was lost (`times` 0) is not known to have been executed, and not every provider shows what it has.
     pub fn password_version(&self) -> Option<&SecretVersion> {
         let wanted = match &self.desired {
             Desired::Wanted(wanted) => wanted.password.as_ref(),
             Desired::Blocked(_) => None,
         };
         match (wanted, &self.memory.update) {
-            (Some(wanted), Some(update)) if update.change.get(PASSWORD) == Some(&Value::Secret(wanted.value.clone())) => {
+            (Some(wanted), Some(update))
+                if update.times > 0 && update.change.get(PASSWORD) == Some(&Value::Secret(wanted.value.clone())) =>
+            {
                 Some(&wanted.version)
             }
             _ => self.ledger().and_then(|ledger| ledger.password_secret.as_ref()),

@@ -173,6 +173,7 @@ async fn an_account_keeps_its_provider_and_may_change_all_else() {
 #[tokio::test]
 async fn a_status_is_bounded_as_the_spec_is() {
     let client = support::client().await;
+    let writer = support::backup_tool().await;
     let namespace = support::namespace(&client, "statuses").await;
     let object = stored(&client, &namespace, &endpoint()).await;
     let path = format!("{}/alice/status{DRY_STRICT}", collection(&object, &namespace));
@@ -181,7 +182,7 @@ async fn a_status_is_bounded_as_the_spec_is() {
         let text = expand(&status.replace("CONDITION", CONDITION).replace("INTENT", INTENT));
         let mut object = object.clone();
         object["status"] = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{status}: {error}"));
-        wrong.extend(judge(status, says, &support::send(&client, Method::PUT, &path, &object).await));
+        wrong.extend(judge(status, says, &support::send(&writer, Method::PUT, &path, &object).await));
     }
     report(&wrong);
 }
@@ -229,7 +230,7 @@ async fn kubectl_get_shows_the_sip_uri_and_why_an_endpoint_is_not_ready() {
     object["status"] =
         json!({"sip_uri": "sip:alice@phone.plivo.com", "sip_registered": true, "username": "alicex1", "conditions": [condition]});
     let path = format!("{}/alice/status", collection(&object, &namespace));
-    let (status, answer) = support::send(&client, Method::PUT, &path, &object).await;
+    let (status, answer) = support::send(&support::backup_tool().await, Method::PUT, &path, &object).await;
     assert!(status.is_success(), "{answer}");
     let plane = support::control_plane();
     let kubectl = |args: &[&str]| {

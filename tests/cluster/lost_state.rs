@@ -1,7 +1,7 @@
 //! What the operator wrote down is lost, or somebody else writes over it: the same endpoint is found again by its mark.
 
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use serde_json::json;
+use serde_json::{Value, json};
 use switchboard::api::{FINALIZER_ENDPOINT, SipEndpoint};
 
 use super::side_by_side::{self, Told, case, creates_sent};
@@ -72,15 +72,15 @@ fn finalizers(object: &SipEndpoint) -> Vec<&str> {
 }
 
 async fn wipe(world: &World) {
-    let patch = Patch::Merge(json!({"status": null}));
-    let wiped = world.endpoints().patch_status("desk", &PatchParams::default(), &patch).await.expect("a wiped status");
+    let wiped = world.restore_status("desk", Value::Null).await;
     assert!(wiped.status.is_none_or(|status| status.ledger.is_none() && status.endpoint_id.is_none()));
 }
 
-/// Deletes the object and takes every finalizer off. Whether the object was there until then.
+/// Deletes the object and takes every finalizer off, with the annotation that lets it. Whether the object was there until then.
 async fn force_away(world: &World) -> bool {
     world.endpoints().delete("desk", &DeleteParams::default()).await.expect("a deletion");
-    let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    let annotations = json!({"switchboard.dev/force-orphan": "unresolved"});
+    let patch = Patch::Merge(json!({"metadata": {"annotations": annotations, "finalizers": null}}));
     let forced = world.endpoints().patch("desk", &PatchParams::default(), &patch).await;
     world.gone("desk").await;
     forced.is_ok()
@@ -191,8 +191,7 @@ async fn restored_status(case: &str) {
     old["ledger"]["intent"] = intent;
     assert!(force_away(&world).await);
     again(&world).await;
-    let patch = Patch::Merge(json!({"status": old}));
-    world.endpoints().patch_status("desk", &PatchParams::default(), &patch).await.expect("a restored status");
+    world.restore_status("desk", old).await;
     let operator = start(case, &world).await;
     operator.lists(2).await;
     world.until("desk", "guarded by our finalizer", |object| finalizers(object).contains(&FINALIZER_ENDPOINT)).await;

@@ -1,10 +1,11 @@
 //! Everything that needs the real API server: one program, one control plane.
 
 mod accounts;
+mod admission;
 mod api_refusals;
 mod api_samples;
 mod budget;
-#[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for `kills`"))]
+#[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;
 #[cfg(feature = "failpoints")]
 mod kills;
@@ -14,6 +15,8 @@ mod lost_answers;
 mod lost_races;
 mod lost_state;
 mod many;
+#[cfg(feature = "failpoints")]
+mod monitors;
 mod observe;
 mod policies;
 mod proxy;
@@ -22,5 +25,5 @@ mod restore;
 mod side_by_side;
 mod support;
 mod two_operators;
-#[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for `kills`"))]
+#[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod world;

@@ -170,9 +170,9 @@ async fn backup_of_another(case: &str) {
         let metadata =
             ObjectMeta { name: Some(object.name_any()), finalizers: object.metadata.finalizers.clone(), ..ObjectMeta::default() };
         let restored = SipEndpoint { metadata, status: None, ..object.clone() };
-        new.endpoints().create(&PostParams::default(), &restored).await.expect("a restored object");
-        let status = Patch::Merge(json!({"status": object.status}));
-        new.endpoints().patch_status(&object.name_any(), &PatchParams::default(), &status).await.expect("a restored status");
+        let restorer: Api<SipEndpoint> = Api::namespaced(new.backup_tool.clone(), &new.namespace);
+        restorer.create(&PostParams::default(), &restored).await.expect("a restored object");
+        new.restore_status(&object.name_any(), json!(object.status)).await;
     }
     mismatched(case, &new, &names, &before).await;
 }
@@ -347,7 +347,8 @@ async fn forced_off(world: &World, operator: Told) {
     let before = endpoints_of(world, &desk).await;
     operator.kill().await;
     world.delete(&desk[0]).await;
-    world.patch(&desk[0], json!({"metadata": {"finalizers": null}})).await;
+    let given_up = json!({"switchboard.dev/force-orphan": before[&desk[0]].0});
+    world.patch(&desk[0], json!({"metadata": {"annotations": given_up, "finalizers": null}})).await;
     world.gone(&desk[0]).await;
 
     let operator = Told::new("forced off", world.operator_everywhere(&PINNED).await);

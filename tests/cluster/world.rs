@@ -32,6 +32,8 @@ pub struct World {
     pub namespace: String,
     pub simulator: Arc<Simulator>,
     pub admin: AdminClient,
+    /// With the rights of a tool that restores backups.
+    pub backup_tool: Client,
     /// With the operator's rights.
     kubeconfig: PathBuf,
 }
@@ -60,7 +62,8 @@ impl World {
         let simulator = Arc::new(Simulator::start(options).await.expect("a simulator"));
         let admin = simulator.admin();
         let namespace = support::namespace(&client, name).await;
-        let world = World { client, namespace, simulator, admin, kubeconfig: plane.operator_kubeconfig().to_owned() };
+        let backup_tool = support::backup_tool_of(plane).await;
+        let world = World { client, namespace, simulator, admin, backup_tool, kubeconfig: plane.operator_kubeconfig().to_owned() };
         world.consent(&world.namespace).await;
         world.account("plivo", plivo::DEFAULT_AUTH_ID, plivo::DEFAULT_AUTH_TOKEN, json!({})).await;
         world
@@ -77,6 +80,7 @@ impl World {
             namespace: self.namespace.clone(),
             simulator: Arc::clone(&self.simulator),
             admin: self.simulator.admin(),
+            backup_tool: support::backup_tool_of(plane).await,
             kubeconfig: plane.operator_kubeconfig().to_owned(),
         };
         world.consent(&world.namespace).await;
@@ -138,6 +142,13 @@ impl World {
     /// Merges into the object, as `kubectl patch --type merge` does.
     pub async fn patch(&self, name: &str, patch: Value) -> SipEndpoint {
         self.endpoints().patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.expect("a patch")
+    }
+
+    /// Merges into the status, as a tool that restores backups may; nobody else but the operator is let.
+    pub async fn restore_status(&self, name: &str, status: Value) -> SipEndpoint {
+        let endpoints: Api<SipEndpoint> = Api::namespaced(self.backup_tool.clone(), &self.namespace);
+        let patch = Patch::Merge(json!({"status": status}));
+        endpoints.patch_status(name, &PatchParams::default(), &patch).await.expect("a restored status")
     }
 
     pub async fn delete(&self, name: &str) {
@@ -277,6 +288,24 @@ impl Operator {
             assert!(Instant::now() < deadline, "the operator never said {text:?}:\n{}", self.log());
             sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// It was stopped by a signal, all of it.
+    pub fn is_frozen(&self) -> bool {
+        let pid = self.child.id().expect("a running operator");
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a running operator");
+        // The name, in brackets, may hold anything.
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    }
+
+    /// What `/metrics` answers, at the address that it logged.
+    pub async fn metrics(&self) -> String {
+        let log = self.log();
+        let (_, rest) = log.split_once("/metrics address=").expect("it serves metrics");
+        let address = rest.split_whitespace().next().expect("an address");
+        let answer = reqwest::get(format!("http://{address}/metrics")).await.expect("an answer").error_for_status().expect("a page");
+        assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+        answer.text().await.expect("a text")
     }
 
     /// Sends it a signal, such as `STOP`.

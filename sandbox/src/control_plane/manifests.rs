@@ -1,4 +1,4 @@
-//! What is in the cluster before anybody uses it: the custom resources and the operator's rights.
+//! What is in the cluster before anybody uses it: the custom resources, the operator's rights and the admission policies.
 
 use anyhow::{Context, Result};
 use k8s_openapi::{
@@ -12,9 +12,13 @@ use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams},
 };
+use serde_json::json;
 
 /// The rights of the operator and the roles for people.
 const RBAC: &str = include_str!("../../../deploy/rbac.yaml");
+
+/// The admission policies and their bindings.
+const ADMISSION: &str = include_str!("../../../deploy/admission.yaml");
 
 /// The generated custom resource definitions.
 const CRDS: &[&str] = &[include_str!("../../../crds/provideraccounts.yaml"), include_str!("../../../crds/sipendpoints.yaml")];
@@ -25,9 +29,10 @@ const OPERATOR: (&str, &str) = ("switchboard-system", "switchboard");
 /// The operator's token outlives every run, in seconds: a year.
 const TOKEN_SECONDS: i64 = 365 * 24 * 3600;
 
-/// Applies everything and returns the definitions, whose resources may not be served yet ([`served`]).
+/// Applies everything and returns the definitions. Their resources may not be served yet ([`served`]), nor the policies be enforced
+/// ([`enforced`]).
 pub async fn apply(client: &Client) -> Result<Vec<CustomResourceDefinition>> {
-    for text in [CRDS, &[RBAC]].concat() {
+    for text in [CRDS, &[RBAC, ADMISSION]].concat() {
         for object in serde_saphyr::from_multiple::<DynamicObject>(text).context("a manifest is no list of objects")? {
             apply_one(client, &object).await?;
         }
@@ -69,6 +74,21 @@ pub async fn served(client: &Client, definitions: &[CustomResourceDefinition]) -
     true
 }
 
+/// Whether the API server enforces the admission policies; it takes them up within a second or two. Asked by a write that changes
+/// nothing if it is let through, and that the policy applied last denies: policies, and bindings, are taken up in the order of their
+/// versions.
+pub async fn enforced(client: &Client) -> bool {
+    let metadata = json!({"name": "malformed", "annotations": {"switchboard.dev/acknowledge-brake": "NO TOKEN"}});
+    let spec = json!({"plivo": {"credentialsSecretRef": {"name": "none"}}});
+    let account = json!({"apiVersion": "switchboard.dev/v1alpha1", "kind": "ProviderAccount", "metadata": metadata, "spec": spec});
+    let Ok(account) = serde_json::from_value::<DynamicObject>(account) else { return false };
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("switchboard.dev", "v1alpha1", "ProviderAccount"));
+    let accounts: Api<DynamicObject> = Api::namespaced_with(client.clone(), "default", &resource);
+    let dry_run = PostParams { dry_run: true, ..PostParams::default() };
+    let answer = accounts.create(&dry_run, &account).await;
+    matches!(answer, Err(kube::Error::Api(status)) if status.message.contains("ValidatingAdmissionPolicy 'switchboard-metadata'"))
+}
+
 /// A token of the operator's ServiceAccount.
 pub async fn operator_token(client: &Client) -> Result<String> {
     let (namespace, name) = OPERATOR;
@@ -86,11 +106,12 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::RBAC;
+    use super::{ADMISSION, OPERATOR, RBAC};
 
     fn objects(kind: &str) -> Vec<Value> {
-        let objects = serde_saphyr::from_multiple::<Value>(RBAC).expect("YAML");
-        let found: Vec<Value> = objects.into_iter().filter(|object| object["kind"] == kind).collect();
+        let texts = [RBAC, ADMISSION].into_iter();
+        let objects = texts.flat_map(|text| serde_saphyr::from_multiple::<Value>(text).expect("YAML"));
+        let found: Vec<Value> = objects.filter(|object| object["kind"] == kind).collect();
         assert!(!found.is_empty(), "{kind}");
         found
     }
@@ -127,5 +148,32 @@ mod tests {
         let bindings = objects("RoleBinding");
         let places: Vec<&Value> = bindings.iter().map(|binding| &binding["metadata"]["namespace"]).collect();
         assert_eq!(places, ["switchboard-system"]);
+    }
+    #[test]
+    fn each_policy_is_bound_and_skips_the_operator() {
+        let policies = objects("ValidatingAdmissionPolicy");
+        let (namespace, name) = OPERATOR;
+        let operator = format!("request.userInfo.username != 'system:serviceaccount:{namespace}:{name}'");
+        for policy in &policies {
+            let spec = &policy["spec"];
+            assert_eq!(spec["matchConditions"][0]["expression"], operator.as_str(), "{policy}");
+            assert_eq!(policy.to_string().matches(&format!("{namespace}:{name}")).count(), 1, "one place to change it: {policy}");
+            for rule in spec["matchConstraints"]["resourceRules"].as_array().expect("rules") {
+                assert_eq!(texts(&rule["apiGroups"]), BTreeSet::from(["switchboard.dev"]));
+            }
+        }
+        let mut bound: Vec<(&str, BTreeSet<&str>)> = Vec::new();
+        let bindings = objects("ValidatingAdmissionPolicyBinding");
+        for binding in &bindings {
+            let policy = policies.iter().find(|policy| policy["metadata"]["name"] == binding["spec"]["policyName"]).expect("a policy");
+            // What denies must not be got round by an error, and what warns must not stop anybody.
+            let actions = texts(&binding["spec"]["validationActions"]);
+            let expected = if actions.contains("Deny") { "Fail" } else { "Ignore" };
+            assert_eq!(policy["spec"]["failurePolicy"], expected, "{binding}");
+            bound.push((policy["metadata"]["name"].as_str().expect("a name"), actions));
+        }
+        let (deny, warn) = (BTreeSet::from(["Deny"]), BTreeSet::from(["Warn"]));
+        assert_eq!(bound, [("switchboard-status", deny.clone()), ("switchboard-warnings", warn), ("switchboard-metadata", deny)]);
+        assert_eq!(policies.len(), bound.len(), "a policy without binding does nothing");
     }
 }

@@ -70,9 +70,10 @@ impl<'a> Stage<'a> {
 
         teller.scene(
             "The custom resources and the operator's rights are installed",
-            "The same files as for any cluster. Among the rights there is none to read Secrets.",
+            "The same files as for any cluster. Among the rights there is none to read Secrets; the admission policies keep others from\n\
+             writing what the operator remembers in `status`.",
         );
-        scene.kubectl(&["apply", "--server-side", "-f", "crds/", "-f", "deploy/rbac.yaml"]).await?;
+        scene.kubectl(&["apply", "--server-side", "-f", "crds/", "-f", "deploy/rbac.yaml", "-f", "deploy/admission.yaml"]).await?;
 
         teller.scene(
             "The provider and the operator start",

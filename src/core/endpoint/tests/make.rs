@@ -1,6 +1,5 @@
 //! Views for tests: a start in one word, then small changes to it.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -12,9 +11,10 @@ use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, Ma
 use crate::api::refs::{AccountIdentity, ProviderKind};
 use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::action::Action;
-use crate::core::evidence::{Evidence, Got, Listing, sightings};
+use crate::core::evidence::{Evidence, Got, Listing};
 use crate::core::fields::{Fields, PASSWORD, Registration, Remote, Secret, Value};
 use crate::core::mark::{Installation, Prefix};
+use crate::core::memory::Learnt;
 use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
 use crate::core::sighting::Sightings as Endpoints;
 use crate::core::time::Moment;
@@ -450,15 +450,18 @@ pub fn refresh(view: &mut View, listings: &[Listed]) {
         .iter()
         .map(|listing| Listing { began: listing.began, complete: listing.complete, endpoints: &listing.endpoints })
         .collect();
-    let deleted: BTreeSet<&str> = view.memory.deleted.iter().filter(|(_, deleted)| deleted.confirmed).map(|(id, _)| id.as_str()).collect();
-    let recorded = view.recorded().map(|recorded| recorded.id.to_owned());
-    view.evidence.listings = sightings(&listings, &view.prefix, recorded.as_deref(), &deleted, view.memory.effect);
-    view.evidence.password_matches = match (&view.desired, recorded.and_then(|id| Some(view.evidence.observed(&id)?.remote.clone()))) {
-        (Desired::Wanted(wanted), Some(remote)) => {
-            remote.password_digest.and_then(|digest| Some(digest == wanted.password.as_ref()?.value))
-        }
-        _ => None,
-    };
+    teach(view, |learnt, view| {
+        view.evidence =
+            learnt.evidence(view, &listings, |remote, password| remote.password_digest.as_ref().map(|digest| digest == password));
+    });
+}
+
+/// What is learnt through the methods that the executor uses.
+pub fn teach(view: &mut View, lesson: impl FnOnce(&mut Learnt, &mut View)) {
+    let mut learnt = Learnt { memory: std::mem::take(&mut view.memory), gets: std::mem::take(&mut view.evidence.gets) };
+    lesson(&mut learnt, view);
+    view.memory = learnt.memory;
+    view.evidence.gets = learnt.gets;
 }
 
 /// An action as one line, with `P` for the object's prefix.

@@ -260,6 +260,12 @@ fn comparing() -> Vec<Row> {
             healthy().trouble(TroubleKind::Refused(RefusalKind::Invalid), 900, 1).edited("x"),
             r#"Update e1 Edited: alias="x""#,
         ),
+        Row(
+            "L16",
+            "a password whose sending was not answered is sent again where nothing shows it",
+            healthy().rotated(2).updated(&[(PASSWORD, Value::Secret(password(2)))], 995, 0).got("e1", 996),
+            "Update e1 Rotated: password=***",
+        ),
         Row("L17", "all agrees", healthy(), "Done: Available"),
         Row(
             "L17",

@@ -4,19 +4,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::make::{Listed, Start, describe, refresh};
+use super::make::{Listed, Start, describe, refresh, refused, teach, unknown};
 use super::provider::{Flight, Provider, Rng};
-use crate::api::ledger::SecretVersion;
 use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::action::Action;
 use crate::core::endpoint::next;
-use crate::core::evidence::Got;
 use crate::core::fields::{Fields, Remote, Value};
-use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
+use crate::core::memory::Learnt;
+use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::sighting::Sightings;
 use crate::core::status;
 use crate::core::time::Moment;
-use crate::core::view::{AccountView, Deleted, Desired, Memory, Object, OwnIntent, Trouble, TroubleKind, Updated, View};
+use crate::core::view::{AccountView, Desired, Memory, Object, View};
 
 /// The object as the API server has it.
 #[derive(Clone)]
@@ -31,9 +30,9 @@ pub struct Stored {
 pub struct Process {
     pub start: Start,
     version: u64,
-    /// The outcome of the create that is on its way, when it comes, and for which generation and password it was sent: what is
-    /// refused says nothing about an edit that came meanwhile.
-    answer: Option<(Moment, Outcome<Remote>, Asked)>,
+    /// The outcome of the create that is on its way, when it comes, and what was known when it was sent: what is refused says
+    /// nothing about an edit that came meanwhile.
+    answer: Option<(Moment, Outcome<Remote>, Box<View>)>,
     /// A listing that is being taken.
     listing: Option<(Moment, Moment)>,
 }
@@ -62,20 +61,8 @@ impl Process {
     fn prepare(&mut self, now: Moment, issued: &BTreeMap<String, Moment>) {
         let view = &mut self.start.view;
         view.now = now;
-        if let Some(intent) = view.intent().cloned() {
-            if view.memory.intent_known.as_ref().is_none_or(|(nonce, _)| *nonce != intent.nonce) {
-                view.memory.intent_known = Some((intent.nonce.clone(), now));
-                view.memory.settled_by_server = None;
-            }
-            let old = issued.get(&intent.nonce).is_some_and(|at| now.since(*at) > view.timing.settle + Duration::from_secs(600));
-            if old {
-                view.memory.settled_by_server.get_or_insert(now);
-            }
-        }
-        match view.ledger() {
-            Some(_) => view.memory.blank_since = None,
-            None => view.memory.blank_since = view.memory.blank_since.or(Some(now)),
-        }
+        let age = view.intent().and_then(|intent| issued.get(&intent.nonce)).map(|at| now.since(*at));
+        teach(view, |learnt, view| learnt.object_seen(view, age));
         refresh(view, &self.start.listings);
     }
 
@@ -169,22 +156,14 @@ impl World {
     fn answer(&mut self, index: usize) {
         let process = &mut self.processes[index];
         let Some((_, outcome, asked)) = process.answer.take_if(|(at, ..)| *at <= self.now) else { return };
-        match &outcome {
-            Outcome::Done(remote) => {
-                // Listings are amended by what is answered; an amendment is no sight.
-                process.start.view.memory.effect = self.now;
-                for listing in &mut process.start.listings {
-                    listing.endpoints.insert(remote.clone());
-                }
-                process.start.view.memory.trouble = None;
+        if let Outcome::Done(remote) = &outcome {
+            // Listings are amended by what is answered; an amendment is no sight.
+            for listing in &mut process.start.listings {
+                listing.endpoints.insert(remote.clone());
             }
-            Outcome::Refused(refusal) => trouble(&mut process.start.view, TroubleKind::Refused(refusal.kind), self.now, asked),
-            _ => trouble(&mut process.start.view, TroubleKind::Unknown, self.now, asked),
         }
-        process.start.view.memory.permit = false;
-        if let Some(own) = &mut process.start.view.memory.own {
-            own.answer = Some(outcome.map(|remote| (remote.id, remote.username)));
-        }
+        let (outcome, now) = (outcome.map(|remote| (remote.id, remote.username)), self.now);
+        teach(&mut process.start.view, |learnt, _| learnt.create_answered(&asked, outcome, now));
     }
 
     /// Begins a listing for this process, as the sweep does.
@@ -258,14 +237,12 @@ impl World {
                 }
             }
             Action::Create { username, fields } => self.create(index, username, fields),
-            Action::Get(id, _) => self.get(index, id),
-            Action::Update { id, change, .. } => self.update(index, id, change),
-            Action::DeleteEndpoint(id, _) => self.delete(index, id),
+            Action::Get(id, _) => self.get(index, view, id),
+            Action::Update { id, change, .. } => self.update(index, view, id, change),
+            Action::DeleteEndpoint(id, _) => self.delete(index, view, id),
             Action::WriteIntent(intent) => {
-                let (_, version) = asked(view);
                 self.issued.insert(intent.nonce.clone(), self.now);
-                let memory = &mut self.processes[index].start.view.memory;
-                memory.own = Some(OwnIntent { nonce: intent.nonce.clone(), began: self.now, password_version: version, answer: None });
+                self.teach(index, |learnt, now| learnt.intent_begun(view, &intent.nonce, now));
                 self.write_status(index, view, action);
             }
             Action::Record(_) | Action::CloseEpoch(_) | Action::WriteTombstone(_) | Action::ClearTombstone(_) | Action::Forget => {
@@ -277,7 +254,14 @@ impl World {
 
     fn write_status(&mut self, index: usize, view: &View, action: &Action) {
         let status = status::after(view, action).expect("an action that writes status");
-        self.write(index, |stored| stored.status = status);
+        if self.write(index, |stored| stored.status = status) {
+            self.teach(index, |learnt, _| learnt.written(view, action));
+        }
+    }
+
+    fn teach(&mut self, index: usize, lesson: impl FnOnce(&mut Learnt, Moment)) {
+        let now = self.now;
+        teach(&mut self.processes[index].start.view, |learnt, _| lesson(learnt, now));
     }
 
     /// Version-checked; a conflict or a lost answer is followed by a live read.
@@ -299,8 +283,7 @@ impl World {
         let available = new.conditions.first().is_some_and(|ready| ready.reason == "Available");
         let written = !status::worth_writing(&view.status, &new) || !view.object.gone && self.write(index, |stored| stored.status = new);
         if written && available {
-            // Only now is it certain that the password's version is remembered.
-            self.processes[index].start.view.memory.update = None;
+            self.teach(index, |learnt, _| learnt.agreed());
         }
     }
 
@@ -309,46 +292,42 @@ impl World {
         let answered = self.now + self.some_seconds(19);
         let late = answered + Duration::from_secs(20) + self.some_seconds(38);
         let visible = self.now + self.some_seconds(55);
-        let unknown = Outcome::Unknown(Doubt { kind: DoubtKind::TimeOut, message: "no answer".into() });
         let fate = if self.faults { self.rng.below(10) } else { 0 };
         let outcome = match fate {
             0..4 => Outcome::Done(self.provider.execute(username, fields, visible)),
             4 | 5 => {
                 self.provider.execute(username, fields, visible);
-                unknown
+                unknown()
             }
             6 | 7 => {
                 self.provider.flights.push(Flight { executes: late, username: username.into(), fields: fields.clone() });
-                unknown
+                unknown()
             }
-            8 => unknown,
+            8 => unknown(),
             _ => {
                 let kinds = [RefusalKind::Unreachable, RefusalKind::Throttled, RefusalKind::Invalid];
                 let kind = kinds[self.rng.below(3) as usize];
-                Outcome::Refused(Refusal { kind, message: "no".into(), retry_after: None })
+                refused(kind)
             }
         };
         let outcome = outcome.map(|remote| self.provider.shown(&remote));
         self.log.push(format!("{} {index} the create is {}", self.now, outcome.class()));
-        let asked = asked(&self.processes[index].start.view);
-        self.processes[index].answer = Some((answered, outcome, asked));
+        let asked = self.processes[index].start.view.clone();
+        self.processes[index].answer = Some((answered, outcome, Box::new(asked)));
         self.answer(index);
     }
 
-    fn get(&mut self, index: usize, id: &str) {
-        if self.fails(10) {
-            let view = &mut self.processes[index].start.view;
-            let asked = asked(view);
-            return trouble(view, TroubleKind::Unknown, self.now, asked);
-        }
-        let found =
-            self.provider.endpoints.get(id).filter(|(_, visible)| *visible <= self.now).map(|(remote, _)| self.provider.shown(remote));
-        let view = &mut self.processes[index].start.view;
-        view.evidence.gets.insert(id.to_owned(), Got { id: id.to_owned(), began: self.now, found });
-        view.memory.trouble = None;
+    fn get(&mut self, index: usize, view: &View, id: &str) {
+        let found = self.provider.endpoints.get(id).filter(|(_, visible)| *visible <= self.now);
+        let outcome = match found.map(|(remote, _)| self.provider.shown(remote)) {
+            _ if self.fails(10) => unknown(),
+            Some(remote) => Outcome::Done(remote),
+            None => Outcome::NotFound { proven: true },
+        };
+        self.teach(index, |learnt, now| learnt.got(view, id, now, outcome, now));
     }
 
-    fn update(&mut self, index: usize, id: &str, change: &Fields) {
+    fn update(&mut self, index: usize, view: &View, id: &str, change: &Fields) {
         self.writes.0 += 1;
         let lost = self.fails(10);
         if !(lost && self.rng.percent(50))
@@ -363,17 +342,11 @@ impl World {
                 }
             }
         }
-        let view = &mut self.processes[index].start.view;
-        if lost {
-            let asked = asked(view);
-            return trouble(view, TroubleKind::Unknown, self.now, asked);
-        }
-        let times = view.memory.update.as_ref().filter(|update| update.change == *change).map_or(0, |update| update.times) + 1;
-        view.memory.update = Some(Updated { change: change.clone(), at: self.now, times });
-        view.memory.trouble = None;
+        let outcome = if lost { unknown() } else { Outcome::Done(()) };
+        self.teach(index, |learnt, now| learnt.updated(view, id, change, &outcome, now));
     }
 
-    fn delete(&mut self, index: usize, id: &str) {
+    fn delete(&mut self, index: usize, view: &View, id: &str) {
         self.writes.0 += 1;
         let lost = self.fails(15);
         let executed = !(lost && self.rng.percent(50));
@@ -385,13 +358,12 @@ impl World {
             let until = self.now + self.some_seconds(55);
             self.provider.ghosts.push((remote.clone(), until));
         }
-        let view = &mut self.processes[index].start.view;
-        if lost {
-            let asked = asked(view);
-            return trouble(view, TroubleKind::Unknown, self.now, asked);
-        }
-        view.memory.deleted.insert(id.to_owned(), Deleted { at: self.now, confirmed: removed.is_some() });
-        view.memory.trouble = None;
+        let outcome = match removed {
+            _ if lost => unknown(),
+            Some(_) => Outcome::Done(()),
+            None => Outcome::NotFound { proven: true },
+        };
+        self.teach(index, |learnt, now| learnt.deleted(view, id, &outcome, now));
     }
 
     /// Drives one process until it has nothing to do now. The clock stands still meanwhile.
@@ -406,17 +378,4 @@ impl World {
         }
         panic!("a pass does not end:\n{}", self.log.join("\n"));
     }
-}
-
-/// Generation and password that a call is about.
-type Asked = (i64, Option<SecretVersion>);
-
-fn asked(view: &View) -> Asked {
-    (view.object.generation, view.wanted_version().cloned())
-}
-
-fn trouble(view: &mut View, kind: TroubleKind, now: Moment, (generation, password_version): Asked) {
-    let attempts = view.memory.trouble.as_ref().map_or(0, |trouble| trouble.attempts) + 1;
-    view.memory.trouble =
-        Some(Trouble { kind, message: "trouble".into(), at: now, attempts, retry_after: None, generation, password_version });
 }

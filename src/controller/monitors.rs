@@ -1,0 +1,95 @@
+//! Tells of assumptions that were seen broken: at once in a metric and in the log, and in an event on the object when the pass is
+//! through (a create's record does not wait for an event).
+
+use kube::ResourceExt;
+use kube_runtime::events::EventType;
+use tracing::warn;
+
+use crate::account::SnapshotView;
+use crate::controller::context::{AccountState, Context};
+use crate::controller::execute::Pass;
+use crate::controller::gather::key;
+use crate::controller::report::event;
+use crate::core::action::Action;
+use crate::core::key::ObjectKey;
+use crate::core::monitor::{Assumption, Broken, sent};
+use crate::core::outcome::Outcome;
+use crate::core::time::Moment;
+use crate::core::view::View;
+use crate::metrics;
+
+/// The reason of all these events.
+const REASON: &str = "AssumptionBroken";
+
+/// Before each action.
+pub fn look(pass: &mut Pass<'_>, view: &View, action: &Action) {
+    let look = pass.slot.watch.look(view, action);
+    if let Some(lag) = look.lag {
+        pass.ctx.metrics.visibility_lag(lag);
+    }
+    note(pass, look.broken);
+}
+
+/// After a create that was announced at `began` and handed over at `handed`.
+pub fn created(pass: &mut Pass<'_>, view: &View, (began, handed): (Moment, Moment), outcome: &Outcome<(String, String)>) {
+    let ended = pass.ctx.clock.now();
+    pass.ctx.metrics.create(match outcome {
+        Outcome::Done(_) => metrics::Answer::done,
+        // A create has nothing that could be missing.
+        Outcome::Refused(_) | Outcome::NotFound { .. } => metrics::Answer::refused,
+        Outcome::Unknown(_) => metrics::Answer::unknown,
+    });
+    if let Outcome::Done((id, _)) = outcome {
+        pass.slot.watch.answered(id, ended);
+    }
+    if !matches!(outcome, Outcome::Refused(_)) {
+        note(pass, sent(view, began, handed, ended));
+    }
+}
+
+/// After an endpoint was recorded, condemned or deleted.
+pub fn wrote(pass: &mut Pass<'_>, view: &View, action: &Action) {
+    let id = match action {
+        Action::Record(found) => &found.id,
+        Action::WriteTombstone(id) | Action::DeleteEndpoint(id, _) => id,
+        _ => return,
+    };
+    let account = ObjectKey::new(pass.object.namespace().unwrap_or_default(), &pass.object.spec.account_ref.name);
+    let unlisted = match pass.ctx.account(&account) {
+        Some(AccountState::Ready(account)) => unlisted(&account.snapshots(), id),
+        _ => None,
+    };
+    let broken = pass.slot.watch.wrote(view, action, unlisted);
+    note(pass, broken);
+}
+
+/// When the newest complete listing began that does not show the endpoint.
+fn unlisted(snapshots: &SnapshotView, id: &str) -> Option<Moment> {
+    let complete = [&snapshots.complete, &snapshots.complete_before];
+    complete.into_iter().flatten().find(|listing| listing.endpoints.get(id).is_none()).map(|listing| listing.began)
+}
+
+fn note(pass: &mut Pass<'_>, broken: Option<Broken>) {
+    let Some(broken) = broken else { return };
+    let assumption = match broken.assumption {
+        Assumption::LateExecution => metrics::Assumption::A1,
+        Assumption::Freeze => metrics::Assumption::A2,
+        Assumption::Visibility => metrics::Assumption::A3,
+    };
+    pass.ctx.metrics.broken(assumption);
+    warn!(object = %key(&pass.object), ?assumption, seen = broken.message, "an assumption was seen broken");
+    pass.slot.untold.push(broken);
+}
+
+/// At the end of a pass.
+pub async fn tell(ctx: &Context, pass: &mut Pass<'_>) {
+    for broken in std::mem::take(&mut pass.slot.untold) {
+        // Events of the same reason and action are counted together, with the note of the first.
+        let action = match broken.assumption {
+            Assumption::LateExecution => "Search",
+            Assumption::Freeze => "Create",
+            Assumption::Visibility => "Observe",
+        };
+        event(ctx, &pass.object, EventType::Warning, REASON, action, broken.message).await;
+    }
+}

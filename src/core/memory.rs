@@ -1,0 +1,290 @@
+//! What a process remembers of one object, and what each answer teaches it. The executor, the simulated world of the tests and the
+//! model checker learn through the same methods: what they decide on cannot drift apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::api::ledger::SecretVersion;
+use crate::core::action::Action;
+use crate::core::evidence::{Evidence, Got, Listing, sightings};
+use crate::core::fields::{Fields, Remote, Secret};
+use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
+use crate::core::time::Moment;
+use crate::core::view::{Desired, View};
+
+/// An intent older than the settle time by this much, on the API server's clock, has settled whoever looks.
+const SERVER_MARGIN: Duration = Duration::from_secs(600);
+
+/// What this process remembers of one object. Losing it (a restart) costs time, never safety.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Since when the newest intent's nonce is known to this process.
+    pub intent_known: Option<(String, Moment)>,
+    /// When the API server's clock proved the newest intent older than the settle time and ten minutes.
+    pub settled_by_server: Option<Moment>,
+    /// Since when the object is known without any ledger (its status was wiped).
+    pub blank_since: Option<Moment>,
+    /// The intent that this process wrote, and what became of it.
+    pub own: Option<OwnIntent>,
+    /// Endpoints whose deletion by us was answered.
+    pub deleted: BTreeMap<String, Deleted>,
+    /// The last update, until it was read back.
+    pub update: Option<Updated>,
+    /// When our own last create or update of the recorded endpoint was answered: older listings show our amendment, not the endpoint.
+    pub effect: Moment,
+    /// The last failure of a call, until one succeeds or the spec changes.
+    pub trouble: Option<Trouble>,
+    /// When a listing was last asked for.
+    pub listing_wanted: Option<Moment>,
+    /// A create permit of the budget is reserved.
+    pub permit: bool,
+    /// When this pass over the object began.
+    pub pass_began: Moment,
+    /// The SIP URI of an endpoint that was found deleted, until its successor is recorded.
+    pub lost_uri: Option<String>,
+}
+
+/// An intent of this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnIntent {
+    /// Ties it to the ledger.
+    pub nonce: String,
+    /// Taken before the intent's write was first sent.
+    pub began: Moment,
+    /// The version of the password that was or would be sent.
+    pub password_version: Option<SecretVersion>,
+    /// The create's outcome; absent while nothing was sent.
+    pub answer: Option<Outcome<(String, String)>>,
+}
+
+/// A deletion that was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deleted {
+    /// When.
+    pub at: Moment,
+    /// The provider said that it deleted it; otherwise that there was none.
+    pub confirmed: bool,
+}
+
+/// An update that was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Updated {
+    /// What was sent.
+    pub change: Fields,
+    /// When the answer came.
+    pub at: Moment,
+    /// How often in a row the same values were sent.
+    pub times: u32,
+}
+
+/// A call that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Decides how long to wait and what to say.
+    pub kind: TroubleKind,
+    /// The provider's or the transport's words.
+    pub message: String,
+    /// When.
+    pub at: Moment,
+    /// In a row.
+    pub attempts: u32,
+    /// Asked for by the provider.
+    pub retry_after: Option<Duration>,
+    /// The generation it happened to: another one is another question.
+    pub generation: i64,
+    /// Likewise the password's version.
+    pub password_version: Option<SecretVersion>,
+}
+
+/// Kinds of trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TroubleKind {
+    /// Certainly not executed.
+    Refused(RefusalKind),
+    /// Nothing was learnt.
+    Unknown,
+    /// A readable answer about something else.
+    Foreign,
+}
+
+/// What a process knows of one object between two decisions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Learnt {
+    /// What decisions look at.
+    pub memory: Memory,
+    /// Conclusive reads by id.
+    pub gets: BTreeMap<String, Got>,
+}
+
+impl Learnt {
+    /// The object is looked at: since when is its newest intent known, and has it settled? `age` is the intent's age on the API
+    /// server's clock, both ends read there.
+    pub fn object_seen(&mut self, view: &View, age: Option<Duration>) {
+        let memory = &mut self.memory;
+        match view.intent() {
+            Some(intent) => {
+                memory.blank_since = None;
+                if memory.intent_known.as_ref().is_none_or(|(nonce, _)| *nonce != intent.nonce) {
+                    memory.intent_known = Some((intent.nonce.clone(), view.now));
+                    memory.settled_by_server = None;
+                }
+                if age.is_some_and(|age| age > view.timing.settle.saturating_add(SERVER_MARGIN)) {
+                    memory.settled_by_server.get_or_insert(view.now);
+                }
+            }
+            None => {
+                memory.intent_known = None;
+                memory.settled_by_server = None;
+                if view.ledger().is_some() {
+                    memory.blank_since = None;
+                } else if view.object.finalizer {
+                    memory.blank_since.get_or_insert(view.now);
+                }
+            }
+        }
+    }
+
+    /// An intent with this nonce is about to be written.
+    pub fn intent_begun(&mut self, view: &View, nonce: &str, now: Moment) {
+        self.memory.own =
+            Some(OwnIntent { nonce: nonce.to_owned(), began: now, password_version: view.wanted_version().cloned(), answer: None });
+    }
+
+    /// Our create was answered.
+    pub fn create_answered(&mut self, view: &View, outcome: Outcome<(String, String)>, now: Moment) {
+        // What is unknown is looked for on the search's own schedule: a back-off on top of it would only delay the finding.
+        if !matches!(&outcome, Outcome::Unknown(doubt) if doubt.kind != DoubtKind::Foreign) {
+            self.noted(view, &outcome, now);
+        }
+        self.memory.effect = now;
+        self.memory.permit = false;
+        if let Some(own) = &mut self.memory.own {
+            own.answer = Some(outcome);
+        }
+    }
+
+    /// A read by id that began then was answered.
+    pub fn got(&mut self, view: &View, id: &str, began: Moment, outcome: Outcome<Remote>, now: Moment) {
+        self.noted(view, &outcome, now);
+        match outcome {
+            Outcome::Done(remote) => self.read(view, id, began, Some(remote)),
+            Outcome::NotFound { .. } => self.read(view, id, began, None),
+            Outcome::Refused(_) | Outcome::Unknown(_) => {}
+        }
+    }
+
+    fn read(&mut self, view: &View, id: &str, began: Moment, found: Option<Remote>) {
+        // Only what is recorded, or was just looked at, matters: the rest is not kept for ever.
+        let recorded = view.recorded().map(|recorded| recorded.id);
+        self.gets.retain(|known, got| Some(known.as_str()) == recorded || got.began >= self.memory.pass_began);
+        self.gets.insert(id.to_owned(), Got { id: id.to_owned(), began, found });
+    }
+
+    /// An update was answered.
+    pub fn updated(&mut self, view: &View, id: &str, change: &Fields, outcome: &Outcome<()>, now: Moment) {
+        self.noted(view, outcome, now);
+        self.memory.effect = now;
+        match outcome {
+            Outcome::Done(()) => {
+                let before = self.memory.update.take().filter(|before| before.change == *change);
+                let times = before.map_or(0, |before| before.times) + 1;
+                self.memory.update = Some(Updated { change: change.clone(), at: now, times });
+            }
+            Outcome::NotFound { .. } => self.read(view, id, now, None),
+            // Perhaps it was executed: read before anything is sent again.
+            Outcome::Unknown(_) => {
+                self.gets.remove(id);
+                self.memory.update = Some(Updated { change: change.clone(), at: now, times: 0 });
+            }
+            Outcome::Refused(_) => {}
+        }
+    }
+
+    /// A deletion was answered.
+    pub fn deleted(&mut self, view: &View, id: &str, outcome: &Outcome<()>, now: Moment) {
+        self.noted(view, outcome, now);
+        match outcome {
+            Outcome::Done(()) => {
+                self.memory.deleted.insert(id.to_owned(), Deleted { at: now, confirmed: true });
+            }
+            Outcome::NotFound { proven: true } => {
+                self.memory.deleted.entry(id.to_owned()).or_insert(Deleted { at: now, confirmed: false }).at = now;
+            }
+            // A not-found page that is not the provider's proves nothing by itself: read it, let listings decide.
+            Outcome::NotFound { proven: false } => self.read(view, id, now, None),
+            Outcome::Refused(_) | Outcome::Unknown(_) => {}
+        }
+    }
+
+    /// Keeps the last failure, or forgets it.
+    fn noted<T>(&mut self, view: &View, outcome: &Outcome<T>, now: Moment) {
+        let (kind, message, retry_after) = match outcome {
+            Outcome::Done(_) | Outcome::NotFound { .. } => {
+                self.memory.trouble = None;
+                return;
+            }
+            Outcome::Refused(refusal) => (TroubleKind::Refused(refusal.kind), refusal.message.clone(), refusal.retry_after),
+            Outcome::Unknown(doubt) if doubt.kind == DoubtKind::Foreign => (TroubleKind::Foreign, doubt.message.clone(), None),
+            Outcome::Unknown(doubt) => (TroubleKind::Unknown, doubt.message.clone(), None),
+        };
+        let attempts = self.memory.trouble.as_ref().map_or(0, |trouble| trouble.attempts) + 1;
+        self.memory.trouble = Some(Trouble {
+            kind,
+            message,
+            at: now,
+            attempts,
+            retry_after,
+            generation: view.object.generation,
+            password_version: view.wanted_version().cloned(),
+        });
+    }
+
+    /// A write of the ledger is durable: what it makes superfluous is forgotten.
+    pub fn written(&mut self, view: &View, action: &Action) {
+        match action {
+            Action::Record(found) => {
+                self.memory.own = None;
+                self.memory.trouble = None;
+                self.memory.update = None;
+                self.memory.deleted.remove(&found.id);
+            }
+            Action::CloseEpoch(_) => self.memory.own = None,
+            Action::Forget => {
+                if let Some(recorded) = view.recorded() {
+                    self.gets.remove(recorded.id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The status says that all agrees, durably: the password's version is remembered there, and no failure matters any more.
+    pub fn agreed(&mut self) {
+        self.memory.update = None;
+        self.memory.trouble = None;
+    }
+
+    /// What is known of the provider, from these listings (oldest first: the two newest complete ones, and the newest if it is
+    /// not) and the reads by id.
+    pub fn evidence(
+        &self,
+        view: &View,
+        listings: &[Listing<'_>],
+        password_matches: impl FnOnce(&Remote, &Secret) -> Option<bool>,
+    ) -> Evidence {
+        let deleted: BTreeSet<&str> =
+            self.memory.deleted.iter().filter(|(_, deleted)| deleted.confirmed).map(|(id, _)| id.as_str()).collect();
+        let recorded = view.recorded().map(|recorded| recorded.id);
+        let mut evidence = Evidence {
+            gets: self.gets.clone(),
+            listings: sightings(listings, &view.prefix, recorded, &deleted, self.memory.effect),
+            password_matches: None,
+        };
+        if let (Some(id), Desired::Wanted(wanted)) = (recorded, &view.desired)
+            && let Some(password) = &wanted.password
+        {
+            evidence.password_matches = evidence.observed(id).and_then(|seen| password_matches(seen.remote, &password.value));
+        }
+        evidence
+    }
+}
