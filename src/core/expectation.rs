@@ -13,12 +13,17 @@ pub fn of(view: &View, status: Option<&SipEndpointStatus>) -> Expectation {
         Desired::Blocked(_) => Fields::new(),
     };
     Expectation {
-        id: status.and_then(|status| status.endpoint_id.clone()),
-        username_prefix: view.prefix.as_str().to_ascii_lowercase(),
+        id: status.and_then(|status| status.endpoint_id.clone()).or_else(|| view.adopt.as_ref().map(|adopt| adopt.id.clone())),
+        username_prefix: match &view.adopt {
+            None => view.prefix.as_str().to_ascii_lowercase(),
+            Some(_) => String::new(),
+        },
         fields,
         registered: status.and_then(|status| status.sip_registered),
         open: view.object.deleting
             || view.open_intent().is_some()
+            // What is missed may come back, and then agrees with everything.
+            || view.target().is_some_and(|id| view.evidence.missing(id).is_some())
             || view.memory.listing_wanted.is_some_and(|wanted| view.evidence.listings.newest.is_none_or(|newest| newest < wanted)),
     }
 }

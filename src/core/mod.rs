@@ -12,6 +12,7 @@ pub mod key;
 pub mod listing;
 pub mod mark;
 pub mod outcome;
+pub mod ownership;
 pub mod sighting;
 pub mod status;
 pub mod time;
