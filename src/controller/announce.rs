@@ -92,15 +92,7 @@ pub async fn release(ctx: &Context, object: &SipEndpoint, release: Release) {
                 ManagementPolicy::Manage => "deletionPolicy: Retain",
                 ManagementPolicy::Observe => "managementPolicy: Observe",
             };
-            event(
-                ctx,
-                object,
-                EventType::Normal,
-                "Retained",
-                "Delete",
-                format!("endpoint {id} stays at the provider ({policy})"),
-            )
-            .await;
+            event(ctx, object, EventType::Normal, "Retained", "Delete", format!("endpoint {id} stays at the provider ({policy})")).await;
         }
         Release::Orphaned => {
             let id =

@@ -49,7 +49,8 @@ impl Entry {
         let prefix = adopts.is_none().then(|| prefix_of(installation, object).as_str().to_ascii_lowercase());
         let account = ObjectKey::new(&key.namespace, &object.spec.account_ref.name);
         let (uid, created) = (object.uid().unwrap_or_default(), object.creation_timestamp().map(|time| time.0));
-        let mut entry = Self { key, uid, created, recorded: None, adopts, prefix, account, pinned: None, version: 0, watched: version(object) };
+        let mut entry =
+            Self { key, uid, created, recorded: None, adopts, prefix, account, pinned: None, version: 0, watched: version(object) };
         entry.read(object);
         entry
     }

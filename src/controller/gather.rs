@@ -67,10 +67,11 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
             drift: object.spec.drift_policy,
             external_deletion: object.spec.external_deletion_policy,
         },
-        adopt: object.spec.adopt.as_ref().map(|adopt| Adoption {
-            id: adopt.endpoint_id.clone(),
-            from_installation: adopt.from_installation.clone(),
-        }),
+        adopt: object
+            .spec
+            .adopt
+            .as_ref()
+            .map(|adopt| Adoption { id: adopt.endpoint_id.clone(), from_installation: adopt.from_installation.clone() }),
         claims: BTreeMap::new(),
         account: account_view(state.as_ref(), &account_key, pending || !known),
         brakes: Brakes::default(),

@@ -135,7 +135,7 @@ pub fn sightings<'a>(listings: &[Listing<'a>], subject: &Subject<'_>) -> Sightin
     let owns = |remote: &Remote| prefix.is_some_and(|prefix| prefix.owns(&remote.username));
     let mut result = Sightings { newest: listings.iter().map(|listing| listing.began).max(), ..Sightings::default() };
     let concerned = |listing: &Listing<'a>| {
-        let marked = prefix.into_iter().flat_map(|prefix| listing.endpoints.with_prefix(prefix.as_str()));
+        let marked = prefix.iter().flat_map(|prefix| listing.endpoints.with_prefix(prefix.as_str()));
         let recorded = recorded.and_then(|id| listing.endpoints.get(id)).filter(|remote| !owns(remote));
         let own = marked.filter(|remote| owns(remote)).chain(recorded);
         own.filter(|remote| !deleted.contains(remote.id.as_str()) && !claimed.contains(remote.id.as_str())).collect::<Vec<&Remote>>()

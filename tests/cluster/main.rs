@@ -1,6 +1,7 @@
 //! Everything that needs the real API server: one program, one control plane.
 
 mod accounts;
+mod adoption;
 mod api_refusals;
 mod api_samples;
 mod budget;

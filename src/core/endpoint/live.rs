@@ -1,6 +1,8 @@
 //! An object that is to exist (L1 to L23).
 
-use super::{adopt, list, other_installation, own_open_intent, owned, received, record_listed, retry, search, survivor, unusable, wait_for};
+use super::{
+    adopt, list, other_installation, own_open_intent, owned, received, record_listed, retry, search, survivor, unusable, wait_for,
+};
 use crate::api::condition::Reason;
 use crate::api::ledger::Intent;
 use crate::api::policy::{DriftPolicy, ExternalDeletionPolicy};
@@ -309,7 +311,9 @@ fn absence(view: &View, id: &str) -> Action {
         Finding::new(
             Reason::AwaitingEvidence,
             match view.adopt {
-                None => format!("endpoint {id} was not found by id; {what}. Nothing is created until its absence is proven; no action is needed"),
+                None => format!(
+                    "endpoint {id} was not found by id; {what}. Nothing is created until its absence is proven; no action is needed"
+                ),
                 Some(_) => format!("endpoint {id} was not found by id; {what}. Nothing is created in its place"),
             },
         )

@@ -37,15 +37,15 @@ fn claims() -> Vec<Row> {
         Row("L27", "what else is claimed does not matter", adopted().claimed("e9"), "Done: Available"),
         Row("L1", "what another object has taken is not recorded", received().claimed("e1"), "CloseEpoch (Superseded)"),
         Row("L5", "nor found", announced(998).listed(999, &["e1"]).claimed("e1"), "List Create: AwaitingEvidence"),
-        Row("L6", "nor in the way of a proof", announced(800).listed(951, &["e1"]).listed(955, &["e1"]).claimed("e1"), "CloseEpoch (NotExecuted)"),
+        Row(
+            "L6",
+            "nor in the way of a proof",
+            announced(800).listed(951, &["e1"]).listed(955, &["e1"]).claimed("e1"),
+            "CloseEpoch (NotExecuted)",
+        ),
         Row("L8", "nor deleted as a double", healthy().tombstone("e2").listed(995, &["e1", "e2"]).claimed("e2"), "ClearTombstone e2"),
         Row("L14", "nor condemned as one", healthy().listed(995, &["e1", "e2"]).claimed("e2"), "Done: Available"),
-        Row(
-            "L20",
-            "nor a survivor",
-            recorded().missing("e1", 995).listed(990, &["e2"]).listed(996, &["e2"]).claimed("e2"),
-            "Forget",
-        ),
+        Row("L20", "nor a survivor", recorded().missing("e1", 995).listed(990, &["e2"]).listed(996, &["e2"]).claimed("e2"), "Forget"),
         Row("L23", "nor found again", applied().permit().finalizer().listed(990, &["e1"]).claimed("e1"), "WriteIntent 1 fresh"),
     ]
 }
@@ -70,15 +70,15 @@ fn taking() -> Vec<Row> {
         Row("L29", "looked for again", adopting().missing("e1", 700), "Get e1 Urgent"),
         Row("L28", "it appears", adopting().missing("e1", 995).listed_remotes(996, true, vec![theirs("e1")]), "Get e1 Urgent"),
         Row("L30", "another installation's", adopting().got_remote(999, foreign("e1")), "Done: AlreadyOwned"),
-        Row("L30", "not the named one's", adopting().from_installation("zzz").got_remote(999, foreign("e1")), "Done: AlreadyOwned"),
+        Row("L30", "not the named one's", adopting().naming("zzz").got_remote(999, foreign("e1")), "Done: AlreadyOwned"),
         Row(
             "L31",
             "the named installation's",
-            adopting().from_installation(&other()).got_remote(999, foreign("e1")),
+            adopting().naming(&other()).got_remote(999, foreign("e1")),
             &*format!("Record e1 ({})", foreign("e1").username).leak(),
         ),
         Row("L31", "what carries no mark", seen(), record),
-        Row("L31", "whatever the spec names", seen().from_installation("zzz"), record),
+        Row("L31", "whatever the spec names", seen().naming("zzz"), record),
         Row(
             "L31",
             "a mark of ours that no object owns",
@@ -102,7 +102,12 @@ fn keeping() -> Vec<Row> {
     let gone = || adopted().missing("e1", 995).listed(996, &[]).listed(998, &[]);
     vec![
         Row("L17", "it agrees", adopted(), "Done: Available"),
-        Row("L17", "its own mark elsewhere is none of its business", adopted().listed_remotes(995, true, vec![theirs("e1"), super::make::remote("e7")]), "Done: Available"),
+        Row(
+            "L17",
+            "its own mark elsewhere is none of its business",
+            adopted().listed_remotes(995, true, vec![theirs("e1"), super::make::remote("e7")]),
+            "Done: Available",
+        ),
         Row("L12", "after a restart it waits for a listing", adopted_unseen().not_listed_this_term(), "List Sweep: Progressing"),
         Row("L13", "its id is another endpoint's now", adopted().got_remote(995, stranger("e1")), "Done: OwnershipLost"),
         Row("L13", "be it one with this object's mark", adopted().listed(995, &["e1"]), "Done: OwnershipLost"),
@@ -117,16 +122,31 @@ fn keeping() -> Vec<Row> {
         Row("L25", "another installation's", adopted().elsewhere(), "Done: InstallationMismatch"),
         Row("L18", "not found, not proven", adopted().missing("e1", 995).listed(996, &[]), "List Repair: AwaitingEvidence"),
         Row("L32", "gone: never made anew", gone(), "Done: ExternallyDeleted"),
-        Row("L32", "nor is another one taken for it", adopted().missing("e1", 995).listed(996, &["e7"]).listed(998, &["e7"]), "Done: ExternallyDeleted"),
+        Row(
+            "L32",
+            "nor is another one taken for it",
+            adopted().missing("e1", 995).listed(996, &["e7"]).listed(998, &["e7"]),
+            "Done: ExternallyDeleted",
+        ),
         Row("L32", "observed and gone", gone().observe(), "Done: ExternallyDeleted"),
         Row("L17", "it is back", gone().listed_remotes(999, true, vec![theirs("e1")]), "Done: Available"),
         Row("L33", "observed: an edit", edited().observe(), "Done: Drifted"),
         Row("L33", "observed: a drift", adopted().observe().got_remote(995, edited_there()), "Done: Drifted"),
         Row("L33", "observed: another password", with_password(2), "Done: Drifted"),
         Row("L17", "observed: the same password", with_password(1), "Done: Available"),
-        Row("L17", "observed: a password that cannot be compared", adopted().rotated(2).observe().got_remote(995, theirs("e1")), "Done: Available"),
+        Row(
+            "L17",
+            "observed: a password that cannot be compared",
+            adopted().rotated(2).observe().got_remote(995, theirs("e1")),
+            "Done: Available",
+        ),
         Row("L16", "observed: a password that may be shown by id", adopted().rotated(2).observe(), "Get e1 Urgent"),
-        Row("L17", "observed: an update from before is not waited for", adopted().observe().updated(&[("alias", text("x"))], 999, 2), "Done: Available"),
+        Row(
+            "L17",
+            "observed: an update from before is not waited for",
+            adopted().observe().updated(&[("alias", text("x"))], 999, 2),
+            "Done: Available",
+        ),
     ]
 }
 

@@ -162,7 +162,12 @@ pub fn rows() -> Vec<Row> {
             adopted().finalizer().delete_policy().got_remote(995, stranger("e1")).deleting(),
             "Wait for a change: OwnershipLost",
         ),
-        Row("D8", "adopted, seen just lately enough", adopted().finalizer().delete_policy().deleting().now(1140), "DeleteEndpoint e1 (Requested)"),
+        Row(
+            "D8",
+            "adopted, seen just lately enough",
+            adopted().finalizer().delete_policy().deleting().now(1140),
+            "DeleteEndpoint e1 (Requested)",
+        ),
         Row("D8", "adopted, not seen lately", adopted().finalizer().delete_policy().deleting().now(1141), "Get e1 Urgent"),
         Row("D14", "adopted, too many are going", adopted().finalizer().delete_policy().deleting().braked(), "Wait for a change: Braked"),
         Row(
@@ -204,7 +209,12 @@ pub fn rows() -> Vec<Row> {
         ),
         Row("D16", "another object's by now", in_time().claimed("e1"), "RemoveFinalizer (Clean)"),
         Row("D16", "another object's by now, and no listing says more", recorded().claimed("e1").deleting(), "List Urgent: Deleting"),
-        Row("D16", "adopted, but another object's", adopted().finalizer().delete_policy().claimed("e1").deleting(), "RemoveFinalizer (Clean)"),
+        Row(
+            "D16",
+            "adopted, but another object's",
+            adopted().finalizer().delete_policy().claimed("e1").deleting(),
+            "RemoveFinalizer (Clean)",
+        ),
         Row(
             "D9",
             "with our mark, but another object's",

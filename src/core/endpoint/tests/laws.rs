@@ -320,9 +320,7 @@ fn waits_for_people(view: &View, action: &Action) -> bool {
         return matches!(finding.reason, Reason::AlreadyOwned | Reason::AdoptNotFound);
     }
     let Action::Wait { until: None, .. } = action else { return matches!(action, Action::Done(_)) };
-    let lost = view
-        .recorded()
-        .is_some_and(|recorded| view.evidence.observed(recorded.id).is_some_and(|seen| !view.owns(seen.remote)));
+    let lost = view.recorded().is_some_and(|recorded| view.evidence.observed(recorded.id).is_some_and(|seen| !view.owns(seen.remote)));
     view.stopping
         || view.object.paused
         || matches!(view.desired, Desired::Blocked(_))

@@ -19,8 +19,8 @@ use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
 use crate::core::sighting::Sightings as Endpoints;
 use crate::core::time::Moment;
 use crate::core::view::{
-    AccountView, Adoption, Brakes, Deleted, Desired, Fresh, Memory, Object, OwnIntent, Policy, Problem, Timing, Trouble, TroubleKind, Updated, View,
-    Wanted, WantedPassword,
+    AccountView, Adoption, Brakes, Deleted, Desired, Fresh, Memory, Object, OwnIntent, Policy, Problem, Timing, Trouble, TroubleKind,
+    Updated, View, Wanted, WantedPassword,
 };
 
 pub fn at(seconds: u64) -> Moment {
@@ -194,7 +194,7 @@ impl Start {
         self.with(|view| view.adopt = Some(Adoption { id: id.into(), from_installation: None }))
     }
 
-    pub fn from_installation(self, part: &str) -> Self {
+    pub fn naming(self, part: &str) -> Self {
         self.with(|view| view.adopt = view.adopt.take().map(|adopt| Adoption { from_installation: Some(part.into()), ..adopt }))
     }
 
