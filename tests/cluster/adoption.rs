@@ -315,10 +315,18 @@ async fn old_name_again(case: &str) {
     assert_eq!(world.living().await.into_keys().collect::<BTreeSet<_>>(), both);
     assert_eq!(world.ledger().await, ["create_endpoint", "create_endpoint"]);
 
+    // Renamed once more: as the next object is there before the last one goes, it never looks like a double of the old name's.
+    adopt(&world, "third", &id, json!({"alias": "desk"}), json!({})).await;
+    world.reason("third", "AlreadyOwned").await;
+    retire(&world, "new").await;
+    assert_eq!(endpoint_id(&world.ready("third").await), id);
+    operator.lists(2).await;
+    assert_eq!(world.ledger().await, ["create_endpoint", "create_endpoint"]);
+
     world.delete("old").await;
     world.gone("old").await;
     assert_eq!(world.living().await.into_keys().collect::<Vec<_>>(), [id]);
-    world.ready("new").await;
+    world.ready("third").await;
 }
 
 async fn moved(case: &str) {
