@@ -1,6 +1,7 @@
 //! Endpoints that exist already: taken over, only observed, moved from one object to another, and never taken from anybody.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use switchboard::api::{FINALIZER_ENDPOINT, SipEndpoint};
 use switchboard::core::mark::Installation;
 
 use super::observe::{event, events};
+use super::proxy::{Harm, Proxy};
 use super::side_by_side::{self, Told, case};
 use super::world::{World, endpoint_id, eventually, merged, reason};
 
@@ -33,6 +35,7 @@ async fn an_endpoint_changes_its_object_without_a_create_and_belongs_to_one_at_a
         case("renamed", renamed),
         case("renamed, then an object of the old name again", old_name_again),
         case("moved to another namespace", moved),
+        case("moved, and after a restart the other namespace is not known yet", unknown_yet),
         case("made by another installation", foreign),
         case("adopted by two objects at once", |case| rivals(case, false)),
         case("adopted by two objects while no operator runs", |case| rivals(case, true)),
@@ -351,6 +354,34 @@ async fn moved(case: &str) {
     operator.lists(2).await;
     assert_eq!(endpoint_id(&second.ready("counter").await), endpoint_id(&before));
     assert_eq!(world.ledger().await, ["create_endpoint", "create_endpoint"]);
+}
+
+/// Until all objects were seen, an endpoint with an object's mark may be another object's.
+async fn unknown_yet(case: &str) {
+    let world = World::new("move").await;
+    let second = world.beside("moved").await;
+    let operator = Told::new(case, world.operator_with(&["--namespace", &second.namespace], &[]).await);
+    world.endpoint("desk", json!({"alias": "desk"}), json!({})).await;
+    let first = endpoint_id(&world.ready("desk").await);
+    adopt(&second, "counter", &first, json!({"alias": "desk"}), json!({})).await;
+    retire(&world, "desk").await;
+    second.ready("counter").await;
+    world.endpoint("desk", json!({"alias": "desk"}), json!({})).await;
+    let again = endpoint_id(&world.ready("desk").await);
+    operator.kill().await;
+
+    let proxy = Proxy::start(&world, Harm::None, Duration::ZERO).await;
+    proxy.hold(&second.namespace);
+    let through = [("KUBECONFIG", proxy.kubeconfig())];
+    let operator = Told::new(case, world.operator_with(&["--namespace", &second.namespace], &through).await);
+    operator.lists(3).await;
+    assert_eq!(world.ledger().await, ["create_endpoint", "create_endpoint"]);
+    proxy.release();
+    world.patch("desk", json!({"spec": {"plivo": {"alias": "lobby"}}})).await;
+    world.ready("desk").await;
+    operator.lists(2).await;
+    assert_eq!(world.living().await.into_keys().collect::<BTreeSet<_>>(), BTreeSet::from([first, again]));
+    assert_eq!(world.ledger().await, ["create_endpoint", "create_endpoint", "update_endpoint"]);
 }
 
 async fn foreign(case: &str) {
