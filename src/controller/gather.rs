@@ -145,7 +145,9 @@ fn look(ctx: &Context, view: &mut View, key: &ObjectKey, account: &Account, slot
         .map(|listing| Listing { began: listing.began, complete: listing.is_complete(), endpoints: &listing.endpoints })
         .collect();
     view.claims = claims(ctx, view, key, account, &listings);
-    view.evidence = Evidence { gets: slot.gets.clone(), listings: view.sightings(&listings), password_matches: None };
+    let deleted: BTreeSet<&str> = slot.memory.deleted.iter().filter(|(_, deleted)| deleted.confirmed).map(|(id, _)| id.as_str()).collect();
+    let seen = view.sightings(&listings, deleted, slot.memory.effect);
+    view.evidence = Evidence { gets: slot.gets.clone(), listings: seen, password_matches: None };
     if let Some((id, who)) = mark_of_another(ctx, view, key, account) {
         view.claims.insert(id, who);
     }

@@ -7,6 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use crate::api::policy::{DeletionPolicy, ManagementPolicy};
 use crate::core::evidence::{Listing, Sightings, Subject, sightings};
 use crate::core::fields::Remote;
+use crate::core::time::Moment;
 use crate::core::view::View;
 
 /// What a live object's claim on an endpoint rests on, the weakest first.
@@ -83,15 +84,14 @@ impl View {
     }
 
     /// What the account's listings (oldest first; the newest of any proof and the two newest complete ones) say about this object.
-    pub fn sightings(&self, listings: &[Listing<'_>]) -> Sightings {
-        let deleted: BTreeSet<&str> =
-            self.memory.deleted.iter().filter(|(_, deleted)| deleted.confirmed).map(|(id, _)| id.as_str()).collect();
+    /// `deleted` and `effect`: see [`Subject`].
+    pub fn sightings(&self, listings: &[Listing<'_>], deleted: BTreeSet<&str>, effect: Moment) -> Sightings {
         let subject = Subject {
             prefix: self.adopt.is_none().then_some(&self.prefix),
             recorded: self.target(),
             deleted,
             claimed: self.claims.keys().map(String::as_str).collect(),
-            effect: self.memory.effect,
+            effect,
         };
         sightings(listings, &subject)
     }

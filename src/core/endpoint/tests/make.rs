@@ -1,6 +1,6 @@
 //! Views for tests: a start in one word, then small changes to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -508,7 +508,8 @@ pub fn refresh(view: &mut View, listings: &[Listed]) {
         .map(|listing| Listing { began: listing.began, complete: listing.complete, endpoints: &listing.endpoints })
         .collect();
     let recorded = view.recorded().map(|recorded| recorded.id.to_owned());
-    view.evidence.listings = view.sightings(&listings);
+    let deleted: BTreeSet<&str> = view.memory.deleted.iter().filter(|(_, deleted)| deleted.confirmed).map(|(id, _)| id.as_str()).collect();
+    view.evidence.listings = view.sightings(&listings, deleted, view.memory.effect);
     view.evidence.password_matches = match (&view.desired, recorded.and_then(|id| Some(view.evidence.observed(&id)?.remote.clone()))) {
         (Desired::Wanted(wanted), Some(remote)) => {
             remote.password_digest.and_then(|digest| Some(digest == wanted.password.as_ref()?.value))
