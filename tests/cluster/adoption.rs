@@ -79,9 +79,14 @@ async fn retire(world: &World, name: &str) {
     world.gone(name).await;
 }
 
+/// Somebody else writes the status.
+async fn restore(world: &World, name: &str, status: Value) {
+    let patch = Patch::Merge(json!({"status": status}));
+    world.endpoints().patch_status(name, &PatchParams::default(), &patch).await.expect("a restored status");
+}
+
 async fn wipe(world: &World, name: &str) {
-    let patch = Patch::Merge(json!({"status": null}));
-    world.endpoints().patch_status(name, &PatchParams::default(), &patch).await.expect("a wiped status");
+    restore(world, name, Value::Null).await;
 }
 
 async fn unmarked(case: &str) {
@@ -463,8 +468,7 @@ async fn both_recorded(case: &str) {
     let mut status = serde_json::to_value(&first.status).expect("JSON");
     let second = world.endpoints().get("second").await.expect("the object");
     status["ledger"]["uid"] = json!(second.metadata.uid);
-    let patch = Patch::Merge(json!({"status": status}));
-    world.endpoints().patch_status("second", &PatchParams::default(), &patch).await.expect("a restored status");
+    restore(&world, "second", status).await;
 
     let operator = start(case, &world).await;
     world.reason("second", "AlreadyOwned").await;
