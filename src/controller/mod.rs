@@ -2,6 +2,7 @@
 
 pub mod account;
 mod announce;
+pub mod claims;
 pub mod clock;
 pub mod context;
 pub mod endpoint;
@@ -33,6 +34,7 @@ use tracing::{debug, info, warn};
 use crate::account::{Accounts, Clock, Settings as AccountSettings};
 use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::claims::{Claims, Tracker};
 use crate::controller::clock::Clocks;
 use crate::controller::context::{Context, Settings, Wakes, wake};
 use crate::controller::memories::Memories;
@@ -112,7 +114,10 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         retry_base: start.settings.timing.retry_base,
     };
     let accounts = Arc::new(Accounts::new(settings, start.clock, Arc::new(move |key: &ObjectKey| wake(&by_account, key))));
-    let endpoint_streams: Vec<_> = scopes.iter().map(|scope| watch::objects(api(&start.client, scope), watch::relevant_endpoint)).collect();
+    let claims = Arc::new(Claims::new(scopes.len()));
+    let tracker = || Tracker::new(&claims, &start.installation, &wake_endpoints);
+    let endpoint_streams: Vec<_> =
+        scopes.iter().map(|scope| watch::objects(api(&start.client, scope), watch::relevant_endpoint, tracker())).collect();
     let caches: Vec<Cache<SipEndpoint>> = endpoint_streams.iter().map(|(_, cache)| cache.clone()).collect();
     let ctx = Arc::new(Context {
         client: start.client.clone(),
@@ -121,6 +126,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         account_objects: OnceLock::new(),
         credentials: Mutex::default(),
         endpoints: caches.iter().map(|cache| cache.store.clone()).collect(),
+        claims,
         referrers: Mutex::default(),
         secrets,
         memories: Memories::default(),

@@ -28,7 +28,7 @@ pub const SETTLE: Duration = Duration::from_secs(6);
 pub struct World {
     pub client: Client,
     pub namespace: String,
-    pub simulator: Simulator,
+    pub simulator: Arc<Simulator>,
     pub admin: AdminClient,
 }
 
@@ -48,8 +48,17 @@ impl World {
         let client = support::client().await;
         // The admin client and the tests' own requests need a process-wide TLS provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let simulator = Simulator::start(options).await.expect("a simulator");
+        let simulator = Arc::new(Simulator::start(options).await.expect("a simulator"));
         let admin = simulator.admin();
+        World::place(client, name, simulator, admin).await
+    }
+
+    /// Another namespace that consents, with an account object of the same name and Plivo account.
+    pub async fn beside(&self, name: &str) -> World {
+        World::place(self.client.clone(), name, Arc::clone(&self.simulator), self.simulator.admin()).await
+    }
+
+    async fn place(client: Client, name: &str, simulator: Arc<Simulator>, admin: AdminClient) -> World {
         let namespace = support::namespace(&client, name).await;
         let world = World { client, namespace, simulator, admin };
         world.consent(&world.namespace).await;
