@@ -4,6 +4,7 @@ use kube_runtime::events::EventType;
 
 use crate::api::ANNOTATION_FORCE_ORPHAN;
 use crate::api::condition::{Reason, Verdict};
+use crate::api::policy::ManagementPolicy;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::context::Context;
 use crate::controller::report::event;
@@ -16,6 +17,10 @@ pub async fn ledger(ctx: &Context, object: &SipEndpoint, view: &View, action: &A
         Action::Record(found) => {
             if view.memory.lost_uri.is_some() {
                 // Told when the new URI is known.
+            } else if view.adopt.is_some() {
+                let how = if view.observes() { "is observed from now on" } else { "was adopted" };
+                let note = format!("endpoint {} ({}) {how}", found.id, found.username);
+                event(ctx, object, EventType::Normal, "Adopted", "Record", note).await;
             } else if found.remote.is_some() {
                 let note = format!("endpoint {} ({}) was found by its mark and is recorded again", found.id, found.username);
                 event(ctx, object, EventType::Normal, "Found", "Record", note).await;
@@ -83,15 +88,11 @@ pub async fn release(ctx: &Context, object: &SipEndpoint, release: Release) {
         Release::Clean | Release::NeverSent => {}
         Release::Retained => {
             let id = object.status.as_ref().and_then(|status| status.endpoint_id.as_deref()).unwrap_or("-");
-            event(
-                ctx,
-                object,
-                EventType::Normal,
-                "Retained",
-                "Delete",
-                format!("endpoint {id} stays at the provider (deletionPolicy: Retain)"),
-            )
-            .await;
+            let policy = match object.spec.management_policy {
+                ManagementPolicy::Manage => "deletionPolicy: Retain",
+                ManagementPolicy::Observe => "managementPolicy: Observe",
+            };
+            event(ctx, object, EventType::Normal, "Retained", "Delete", format!("endpoint {id} stays at the provider ({policy})")).await;
         }
         Release::Orphaned => {
             let id =
@@ -101,7 +102,13 @@ pub async fn release(ctx: &Context, object: &SipEndpoint, release: Release) {
             event(ctx, object, EventType::Warning, "Orphaned", "Delete", note).await;
         }
         Release::Unproven => {
-            let note = "the object's status was lost and its account does not exist: if it ever had an endpoint, that one is still at the provider".to_owned();
+            let note = match &object.spec.adopt {
+                Some(adopt) => format!(
+                    "endpoint {} (spec.adopt) was never verified as this object's, or its status was lost: it is not deleted, and is still at the provider",
+                    adopt.endpoint_id
+                ),
+                None => "the object's status was lost and its account does not exist: if it ever had an endpoint, that one is still at the provider".to_owned(),
+            };
             event(ctx, object, EventType::Warning, "ReleasedUnproven", "Delete", note).await;
         }
     }

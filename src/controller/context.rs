@@ -15,6 +15,7 @@ use crate::account::{Account, Accounts};
 use crate::api::ledger::SecretVersion;
 use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::claims::Claims;
 use crate::controller::clock::Clocks;
 use crate::controller::memories::Memories;
 use crate::controller::secrets::Secrets;
@@ -74,6 +75,8 @@ pub struct Context {
     pub credentials: Mutex<BTreeMap<ObjectKey, Credentials>>,
     /// All endpoints that are watched.
     pub endpoints: Vec<Store<SipEndpoint>>,
+    /// Which endpoints at the provider are claimed by which of them.
+    pub claims: Arc<Claims>,
     /// Which endpoints refer to which account object.
     pub referrers: Mutex<BTreeMap<ObjectKey, BTreeSet<ObjectKey>>>,
     /// Secrets by consent.

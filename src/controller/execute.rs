@@ -12,7 +12,7 @@ use crate::api::ledger::Intent;
 use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::context::{AccountState, Context, wake};
-use crate::controller::gather::key;
+use crate::controller::gather::{key, same_account};
 use crate::controller::memories::Slot;
 use crate::controller::report::NotWritten;
 use crate::controller::{announce, deadline, monitors, report};
@@ -56,7 +56,7 @@ impl Pass<'_> {
         match action {
             Action::AddFinalizer => self.finalizer(view, true, "finalizer").await,
             // The cache says that there is no such account; that it cannot be read, or is new, must not leak an endpoint.
-            Action::RemoveFinalizer(Release::Unproven) if self.account_exists().await => {
+            Action::RemoveFinalizer(Release::Unproven) if view.adopt.is_none() && self.account_exists().await => {
                 Step::Stop(Some(view.now + Duration::from_secs(5)))
             }
             Action::RemoveFinalizer(release) => {
@@ -66,6 +66,8 @@ impl Pass<'_> {
             Action::Reserve => self.reserve(view),
             Action::WriteIntent(intent) => self.write_intent(view, action, intent).await,
             Action::Create { username, fields } => self.create(view, username, fields).await,
+            // Another object was faster, in this very moment.
+            Action::Record(found) if view.adopt.is_some() && !self.take(&found.id) => Step::Again,
             Action::Record(_) => self.write_ledger(view, action, "record").await,
             Action::CloseEpoch(_) => self.write_ledger(view, action, "close_epoch").await,
             Action::WriteTombstone(_) | Action::ClearTombstone(_) => self.write_ledger(view, action, "tombstone").await,
@@ -109,6 +111,17 @@ impl Pass<'_> {
             Some(AccountState::Ready(account)) => Some(account),
             _ => None,
         }
+    }
+
+    /// Whether this object may record what it adopts: nobody with a better right is about to.
+    fn take(&self, id: &str) -> bool {
+        let Some(account) = self.account() else { return false };
+        self.ctx.claims.take(&self.key(), id, |other| same_account(self.ctx, other, &account))
+    }
+
+    /// What this object claims, known before the watch tells of it.
+    fn note_claims(&self) {
+        self.ctx.claims.note(&self.object).iter().for_each(|other| wake(&self.ctx.wake_endpoints, other));
     }
 
     /// Whether the account object exists, asked live; it counts as existing if there is no answer.
@@ -280,6 +293,7 @@ impl Pass<'_> {
             Ok(object) => {
                 announce::finding(self.ctx, &object, view, finding).await;
                 self.object = object;
+                self.note_claims();
                 self.tell_recreated().await;
                 Step::Stop(until)
             }
@@ -292,6 +306,7 @@ impl Pass<'_> {
         let error = match answer {
             Ok(object) => {
                 self.object = object;
+                self.note_claims();
                 return Step::Again;
             }
             Err(NotWritten::Gone) => return Step::Gone,
@@ -306,6 +321,7 @@ impl Pass<'_> {
             Ok(Some(object)) => {
                 let unchanged = object.resource_version() == self.object.resource_version();
                 self.object = object;
+                self.note_claims();
                 // Refused for a reason that will not go away by itself: slowly, not in a circle.
                 if error.is_some() && unchanged { Step::Stop(Some(view.now + Duration::from_secs(5))) } else { Step::Again }
             }

@@ -1,21 +1,25 @@
 //! Everything an object points at → a [`View`]. Nothing later in the pass reads the cluster for input.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
+use crate::account::Account;
 use crate::api::condition::Reason;
 use crate::api::policy::DeletionPolicy;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::api::{ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED, ANNOTATION_RECONCILE, FINALIZER_ENDPOINT};
+use crate::controller::claims::Entry;
 use crate::controller::context::{AccountState, Context};
 use crate::controller::memories::Slot;
 use crate::controller::secrets::Dependent;
 use crate::core::evidence::{Evidence, Listing};
 use crate::core::key::ObjectKey;
-use crate::core::mark::Prefix;
-use crate::core::view::{AccountView, Brakes, Desired, Fresh, Object, Password, Policy, Problem, View};
+use crate::core::mark::{Installation, Prefix, recognise};
+use crate::core::outcome::Outcome;
+use crate::core::view::{AccountView, Adoption, Brakes, Desired, Fresh, Object, Password, Policy, Problem, View};
 use crate::provider;
 
 /// Reads what the object refers to and puts it together with what is known.
@@ -28,7 +32,9 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
     ctx.refers(&key, Some(&account_key));
     // In this order: an account that becomes known in between is taken as known, never as missing.
     let pending = ctx.account_pending(&account_key);
-    let state = ctx.account(&account_key);
+    // Until all objects were seen, somebody else's endpoint may look like this one's.
+    let known = ctx.claims.is_complete();
+    let state = ctx.account(&account_key).filter(|_| known);
     let prefix = prefix(ctx, object);
     let desired = match deleting || gone {
         // A deletion never needs the tenant's password.
@@ -52,12 +58,20 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
         installation: ctx.installation.clone(),
         policy: Policy {
             management: object.spec.management_policy,
-            deletion: object.spec.deletion_policy.unwrap_or(DeletionPolicy::Delete),
+            deletion: object.spec.deletion_policy.unwrap_or(match object.spec.adopt {
+                Some(_) => DeletionPolicy::Retain,
+                None => DeletionPolicy::Delete,
+            }),
             drift: object.spec.drift_policy,
             external_deletion: object.spec.external_deletion_policy,
         },
-        adopt: None,
-        account: account_view(state.as_ref(), &account_key, pending),
+        adopt: object
+            .spec
+            .adopt
+            .as_ref()
+            .map(|adopt| Adoption { id: adopt.endpoint_id.clone(), from_installation: adopt.from_installation.clone() }),
+        claims: BTreeMap::new(),
+        account: account_view(state.as_ref(), &account_key, pending || !known),
         brakes: Brakes::default(),
         evidence: Evidence::default(),
         memory: slot.learnt.memory.clone(),
@@ -69,7 +83,7 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
     slot.learnt.object_seen(&view, intent_age(ctx, &view));
     view.memory = slot.learnt.memory.clone();
     if let Some(AccountState::Ready(account)) = &state {
-        view.evidence = evidence(&view, account, slot);
+        look(ctx, &mut view, &key, account, slot);
     }
     view
 }
@@ -81,8 +95,13 @@ pub fn key(object: &SipEndpoint) -> ObjectKey {
 
 /// What the object's username at the provider begins with.
 pub fn prefix(ctx: &Context, object: &SipEndpoint) -> Prefix {
+    prefix_of(&ctx.installation, object)
+}
+
+/// As [`prefix`].
+pub fn prefix_of(installation: &Installation, object: &SipEndpoint) -> Prefix {
     let name = object.name_any();
-    Prefix::new(&ctx.installation, &object.namespace().unwrap_or_default(), &name, &provider::base_username(&object.spec, &name))
+    Prefix::new(installation, &object.namespace().unwrap_or_default(), &name, &provider::base_username(&object.spec, &name))
 }
 
 async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey) -> Password {
@@ -114,7 +133,8 @@ fn account_view(state: Option<&AccountState>, key: &ObjectKey, pending: bool) ->
     }
 }
 
-fn evidence(view: &View, account: &crate::account::Account, slot: &Slot) -> Evidence {
+/// What the provider was seen to hold, as far as it concerns this object.
+fn look(ctx: &Context, view: &mut View, key: &ObjectKey, account: &Account, slot: &Slot) {
     let snapshots = account.snapshots();
     let newest = snapshots.newest.as_ref().filter(|newest| !newest.is_complete());
     let listings: Vec<Listing<'_>> = [snapshots.complete_before.as_ref(), snapshots.complete.as_ref(), newest]
@@ -122,7 +142,64 @@ fn evidence(view: &View, account: &crate::account::Account, slot: &Slot) -> Evid
         .flatten()
         .map(|listing| Listing { began: listing.began, complete: listing.is_complete(), endpoints: &listing.endpoints })
         .collect();
-    slot.learnt.evidence(view, &listings, |remote, password| account.password_matches(remote, password))
+    view.claims = claims(ctx, view, key, account, &listings);
+    view.evidence = slot.learnt.evidence(view, &listings, |remote, password| account.password_matches(remote, password));
+    if let Some((id, who)) = mark_of_another(ctx, view, key, account) {
+        view.claims.insert(id, who);
+    }
+}
+
+/// Which endpoints that concern this object another live object has a better right to.
+fn claims(ctx: &Context, view: &View, key: &ObjectKey, account: &Account, listings: &[Listing<'_>]) -> BTreeMap<String, String> {
+    let Some(own) = ctx.claims.get(key) else { return BTreeMap::new() };
+    let prefix = view.adopt.is_none().then(|| view.prefix.as_str());
+    let listed = listings.iter().flat_map(|listing| prefix.into_iter().flat_map(|prefix| listing.endpoints.with_prefix(prefix)));
+    let received = view.memory.own.as_ref().and_then(|own| match &own.answer {
+        Some(Outcome::Done((id, _))) => Some(id.as_str()),
+        _ => None,
+    });
+    let ids: BTreeSet<&str> = listed
+        .map(|remote| remote.id.as_str())
+        .chain(view.target())
+        .chain(received)
+        .chain(view.tombstones().iter().map(String::as_str))
+        .collect();
+    ids.into_iter()
+        .filter_map(|id| {
+            let claim = own.claim(id);
+            let others = ctx.claims.of(id).into_iter().filter(|other| other.key != *key && same_account(ctx, other, account));
+            let winner = others.into_iter().find(|other| other.claim(id).prevails_over(&claim))?;
+            Some((id.to_owned(), who(&winner.key, key)))
+        })
+        .collect()
+}
+
+/// The endpoint to be adopted carries the mark of a live object that has not recorded any yet: as long as that one may still find it
+/// or has a create on its way, it is left alone.
+fn mark_of_another(ctx: &Context, view: &View, key: &ObjectKey, account: &Account) -> Option<(String, String)> {
+    let adopt = view.adopt.as_ref().filter(|_| view.recorded().is_none())?;
+    let marked = recognise(&view.evidence.observed(&adopt.id)?.remote.username)?;
+    let owners = ctx.claims.marked(&marked.prefix).into_iter();
+    let owner = owners.into_iter().find(|owner| owner.recorded.is_none() && same_account(ctx, owner, account))?;
+    Some((adopt.id.clone(), who(&owner.key, key)))
+}
+
+/// Whether the object's endpoint lives in this account, as far as can be told; what cannot be told counts as the same.
+pub fn same_account(ctx: &Context, entry: &Entry, account: &Account) -> bool {
+    let id = account.id();
+    match (&entry.pinned, ctx.account(&entry.account)) {
+        (Some(pinned), _) => pinned.id == id.id && pinned.provider == id.provider,
+        (None, Some(AccountState::Ready(theirs))) => theirs.id() == id,
+        (None, _) => true,
+    }
+}
+
+/// An object in words, for the status of another one: what another namespace holds is not told.
+fn who(other: &ObjectKey, key: &ObjectKey) -> String {
+    match other.namespace == key.namespace {
+        true => format!("SipEndpoint {}", other.name),
+        false => "an object of another namespace of this cluster".to_owned(),
+    }
 }
 
 /// The intent's age on the API server's clock.

@@ -2,6 +2,7 @@
 
 pub mod account;
 mod announce;
+pub mod claims;
 pub mod clock;
 pub mod context;
 pub mod endpoint;
@@ -34,6 +35,7 @@ use tracing::{debug, info, warn};
 use crate::account::{Accounts, Clock, Settings as AccountSettings};
 use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::claims::{Claims, Tracker};
 use crate::controller::clock::Clocks;
 use crate::controller::context::{Context, Settings, Wakes, wake};
 use crate::controller::memories::Memories;
@@ -116,8 +118,10 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
     // Amnesia guard: what was created after the backup was made is at the provider, and nobody here knows of it.
     let in_new_term = Arc::clone(&accounts);
     let went_back: watch::WentBack = Arc::new(move || in_new_term.begin_term());
-    let endpoint_streams: Vec<_> =
-        scopes.iter().map(|scope| watch::objects(api(&start.client, scope), watch::relevant_endpoint, Arc::clone(&went_back))).collect();
+    let claims = Arc::new(Claims::new(scopes.len()));
+    let tracker = || Tracker::new(&claims, &start.installation, &wake_endpoints);
+    let watched = |scope| watch::objects(api(&start.client, scope), watch::relevant_endpoint, Arc::clone(&went_back), tracker());
+    let endpoint_streams: Vec<_> = scopes.iter().map(watched).collect();
     let caches: Vec<Cache<SipEndpoint>> = endpoint_streams.iter().map(|(_, cache)| cache.clone()).collect();
     let ctx = Arc::new(Context {
         client: start.client.clone(),
@@ -126,6 +130,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         account_objects: OnceLock::new(),
         credentials: Mutex::default(),
         endpoints: caches.iter().map(|cache| cache.store.clone()).collect(),
+        claims,
         referrers: Mutex::default(),
         secrets,
         memories: Memories::default(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures::{FutureExt, Stream, StreamExt, TryFutureExt};
 use kube::api::ListParams;
@@ -49,16 +49,31 @@ impl<K: Resource<DynamicType = ()> + 'static> Cache<K> {
     }
 }
 
-/// A stream of objects to reconcile, and the cache that it fills. `went_back` is called before anything of an older history is told.
-pub fn objects<K>(
-    api: Api<DeserializeGuard<K>>,
-    relevant: fn(&K) -> Option<u64>,
-    went_back: WentBack,
-) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Cache<K>)
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-{
-    cached(decoded(api, went_back).modify(prune), relevant)
+/// Follows the objects of one watch.
+pub trait Track<K>: Send + 'static {
+    /// What is kept of an object until it is gone.
+    type Kept: Send;
+    /// It is new, or has changed, or was listed again.
+    fn seen(&self, object: &K) -> Self::Kept;
+    /// It is gone; a list that lacks it tells of it as well.
+    fn removed(&self, kept: &Self::Kept);
+    /// All objects were listed, and told of.
+    fn listed(&self) {}
+}
+
+/// Wants to know of objects that are gone, and of nothing else.
+struct Removals<F>(F);
+
+impl<K: Clone + Send, F: Fn(&K) + Send + 'static> Track<K> for Removals<F> {
+    type Kept = K;
+
+    fn seen(&self, object: &K) -> K {
+        object.clone()
+    }
+
+    fn removed(&self, kept: &K) {
+        (self.0)(kept);
+    }
 }
 
 fn cached<K>(
@@ -79,7 +94,7 @@ where
     (events.applied_objects().predicate_filter(relevant, PredicateConfig::default()), Cache { store, listed })
 }
 
-/// As [`objects`], telling of objects that are gone; a list that lacks an object tells of it as well.
+/// As [`objects`], telling of objects that are gone.
 pub fn objects_and_removals<K>(
     api: Api<DeserializeGuard<K>>,
     relevant: fn(&K) -> Option<u64>,
@@ -89,26 +104,34 @@ pub fn objects_and_removals<K>(
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    let known: Arc<Mutex<BTreeMap<String, K>>> = Arc::default();
-    let mut listed: BTreeMap<String, K> = BTreeMap::new();
+    objects(api, relevant, went_back, Removals(removed))
+}
+
+/// A stream of objects to reconcile, and the cache that it fills. The tracker knows of an object before the stream gives it out, and
+/// `went_back` is called before anything of an older history is told.
+pub fn objects<K, T>(
+    api: Api<DeserializeGuard<K>>,
+    relevant: fn(&K) -> Option<u64>,
+    went_back: WentBack,
+    tracker: T,
+) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Cache<K>)
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    T: Track<K>,
+{
+    let mut known: BTreeMap<String, T::Kept> = BTreeMap::new();
+    let mut listed: BTreeMap<String, T::Kept> = BTreeMap::new();
     let events = decoded(api, went_back).modify(prune).inspect(move |event| {
         let Ok(event) = event else { return };
-        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::Apply(object) => {
-                known.insert(place(object), object.clone());
-            }
-            Event::Delete(object) => {
-                known.remove(&place(object));
-                removed(object);
-            }
+            Event::Apply(object) => drop(known.insert(place(object), tracker.seen(object))),
+            Event::Delete(object) => known.remove(&place(object)).iter().for_each(|kept| tracker.removed(kept)),
             Event::Init => listed.clear(),
-            Event::InitApply(object) => {
-                listed.insert(place(object), object.clone());
-            }
+            Event::InitApply(object) => drop(listed.insert(place(object), tracker.seen(object))),
             Event::InitDone => {
-                let before = std::mem::replace(&mut *known, std::mem::take(&mut listed));
-                before.iter().filter(|(place, _)| !known.contains_key(*place)).for_each(|(_, object)| removed(object));
+                let before = std::mem::replace(&mut known, std::mem::take(&mut listed));
+                before.iter().filter(|(place, _)| !known.contains_key(*place)).for_each(|(_, kept)| tracker.removed(kept));
+                tracker.listed();
             }
         }
     });

@@ -115,13 +115,14 @@ pub enum Why {
 pub enum Release {
     /// Nothing of it is left at the provider, proven.
     Clean,
-    /// `deletionPolicy: Retain`.
+    /// `deletionPolicy: Retain`, or `managementPolicy: Observe`.
     Retained,
     /// Nothing was ever sent for it.
     NeverSent,
     /// Somebody gave the endpoint up by annotation. Told in a Warning event.
     Orphaned,
-    /// Its status was lost and its account does not exist: nothing can be proven. Told in a Warning event.
+    /// Its status was lost and its account does not exist, or what it adopts was never verified: nothing can be proven. Told in a
+    /// Warning event.
     Unproven,
 }
 

@@ -112,22 +112,33 @@ impl Evidence {
     }
 }
 
-/// What the listings (oldest first; the newest of any proof and the two newest complete ones) say about the object with this
-/// prefix and recorded id. What a listing that began before `effect` (our own last create or update) shows of the recorded
-/// endpoint is our own amendment, not a sight of it: it keeps it from being absent, no more. `deleted` are ids whose deletion the
-/// provider confirmed: a listing that still shows them is stale.
-pub fn sightings<'a>(
-    listings: &[Listing<'a>],
-    prefix: &Prefix,
-    recorded: Option<&str>,
-    deleted: &BTreeSet<&str>,
-    effect: Moment,
-) -> Sightings {
+/// What in a listing concerns one object.
+#[derive(Clone, Debug, Default)]
+pub struct Subject<'a> {
+    /// What its own endpoints' usernames begin with; `None`: none is its own by name (it adopts one).
+    pub prefix: Option<&'a Prefix>,
+    /// The endpoint that is recorded or to be adopted.
+    pub recorded: Option<&'a str>,
+    /// Ids whose deletion the provider confirmed: a listing that still shows them is stale.
+    pub deleted: BTreeSet<&'a str>,
+    /// Ids that another live object has a better right to: they are not this object's, whatever mark they carry.
+    pub claimed: BTreeSet<&'a str>,
+    /// Our own last create or update. What a listing that began before shows of the recorded endpoint is our own amendment, not a
+    /// sight of it: it keeps it from being absent, no more.
+    pub effect: Moment,
+}
+
+/// What the listings (oldest first; the newest of any proof and the two newest complete ones) say about an object.
+pub fn sightings<'a>(listings: &[Listing<'a>], subject: &Subject<'_>) -> Sightings {
+    let Subject { prefix, recorded, deleted, claimed, effect } = subject;
+    let (recorded, effect) = (*recorded, *effect);
+    let owns = |remote: &Remote| prefix.is_some_and(|prefix| prefix.owns(&remote.username));
     let mut result = Sightings { newest: listings.iter().map(|listing| listing.began).max(), ..Sightings::default() };
     let concerned = |listing: &Listing<'a>| {
-        let own = listing.endpoints.with_prefix(prefix.as_str()).filter(|remote| prefix.owns(&remote.username));
-        let recorded = recorded.and_then(|id| listing.endpoints.get(id)).filter(|remote| !prefix.owns(&remote.username));
-        own.chain(recorded).filter(|remote| !deleted.contains(remote.id.as_str())).collect::<Vec<&Remote>>()
+        let marked = prefix.iter().flat_map(|prefix| listing.endpoints.with_prefix(prefix.as_str()));
+        let recorded = recorded.and_then(|id| listing.endpoints.get(id)).filter(|remote| !owns(remote));
+        let own = marked.filter(|remote| owns(remote)).chain(recorded);
+        own.filter(|remote| !deleted.contains(remote.id.as_str()) && !claimed.contains(remote.id.as_str())).collect::<Vec<&Remote>>()
     };
     let complete: Vec<&Listing<'a>> = listings.iter().filter(|listing| listing.complete).collect();
     let empty = |listing: &&Listing<'a>| concerned(listing).is_empty();
@@ -191,7 +202,9 @@ mod tests {
             .collect();
         let listings: Vec<Listing<'_>> =
             kept.iter().map(|(began, complete, endpoints)| Listing { began: *began, complete: *complete, endpoints }).collect();
-        sightings(&listings, &prefix(), recorded, &deleted.iter().copied().collect(), Moment::ZERO)
+        let prefix = prefix();
+        let deleted = deleted.iter().copied().collect();
+        sightings(&listings, &Subject { prefix: Some(&prefix), recorded, deleted, ..Subject::default() })
     }
 
     /// `x…` are somebody else's.
@@ -306,9 +319,42 @@ mod tests {
     fn what_we_put_into_an_older_listing_ourselves_is_no_sight_of_it_but_no_absence_either() {
         let endpoints = Endpoints::new([("e1".to_owned(), shown("e1"))].into(), None);
         let listing = |seconds| Listing { began: at(seconds), complete: true, endpoints: &endpoints };
-        let seen = |listings: &[Listing<'_>]| sightings(listings, &prefix(), Some("e1"), &BTreeSet::new(), at(7));
+        let prefix = prefix();
+        let subject = Subject { prefix: Some(&prefix), recorded: Some("e1"), effect: at(7), ..Subject::default() };
+        let seen = |listings: &[Listing<'_>]| sightings(listings, &subject);
         let amended = seen(&[listing(3), listing(5)]);
         assert_eq!((amended.recorded, amended.absent_once, amended.absent_twice, amended.recorded_absent), (None, None, None, None));
         assert_eq!(seen(&[listing(5), listing(8)]).recorded.map(|sighting| sighting.began), Some(at(8)));
+    }
+
+    #[test]
+    fn an_endpoint_that_belongs_to_another_object_is_not_this_objects_whatever_its_mark() {
+        let endpoints = Endpoints::new(["e1", "e2"].into_iter().map(|id| (id.to_owned(), shown(id))).collect(), None);
+        let listings = [at(5), at(8)].map(|began| Listing { began, complete: true, endpoints: &endpoints });
+        let prefix = prefix();
+        let subject = |recorded, claimed: &[&'static str]| Subject {
+            prefix: Some(&prefix),
+            recorded,
+            claimed: claimed.iter().copied().collect(),
+            ..Subject::default()
+        };
+        let others = |seen: &Sightings| seen.others.iter().map(|seen| seen.remote.id.clone()).collect::<Vec<_>>();
+        let one = sightings(&listings, &subject(None, &["e1"]));
+        assert_eq!((others(&one), one.absent_once), (vec!["e2".to_owned()], None));
+        let both = sightings(&listings, &subject(None, &["e1", "e2"]));
+        assert_eq!((others(&both), both.absent_once, both.absent_twice), (vec![], Some(at(8)), Some(at(5))));
+        let recorded = sightings(&listings, &subject(Some("e1"), &["e1", "e2"]));
+        // It is there, only not this object's: so it is not proven gone either.
+        assert_eq!((recorded.recorded, recorded.recorded_absent, recorded.absent_once), (None, None, Some(at(8))));
+    }
+
+    #[test]
+    fn an_object_that_adopts_sees_that_endpoint_and_no_other_of_its_own_mark() {
+        let endpoints = Endpoints::new(["e1", "x2"].into_iter().map(|id| (id.to_owned(), shown(id))).collect(), None);
+        let listings = [Listing { began: at(5), complete: true, endpoints: &endpoints }];
+        let seen = sightings(&listings, &Subject { recorded: Some("x2"), ..Subject::default() });
+        assert_eq!((seen.recorded.map(|seen| seen.remote.id), seen.others, seen.absent_once), (Some("x2".into()), vec![], None));
+        let gone = sightings(&listings, &Subject { recorded: Some("x3"), ..Subject::default() });
+        assert_eq!((gone.recorded, gone.others, gone.absent_once), (None, vec![], Some(at(5))));
     }
 }

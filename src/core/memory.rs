@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::api::ledger::SecretVersion;
 use crate::core::action::Action;
-use crate::core::evidence::{Evidence, Got, Listing, sightings};
+use crate::core::evidence::{Evidence, Got, Listing};
 use crate::core::fields::{Fields, Remote, Secret};
 use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
 use crate::core::time::Moment;
@@ -275,11 +275,8 @@ impl Learnt {
         let deleted: BTreeSet<&str> =
             self.memory.deleted.iter().filter(|(_, deleted)| deleted.confirmed).map(|(id, _)| id.as_str()).collect();
         let recorded = view.recorded().map(|recorded| recorded.id);
-        let mut evidence = Evidence {
-            gets: self.gets.clone(),
-            listings: sightings(listings, &view.prefix, recorded, &deleted, self.memory.effect),
-            password_matches: None,
-        };
+        let mut evidence =
+            Evidence { gets: self.gets.clone(), listings: view.sightings(listings, deleted, self.memory.effect), password_matches: None };
         if let (Some(id), Desired::Wanted(wanted)) = (recorded, &view.desired)
             && let Some(password) = &wanted.password
         {

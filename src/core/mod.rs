@@ -14,6 +14,7 @@ pub mod mark;
 pub mod memory;
 pub mod monitor;
 pub mod outcome;
+pub mod ownership;
 pub mod sighting;
 pub mod status;
 pub mod time;

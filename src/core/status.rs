@@ -65,7 +65,9 @@ pub fn after(view: &View, action: &Action) -> Option<SipEndpointStatus> {
 /// The whole status for a finding, with what the provider shows mirrored into it.
 pub fn report(view: &View, finding: &Finding) -> SipEndpointStatus {
     let mut status = view.status.clone();
-    let observed = view.recorded().and_then(|recorded| view.evidence.observed(recorded.id)).map(|seen| seen.remote);
+    // What is not this object's is not shown as if it were: the username is what an adopted endpoint is recognised by.
+    let observed =
+        view.recorded().and_then(|recorded| view.evidence.observed(recorded.id)).map(|seen| seen.remote).filter(|remote| view.owns(remote));
     if let Some(remote) = observed {
         mirror(&mut status, remote);
     }

@@ -1,5 +1,6 @@
 //! Everything a decision may look at, as one value. [`super::endpoint::next`] reads a [`View`] and nothing else.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -32,6 +33,8 @@ pub struct View {
     pub policy: Policy,
     /// Which existing endpoint this object takes over, if it does.
     pub adopt: Option<Adoption>,
+    /// Endpoints that concern this object but that another live object has a better right to: id → who, in words.
+    pub claims: BTreeMap<String, String>,
     /// The provider account.
     pub account: AccountView,
     /// What the account's brakes say of this object.
@@ -111,8 +114,6 @@ pub struct Adoption {
     pub id: String,
     /// The installation whose mark it may carry.
     pub from_installation: Option<String>,
-    /// Which other live object has recorded it, adopts it with an older right, or owns its mark.
-    pub claimed_by: Option<String>,
 }
 
 /// What the account's brakes say of one object. They stop what looks like an accident until somebody acknowledges it.
@@ -229,9 +230,12 @@ impl View {
         self.status.ledger.as_ref().filter(|ledger| ledger.uid == self.object.uid)
     }
 
-    /// The recorded endpoint. It counts without a ledger too: a forged or restored id meets the username check.
+    /// The recorded endpoint. It counts without a ledger too: a forged or restored id meets the username check. For an adopted one
+    /// that check needs the username that was recorded with it; without, it is not recorded.
     pub fn recorded(&self) -> Option<Recorded<'_>> {
-        self.status.endpoint_id.as_deref().filter(|id| !id.is_empty()).map(|id| Recorded { id })
+        let id = self.status.endpoint_id.as_deref().filter(|id| !id.is_empty())?;
+        let adopted = self.adopt.as_ref().is_none_or(|adopt| adopt.id == id && self.status.username.is_some());
+        adopted.then_some(Recorded { id })
     }
 
     /// The newest intent, open or closed.

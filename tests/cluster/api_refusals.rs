@@ -201,6 +201,7 @@ async fn a_new_object_has_its_defaults_a_status_that_is_behind_and_no_other_stat
         json!({
             "accountRef": {"kind": "ProviderAccount", "name": "plivo"},
             "plivo": {"username": "alice", "passwordSecretRef": {"name": "alice-sip", "key": "password"}},
+            "managementPolicy": "Manage",
             "driftPolicy": "Correct",
             "externalDeletionPolicy": "Recreate",
         })

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admission;
+mod adoption;
 mod api_refusals;
 mod api_samples;
 mod budget;

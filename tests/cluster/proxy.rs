@@ -16,7 +16,7 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 use switchboard::api::{FINALIZER_ENDPOINT, SipEndpoint};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::support;
@@ -51,6 +51,8 @@ struct Shared {
     lag: Duration,
     harmed: Mutex<BTreeSet<(String, &'static str)>>,
     writes: Mutex<Vec<Write>>,
+    /// SipEndpoints of this namespace are not shown for now.
+    held: watch::Sender<Option<String>>,
 }
 
 /// A running proxy; it stops when it is dropped.
@@ -78,6 +80,7 @@ impl Proxy {
             lag,
             harmed: Mutex::default(),
             writes: Mutex::default(),
+            held: watch::Sender::new(None),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -99,6 +102,16 @@ impl Proxy {
         self.kubeconfig.to_str().expect("a path in UTF-8")
     }
 
+    /// Requests for the SipEndpoints of this namespace get no answer until [`Proxy::release`].
+    pub fn hold(&self, namespace: &str) {
+        self.shared.held.send_replace(Some(namespace.to_owned()));
+    }
+
+    /// What was held is answered.
+    pub fn release(&self) {
+        self.shared.held.send_replace(None);
+    }
+
     /// All writes of SipEndpoints so far.
     pub fn writes(&self) -> Vec<Write> {
         self.shared.writes.lock().expect("no panic while locked").clone()
@@ -109,6 +122,12 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, 4 << 20).await else { return plain(StatusCode::BAD_REQUEST, "no body") };
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
+    if parts.method == Method::GET {
+        let mut held = shared.held.subscribe();
+        let place = |namespace: &String| target.contains(&format!("/namespaces/{namespace}/sipendpoints?"));
+        // An error means that the proxy is ending.
+        let _ = held.wait_for(|held| !held.as_ref().is_some_and(place)).await;
+    }
     let write = (parts.method == Method::PATCH).then(|| written(parts.uri.path(), &body)).flatten();
     let mut harm = Harm::None;
     if let Some((namespace, object, kind)) = &write

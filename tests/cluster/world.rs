@@ -56,35 +56,46 @@ impl World {
 
     /// On a control plane other than the shared one.
     pub async fn on(plane: &ControlPlane, name: &str, options: plivo::Options) -> World {
-        let client = plane.client().await;
         // The admin client and the tests' own requests need a process-wide TLS provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let simulator = Arc::new(Simulator::start(options).await.expect("a simulator"));
-        let admin = simulator.admin();
-        let namespace = support::namespace(&client, name).await;
-        let backup_tool = support::backup_tool_of(plane).await;
-        let world = World { client, namespace, simulator, admin, backup_tool, kubeconfig: plane.operator_kubeconfig().to_owned() };
+        let namespace = support::namespace(&plane.client().await, name).await;
+        World::bare(plane, namespace, simulator).await.furnished().await
+    }
+
+    /// Another namespace that consents, with an account object of the same name and Plivo account.
+    pub async fn beside(&self, name: &str) -> World {
+        let world = World {
+            client: self.client.clone(),
+            namespace: support::namespace(&self.client, name).await,
+            simulator: Arc::clone(&self.simulator),
+            admin: self.simulator.admin(),
+            backup_tool: self.backup_tool.clone(),
+            kubeconfig: self.kubeconfig.clone(),
+        };
+        world.furnished().await
+    }
+
+    /// Another cluster with the same provider: a namespace of the same name that consents, and nothing else in it.
+    pub async fn elsewhere(&self, plane: &ControlPlane) -> World {
+        let metadata = ObjectMeta { name: Some(self.namespace.clone()), ..ObjectMeta::default() };
+        let namespace = Namespace { metadata, ..Namespace::default() };
+        Api::all(plane.client().await).create(&PostParams::default(), &namespace).await.expect("a namespace");
+        let world = World::bare(plane, self.namespace.clone(), Arc::clone(&self.simulator)).await;
         world.consent(&world.namespace).await;
-        world.account("plivo", plivo::DEFAULT_AUTH_ID, plivo::DEFAULT_AUTH_TOKEN, json!({})).await;
         world
     }
 
-    /// Another cluster with the same provider: a namespace of the same name that consents, and nothing in it.
-    pub async fn elsewhere(&self, plane: &ControlPlane) -> World {
-        let client = plane.client().await;
-        let namespace =
-            Namespace { metadata: ObjectMeta { name: Some(self.namespace.clone()), ..ObjectMeta::default() }, ..Namespace::default() };
-        Api::all(client.clone()).create(&PostParams::default(), &namespace).await.expect("a namespace");
-        let world = World {
-            client,
-            namespace: self.namespace.clone(),
-            simulator: Arc::clone(&self.simulator),
-            admin: self.simulator.admin(),
-            backup_tool: support::backup_tool_of(plane).await,
-            kubeconfig: plane.operator_kubeconfig().to_owned(),
-        };
-        world.consent(&world.namespace).await;
-        world
+    async fn bare(plane: &ControlPlane, namespace: String, simulator: Arc<Simulator>) -> World {
+        let (client, backup_tool) = (plane.client().await, support::backup_tool_of(plane).await);
+        let (admin, kubeconfig) = (simulator.admin(), plane.operator_kubeconfig().to_owned());
+        World { client, namespace, simulator, admin, backup_tool, kubeconfig }
+    }
+
+    async fn furnished(self) -> World {
+        self.consent(&self.namespace).await;
+        self.account("plivo", plivo::DEFAULT_AUTH_ID, plivo::DEFAULT_AUTH_TOKEN, json!({})).await;
+        self
     }
 
     /// Lets the operator read the Secrets of a namespace, as the documented command does.

@@ -1,8 +1,7 @@
-//! An object that is being deleted (D1 to D12): nothing of it may be left at the provider when it goes.
+//! An object that is being deleted (D1 to D16): nothing of it may be left at the provider when it goes.
 
 use super::{other_installation, own_open_intent, owned, received, retry, search, unusable, wait_for};
 use crate::api::condition::Reason;
-use crate::api::policy::DeletionPolicy;
 use crate::core::action::{Action, Closed, Finding, Release, Why};
 use crate::core::budget::Lane;
 use crate::core::outcome::Outcome;
@@ -24,7 +23,7 @@ pub(super) fn next(view: &View) -> Action {
     if forced {
         return Action::RemoveFinalizer(Release::Orphaned);
     }
-    if view.policy.deletion == DeletionPolicy::Retain {
+    if view.keeps() {
         return Action::RemoveFinalizer(Release::Retained);
     }
     if let Some(own) = own_open_intent(view) {
@@ -36,6 +35,10 @@ pub(super) fn next(view: &View) -> Action {
     }
     if view.stopping {
         return Action::Wait { until: None, finding: None };
+    }
+    if view.adopt.is_some() && view.recorded().is_none() {
+        // An id in a spec is no proof that the endpoint was ever this object's.
+        return Action::RemoveFinalizer(Release::Unproven);
     }
     if never_sent(view) {
         return Action::RemoveFinalizer(Release::NeverSent);
@@ -91,13 +94,13 @@ fn delete_when_due(view: &View, id: &str, why: Why) -> Action {
 
 /// The recorded endpoint, after the username check on evidence that is not older than the settle time.
 fn remove_recorded(view: &View, id: &str) -> Option<Action> {
-    if view.evidence.missing(id).is_some() {
-        // The listings must still show that nothing is left.
+    if view.evidence.missing(id).is_some() || view.claimant(id).is_some() {
+        // The listings must still show that nothing of this object is left.
         return None;
     }
     let fresh = view.evidence.observed(id).filter(|seen| view.now.since(seen.began) <= view.timing.settle);
     Some(match fresh {
-        Some(seen) if view.prefix.owns(&seen.remote.username) => match &view.brakes.deletion {
+        Some(seen) if view.owns(seen.remote) => match &view.brakes.deletion {
             Some(problem) => wait_for(view, problem.clone()),
             None => retry::call(view, delete_when_due(view, id, Why::Requested)),
         },

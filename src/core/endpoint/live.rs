@@ -1,6 +1,8 @@
 //! An object that is to exist (L1 to L23).
 
-use super::{list, other_installation, own_open_intent, owned, received, record_listed, retry, search, survivor, unusable, wait_for};
+use super::{
+    adopt, list, other_installation, own_open_intent, owned, received, record_listed, retry, search, survivor, unusable, wait_for,
+};
 use crate::api::condition::Reason;
 use crate::api::ledger::Intent;
 use crate::api::policy::{DriftPolicy, ExternalDeletionPolicy};
@@ -13,6 +15,9 @@ use crate::core::time::Moment;
 use crate::core::view::{AccountView, Desired, OwnIntent, Updated, View, Wanted};
 
 pub(super) fn next(view: &View) -> Action {
+    if let Some(adoption) = &view.adopt {
+        return adopt::next(view, adoption);
+    }
     if let Some(own) = own_open_intent(view)
         && let Some(action) = own_create(view, own)
     {
@@ -52,7 +57,7 @@ pub(super) fn next(view: &View) -> Action {
         return wait_for(view, problem);
     }
     match view.recorded() {
-        Some(recorded) => steady(view, wanted, recorded.id),
+        Some(recorded) => adopt::belongs_to_another(view, recorded.id).unwrap_or_else(|| steady(view, wanted, recorded.id)),
         None => absent(view),
     }
 }
@@ -107,19 +112,24 @@ fn condemned(view: &View) -> Option<Action> {
 }
 
 /// L12 to L20: an endpoint is recorded.
-fn steady(view: &View, wanted: &Wanted, id: &str) -> Action {
+pub(super) fn steady(view: &View, wanted: &Wanted, id: &str) -> Action {
     if view.evidence.missing(id).is_some() {
         return absence(view, id);
     }
     let Some(observed) = view.evidence.observed(id) else { return first_sight(view, id) };
-    if !view.prefix.owns(&observed.remote.username) {
-        let then = "it is neither changed nor deleted. Remove endpoint_id from status if it was put there by hand.";
+    if !view.owns(observed.remote) {
+        let then = match &view.adopt {
+            None => "it is neither changed nor deleted. Remove endpoint_id from status if it was put there by hand.",
+            Some(_) => "it is neither changed nor deleted. Delete this object; a new one may adopt what is there now.",
+        };
         return Action::Done(super::not_ours(view, id, &observed.remote.username, then));
     }
     if let Some(extra) = owned(view).find(|seen| seen.remote.id != id && !super::foreign(view, &seen.remote.id)) {
         return Action::WriteTombstone(extra.remote.id.clone());
     }
-    if let Some(action) = read_back(view, observed, id) {
+    if !view.observes()
+        && let Some(action) = read_back(view, observed, id)
+    {
         return action;
     }
     compare(view, wanted, observed, id)
@@ -212,8 +222,11 @@ fn compare(view: &View, wanted: &Wanted, observed: Observed<'_>, id: &str) -> Ac
         return retry::call(view, Action::Get(id.to_owned(), Lane::Urgent));
     }
     let password = matches == Some(false) || (rotated && matches.is_none());
-    if differences.is_empty() && !password {
+    if differences.is_empty() && (!password || view.observes() && matches.is_none()) {
         return Action::Done(available(view, observed));
+    }
+    if view.observes() {
+        return observed_drift(&differences, matches);
     }
     let edited = view.edited();
     let cause = match () {
@@ -239,6 +252,21 @@ fn compare(view: &View, wanted: &Wanted, observed: Observed<'_>, id: &str) -> Ac
         };
     }
     update(view, differences, wanted, observed, cause, texts)
+}
+
+/// L33: what differs under `managementPolicy: Observe`, for whatever cause. A password that cannot be compared is no difference.
+fn observed_drift(differences: &[Difference], password_matches: Option<bool>) -> Action {
+    let mut texts: Vec<String> = differences.iter().map(Difference::to_string).collect();
+    if password_matches == Some(false) {
+        texts.push("password: differs".into());
+    }
+    Action::Done(Finding::new(
+        Reason::Drifted,
+        format!(
+            "the endpoint differs from the spec and is left so (managementPolicy: Observe): {}. Write the provider's values into the spec, or set managementPolicy: Manage to have them changed at the provider",
+            texts.join("; ")
+        ),
+    ))
 }
 
 /// One update of the differing fields only; what the provider resets when it is left out goes with it.
@@ -269,7 +297,12 @@ fn update(view: &View, differences: Vec<Difference>, wanted: &Wanted, observed: 
 fn available(view: &View, observed: Observed<'_>) -> Finding {
     let without = observed.remote.fields.get("app_id").and_then(Value::text) == Some("");
     let note = if without { "; it has no application, so calls that it makes go nowhere (app_id)" } else { "" };
-    Finding::new(Reason::Available, format!("the provider agrees with the spec ({}){note}", view.prefix))
+    let what = match &view.adopt {
+        None => view.prefix.to_string(),
+        Some(adopt) if view.observes() => format!("endpoint {} is observed, nothing is ever written", adopt.id),
+        Some(adopt) => format!("endpoint {} is adopted", adopt.id),
+    };
+    Finding::new(Reason::Available, format!("the provider agrees with the spec ({what}){note}"))
 }
 
 /// L18 to L20: a read by id found nothing. One sighting is a suspicion; two complete listings are the proof.
@@ -277,7 +310,12 @@ fn absence(view: &View, id: &str) -> Action {
     let finding = |what: &str| {
         Finding::new(
             Reason::AwaitingEvidence,
-            format!("endpoint {id} was not found by id; {what}. Nothing is created until its absence is proven; no action is needed"),
+            match view.adopt {
+                None => format!(
+                    "endpoint {id} was not found by id; {what}. Nothing is created until its absence is proven; no action is needed"
+                ),
+                Some(_) => format!("endpoint {id} was not found by id; {what}. Nothing is created in its place"),
+            },
         )
     };
     let Some(settled) = view.settled() else {
@@ -297,6 +335,14 @@ fn absence(view: &View, id: &str) -> Action {
     let unconfirmed = || search::look(view, Lane::Repair, finding("two complete listings must confirm that it is gone"));
     if listings.recorded_absent.is_none_or(|since| since <= settled) {
         return unconfirmed();
+    }
+    if view.adopt.is_some() {
+        return Action::Done(Finding::new(
+            Reason::ExternallyDeleted,
+            format!(
+                "endpoint {id} was deleted outside Switchboard; an adopted endpoint is never made anew. Delete this object; one without adopt gets a new endpoint (with a new SIP URI)"
+            ),
+        ));
     }
     if let Some(seen) = survivor(view) {
         return record_listed(view, seen, Lane::Repair);

@@ -31,24 +31,37 @@
 //! | L21 | not recorded, no complete listing in this term | `List`, with a pause after a torn one |
 //! | L22 | not recorded, an endpoint with our mark is listed | `Get`, `AddFinalizer`, `Record` |
 //! | L23 | not recorded, none listed | `Reserve`, `AddFinalizer`, `WriteIntent` |
+//! | L27 | recorded or to be adopted, usable, but another live object has a better right to it | `Wait` (`AlreadyOwned`) |
+//! | L28 | adopts, not read by id lately | `Get` |
+//! | L29 | adopts, no such endpoint | `Wait` (`AdoptNotFound`), then `Get` again |
+//! | L30 | adopts, but it carries the mark of an installation that the spec does not name | `Done` (`AlreadyOwned`) |
+//! | L31 | adopts, read by id | `AddFinalizer` if it is to be deleted with the object, `Record` |
+//! | L32 | adopted, absence proven | `Done` (`ExternallyDeleted`), whatever the policies say |
+//! | L33 | adopted under `managementPolicy: Observe`, fields or password differ | `Done` (`Drifted`), never an `Update` |
+//!
+//! An object that adopts passes through L24, L25, L9 to L11, L27, then L28 to L31 until it has recorded, then L12 to L18, L32, L33:
+//! never through what creates, searches by mark, or deletes.
 //!
 //! | # | object being deleted | answer |
 //! |---|---|---|
 //! | D1 | gone, or no finalizer of ours | `Done`, after the deletion of what was just received |
 //! | D13 | given up by the annotation `force-orphan` | `RemoveFinalizer` with a Warning |
 //! | D2 | own create answered with an endpoint | `DeleteEndpoint` |
-//! | D3 | Retain | `RemoveFinalizer` |
+//! | D3 | Retain, or `managementPolicy: Observe` | `RemoveFinalizer` |
 //! | D4 | own intent open, nothing sent or refused | `CloseEpoch` |
 //! | D5 | nothing was ever sent | `RemoveFinalizer` |
+//! | D15 | adopts, nothing recorded (never verified, or the status is lost) | `RemoveFinalizer` with a Warning |
 //! | D6 | no such account: nothing recorded, status lost | `RemoveFinalizer` with a Warning |
 //! | D7 | account not usable, paused, suspended, of another installation | `Wait` |
 //! | D8 | recorded, not known to be gone | `DeleteEndpoint` after the username check (`Get` if not seen lately) |
 //! | D14 | recorded and seen, but the account's deletion brake holds it | `Wait` (`Braked`) |
+//! | D16 | recorded, but another live object has a better right to it | it is left; goes on with D9 |
 //! | D9 | condemned, or with our mark and listed | `DeleteEndpoint` after the username check (`Get` if not seen lately) |
 //! | D10 | last create not settled | `Wait`; if it is open, `List` on the schedule of L7 |
 //! | D11 | complete listing since then shows none (two if the intent is open) | `RemoveFinalizer` |
 //! | D12 | otherwise | `List` |
 
+mod adopt;
 mod delete;
 mod live;
 mod retry;
@@ -87,7 +100,7 @@ fn received(view: &View) -> Option<&str> {
     match &view.memory.own.as_ref()?.answer {
         Some(Outcome::Done((id, _))) => {
             let recorded = view.recorded().is_some_and(|recorded| recorded.id == id);
-            (!recorded && !gone(view, id)).then_some(id)
+            (!recorded && !gone(view, id) && view.claimant(id).is_none()).then_some(id)
         }
         _ => None,
     }
@@ -155,13 +168,20 @@ fn delete_seen(view: &View, id: &str, why: Why, lane: Lane) -> Action {
     retry::call(view, if lately { Action::DeleteEndpoint(id.to_owned(), why) } else { Action::Get(id.to_owned(), lane) })
 }
 
-/// What was last seen under this id is not ours.
+/// What was last seen under this id is not ours, or another live object's.
 fn foreign(view: &View, id: &str) -> bool {
-    view.evidence.observed(id).is_some_and(|seen| !view.prefix.owns(&seen.remote.username))
+    view.claimant(id).is_some() || view.evidence.observed(id).is_some_and(|seen| !view.owns(seen.remote))
 }
 
-/// What answers under the recorded id does not carry this object's mark; what to say.
+/// What answers under the recorded id does not carry this object's mark, or is not what was adopted; what to say.
 fn not_ours(view: &View, id: &str, username: &str, then: &str) -> Finding {
+    if view.adopt.is_some() {
+        let known = view.status.username.as_deref().unwrap_or_default();
+        return Finding::new(
+            Reason::OwnershipLost,
+            format!("endpoint {id} answers as {username:?}, but what was adopted is {known:?}, and usernames never change: {then}"),
+        );
+    }
     let other = recognise(username).filter(|marked| marked.installation != view.installation.part());
     match other {
         Some(marked) => Finding::new(
@@ -199,7 +219,7 @@ fn record_listed(view: &View, seen: &Sighting, lane: Lane) -> Action {
     let id = &seen.remote.id;
     let confirmed = view.evidence.gets.get(id).filter(|got| got.began >= seen.began).and_then(|got| got.found.as_ref());
     match confirmed {
-        Some(remote) if view.prefix.owns(&remote.username) => {
+        Some(remote) if view.owns(remote) => {
             Action::Record(Found { id: remote.id.clone(), username: remote.username.clone(), remote: Some(Box::new(remote.clone())) })
         }
         // An id whose username is not ours after all is nobody's business of this object.

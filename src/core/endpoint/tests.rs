@@ -1,5 +1,6 @@
 //! Tests of the decisions: every row of the table, laws over arbitrary views, and a small world that loses answers and crashes.
 
+mod adoption;
 mod deletion;
 mod laws;
 pub(in crate::core) mod make;

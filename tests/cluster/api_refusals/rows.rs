@@ -111,8 +111,42 @@ pub const BAD_ENDPOINTS: &[(&str, &str)] = &[
     (r#"spec.externalDeletionPolicy = "Correct""#, r#"spec.externalDeletionPolicy | supported values: "Recreate", "Report""#),
     ("spec.externalDeletionPolicy = 1", "spec.externalDeletionPolicy | must be of type string"),
     (r#"spec.driftpolicy = "Report""#, r#"unknown field "spec.driftpolicy""#),
-    (r#"spec.managementPolicy = "Observe""#, r#"unknown field "spec.managementPolicy""#),
-    (r#"spec.adopt = {"endpoint_id": "1"}"#, r#"unknown field "spec.adopt""#),
+    (r#"spec.managementPolicy = "observe""#, r#"spec.managementPolicy | supported values: "Manage", "Observe""#),
+    (r#"spec.managementPolicy = "ReadOnly""#, r#"spec.managementPolicy | supported values: "Manage", "Observe""#),
+    (r#"spec.managementPolicy = """#, r#"spec.managementPolicy | supported values: "Manage", "Observe""#),
+    (r#"spec.managementPolicy = ["Observe"]"#, "spec.managementPolicy | must be of type string"),
+    (r#"spec.managementPolicy = "Observe""#, "spec.managementPolicy | Observe never creates anything | say in adopt"),
+    // adopt
+    (r#"spec.adopt = {"endpoint_id": "1"}"#, "spec.plivo.username | cannot be given together with adopt | remove username"),
+    (r#"spec.plivo.username - && spec.adopt = {}"#, "spec.adopt.endpoint_id | Required value"),
+    (r#"spec.plivo.username - && spec.adopt = "1""#, "spec.adopt | must be of type object"),
+    (r#"spec.plivo.username - && spec.adopt = ["1"]"#, "spec.adopt | must be of type object"),
+    (r#"spec.plivo.username - && spec.adopt = {"endpoint_id": null}"#, "spec.adopt.endpoint_id | Required value"),
+    (r#"spec.plivo.username - && spec.adopt = {"endpoint_id": 14659095951490}"#, "spec.adopt.endpoint_id | must be of type string"),
+    (r#"spec.plivo.username - && spec.adopt = {"endpoint_id": ""}"#, "spec.adopt.endpoint_id"),
+    (r#"spec.plivo.username - && spec.adopt = {"endpoint_id": "../1"}"#, "spec.adopt.endpoint_id | letters, digits"),
+    (r#"spec.plivo.username - && spec.adopt = {"endpoint_id": "1/2"}"#, "spec.adopt.endpoint_id | letters, digits"),
+    (r#"spec.plivo.username - && spec.adopt = {"endpoint_id": " 1"}"#, "spec.adopt.endpoint_id | letters, digits"),
+    (r#"spec.plivo.username - && spec.adopt = {"endpoint_id": "1\n"}"#, "spec.adopt.endpoint_id | letters, digits"),
+    (r#"spec.plivo.username - && spec.adopt = {"endpoint_id": "<1*65>"}"#, "spec.adopt.endpoint_id | Too long | 64"),
+    (r#"spec.plivo.username - && spec.adopt = {"endpointId": "1"}"#, r#"unknown field "spec.adopt.endpointId""#),
+    (r#"spec.plivo.username - && spec.adopt = {"endpoint_id": "1", "username": "a"}"#, r#"unknown field "spec.adopt.username""#),
+    (
+        r#"spec.plivo.username - && spec.adopt = {"endpoint_id": "1", "fromInstallation": "ab"}"#,
+        "spec.adopt.fromInstallation | three characters",
+    ),
+    (
+        r#"spec.plivo.username - && spec.adopt = {"endpoint_id": "1", "fromInstallation": "ab1"}"#,
+        "spec.adopt.fromInstallation | three characters",
+    ),
+    (
+        r#"spec.plivo.username - && spec.adopt = {"endpoint_id": "1", "fromInstallation": "ABC"}"#,
+        "spec.adopt.fromInstallation | three characters",
+    ),
+    (
+        r#"spec.plivo.username - && spec.adopt = {"endpoint_id": "1", "fromInstallation": "abcd"}"#,
+        "spec.adopt.fromInstallation | Too long | 3",
+    ),
     // the union and the whole
     ("spec.plivo -", "spec | exactly one provider must be given; add one of: plivo"),
     ("spec.plivo = null", "spec | exactly one provider must be given; add one of: plivo"),
@@ -203,6 +237,15 @@ pub const GOOD_ENDPOINTS: &[&str] = &[
     "spec.deletionPolicy = null",
     r#"spec.driftPolicy = "Report""#,
     r#"spec.externalDeletionPolicy = "Report""#,
+    r#"spec.managementPolicy = "Manage""#,
+    "spec.managementPolicy = null",
+    "spec.adopt = null",
+    r#"spec.plivo = {} && spec.adopt = {"endpoint_id": "1"}"#,
+    r#"spec.plivo = {} && spec.adopt = {"endpoint_id": "<1*64>"}"#,
+    r#"spec.plivo.username - && spec.adopt = {"endpoint_id": "14659095951490", "fromInstallation": "a2z"}"#,
+    r#"spec.plivo.username - && spec.adopt = {"endpoint_id": "1", "fromInstallation": null}"#,
+    r#"spec.plivo = {} && spec.adopt = {"endpoint_id": "1"} && spec.managementPolicy = "Observe""#,
+    r#"metadata.name = "4711" && spec.plivo = {} && spec.adopt = {"endpoint_id": "1"}"#,
 ];
 
 /// Edit of a good ProviderAccount, accepted.
@@ -216,6 +259,8 @@ pub const GOOD_ACCOUNTS: &[&str] = &[
 ];
 
 const USERNAME: &str = "spec.plivo.username | username cannot change: the SIP URI would change; create a new SipEndpoint";
+const ADOPTION: &str = "spec.adopt | adopt cannot change, nor be added or removed | create a new SipEndpoint";
+const ADOPTED: &str = r#"spec.plivo = {} && spec.adopt = {"endpoint_id": "1"}"#;
 const ACCOUNT: &str = "spec.accountRef | accountRef cannot change | create a new SipEndpoint";
 
 /// Edit of a good SipEndpoint that is stored, edit of what is stored, what the refusal says; nothing if it is accepted.
@@ -230,7 +275,15 @@ pub const CHANGES: &[(&str, &str, &str)] = &[
     ("", r#"spec.accountRef.kind = "ClusterProviderAccount""#, "spec.accountRef.kind | supported values"),
     ("", "spec.plivo -", "spec | exactly one provider must be given | spec.plivo | the provider cannot change | create a new SipEndpoint"),
     ("", r#"spec.plivo - && spec.carrierx = {"name": "pbx"}"#, r#"unknown field "spec.carrierx""#),
+    ("spec.plivo.username -", r#"spec.adopt = {"endpoint_id": "1"}"#, ADOPTION),
+    (ADOPTED, r#"spec.adopt.endpoint_id = "2""#, ADOPTION),
+    (ADOPTED, r#"spec.adopt.fromInstallation = "abc""#, ADOPTION),
+    (ADOPTED, r#"spec.adopt - && spec.plivo.passwordSecretRef = {"name": "x"}"#, ADOPTION),
+    (ADOPTED, r#"spec.plivo.username = "alice""#, "spec.plivo.username | cannot be given together with adopt"),
     // What may change.
+    (ADOPTED, r#"spec.managementPolicy = "Observe""#, ""),
+    (ADOPTED, r#"spec.plivo.passwordSecretRef = {"name": "x"}"#, ""),
+    (ADOPTED, r#"spec.deletionPolicy = "Delete""#, ""),
     ("", "spec.accountRef.kind -", ""),
     ("", r#"spec.plivo.alias = "desk""#, ""),
     (r#"spec.plivo.alias = "desk""#, r#"spec.plivo.alias = "lobby""#, ""),

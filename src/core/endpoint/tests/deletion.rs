@@ -1,6 +1,6 @@
 //! The rows of the table for objects that are being deleted.
 
-use super::make::{applied, healthy, recorded, refused};
+use super::make::{adopted, adopting, applied, healthy, recorded, refused, theirs};
 use super::table::{Row, SUSPICION, about_to_create, announced, foreign, stranger};
 use crate::core::outcome::{Outcome, RefusalKind};
 
@@ -152,5 +152,75 @@ pub fn rows() -> Vec<Row> {
             applied().finalizer().empty_ledger().record("e1").missing("e1", 999).deleting(),
             "List Urgent: Deleting",
         ),
+        Row("D3", "what is adopted stays", adopted().finalizer().deleting(), "RemoveFinalizer (Retained)"),
+        Row("D3", "what is observed stays", adopted().finalizer().delete_policy().observe().deleting(), "RemoveFinalizer (Retained)"),
+        Row("D1", "adopted and to stay: nothing holds it", adopted().deleting(), "Done: Deleting"),
+        Row("D8", "adopted, to be deleted", adopted().finalizer().delete_policy().deleting(), "DeleteEndpoint e1 (Requested)"),
+        Row(
+            "D8",
+            "adopted, but its id is another endpoint's now",
+            adopted().finalizer().delete_policy().got_remote(995, stranger("e1")).deleting(),
+            "Wait for a change: OwnershipLost",
+        ),
+        Row(
+            "D8",
+            "adopted, seen just lately enough",
+            adopted().finalizer().delete_policy().deleting().now(1140),
+            "DeleteEndpoint e1 (Requested)",
+        ),
+        Row("D8", "adopted, not seen lately", adopted().finalizer().delete_policy().deleting().now(1141), "Get e1 Urgent"),
+        Row("D14", "adopted, too many are going", adopted().finalizer().delete_policy().deleting().braked(), "Wait for a change: Braked"),
+        Row(
+            "D11",
+            "adopted and deleted",
+            adopted().finalizer().delete_policy().deleted("e1", 999, true).deleting(),
+            "RemoveFinalizer (Clean)",
+        ),
+        Row(
+            "D11",
+            "adopted and gone before",
+            adopted().finalizer().delete_policy().missing("e1", 995).listed(996, &[]).deleting(),
+            "RemoveFinalizer (Clean)",
+        ),
+        Row(
+            "D12",
+            "adopted and not found, but listed before",
+            adopted().finalizer().delete_policy().missing("e1", 995).deleting(),
+            "List Urgent: Deleting",
+        ),
+        Row("D15", "never verified", adopting().finalizer().delete_policy().deleting(), "RemoveFinalizer (Unproven)"),
+        Row(
+            "D15",
+            "though it is there to see",
+            adopting().finalizer().delete_policy().got_remote(999, theirs("e1")).deleting(),
+            "RemoveFinalizer (Unproven)",
+        ),
+        Row(
+            "D15",
+            "status lost, the account as well",
+            adopting().finalizer().delete_policy().blank_since(990).no_account().deleting(),
+            "RemoveFinalizer (Unproven)",
+        ),
+        Row(
+            "D15",
+            "a recorded id without its username proves nothing",
+            adopting().finalizer().delete_policy().record("e1").got_remote(999, theirs("e1")).deleting(),
+            "RemoveFinalizer (Unproven)",
+        ),
+        Row("D16", "another object's by now", in_time().claimed("e1"), "RemoveFinalizer (Clean)"),
+        Row("D16", "another object's by now, and no listing says more", recorded().claimed("e1").deleting(), "List Urgent: Deleting"),
+        Row(
+            "D16",
+            "adopted, but another object's",
+            adopted().finalizer().delete_policy().claimed("e1").deleting(),
+            "RemoveFinalizer (Clean)",
+        ),
+        Row(
+            "D9",
+            "with our mark, but another object's",
+            healthy().deleted("e1", 999, true).listed(995, &["e1", "e2"]).claimed("e2").deleting(),
+            "RemoveFinalizer (Clean)",
+        ),
+        Row("D1", "received, but another object's by now", received().claimed("e1").gone(), "Done: Deleting"),
     ]
 }

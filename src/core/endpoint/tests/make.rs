@@ -1,5 +1,6 @@
 //! Views for tests: a start in one word, then small changes to it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -19,8 +20,8 @@ use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
 use crate::core::sighting::Sightings as Endpoints;
 use crate::core::time::Moment;
 use crate::core::view::{
-    AccountView, Brakes, Deleted, Desired, Fresh, Memory, Object, OwnIntent, Policy, Problem, Timing, Trouble, TroubleKind, Updated, View,
-    Wanted, WantedPassword,
+    AccountView, Adoption, Brakes, Deleted, Desired, Fresh, Memory, Object, OwnIntent, Policy, Problem, Timing, Trouble, TroubleKind,
+    Updated, View, Wanted, WantedPassword,
 };
 
 pub fn at(seconds: u64) -> Moment {
@@ -132,6 +133,7 @@ pub fn applied() -> Start {
             external_deletion: ExternalDeletionPolicy::Recreate,
         },
         adopt: None,
+        claims: BTreeMap::new(),
         account: ready("MA1"),
         brakes: Brakes::default(),
         evidence: Evidence::default(),
@@ -166,7 +168,63 @@ pub fn recorded() -> Start {
     start
 }
 
+/// Its spec adopts `e1`, which somebody made in the console under [`THEIRS`] and which agrees with the spec.
+pub fn adopting() -> Start {
+    applied().adopt("e1").retain()
+}
+
+/// As [`adopting`], recorded long ago and listed at 990.
+pub fn adopted() -> Start {
+    let mut start = recorded().adopt("e1").retain().without_finalizer();
+    start.ledger().intent = None;
+    start.ledger().epoch = 0;
+    start.view.status.username = Some(THEIRS.into());
+    start.listed_remotes(990, true, vec![theirs("e1")])
+}
+
+/// The username of an endpoint that somebody made in the console.
+pub const THEIRS: &str = "reception131031145958";
+
+/// An endpoint that somebody made in the console.
+pub fn theirs(id: &str) -> Remote {
+    named(id, THEIRS)
+}
+
 impl Start {
+    pub fn adopt(self, id: &str) -> Self {
+        self.with(|view| view.adopt = Some(Adoption { id: id.into(), from_installation: None }))
+    }
+
+    pub fn naming(self, part: &str) -> Self {
+        self.with(|view| view.adopt = view.adopt.take().map(|adopt| Adoption { from_installation: Some(part.into()), ..adopt }))
+    }
+
+    pub fn observe(self) -> Self {
+        self.with(|view| view.policy.management = ManagementPolicy::Observe)
+    }
+
+    /// With `deletionPolicy: Delete`.
+    pub fn delete_policy(self) -> Self {
+        self.with(|view| view.policy.deletion = DeletionPolicy::Delete)
+    }
+
+    /// Another live object has a better right to this endpoint.
+    pub fn claimed(self, id: &str) -> Self {
+        self.with(|view| {
+            view.claims.insert(id.into(), "SipEndpoint bob".into());
+        })
+    }
+
+    /// The spec names no password.
+    pub fn no_password(self) -> Self {
+        self.with(|view| {
+            if let Desired::Wanted(wanted) = &mut view.desired {
+                wanted.password = None;
+                wanted.create.remove(PASSWORD);
+            }
+        })
+    }
+
     fn with(mut self, change: impl FnOnce(&mut View)) -> Self {
         change(&mut self.view);
         self

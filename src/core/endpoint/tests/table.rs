@@ -351,7 +351,10 @@ fn beginning() -> Vec<Row> {
 }
 
 fn rows() -> Vec<Row> {
-    [creating(), searching(), living(), comparing(), beginning(), super::deletion::rows()].into_iter().flatten().collect()
+    [creating(), searching(), living(), comparing(), beginning(), super::adoption::rows(), super::deletion::rows()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[test]

@@ -1,0 +1,96 @@
+//! An object that takes over an endpoint which exists already (L27 to L31). The id in its spec is all that it goes by: it creates
+//! nothing, looks for no mark of its own, and deletes nothing but that one endpoint.
+
+use super::{live, other_installation, retry, unusable, wait_for};
+use crate::api::condition::Reason;
+use crate::core::action::{Action, Finding, Found};
+use crate::core::budget::Lane;
+use crate::core::fields::Remote;
+use crate::core::mark::recognise;
+use crate::core::view::{Adoption, Desired, View};
+
+pub(super) fn next(view: &View, adopt: &Adoption) -> Action {
+    if view.stopping {
+        return Action::Wait { until: None, finding: None };
+    }
+    let recorded = view.recorded();
+    if recorded.is_some() && view.guarded() && !view.object.finalizer && !view.object.paused {
+        return Action::AddFinalizer;
+    }
+    if let Some(problem) = other_installation(view) {
+        return Action::Done(Finding { reason: problem.reason, message: problem.message });
+    }
+    let wanted = match &view.desired {
+        Desired::Wanted(wanted) => wanted,
+        Desired::Blocked(problem) => return wait_for(view, problem.clone()),
+    };
+    if let Some(held) = view.held() {
+        return Action::Done(Finding { reason: held.reason, message: held.message });
+    }
+    if let Some(problem) = unusable(view) {
+        return wait_for(view, problem);
+    }
+    if let Some(action) = belongs_to_another(view, &adopt.id) {
+        return action;
+    }
+    match recorded {
+        Some(recorded) => live::steady(view, wanted, recorded.id),
+        None => take(view, adopt),
+    }
+}
+
+/// L27: another live object has a better right to the endpoint. Nothing is written for it here; when the other object goes, this one
+/// is woken.
+pub(super) fn belongs_to_another(view: &View, id: &str) -> Option<Action> {
+    let who = view.claimant(id)?;
+    let message = format!(
+        "endpoint {id} belongs to {who}: nothing is written at the provider for this object. To have it here, delete that object with deletionPolicy: Retain, and this goes on by itself; else delete this one"
+    );
+    // The time-out is for a wake that got lost.
+    Some(Action::Wait { until: Some(view.now + view.timing.settle), finding: Some(Finding::new(Reason::AlreadyOwned, message)) })
+}
+
+/// L28 to L31: looked at by id, judged by its mark, then recorded.
+fn take(view: &View, adopt: &Adoption) -> Action {
+    let id = &adopt.id;
+    if let Some(read) = view.evidence.missing(id) {
+        // Nothing is done about it, so nothing has to be proven; a listing that shows it wakes the object.
+        let again = read + view.timing.settle * 2;
+        let message = format!(
+            "there is no endpoint {id} in this account, so nothing can be adopted; nothing is created instead. Look for its id in the provider's console: spec.adopt cannot change, so a wrong one needs a new object. It is looked for again every {:?}",
+            view.timing.settle * 2
+        );
+        let finding = Finding::new(Reason::AdoptNotFound, message);
+        return match view.now < again {
+            true => Action::Wait { until: Some(again), finding: Some(finding) },
+            false => retry::call(view, Action::Get(id.clone(), Lane::Urgent)),
+        };
+    }
+    let read = view.evidence.observed(id).filter(|seen| seen.by_id && view.now.since(seen.began) <= view.timing.settle);
+    let Some(seen) = read else { return retry::call(view, Action::Get(id.clone(), Lane::Urgent)) };
+    if let Some(finding) = of_another_installation(view, adopt, seen.remote) {
+        return Action::Done(finding);
+    }
+    if view.guarded() && !view.object.finalizer {
+        return Action::AddFinalizer;
+    }
+    let remote = seen.remote;
+    Action::Record(Found { id: remote.id.clone(), username: remote.username.clone(), remote: Some(Box::new(remote.clone())) })
+}
+
+fn of_another_installation(view: &View, adopt: &Adoption, remote: &Remote) -> Option<Finding> {
+    let marked = recognise(&remote.username).filter(|marked| marked.installation != view.installation.part())?;
+    if adopt.from_installation.as_deref() == Some(&marked.installation) {
+        return None;
+    }
+    Some(Finding::new(
+        Reason::AlreadyOwned,
+        format!(
+            "endpoint {} ({}) carries the mark of installation {other}, this is installation {}: it is left alone. Make sure that the other installation has let it go (deletionPolicy: Retain), then make this object anew with adopt.fromInstallation: {other}",
+            remote.id,
+            remote.username,
+            view.installation.part(),
+            other = marked.installation
+        ),
+    ))
+}
