@@ -21,9 +21,11 @@ use rand::RngExt;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::process::Process;
+pub use backup::Backup;
 use folder::{Data, Folder};
 pub use programs::Assets;
 
+mod backup;
 mod folder;
 mod keys;
 mod manifests;
@@ -73,7 +75,10 @@ pub struct ControlPlane {
     data: Data,
     folder: Folder,
     assets: Assets,
+    audited: bool,
+    patience: Duration,
     deadline: Instant,
+    port: u16,
     server: String,
     kubeconfig: PathBuf,
     operator_kubeconfig: PathBuf,
@@ -108,19 +113,23 @@ impl ControlPlane {
             operator_kubeconfig: folder.path().join("operator.kubeconfig"),
             folder,
             assets,
+            audited: options.audit_log,
+            patience: options.deadline,
             deadline: Instant::now() + options.deadline,
+            port: 0,
             server: String::new(),
         };
         plane.folder.write("data", &format!("{}\n", plane.data.path().display()))?;
         plane.start_etcd().await?;
-        let controllers_token = plane.start_api_server(options.audit_log).await?;
+        let controllers_token = plane.start_api_server().await?;
         let client = plane.client().await;
         // Before the controllers start: they would find resources that appear later only after up to 40 s.
         let definitions = manifests::apply(&client).await?;
         plane.wait(API_SERVER, "does not serve the custom resources", || manifests::served(&client, &definitions)).await?;
         let token = manifests::operator_token(&client).await?;
         plane.folder.write("operator.kubeconfig", &plane.kubeconfig_for(&token)?)?;
-        plane.start_controllers(&controllers_token).await?;
+        plane.folder.write("pki/controllers.kubeconfig", &plane.kubeconfig_for(&controllers_token)?)?;
+        plane.run_controllers()?;
         plane.wait(CONTROLLERS, "does not make the default objects of a namespace", || controllers_work(&client)).await?;
         plane.wait(API_SERVER, "does not enforce the admission policies", || manifests::enforced(&client)).await?;
         Ok(plane)
@@ -196,11 +205,23 @@ impl ControlPlane {
         let _ = tokio::task::spawn_blocking(move || drop(self)).await;
     }
 
+    fn database(&self) -> PathBuf {
+        self.data.path().join("db")
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.data.path().join("etcd.sock")
+    }
+
+    fn renew_deadline(&mut self) {
+        self.deadline = Instant::now() + self.patience;
+    }
+
     async fn start_etcd(&mut self) -> Result<()> {
-        let socket = self.data.path().join("etcd.sock");
+        let socket = self.socket();
         let args = [
             "--name=sandbox".to_owned(),
-            format!("--data-dir={}", self.data.path().join("db").display()),
+            format!("--data-dir={}", self.database().display()),
             "--unsafe-no-fsync=true".to_owned(),
             format!("--listen-client-urls=unix://{}", socket.display()),
             // Nobody uses it, but a host and port it must be.
@@ -213,24 +234,17 @@ impl ControlPlane {
     }
 
     /// Starts the API server on a free port, writes the administrator's kubeconfig and returns the token of the controllers.
-    async fn start_api_server(&mut self, audit_log: bool) -> Result<String> {
+    async fn start_api_server(&mut self) -> Result<String> {
         let (admin, controllers) = (keys::token()?, keys::token()?);
         let signing = keys::SigningKey::generate()?;
         self.folder.write("pki/sa.key", &signing.private)?;
         self.folder.write("pki/sa.pub", &signing.public)?;
         let tokens = format!("{admin},admin,admin,\"system:masters\"\n{controllers},system:kube-controller-manager,controllers\n");
         self.folder.write("pki/tokens.csv", &tokens)?;
-        let mut args = self.api_server_args();
-        if audit_log {
-            let policy = self.folder.write("pki/audit-policy.yaml", AUDIT_POLICY)?;
-            args.push(format!("--audit-policy-file={}", policy.display()));
-            args.push(format!("--audit-log-path={}", self.audit_log().display()));
-        }
         for attempt in 1.. {
-            let port = free_port()?;
-            self.server = format!("https://127.0.0.1:{port}");
-            let args = args.iter().cloned().chain([format!("--secure-port={port}")]);
-            self.processes.push(Process::start(self.folder.path(), API_SERVER, &self.assets.kube_apiserver, args)?);
+            self.port = free_port()?;
+            self.server = format!("https://127.0.0.1:{}", self.port);
+            self.run_api_server()?;
             match self.api_server_ready(&admin).await {
                 Ok(()) => break,
                 Err(error) if attempt < PORTS && error.to_string().contains("address already in use") => drop(self.processes.pop()),
@@ -240,10 +254,22 @@ impl ControlPlane {
         Ok(controllers)
     }
 
+    fn run_api_server(&mut self) -> Result<()> {
+        let mut args = self.api_server_args();
+        if self.audited {
+            let policy = self.folder.write("pki/audit-policy.yaml", AUDIT_POLICY)?;
+            args.push(format!("--audit-policy-file={}", policy.display()));
+            args.push(format!("--audit-log-path={}", self.audit_log().display()));
+        }
+        self.processes.push(Process::start(self.folder.path(), API_SERVER, &self.assets.kube_apiserver, args)?);
+        Ok(())
+    }
+
     fn api_server_args(&self) -> Vec<String> {
         let pki = self.folder.path().join("pki");
         vec![
-            format!("--etcd-servers=unix://{}", self.data.path().join("etcd.sock").display()),
+            format!("--etcd-servers=unix://{}", self.socket().display()),
+            format!("--secure-port={}", self.port),
             "--bind-address=127.0.0.1".to_owned(),
             "--advertise-address=127.0.0.1".to_owned(),
             "--endpoint-reconciler-type=none".to_owned(),
@@ -268,11 +294,10 @@ impl ControlPlane {
         self.wait(API_SERVER, "does not become ready", || ready(&client)).await
     }
 
-    async fn start_controllers(&mut self, token: &str) -> Result<()> {
+    fn run_controllers(&mut self) -> Result<()> {
         let pki = self.folder.path().join("pki");
-        let kubeconfig = self.folder.write("pki/controllers.kubeconfig", &self.kubeconfig_for(token)?)?;
         let args = [
-            format!("--kubeconfig={}", kubeconfig.display()),
+            format!("--kubeconfig={}", pki.join("controllers.kubeconfig").display()),
             "--bind-address=127.0.0.1".to_owned(),
             "--secure-port=0".to_owned(),
             "--leader-elect=false".to_owned(),

@@ -29,6 +29,9 @@ pub const SANDBOX_BIN: &str = "SWITCHBOARD_SANDBOX_BIN";
 /// How often a child is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(20);
 
+/// How long a process may take to stand still.
+const PAUSE: Duration = Duration::from_secs(2);
+
 /// How much of the end of a log an error shows, in bytes and in lines.
 const TAIL: (u64, usize) = (8192, 20);
 
@@ -163,6 +166,43 @@ impl Process {
             Ok(Err(error)) => Err(self.error(&format!("cannot be watched: {error}"))),
             Err(_) => Err(self.error(&format!("did not end within {within:?}"))),
         }
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// When it has gone.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = self.group.pid().with_context(|| format!("{} has no pid", self.name))?;
+        kill_process(pid, signal).with_context(|| format!("{} cannot be sent a signal", self.name))
+    }
+
+    /// Stops it (SIGSTOP) and waits until it stands still; SIGCONT lets it go on.
+    ///
+    /// # Errors
+    /// When it has gone, or does not stand still within two seconds.
+    pub async fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)?;
+        let still = async {
+            while !self.stands_still()? {
+                sleep(POLL).await;
+            }
+            Ok(())
+        };
+        timeout(PAUSE, still).await.unwrap_or_else(|_| Err(self.error("does not stand still")))
+    }
+
+    /// Whether all its threads are stopped.
+    fn stands_still(&self) -> Result<bool> {
+        let tasks = PathBuf::from(format!("/proc/{}/task", self.group.0.id()));
+        for task in fs::read_dir(&tasks).with_context(|| format!("cannot read {}", tasks.display()))? {
+            // Number, name in parentheses, state. A thread that has gone meanwhile stands still.
+            let stat = fs::read_to_string(task?.path().join("stat")).unwrap_or_default();
+            if stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('T')) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// An error about this process that shows the end of its log.

@@ -18,7 +18,7 @@ use k8s_openapi::api::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{
     Api, Client, Resource,
-    api::{DeleteParams, ListParams, PostParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use sandbox::{
@@ -271,6 +271,48 @@ async fn people_may(admin: &Client, user: &str, verb: &str, resource: &str) -> b
     let review = SubjectAccessReview { spec, ..Default::default() };
     let reviews: Api<SubjectAccessReview> = Api::all(admin.clone());
     reviews.create(&PostParams::default(), &review).await.expect("a review").status.expect("an answer").allowed
+}
+
+#[tokio::test]
+async fn a_restored_backup_takes_everything_back_that_came_after_it_and_the_same_clients_go_on() {
+    let folder = Folder::new("restored");
+    let mut plane = ControlPlane::start(&folder.0).await.expect("a control plane");
+    let (client, pids) = (plane.client().await, folder.pids());
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "default");
+    let names = async || {
+        let list = maps.list(&ListParams::default()).await.expect("the maps");
+        let version: u64 = list.metadata.resource_version.expect("a version").parse().expect("a number");
+        (list.items.into_iter().filter_map(|map| map.metadata.name).filter(|name| name.len() == 1).collect::<Vec<_>>(), version)
+    };
+    maps.create(&PostParams::default(), &map("a", None)).await.expect("a map");
+    let backup = plane.back_up().await.expect("a backup");
+    assert!(pids.iter().all(|pid| runs(*pid)) && folder.pids() == pids, "nothing is stopped for it");
+    maps.create(&PostParams::default(), &map("b", None)).await.expect("a map");
+    maps.delete("a", &DeleteParams::default()).await.expect("a deletion");
+    // The start of an API server counts versions up by itself, about two hundred.
+    for count in 0..500 {
+        let patch = Patch::Merge(serde_json::json!({"data": {"count": count.to_string()}}));
+        maps.patch("b", &PatchParams::default(), &patch).await.expect("a patch");
+    }
+    let (before, version) = names().await;
+    assert_eq!(before, ["b"]);
+
+    for again in ["once", "twice"] {
+        let pids = folder.pids();
+        plane.restore(&backup).await.expect("a restored control plane");
+        assert!(!pids.iter().any(|pid| runs(*pid)) && folder.pids().iter().all(|pid| runs(*pid)), "{again}");
+        let (after, older) = names().await;
+        assert!(after == ["a"] && older < version, "{again}: {after:?} at {older}, after {version}");
+        plane.operator_client().await.list_core_api_versions().await.expect("the operator's token is good still");
+        maps.create(&PostParams::default(), &map("c", None)).await.expect("it can be written");
+        assert_eq!(names().await.0, ["a", "c"], "{again}");
+    }
+    let data = PathBuf::from(folder.read("data"));
+    drop(backup);
+    let left: Vec<_> = fs::read_dir(&data).expect("the data").map(|entry| entry.expect("an entry").file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("backup")), "{left:?}");
+    plane.stop().await;
+    assert!(!data.exists());
 }
 
 #[tokio::test]

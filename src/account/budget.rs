@@ -81,9 +81,11 @@ impl Drop for InternalWaiter<'_> {
 }
 
 impl Budget {
-    /// At most `limit` calls in any five seconds; the window before `began` counts as used up.
-    pub fn new(limit: u32, began: Moment, clock: Clock, wake: Waker) -> Self {
-        let state = State { calls: CallBudget::new(limit, began, rand::random()), internal: BTreeMap::new(), next_internal: 0 };
+    /// At most `limit` calls in any five seconds. The window before `began` counts as used up, so until five seconds after it only
+    /// what `provider_limit` leaves beyond that is used.
+    pub fn new(limit: u32, provider_limit: u32, began: Moment, clock: Clock, wake: Waker) -> Self {
+        let state =
+            State { calls: CallBudget::new(limit, provider_limit, began, rand::random()), internal: BTreeMap::new(), next_internal: 0 };
         Self { shared: Arc::new(Shared { clock, wake, changed: Notify::new(), state: Mutex::new(state) }) }
     }
 

@@ -220,7 +220,7 @@ impl Account {
         id: AccountId,
         provider: Arc<dyn Provider>,
         unproven: bool,
-        limit: u32,
+        (limit, provider_limit): (u32, u32),
         began: Moment,
         clock: Clock,
         settings: Settings,
@@ -230,7 +230,7 @@ impl Account {
             id,
             clock,
             settings,
-            budget: Budget::new(limit, began, clock, Arc::clone(&wake)),
+            budget: Budget::new(limit, provider_limit, began, clock, Arc::clone(&wake)),
             wake,
             provider: RwLock::new(provider),
             changed: Notify::new(),
@@ -336,7 +336,8 @@ impl Account {
 
     /// A new term (leadership, or a list of objects that went backwards): nothing is created before one more complete listing.
     pub fn begin_term(&self) {
-        self.inner.state().history.begin_term();
+        let now = self.inner.clock.now();
+        self.inner.state().history.begin_term(now);
         self.inner.changed.notify_one();
     }
 

@@ -55,7 +55,7 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// None yet. To be made when the term begins: the five seconds before count as used up by another process.
+    /// None yet. To be made when the process begins: the five seconds before count as used up by another one.
     pub fn new(settings: Settings, clock: Clock, wake: Waker) -> Self {
         Self { settings, clock, began: clock.now(), wake, attached: Mutex::default() }
     }
@@ -88,9 +88,14 @@ impl Accounts {
         let mut attached = self.attached();
         let existing = attached.by_owner.values().find(|attachment| *attachment.account.id() == id).map(|found| Arc::clone(&found.account));
         let account = existing.unwrap_or_else(|| {
-            let limit = settings.budget.unwrap_or(provider.capabilities().default_budget);
-            let began = attached.closed.remove(&id).map_or(self.began, |closed| closed.max(self.began));
-            Account::open(id, Arc::clone(&provider), unproven, limit, began, self.clock, self.settings, Arc::clone(&self.wake))
+            let capabilities = provider.capabilities();
+            // What this process called itself until a moment ago counts against its own budget, not only against the provider's limit.
+            let (began, provider_limit) = match attached.closed.remove(&id) {
+                Some(closed) => (closed.max(self.began), 0),
+                None => (self.began, capabilities.provider_limit),
+            };
+            let limits = (settings.budget.unwrap_or(capabilities.default_budget), provider_limit);
+            Account::open(id, Arc::clone(&provider), unproven, limits, began, self.clock, self.settings, Arc::clone(&self.wake))
         });
         let same = attached.by_owner.get(&owner.key).filter(|before| Arc::ptr_eq(&before.provider, &provider));
         let version = same.map(|before| before.version).unwrap_or_else(|| {

@@ -68,12 +68,14 @@ impl Amendment {
 pub(super) struct History {
     kept: Vec<Arc<Snapshot>>,
     published: u64,
+    term_began: Moment,
     term_complete: bool,
 }
 
 impl History {
-    /// A new term: what the listings say stays, but nothing is created before a new complete one.
-    pub(super) fn begin_term(&mut self) {
+    /// A new term: what the listings say stays, but nothing is created before a complete one that begins from now on.
+    pub(super) fn begin_term(&mut self, now: Moment) {
+        self.term_began = now;
         self.term_complete = false;
     }
 
@@ -103,7 +105,7 @@ impl History {
             amendment.apply(&mut endpoints);
         }
         let snapshot = Arc::new(Snapshot { seq: self.published, began, ended, proof, endpoints });
-        self.term_complete |= proof.is_complete();
+        self.term_complete |= proof.is_complete() && began >= self.term_began;
         let mut complete = usize::from(proof.is_complete());
         self.kept.retain(|kept| {
             complete += usize::from(kept.is_complete());
@@ -162,8 +164,12 @@ mod tests {
         assert_eq!((seq(view.newest), seq(view.complete), seq(view.complete_before)), (Some(7), Some(5), Some(3)));
         assert_eq!(history.kept.len(), 3);
         assert!(view.term_complete);
-        history.begin_term();
+        history.begin_term(Moment(Duration::from_secs(9)));
         assert!(!history.view().term_complete);
+        publish(&mut history, 8, Proof::Complete, &["1"], &[]);
+        assert!(!history.view().term_complete, "it began before the term");
+        publish(&mut history, 9, Proof::Complete, &["1"], &[]);
+        assert!(history.view().term_complete);
     }
 
     #[test]

@@ -8,9 +8,10 @@ use std::time::Duration;
 use crate::account::budget::Permit;
 use crate::account::{Inner, Lane, ObjectKey, Running};
 use crate::core::listing::{Assembler, Step};
-use crate::core::outcome::Outcome;
+use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::sighting::differs;
 use crate::core::time::Moment;
+use crate::provider::Page;
 
 /// A listing that takes longer is cut off. Most of this is waiting for budget: ten thousand endpoints are 527 calls.
 const LISTING_DEADLINE: Duration = Duration::from_secs(15 * 60);
@@ -102,12 +103,35 @@ async fn pages(inner: &Inner, first: Permit) {
             None
         };
         drop(permit);
-        let mut state = inner.state();
-        let Some(running) = &mut state.running else { return };
-        match page {
-            Some(Outcome::Done(page)) => running.assembler.page(page.items, page.total),
-            Some(Outcome::Refused(_) | Outcome::NotFound { .. } | Outcome::Unknown(_)) | None => running.assembler.failed(),
+        let usable = inner.started().is_ok();
+        let again = {
+            let mut state = inner.state();
+            let Some(running) = &mut state.running else { return };
+            match page {
+                Some(Outcome::Done(page)) => {
+                    running.assembler.page(page.items, page.total);
+                    None
+                }
+                other if usable && other.as_ref().is_none_or(passing) => running.assembler.unanswered(),
+                _ => {
+                    running.assembler.failed();
+                    None
+                }
+            }
+        };
+        if let Some(tries) = again {
+            // Behind the pause stands the budget again: a provider that answers 429 is asked when it may be asked.
+            tokio::time::sleep(inner.settings.retry_base * (1 << (tries - 1))).await;
         }
+    }
+}
+
+/// Whether the same question may be answered next time.
+fn passing(outcome: &Outcome<Page>) -> bool {
+    match outcome {
+        Outcome::Unknown(_) => true,
+        Outcome::Refused(refusal) => matches!(refusal.kind, RefusalKind::Throttled | RefusalKind::Unreachable),
+        Outcome::Done(_) | Outcome::NotFound { .. } => false,
     }
 }
 

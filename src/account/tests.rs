@@ -14,6 +14,8 @@ struct Fake {
     calls: Mutex<Vec<(Instant, &'static str)>>,
     throttle: AtomicU32,
     fail_pages: AtomicU32,
+    /// Not known, unless a test says so: then the window of a process before is waited for.
+    provider_limit: AtomicU32,
 }
 
 #[derive(Default)]
@@ -83,7 +85,13 @@ impl Fake {
 
 impl Provider for Fake {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { provider: ProviderKind::Plivo, page_size: 20, always_sent: &[], default_budget: 100 }
+        Capabilities {
+            provider: ProviderKind::Plivo,
+            page_size: 20,
+            always_sent: &[],
+            default_budget: 100,
+            provider_limit: self.provider_limit.load(Ordering::Relaxed),
+        }
     }
 
     fn identify(&self) -> BoxFuture<'_, Outcome<String>> {
@@ -212,6 +220,20 @@ async fn the_first_listing_is_taken_unasked_after_the_window_of_the_process_befo
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_waits_for_the_window_of_the_process_before_where_the_provider_has_room_for_both() {
+    let (world, fake) = (World::new(), Fake::with(45));
+    fake.provider_limit.store(200, Ordering::Relaxed);
+    let account = world.attach("a", &fake, AccountSettings::default());
+    pass(1).await;
+    assert_eq!((fake.count("list"), account.snapshots().term_complete), (4, true));
+    // An account that this process itself has just left is another matter: the budget is its own.
+    world.accounts.detach(&world.owner("a"));
+    world.attach("a", &fake, AccountSettings::default());
+    pass(4).await;
+    assert_eq!(fake.count("list"), 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sweep_wakes_only_what_differs() {
     let (world, fake) = (World::new(), Fake::with(30));
     let account = world.attach("a", &fake, AccountSettings::default());
@@ -271,11 +293,48 @@ async fn a_listing_that_fails_half_way_is_presence_only_and_wakes_those_who_wait
     pass(10).await;
     account.want_listing(key("waiting"), Lane::Repair);
     tokio::time::sleep(Duration::from_millis(50)).await;
-    fake.fail_pages.store(1, Ordering::Relaxed);
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    fake.fail_pages.store(4, Ordering::Relaxed);
+    pass(8).await;
     let view = account.snapshots();
     assert_eq!(view.newest.map(|newest| newest.proof), Some(Proof::PresenceOnly(Spoiled::Failed)));
     assert_eq!((ids(&view.complete).len(), world.woken()), (30, vec!["waiting".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_fails_is_asked_for_again_after_a_pause_and_the_listing_is_complete_all_the_same() {
+    let (world, fake) = (World::new(), Fake::with(30));
+    let account = world.attach("a", &fake, AccountSettings::default());
+    pass(10).await;
+    let before = fake.calls();
+    account.want_listing(key("waiting"), Lane::Repair);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    fake.fail_pages.store(3, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(world.woken(), Vec::<String>::new(), "not given up");
+    // What is made meanwhile moves the page that is asked for again.
+    assert!(account.reserve_create(&key("o")));
+    assert!(matches!(account.create(&key("o"), "alicemark", &alias_of("desk")).await, Ok(Outcome::Done(_))));
+    pass(10).await;
+    let view = account.snapshots();
+    assert!(view.newest.as_ref().is_some_and(|newest| newest.is_complete()), "{:?}", view.newest.map(|newest| newest.proof));
+    assert_eq!(world.woken(), ["waiting"]);
+    let at: Vec<Instant> = fake.calls.lock().unwrap()[before..].iter().filter(|(_, name)| *name == "list").map(|(at, _)| *at).collect();
+    let pauses: Vec<u64> = at.windows(2).map(|pair| (pair[1] - pair[0]).as_secs()).collect();
+    assert_eq!(pauses[..5], [0, 1, 2, 4, 0], "page, three failures, pages");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_whose_credentials_are_refused_half_way_asks_no_more() {
+    let (world, fake) = (World::new(), Fake::with(30));
+    let account = world.attach("a", &fake, AccountSettings::default());
+    pass(10).await;
+    let before = fake.calls();
+    account.want_listing(key("waiting"), Lane::Repair);
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    fake.credentials_bad.store(true, Ordering::Relaxed);
+    pass(30).await;
+    assert_eq!(fake.calls() - before, 2);
+    assert_eq!(account.snapshots().newest.map(|newest| newest.proof), Some(Proof::PresenceOnly(Spoiled::Failed)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -485,7 +544,7 @@ async fn account_objects_that_lead_to_one_account_share_it_with_the_lowest_budge
 async fn a_waiting_call_of_the_account_that_is_given_up_leaves_no_trace() {
     let clock = Clock::start();
     let wake: Waker = Arc::new(|_| {});
-    let budget = Budget::new(1, clock.now(), clock, wake);
+    let budget = Budget::new(1, 0, clock.now(), clock, wake);
     tokio::spawn(budget.clone().drive());
     assert!(tokio::time::timeout(Duration::from_secs(1), budget.take(Lane::Sweep)).await.is_err());
     let permit = tokio::time::timeout(Duration::from_secs(10), budget.take(Lane::Sweep)).await;

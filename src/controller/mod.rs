@@ -11,6 +11,7 @@ pub mod gather;
 pub mod memories;
 mod monitors;
 pub mod report;
+mod rollback;
 pub mod secrets;
 mod watch;
 
@@ -114,10 +115,13 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         retry_base: start.settings.timing.retry_base,
     };
     let accounts = Arc::new(Accounts::new(settings, start.clock, Arc::new(move |key: &ObjectKey| wake(&by_account, key))));
+    // Amnesia guard: what was created after the backup was made is at the provider, and nobody here knows of it.
+    let in_new_term = Arc::clone(&accounts);
+    let went_back: watch::WentBack = Arc::new(move || in_new_term.begin_term());
     let claims = Arc::new(Claims::new(scopes.len()));
     let tracker = || Tracker::new(&claims, &start.installation, &wake_endpoints);
-    let endpoint_streams: Vec<_> =
-        scopes.iter().map(|scope| watch::objects(api(&start.client, scope), watch::relevant_endpoint, tracker())).collect();
+    let watched = |scope| watch::objects(api(&start.client, scope), watch::relevant_endpoint, Arc::clone(&went_back), tracker());
+    let endpoint_streams: Vec<_> = scopes.iter().map(watched).collect();
     let caches: Vec<Cache<SipEndpoint>> = endpoint_streams.iter().map(|(_, cache)| cache.clone()).collect();
     let ctx = Arc::new(Context {
         client: start.client.clone(),
@@ -159,9 +163,10 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
     let mut account_caches: Vec<Cache<ProviderAccount>> = Vec::new();
     for (scope, wakes) in account_wakes {
         let removals = Arc::clone(&ctx);
-        let (stream, cache) = watch::objects_and_removals(api(&ctx.client, &scope), watch::relevant_account, move |object| {
-            account::removed(&removals, object)
-        });
+        let (stream, cache) =
+            watch::objects_and_removals(api(&ctx.client, &scope), watch::relevant_account, Arc::clone(&went_back), move |object| {
+                account::removed(&removals, object)
+            });
         account_caches.push(cache.clone());
         let controller = Controller::for_stream(stream, cache.store)
             .with_config(concurrency.clone())

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt, TryFutureExt};
+use kube::api::ListParams;
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::{Api, Resource, ResourceExt};
 use kube_runtime::reflector::{self, Store};
@@ -16,6 +18,11 @@ use tracing::warn;
 
 use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::deadline;
+use crate::controller::rollback::{noticed, number};
+
+/// Called when a list of objects is older than something seen before.
+pub type WentBack = Arc<dyn Fn() + Send + Sync>;
 
 /// `kubectl apply` keeps the whole manifest here: as large as the object, and read by nobody else.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -91,18 +98,21 @@ where
 pub fn objects_and_removals<K>(
     api: Api<DeserializeGuard<K>>,
     relevant: fn(&K) -> Option<u64>,
+    went_back: WentBack,
     removed: impl Fn(&K) + Send + 'static,
 ) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Cache<K>)
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    objects(api, relevant, Removals(removed))
+    objects(api, relevant, went_back, Removals(removed))
 }
 
-/// A stream of objects to reconcile, and the cache that it fills. The tracker knows of an object before the stream gives it out.
+/// A stream of objects to reconcile, and the cache that it fills. The tracker knows of an object before the stream gives it out, and
+/// `went_back` is called before anything of an older history is told.
 pub fn objects<K, T>(
     api: Api<DeserializeGuard<K>>,
     relevant: fn(&K) -> Option<u64>,
+    went_back: WentBack,
     tracker: T,
 ) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Cache<K>)
 where
@@ -111,7 +121,7 @@ where
 {
     let mut known: BTreeMap<String, T::Kept> = BTreeMap::new();
     let mut listed: BTreeMap<String, T::Kept> = BTreeMap::new();
-    let events = decoded(api).modify(prune).inspect(move |event| {
+    let events = decoded(api, went_back).modify(prune).inspect(move |event| {
         let Ok(event) = event else { return };
         match event {
             Event::Apply(object) => drop(known.insert(place(object), tracker.seen(object))),
@@ -130,11 +140,19 @@ where
 
 /// Events of decodable objects; one that cannot be decoded (written by hand past a newer schema) is named in the log and harms
 /// no other (trap T10).
-fn decoded<K>(api: Api<DeserializeGuard<K>>) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
+fn decoded<K>(api: Api<DeserializeGuard<K>>, went_back: WentBack) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    let events = watcher::watcher(api, watcher::Config::default().page_size(100)).default_backoff();
+    let watched = api.clone();
+    let watch = move || watcher::watcher(watched.clone(), watcher::Config::default().page_size(100)).boxed();
+    let newest = move || {
+        let api = api.clone();
+        // Without a version asked for, a list is never older than what any watch has told.
+        let list = async move { deadline(api.list_metadata(&ListParams::default().limit(1))).await };
+        list.map_ok(|list| number(list.metadata.resource_version.as_deref())).boxed()
+    };
+    let events = noticed(watch, newest, move || went_back()).default_backoff();
     events.filter_map(|event| async move {
         Some(Ok(match event {
             Err(error) => return Some(Err(error)),

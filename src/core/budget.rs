@@ -2,6 +2,10 @@
 //!
 //! A call counts from when it is issued until five seconds after it ended: the provider counts it somewhere in between, so that
 //! no delay on the way can push more calls into one of the provider's windows, whatever its model (sliding, fixed, bucket).
+//!
+//! What a process before this one has called is unknown: at most its whole budget, all of it at the last moment. So in the first five
+//! seconds only what the provider allows beyond a budget is used. With a budget of at most half of the provider's limit that is a
+//! whole budget: nothing has to wait.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -140,6 +144,10 @@ pub struct CallBudget {
     calls: Vec<Call>,
     /// Calls that another process may have made before this one began count until here.
     predecessor_until: Moment,
+    /// So many it may have made: the highest limit that was configured since.
+    predecessor: u32,
+    /// Calls in a window that the provider allows.
+    provider_limit: u32,
     next_number: u64,
     reserved: BTreeMap<Who, Moment>,
     queues: [Queue; 4],
@@ -153,14 +161,17 @@ pub struct CallBudget {
 
 impl CallBudget {
     /// At most `limit` calls (at least 1) in any five seconds. A process that began at `began` assumes that its predecessor
-    /// used up the window before. `seed` spreads pauses.
-    pub fn new(limit: u32, began: Moment, seed: u64) -> Self {
+    /// used up the window before, and that the provider allows `provider_limit` calls in a window: the rest of them may be used at
+    /// once, and with 0 nothing before the window is over. `seed` spreads pauses.
+    pub fn new(limit: u32, provider_limit: u32, began: Moment, seed: u64) -> Self {
         let limit = limit.max(1);
         Self {
             configured: limit,
             current: limit,
             calls: Vec::new(),
             predecessor_until: began + WINDOW,
+            predecessor: limit,
+            provider_limit,
             next_number: 0,
             reserved: BTreeMap::new(),
             queues: Default::default(),
@@ -180,6 +191,7 @@ impl CallBudget {
             self.current = limit;
         }
         self.configured = limit;
+        self.predecessor = self.predecessor.max(limit);
     }
 
     /// Calls per window at present.
@@ -197,7 +209,7 @@ impl CallBudget {
     pub fn try_take(&mut self, now: Moment, lane: Lane, who: &Who) -> Option<Ticket> {
         self.refresh(now);
         // After the limit fell there may be more reservations than it allows.
-        let reserved = self.reserved.contains_key(who) && self.used(now) <= self.current as usize;
+        let reserved = self.reserved.contains_key(who) && self.used(now) <= self.allowed(now) as usize;
         if self.paused(now).is_none() && self.in_flight() < MOST_IN_FLIGHT && (reserved || self.may_pass(now, lane)) {
             self.reserved.remove(who);
             self.forget(who);
@@ -338,8 +350,14 @@ impl CallBudget {
     }
 
     fn has_room(&self, now: Moment, lane: Lane) -> bool {
-        let kept = if lane == Lane::Urgent || self.current < 2 { 0 } else { self.current.div_ceil(20) };
-        now >= self.predecessor_until && self.used(now) < (self.current - kept) as usize
+        let allowed = self.allowed(now);
+        let kept = if lane == Lane::Urgent || allowed < 2 { 0 } else { allowed.div_ceil(20) };
+        self.used(now) < (allowed - kept) as usize
+    }
+
+    /// The present limit, less what a process before this one may have used of the provider's.
+    fn allowed(&self, now: Moment) -> u32 {
+        if now >= self.predecessor_until { self.current } else { self.current.min(self.provider_limit.saturating_sub(self.predecessor)) }
     }
 
     fn used(&self, now: Moment) -> usize {

@@ -7,6 +7,13 @@
 //! from y to its own last element. So by induction every endpoint that exists all the time and stands before the last element of
 //! an accepted page has been seen, and a short page ends at the end. Nothing in this depends on where others insert or delete.
 //!
+//! Nor does it depend on how much time lies between two pages, or on how often one was asked for: only pages that were answered are
+//! accepted, each by its own content, and nothing is taken from one that was not. So a page that failed may be asked for again: what
+//! moved meanwhile is found at its boundary like any other movement, and our own calls of that time are counted like any others. The
+//! listing is then no older and no newer than one whose page took longer to come. How often that is tried is bounded, in a row and in
+//! all: it is a matter of cost, not of proof. A first page is not repeated: nothing was learnt yet, and a listing that begins later is
+//! worth more.
+//!
 //! What remains is a provider that does not keep its order, or shows pieces of the collection only. Against that stand checks
 //! that are no proof each: elements seen before must come in the order seen before; the shift of a page against the one before must
 //! agree with how the total changed (a repeated page looks like 19 insertions that nobody counted); the end that was found, the
@@ -27,11 +34,15 @@ const MOST_ENDPOINTS: usize = 500_000;
 const FEW_PAGES: u64 = 3;
 /// Pages that may be spent in vain in any listing, however short.
 const SPARE_PAGES: u64 = 16;
+/// So often in a row a page that was not answered is asked for again.
+const RETRIES_IN_A_ROW: u64 = 3;
+/// In all a listing may ask again as often, and once more for each so many pages that were answered.
+const PAGES_WORTH_A_RETRY: u64 = 20;
 
 /// What to do next for a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Ask for this page and pass it to [`Assembler::page`], or call [`Assembler::failed`].
+    /// Ask for this page and pass it to [`Assembler::page`], or call [`Assembler::unanswered`] or [`Assembler::failed`].
     Page {
         /// First element.
         offset: u64,
@@ -63,7 +74,8 @@ enum Stage {
     Finished,
 }
 
-/// Builds one listing: ask [`Assembler::next`], answer with [`Assembler::page`] or [`Assembler::failed`], until it is finished.
+/// Builds one listing: ask [`Assembler::next`], answer with [`Assembler::page`], [`Assembler::unanswered`] or [`Assembler::failed`],
+/// until it is finished.
 /// Tell it what we send ourselves meanwhile, before it is sent.
 #[derive(Clone, Debug)]
 pub struct Assembler {
@@ -72,6 +84,8 @@ pub struct Assembler {
     overlap: u64,
     back: u64,
     pages: u64,
+    /// Pages that were not answered: since the last that was, and in all.
+    unanswered: (u64, u64),
     barren: u32,
     seen: BTreeMap<String, Remote>,
     covered: BTreeMap<String, Place>,
@@ -101,6 +115,7 @@ impl Assembler {
             overlap: 1,
             back: 0,
             pages: 0,
+            unanswered: (0, 0),
             barren: 0,
             seen: BTreeMap::new(),
             covered: BTreeMap::new(),
@@ -145,7 +160,19 @@ impl Assembler {
         }
     }
 
-    /// The page asked for was not answered: what was seen so far is all.
+    /// The page asked for was not answered, and another try may help: [`Assembler::next`] asks for it again, after a pause. Answers the
+    /// number of tries in a row that failed, from 1; `None` if that was one too many, and what was seen so far is all.
+    pub fn unanswered(&mut self) -> Option<u32> {
+        let (row, all) = (self.unanswered.0 + 1, self.unanswered.1 + 1);
+        if self.pages == 0 || row > RETRIES_IN_A_ROW || all > RETRIES_IN_A_ROW + self.pages / PAGES_WORTH_A_RETRY {
+            self.failed();
+            return None;
+        }
+        self.unanswered = (row, all);
+        u32::try_from(row).ok()
+    }
+
+    /// The page asked for was not answered and will not be: what was seen so far is all.
     pub fn failed(&mut self) {
         self.spoil(Spoiled::Failed);
         self.stage = Stage::Finished;
@@ -163,6 +190,7 @@ impl Assembler {
     pub fn page(&mut self, items: Vec<Remote>, total: Option<u64>) {
         let ids: Vec<String> = items.iter().map(|remote| remote.id.clone()).collect();
         self.pages += 1;
+        self.unanswered.0 = 0;
         match self.stage {
             Stage::Finished => return,
             Stage::ConfirmingOrder => {

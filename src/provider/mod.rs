@@ -69,6 +69,8 @@ pub struct Capabilities {
     pub always_sent: &'static [&'static str],
     /// Calls per 5 seconds used by default.
     pub default_budget: u32,
+    /// Calls per 5 seconds that the provider allows the whole account; 0 where that is not known.
+    pub provider_limit: u32,
 }
 
 /// Where the providers are and how they are reached: settings of the process.

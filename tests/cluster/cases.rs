@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 
 use super::world::{Operator, SETTLE, World, eventually};
 
-/// How many cases run at a time, in all tables together. An operator needs 10 MB, and nearly all of its time it waits: five seconds
-/// for the call window of its predecessor, then for the settle time.
+/// How many cases run at a time, in all tables together. An operator needs 10 MB, and nearly all of its time it waits, most of it for
+/// the settle time.
 const AT_ONCE: usize = 16;
 /// How many lines of its log an operator leaves behind when its case fails.
 const TAIL: usize = 60;

@@ -22,6 +22,7 @@ mod observe;
 mod policies;
 mod proxy;
 mod rest;
+mod restore;
 mod side_by_side;
 mod support;
 mod two_operators;

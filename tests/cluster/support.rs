@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use http::{Method, Request, StatusCode};
@@ -29,27 +29,41 @@ pub const BACKUP_TOOL: &str = "system:serviceaccount:velero:velero";
 /// The control plane with our definitions. It ends with this process: a static is never dropped, but its programs are bound to the
 /// life of the process that started them.
 pub fn control_plane() -> &'static ControlPlane {
-    static SHARED: LazyLock<ControlPlane> = LazyLock::new(|| {
-        // A thread of its own, because the caller may be inside a runtime, which cannot be entered twice.
-        std::thread::spawn(|| {
-            build_sandbox_if_missing();
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime for the start");
-            runtime.block_on(async {
-                let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster");
-                let plane = ControlPlane::start(&dir).await.unwrap_or_else(|error| panic!("no control plane: {error:#}"));
-                install(&plane.client().await).await;
-                list_the_backup_tool(&plane).await;
-                plane
-            })
-        })
-        .join()
-        .expect("the thread that starts the control plane says why it could not")
-    });
+    static SHARED: LazyLock<ControlPlane> = LazyLock::new(|| shared("cluster"));
     &SHARED
+}
+
+/// A second one, for what is done with two clusters.
+pub fn second_control_plane() -> &'static ControlPlane {
+    static SECOND: LazyLock<ControlPlane> = LazyLock::new(|| shared("second"));
+    &SECOND
+}
+
+/// One for the caller alone.
+pub async fn own_control_plane(name: &str) -> ControlPlane {
+    build_sandbox_if_missing();
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let plane = ControlPlane::start(&dir).await.unwrap_or_else(|error| panic!("no control plane: {error:#}"));
+    install(&plane.client().await).await;
+    plane
+}
+
+fn shared(name: &'static str) -> ControlPlane {
+    // A thread of its own, because the caller may be inside a runtime, which cannot be entered twice.
+    let start = move || {
+        tokio::runtime::Runtime::new().expect("a runtime for the start").block_on(async {
+            let plane = own_control_plane(name).await;
+            list_the_backup_tool(&plane).await;
+            plane
+        })
+    };
+    std::thread::spawn(start).join().expect("the thread that starts the control plane says why it could not")
 }
 
 /// `cargo test --test cluster` alone does not build the program that guards the control plane's processes.
 fn build_sandbox_if_missing() {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().expect("nobody panics with it");
     let own = std::env::current_exe().expect("the path of this program");
     let beside = own.ancestors().skip(1).take(2).any(|folder| folder.join("sandbox").is_file());
     if !beside {
@@ -129,7 +143,12 @@ pub async fn client() -> Client {
 
 /// A client that acts as the tool that may write a status besides the operator.
 pub async fn backup_tool() -> Client {
-    impersonating(control_plane(), BACKUP_TOOL).await
+    backup_tool_of(control_plane()).await
+}
+
+/// The same on another shared control plane.
+pub async fn backup_tool_of(plane: &ControlPlane) -> Client {
+    impersonating(plane, BACKUP_TOOL).await
 }
 
 async fn impersonating(plane: &ControlPlane, user: &str) -> Client {

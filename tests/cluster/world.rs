@@ -1,15 +1,17 @@
 //! One test's world: a namespace, a provider of its own, and operators as processes, run with exactly the rights of `deploy/`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use sandbox::admin_client::{AdminClient, LedgerEntry};
+use sandbox::control_plane::ControlPlane;
 use sandbox::plivo::{self, Simulator};
 use serde_json::{Value, json};
 use switchboard::api::{ProviderAccount, SipEndpoint};
@@ -30,6 +32,10 @@ pub struct World {
     pub namespace: String,
     pub simulator: Arc<Simulator>,
     pub admin: AdminClient,
+    /// With the rights of a tool that restores backups.
+    pub backup_tool: Client,
+    /// With the operator's rights.
+    kubeconfig: PathBuf,
 }
 
 /// A running operator. It is killed when it is dropped.
@@ -45,25 +51,51 @@ impl World {
     }
 
     pub async fn with(name: &str, options: plivo::Options) -> World {
-        let client = support::client().await;
+        World::on(support::control_plane(), name, options).await
+    }
+
+    /// On a control plane other than the shared one.
+    pub async fn on(plane: &ControlPlane, name: &str, options: plivo::Options) -> World {
         // The admin client and the tests' own requests need a process-wide TLS provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let simulator = Arc::new(Simulator::start(options).await.expect("a simulator"));
-        let admin = simulator.admin();
-        World::place(client, name, simulator, admin).await
+        let namespace = support::namespace(&plane.client().await, name).await;
+        World::bare(plane, namespace, simulator).await.furnished().await
     }
 
     /// Another namespace that consents, with an account object of the same name and Plivo account.
     pub async fn beside(&self, name: &str) -> World {
-        World::place(self.client.clone(), name, Arc::clone(&self.simulator), self.simulator.admin()).await
+        let world = World {
+            client: self.client.clone(),
+            namespace: support::namespace(&self.client, name).await,
+            simulator: Arc::clone(&self.simulator),
+            admin: self.simulator.admin(),
+            backup_tool: self.backup_tool.clone(),
+            kubeconfig: self.kubeconfig.clone(),
+        };
+        world.furnished().await
     }
 
-    async fn place(client: Client, name: &str, simulator: Arc<Simulator>, admin: AdminClient) -> World {
-        let namespace = support::namespace(&client, name).await;
-        let world = World { client, namespace, simulator, admin };
+    /// Another cluster with the same provider: a namespace of the same name that consents, and nothing else in it.
+    pub async fn elsewhere(&self, plane: &ControlPlane) -> World {
+        let metadata = ObjectMeta { name: Some(self.namespace.clone()), ..ObjectMeta::default() };
+        let namespace = Namespace { metadata, ..Namespace::default() };
+        Api::all(plane.client().await).create(&PostParams::default(), &namespace).await.expect("a namespace");
+        let world = World::bare(plane, self.namespace.clone(), Arc::clone(&self.simulator)).await;
         world.consent(&world.namespace).await;
-        world.account("plivo", plivo::DEFAULT_AUTH_ID, plivo::DEFAULT_AUTH_TOKEN, json!({})).await;
         world
+    }
+
+    async fn bare(plane: &ControlPlane, namespace: String, simulator: Arc<Simulator>) -> World {
+        let (client, backup_tool) = (plane.client().await, support::backup_tool_of(plane).await);
+        let (admin, kubeconfig) = (simulator.admin(), plane.operator_kubeconfig().to_owned());
+        World { client, namespace, simulator, admin, backup_tool, kubeconfig }
+    }
+
+    async fn furnished(self) -> World {
+        self.consent(&self.namespace).await;
+        self.account("plivo", plivo::DEFAULT_AUTH_ID, plivo::DEFAULT_AUTH_TOKEN, json!({})).await;
+        self
     }
 
     /// Lets the operator read the Secrets of a namespace, as the documented command does.
@@ -125,7 +157,7 @@ impl World {
 
     /// Merges into the status, as a tool that restores backups may; nobody else but the operator is let.
     pub async fn restore_status(&self, name: &str, status: Value) -> SipEndpoint {
-        let endpoints: Api<SipEndpoint> = Api::namespaced(support::backup_tool().await, &self.namespace);
+        let endpoints: Api<SipEndpoint> = Api::namespaced(self.backup_tool.clone(), &self.namespace);
         let patch = Patch::Merge(json!({"status": status}));
         endpoints.patch_status(name, &PatchParams::default(), &patch).await.expect("a restored status")
     }
@@ -173,13 +205,20 @@ impl World {
 
     /// Starts an operator with more arguments, which replace the usual ones (but for more namespaces), and environment.
     pub async fn operator_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Operator {
-        let plane = support::control_plane();
+        self.operator_in(&["--namespace", &self.namespace], arguments, environment)
+    }
+
+    /// Starts an operator that watches all namespaces: for a control plane of the test's own.
+    pub async fn operator_everywhere(&self, arguments: &[&str]) -> Operator {
+        self.operator_in(&[], arguments, &[])
+    }
+
+    fn operator_in(&self, namespaces: &[&str], arguments: &[&str], environment: &[(&str, &str)]) -> Operator {
         let settle = format!("{}ms", SETTLE.as_millis());
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
-        command.arg("run").args(arguments);
+        command.arg("run").args(arguments).args(namespaces);
         let defaults = [
-            ("--namespace", self.namespace.as_str()),
-            ("--settle", &settle),
+            ("--settle", settle.as_str()),
             ("--sweep-period", "2s"),
             ("--retry-base", "100ms"),
             ("--health-listen", "127.0.0.1:0"),
@@ -187,10 +226,10 @@ impl World {
             ("--log", "info,switchboard=debug,kube_runtime=error"),
         ];
         // A namespace is one more, anything else instead.
-        for (name, value) in defaults.into_iter().filter(|(name, _)| *name == "--namespace" || !arguments.contains(name)) {
+        for (name, value) in defaults.into_iter().filter(|(name, _)| !arguments.contains(name)) {
             command.args([name, value]);
         }
-        command.env("KUBECONFIG", plane.operator_kubeconfig()).envs(environment.iter().copied());
+        command.env("KUBECONFIG", &self.kubeconfig).envs(environment.iter().copied());
         Operator::start(command)
     }
 

@@ -37,8 +37,12 @@ pub async fn apply(client: &Client) -> Result<Vec<CustomResourceDefinition>> {
             apply_one(client, &object).await?;
         }
     }
-    let definitions = CRDS.iter().map(|text| serde_saphyr::from_str(text).context("a definition cannot be read"));
-    definitions.collect()
+    definitions()
+}
+
+/// The definitions of the custom resources.
+pub fn definitions() -> Result<Vec<CustomResourceDefinition>> {
+    CRDS.iter().map(|text| serde_saphyr::from_str(text).context("a definition cannot be read")).collect()
 }
 
 async fn apply_one(client: &Client, object: &DynamicObject) -> Result<()> {

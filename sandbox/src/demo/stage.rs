@@ -78,8 +78,7 @@ impl<'a> Stage<'a> {
         teller.scene(
             "The provider and the operator start",
             "A simulator stands in for Plivo; an application is there already. The operator runs as the ServiceAccount\n\
-             switchboard-system/switchboard and with shortened times (defaults: settle 150s, sweep 60s, retry 1s). For its first 5 seconds it\n\
-             calls nobody, as if the account's call budget had just been used up by a process before it.",
+             switchboard-system/switchboard and with shortened times (defaults: settle 150s, sweep 60s, retry 1s).",
         );
         teller.command(&format!("PLIVO={}", simulator.url()));
         let application = json!({"app_name": "reception", "app_id": APPLICATION});

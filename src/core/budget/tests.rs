@@ -11,12 +11,40 @@ fn object(namespace: &str, name: &str) -> Who {
 
 /// A budget whose first window is over at 0 ms of `at`.
 fn budget(limit: u32) -> (CallBudget, u64) {
-    (CallBudget::new(limit, at(0), 7), 5_000)
+    (CallBudget::new(limit, 0, at(0), 7), 5_000)
 }
 
 /// The most calls in any window of five seconds, both ends of the window outside.
 fn most_in_a_window(calls: &[Moment]) -> usize {
     calls.iter().map(|from| calls.iter().filter(|call| **call >= *from && **call < *from + WINDOW).count()).max().unwrap_or(0)
+}
+
+/// Uses a budget from `now` on, by steps of (pause, lane, name, how long the call lasts, in which part of that it counts); answers when
+/// the provider counted the calls.
+fn use_it(budget: &mut CallBudget, mut now: u64, steps: &[(u64, usize, u8, u64, u64)]) -> Vec<Moment> {
+    let mut counted = Vec::new();
+    let mut open: Vec<(u64, Ticket)> = Vec::new();
+    for (pause, lane, name, lasts, share) in steps {
+        now += pause;
+        open.retain(|(ends, ticket)| {
+            if *ends <= now {
+                budget.ended(at(*ends), *ticket);
+            }
+            *ends > now
+        });
+        let mut who = vec![object("ns", &name.to_string())];
+        who.extend(budget.grant(at(now)));
+        for who in who {
+            if let Some(ticket) = budget.try_take(at(now), Lane::ALL[*lane], &who) {
+                open.push((now + lasts, ticket));
+                counted.push(at(now + lasts * share / 1000));
+            }
+        }
+    }
+    for (ends, ticket) in open {
+        budget.ended(at(ends), ticket);
+    }
+    counted
 }
 
 proptest! {
@@ -27,30 +55,43 @@ proptest! {
         limit in 1_u32..40,
         steps in prop::collection::vec((0_u64..700, 0_usize..4, 0_u8..40, 0_u64..1500, 0_u64..1000), 1..300),
     ) {
-        let mut budget = CallBudget::new(limit, at(0), 1);
-        let mut now = 0;
-        let mut counted = Vec::new();
-        let mut open: Vec<(u64, Ticket)> = Vec::new();
-        for (pause, lane, name, lasts, share) in steps {
-            now += pause;
-            open.retain(|(ends, ticket)| {
-                if *ends <= now {
-                    budget.ended(at(*ends), *ticket);
-                }
-                *ends > now
-            });
-            let mut who = vec![object("ns", &name.to_string())];
-            who.extend(budget.grant(at(now)));
-            for who in who {
-                if let Some(ticket) = budget.try_take(at(now), Lane::ALL[lane], &who) {
-                    open.push((now + lasts, ticket));
-                    counted.push(at(now + lasts * share / 1000));
-                }
-            }
-        }
+        let mut budget = CallBudget::new(limit, 0, at(0), 1);
+        let counted = use_it(&mut budget, 0, &steps);
         prop_assert!(most_in_a_window(&counted) <= limit as usize);
         // Fixed windows, wherever they begin, are windows too; the first one belongs to the process before.
         prop_assert!(counted.iter().all(|call| *call >= at(5_000)));
+    }
+
+    #[test]
+    fn a_new_process_and_the_one_before_it_never_exceed_the_providers_limit_together_nor_each_its_own(
+        limit in 1_u32..40,
+        provider_limit in 0_u32..80,
+        before in prop::collection::vec(0_u64..10_000, 0..80),
+        more in (0_usize..200, 1_u32..40),
+        steps in prop::collection::vec((0_u64..700, 0_usize..4, 0_u8..40, 0_u64..1500, 0_u64..1000), 1..300),
+    ) {
+        // The process before: any calls up to its end that keep its own limit, as late and as dense as can be.
+        let began = 10_000;
+        let mut predecessors: Vec<Moment> = vec![at(began); limit as usize];
+        for call in before {
+            predecessors.push(at(call));
+            if most_in_a_window(&predecessors) > limit as usize {
+                predecessors.pop();
+            }
+        }
+        let mut budget = CallBudget::new(limit, provider_limit, at(began), 1);
+        // Somebody lowers or raises the limit on the way; each counts from when it was set.
+        let (when, to) = more;
+        let split = when.min(steps.len());
+        let mut counted = use_it(&mut budget, began, &steps[..split]);
+        prop_assert!(most_in_a_window(&counted) <= limit as usize);
+        let now = began + steps[..split].iter().map(|(pause, ..)| pause).sum::<u64>();
+        budget.set_limit(to.min(limit));
+        // What was under way then has ended by now.
+        counted.extend(use_it(&mut budget, now + 1500, &steps[split..]));
+        prop_assert!(most_in_a_window(&counted) <= limit as usize);
+        let together: Vec<Moment> = predecessors.into_iter().chain(counted).collect();
+        prop_assert!(most_in_a_window(&together) <= limit.max(provider_limit) as usize);
     }
 
     #[test]
@@ -133,9 +174,34 @@ fn the_last_twentieth_belongs_to_deletions_and_user_changes() {
 
 #[test]
 fn a_new_process_assumes_that_the_window_before_was_used_up() {
-    let mut budget = CallBudget::new(10, at(2_000), 7);
+    let mut budget = CallBudget::new(10, 0, at(2_000), 7);
     assert_eq!(spend(&mut budget, 6_999, Lane::Urgent), 0);
     assert_eq!(spend(&mut budget, 7_000, Lane::Urgent), 10);
+}
+
+#[test]
+fn in_its_first_window_a_process_uses_what_the_provider_allows_beyond_the_budget_of_the_one_before() {
+    for (limit, provider_limit, at_once) in [(150, 300, 150), (100, 300, 100), (200, 300, 100), (300, 300, 0), (300, 200, 0), (10, 0, 0)] {
+        let mut budget = CallBudget::new(limit, provider_limit, at(2_000), 7);
+        assert_eq!(spend(&mut budget, 2_000, Lane::Urgent), at_once, "{limit} of {provider_limit}");
+        assert_eq!(spend(&mut budget, 6_999, Lane::Urgent), 0, "{limit} of {provider_limit}");
+        assert_eq!(spend(&mut budget, 7_000, Lane::Urgent), limit, "{limit} of {provider_limit}");
+    }
+    // Other lanes leave a twentieth of that to the urgent one as well.
+    let mut budget = CallBudget::new(200, 300, at(0), 7);
+    assert_eq!(spend(&mut budget, 0, Lane::Sweep), 95);
+    // Who waits is served when the window is over.
+    assert_eq!(budget.try_take(at(0), Lane::Sweep, &object("ns", "waits")), None);
+    assert_eq!(budget.next_grant(at(0)), Some(at(5_000)));
+    assert_eq!(budget.grant(at(5_000)), [object("ns", "waits")]);
+}
+
+#[test]
+fn a_limit_that_is_lowered_in_the_first_window_does_not_belittle_what_the_process_before_may_have_used() {
+    let mut budget = CallBudget::new(300, 300, at(0), 7);
+    budget.set_limit(50);
+    assert_eq!(spend(&mut budget, 4_999, Lane::Urgent), 0);
+    assert_eq!(spend(&mut budget, 5_000, Lane::Urgent), 50);
 }
 
 #[test]
@@ -189,7 +255,7 @@ fn a_reservation_is_kept_for_its_holder_and_lapses() {
     assert_eq!(budget.try_take(at(now), Lane::Create, &object("ns", "b")), None, "it is not for others");
     assert!(budget.try_take(at(now + 11_000), Lane::Create, &create).is_some());
     // The next one is not used: after twelve seconds it goes to the one who waits.
-    let (mut budget, now) = (CallBudget::new(2, at(0), 7), 5_000);
+    let (mut budget, now) = (CallBudget::new(2, 0, at(0), 7), 5_000);
     assert!(budget.reserve(at(now), Lane::Create, &create));
     assert_eq!(budget.try_take(at(now), Lane::Create, &object("ns", "b")), None);
     assert_eq!(budget.next_grant(at(now)), Some(at(now + 12_000)));

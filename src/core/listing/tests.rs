@@ -4,6 +4,8 @@ use crate::core::time::Moment;
 use proptest::prelude::*;
 use std::time::Duration;
 
+mod again;
+
 const PAGE: u64 = 20;
 
 fn remote(id: &str) -> Remote {
@@ -102,11 +104,23 @@ impl Model {
 
 /// Lists the model; `acts` happen one group after each page.
 fn list(model: &mut Model, page_size: u64, acts: &[Vec<Act>]) -> Listed {
+    list_with_failures(model, page_size, acts, &[])
+}
+
+/// As [`list`]; `failing` says which requests are not answered, and after those something happens as well.
+fn list_with_failures(model: &mut Model, page_size: u64, acts: &[Vec<Act>], failing: &[bool]) -> Listed {
     let mut assembler = Assembler::new(page_size);
     let mut acts = acts.iter();
+    let mut failing = failing.iter();
     while let Step::Page { offset, limit } = assembler.next() {
-        let (items, total) = model.page(offset, limit);
-        assembler.page(items, total);
+        if failing.next() == Some(&true) {
+            if assembler.unanswered().is_some() {
+                assert_eq!(assembler.next(), Step::Page { offset, limit }, "the same page is asked for again");
+            }
+        } else {
+            let (items, total) = model.page(offset, limit);
+            assembler.page(items, total);
+        }
         for act in acts.next().into_iter().flatten() {
             model.act(*act, &mut assembler);
         }
@@ -209,14 +223,20 @@ proptest! {
     fn no_provider_can_keep_a_listing_going(
         pages in prop::collection::vec((prop::collection::vec(0_u16..400, 0..24), prop::option::of(any::<u64>())), 1..20),
         page_size in 0_u64..22,
+        failing in prop::collection::vec(any::<bool>(), 1..20),
     ) {
         let mut assembler = Assembler::new(page_size);
         let mut asked = 0_u64;
-        let mut pages = pages.iter().cycle();
+        let (mut pages, mut failing) = (pages.iter().cycle(), failing.iter().cycle());
         while assembler.next() != Step::Finished {
             asked += 1;
-            // At most 400 distinct ids: four times the pages they fill, and a few more.
-            prop_assert!(asked < 4 * 400 / page_size.max(2).saturating_sub(1) + 40);
+            // At most 400 distinct ids: four times the pages they fill, and a few more; then a twentieth of that, and three.
+            let answered = 4 * 400 / page_size.max(2).saturating_sub(1) + 40;
+            prop_assert!(asked < answered + answered / 20 + 4);
+            if failing.next() == Some(&true) {
+                assembler.unanswered();
+                continue;
+            }
             let (ids, total) = pages.next().cloned().unwrap_or_default();
             assembler.page(ids.iter().map(|id| remote(&id.to_string())).collect(), total);
         }

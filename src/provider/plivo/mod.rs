@@ -28,7 +28,7 @@ use classify::{Target, failure, refused, success, tidy, unknown, unreadable};
 pub const DEFAULT_URL: &str = "https://api.plivo.com";
 
 const CAPABILITIES: Capabilities =
-    Capabilities { provider: ProviderKind::Plivo, page_size: 20, always_sent: &[fields::APP_ID], default_budget: 150 };
+    Capabilities { provider: ProviderKind::Plivo, page_size: 20, always_sent: &[fields::APP_ID], default_budget: 150, provider_limit: 300 };
 
 /// What an account's Secret holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
