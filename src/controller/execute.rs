@@ -15,7 +15,7 @@ use crate::controller::context::{AccountState, Context, wake};
 use crate::controller::gather::key;
 use crate::controller::memories::Slot;
 use crate::controller::report::NotWritten;
-use crate::controller::{announce, deadline, report};
+use crate::controller::{announce, brakes, deadline, report};
 use crate::core::action::{Action, Finding, Release, Why};
 use crate::core::budget::Lane;
 use crate::core::evidence::Got;
@@ -70,6 +70,8 @@ impl Pass<'_> {
             Action::Record(_) => self.write_ledger(view, action, "record").await,
             Action::CloseEpoch(_) => self.write_ledger(view, action, "close_epoch").await,
             Action::WriteTombstone(_) | Action::ClearTombstone(_) => self.write_ledger(view, action, "tombstone").await,
+            // Who asked first gets through; the others see with the next look that they have to wait.
+            Action::Forget if !brakes::recreate(self.ctx, view, &self.object) => Step::Again,
             Action::Forget => {
                 self.slot.memory.lost_uri = view.status.sip_uri.clone();
                 self.write_ledger(view, action, "close_epoch").await

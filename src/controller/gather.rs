@@ -9,7 +9,8 @@ use crate::api::condition::Reason;
 use crate::api::policy::DeletionPolicy;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::api::{ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED, ANNOTATION_RECONCILE, FINALIZER_ENDPOINT};
-use crate::controller::context::{AccountState, Context};
+use crate::controller::brakes;
+use crate::controller::context::{AccountState, Context, Terms};
 use crate::controller::memories::Slot;
 use crate::controller::secrets::Dependent;
 use crate::core::evidence::{Evidence, Listing, sightings};
@@ -55,12 +56,12 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
         installation: ctx.installation.clone(),
         policy: Policy {
             management: object.spec.management_policy,
-            deletion: object.spec.deletion_policy.unwrap_or(DeletionPolicy::Delete),
+            deletion: deletion_policy(ctx, object),
             drift: object.spec.drift_policy,
             external_deletion: object.spec.external_deletion_policy,
         },
         adopt: None,
-        account: account_view(state.as_ref(), &account_key, pending),
+        account: account_view(state.as_ref(), &account_key, pending, ctx.terms(&account_key)),
         brakes: Brakes::default(),
         evidence: Evidence::default(),
         memory: slot.memory.clone(),
@@ -73,8 +74,17 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
     view.memory = slot.memory.clone();
     if let Some(AccountState::Ready(account)) = &state {
         view.evidence = evidence(&view, account, slot);
+        view.brakes = brakes::of(ctx, object, &view, account);
     }
     view
+}
+
+/// What becomes of the endpoint when the object goes: what its spec says, else an adopted one stays, else what its account says.
+pub fn deletion_policy(ctx: &Context, object: &SipEndpoint) -> DeletionPolicy {
+    let spec = &object.spec;
+    let account = || ObjectKey::new(object.namespace().unwrap_or_default(), &spec.account_ref.name);
+    let adopted = spec.adopt.as_ref().map(|_| DeletionPolicy::Retain);
+    spec.deletion_policy.or(adopted).or_else(|| ctx.terms(&account()).deletion_policy).unwrap_or_default()
 }
 
 /// The object's name in the cluster.
@@ -95,24 +105,27 @@ async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey) -> Passw
     Ok(Some((bytes, content.version)))
 }
 
-fn account_view(state: Option<&AccountState>, key: &ObjectKey, pending: bool) -> AccountView {
+fn account_view(state: Option<&AccountState>, key: &ObjectKey, pending: bool, terms: Terms) -> AccountView {
+    let not_ready = |problem: &Problem| Problem {
+        reason: Reason::AccountNotReady,
+        message: format!("ProviderAccount {key} is not ready ({}): {}", problem.reason, problem.message),
+    };
     match state {
         None if pending => AccountView::Unknown,
         None => AccountView::Missing(Problem {
             reason: Reason::AccountNotFound,
             message: format!("ProviderAccount {key} does not exist; create it, this goes on by itself within a second"),
         }),
-        Some(AccountState::NotReady(problem)) => AccountView::NotReady(Problem {
-            reason: Reason::AccountNotReady,
-            message: format!("ProviderAccount {key} is not ready ({}): {}", problem.reason, problem.message),
-        }),
+        Some(AccountState::NotReady(problem)) => AccountView::NotReady(not_ready(problem)),
+        // Our finalizer is put on it because of this object, in a moment.
+        Some(AccountState::Ready(_)) if !terms.guarded && terms.deletions_only.is_none() => AccountView::Unknown,
         Some(AccountState::Ready(account)) => AccountView::Ready {
             provider: account.id().provider,
             id: account.id().id.clone(),
             listed_this_term: account.snapshots().term_complete,
             always_sent: account.capabilities().always_sent,
-            suspended: false,
-            deletions_only: None,
+            suspended: terms.suspended,
+            deletions_only: terms.deletions_only.as_ref().map(not_ready),
         },
     }
 }
