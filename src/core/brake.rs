@@ -24,7 +24,7 @@ use crate::api::provider_account::{Brake as Spec, BrakeRecord, BrakeStatus};
 use crate::core::key::ObjectKey;
 use crate::core::sighting::Sightings;
 use crate::core::time::Moment;
-use latch::{Entry, Latch, Progress};
+use latch::{Entry, Latch, Progress, whole};
 
 /// What goes within this time goes at once.
 const WINDOW: SignedDuration = SignedDuration::from_secs(60);
@@ -68,9 +68,9 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// Now on the API server's clock, and what distinguishes the next token. Fractions of a second are dropped: a status keeps none.
+    /// Now on the API server's clock, and what distinguishes the next token.
     pub fn new(now: Timestamp, seed: u64) -> Self {
-        Self { now: Timestamp::from_second(now.as_second()).unwrap_or(now), seed }
+        Self { now: whole(now), seed }
     }
 }
 
@@ -328,7 +328,7 @@ impl Brake {
         let mut woken = Vec::new();
         for latch in [&mut self.deletions, &mut self.absences] {
             if latch.engaged().is_some() {
-                latch.release(now, latch.released_until());
+                latch.release(now, None);
                 woken.extend(latch.waiting());
                 self.revision += 1;
             }
@@ -350,7 +350,7 @@ impl Brake {
                 let count = latch.record.as_ref().map_or(0, |record| usize::try_from(record.count).unwrap_or_default());
                 self.credit = count.saturating_sub(noted);
             }
-            latch.release(now, until);
+            latch.release(now, Some(until));
             self.revision += 1;
             return Acknowledged::Released(kind, latch.waiting());
         }

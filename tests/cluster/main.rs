@@ -3,6 +3,7 @@
 mod accounts;
 mod api_refusals;
 mod api_samples;
+mod brakes;
 mod budget;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for `kills`"))]
 mod cases;

@@ -124,11 +124,11 @@ impl Latch {
         changed
     }
 
-    pub(super) fn release(&mut self, now: Timestamp, until: Timestamp) {
-        let former = self.released_until();
+    /// It holds no more; with `until` everything up to then goes on.
+    pub(super) fn release(&mut self, now: Timestamp, until: Option<Timestamp>) {
         if let Some(record) = &mut self.record {
-            record.released_time = Some(Time(now));
-            record.released_until = Some(Time(until.max(former)));
+            record.released_time = Some(Time(whole(now)));
+            record.released_until = until.map(|until| Time(whole(until))).max(record.released_until.take());
             self.spent.insert(record.token.clone());
         }
     }
@@ -137,7 +137,7 @@ impl Latch {
     pub(super) fn release_if_idle(&mut self, now: Timestamp) -> bool {
         let idle = self.engaged().is_some() && self.counted().all(|entry| entry.progress != Progress::Waiting);
         if idle {
-            self.release(now, self.released_until());
+            self.release(now, None);
         }
         idle
     }
@@ -184,4 +184,9 @@ impl Latch {
 
 fn number(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// Without fractions of a second: a status keeps none.
+pub(super) fn whole(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }

@@ -176,6 +176,8 @@ fn a_brake_with_nothing_left_to_hold_lets_go() {
     assert!(brake.engaged().is_empty());
     assert!(!delete(&mut brake, 4, 30) || !delete(&mut brake, 5, 30), "but what went through still counts");
 
+    assert_eq!(deletions(&brake).released_until, None);
+
     let mut off = self::brake(1, 0);
     (0..3).for_each(|number| {
         let _ = delete(&mut off, number, 0);
@@ -221,6 +223,20 @@ fn an_absence_brake_lets_go_when_everything_is_seen_again() {
         (0..5).map(|number| (format!("e{number}"), crate::core::endpoint::tests::make::remote(&format!("e{number}")))).collect();
     brake.listed(&Sightings::new(found, None), time(2));
     assert!(brake.engaged().is_empty(), "it was a bad listing");
+    let record = absences(&brake);
+    assert_eq!((record.released_time.map(|time| time.0), record.released_until), (Some(time(2)), None), "nobody acknowledged anything");
+}
+
+#[test]
+fn what_is_written_has_no_fractions_of_a_second_which_a_status_would_not_keep() {
+    let late = |second| time(second).saturating_add(SignedDuration::from_millis(700)).expect("a time");
+    let mut brake = brake(1, 0);
+    (0..3).for_each(|number| brake.absent(&who(number, 0), Vec::new, 10, &Stamp::new(late(1), 7)));
+    let token = absences(&brake).token;
+    brake.acknowledge(&token, late(5));
+    let written = brake.status();
+    let read = serde_json::from_str(&serde_json::to_string(&written).expect("JSON")).expect("a status");
+    assert_eq!(written, read);
 }
 
 #[test]
