@@ -59,7 +59,7 @@ pub async fn reconcile(object: Arc<ProviderAccount>, ctx: Arc<Context>) -> Resul
     }
     let waits = Waits { rest: ctx.settings.sweep_period, retry: ctx.settings.timing.retry_base * 4 };
     let (brake, engaged) = id.as_ref().map(|id| brakes::state(&ctx, id)).unwrap_or_default();
-    let guarded = guard(&ctx, &object, !deleting && !users.is_empty()).await;
+    let guarded = guard(&ctx, &object, &key, !deleting && !users.is_empty()).await;
     let facts = Facts { key: &key, access, deleting, users, suspended: object.spec.suspend, brakes: engaged, waits };
     let verdict = verdict(&facts);
     if let (Some(before), true) = (&object.status, verdict.finding.reason.verdict() == crate::api::condition::Verdict::Failed)
@@ -83,18 +83,27 @@ pub async fn reconcile(object: Arc<ProviderAccount>, ctx: Arc<Context>) -> Resul
     };
     ctx.set_terms(&key, |terms| (terms.deletions_only, terms.guarded) = (deletions_only, guarded));
     ctx.set_account(&key, Some(state));
+    if ctx.account_is_gone(&object.uid().unwrap_or_default()) {
+        // It went while this was under way.
+        forget(&ctx, &object, &key);
+        return Ok(Requeue::await_change());
+    }
     // Spread a little, so that many accounts do not come back in one moment.
     Ok(Requeue::requeue(verdict.again.mul_f64(0.9 + 0.2 * rand::random::<f64>())))
 }
 
 /// The account object is gone: its objects are told, its credentials forgotten.
 pub fn removed(ctx: &Context, object: &ProviderAccount) {
-    let key = key(object);
-    leave(ctx, object, &key);
+    ctx.gone_accounts.lock().unwrap_or_else(PoisonError::into_inner).insert(object.uid().unwrap_or_default());
+    forget(ctx, object, &key(object));
+}
+
+fn forget(ctx: &Context, object: &ProviderAccount, key: &ObjectKey) {
+    leave(ctx, object, key);
     ctx.secrets.forget(&key.namespace, &Dependent::Account(key.name.clone()));
-    brakes::removed(ctx, &key);
-    ctx.terms.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-    ctx.set_account(&key, None);
+    brakes::removed(ctx, key);
+    ctx.terms.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    ctx.set_account(key, None);
 }
 
 /// The account object leads to no account for now: nothing is called on its behalf, and should it be the account's last one, no
@@ -150,9 +159,10 @@ async fn users(ctx: &Context, key: &ObjectKey, live: bool) -> Vec<String> {
     }
 }
 
-/// Our finalizer is on it, put there if it is `wanted`.
-async fn guard(ctx: &Context, object: &ProviderAccount, wanted: bool) -> bool {
-    has_finalizer(object) || (wanted && write_finalizer(ctx, object, true).await)
+/// Our finalizer is on it, put there if it is `wanted`. Where that is refused because this object is an old one, it counts as before until
+/// the newer one is here.
+async fn guard(ctx: &Context, object: &ProviderAccount, key: &ObjectKey, wanted: bool) -> bool {
+    has_finalizer(object) || (wanted && (write_finalizer(ctx, object, true).await || ctx.terms(key).guarded))
 }
 
 fn has_finalizer(object: &ProviderAccount) -> bool {

@@ -85,6 +85,8 @@ pub struct Context {
     pub states: Mutex<BTreeMap<ObjectKey, AccountState>>,
     /// What each account object says for its objects.
     pub terms: Mutex<BTreeMap<ObjectKey, Terms>>,
+    /// Uids of account objects that are gone: a reconcile that was under way must not bring one back.
+    pub gone_accounts: Mutex<BTreeSet<String>>,
     /// The brakes of all accounts.
     pub brakes: Brakes,
     /// What was counted in each account.
@@ -188,6 +190,11 @@ impl Context {
     pub fn account_object(&self, key: &ObjectKey) -> Option<Arc<ProviderAccount>> {
         let place = ObjectRef::new(&key.name).within(&key.namespace);
         self.account_objects.get()?.iter().find_map(|store| store.get(&place))
+    }
+
+    /// Whether the account object of this uid is gone.
+    pub fn account_is_gone(&self, uid: &str) -> bool {
+        self.gone_accounts.lock().unwrap_or_else(PoisonError::into_inner).contains(uid)
     }
 
     /// All account objects in the caches; none before all of them are filled.

@@ -117,6 +117,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         accounts,
         states: Mutex::default(),
         terms: Mutex::default(),
+        gone_accounts: Mutex::default(),
         brakes: brakes::Brakes::default(),
         censuses: census::Censuses::default(),
         account_objects: OnceLock::new(),

@@ -364,20 +364,25 @@ proptest! {
         let mut brake = brake(count, 0);
         let mut now = 0_i64;
         let mut made: Vec<i64> = Vec::new();
+        let mut acknowledged = 0;
         let mut free: BTreeSet<usize> = BTreeSet::new();
         let mut missing: BTreeSet<usize> = BTreeSet::new();
         for step in steps {
             let moment = Moment(Duration::from_secs(u64::try_from(now).unwrap_or_default()));
             match step {
                 Step::Delete(number) => if missing.insert(number) {
-                    brake.absent(&who(number, -1000), Vec::new, 0, &stamp(now));
+                    // One that was made anew has another id than the one that vanished before.
+                    let who = Who { endpoint: format!("e{number}-{}", made.len() + acknowledged), ..who(number, -1000) };
+                    brake.absent(&who, Vec::new, 0, &stamp(now));
                 },
                 Step::Ask(number) => {
                     if !missing.contains(&number) { continue }
                     let held = !brake.engaged().is_empty();
                     if brake.recreation(&format!("uid{number}"), 0, (moment, time(now)), window, true).is_ok() {
                         missing.remove(&number);
-                        if !free.remove(&number) {
+                        if free.remove(&number) {
+                            acknowledged += 1;
+                        } else {
                             prop_assert!(!held, "{number} was made anew under the brake");
                             made.push(now);
                         }
