@@ -17,7 +17,7 @@ use crate::controller::context::{AccountState, Context, wake};
 use crate::controller::gather::{deletion_policy, key};
 use crate::controller::report::event;
 use crate::core::account::held;
-use crate::core::brake::{Acknowledged, Brake, Held, Kind, Stamp, Who, recreation_window};
+use crate::core::brake::{Acknowledged, Brake, Held, Kind, Look, Stamp, Who, recreation_window};
 use crate::core::key::ObjectKey;
 use crate::core::time::Moment;
 use crate::core::view::{self, Problem, View};
@@ -79,7 +79,7 @@ pub fn of(ctx: &Context, object: &SipEndpoint, view: &View, account: &Account) -
     };
     let answer = ask(ctx, id, |brake| {
         brake.absent(&who, || all_absent(ctx, account), size(), &stamp(ctx));
-        brake.recreation(uid, size(), (view.now, server_now(ctx)), recreation_window(view.timing.settle), false)
+        brake.recreation(uid, &look(ctx, view, size()), || made_anew(ctx, id), false)
     });
     let until = |stopped: &Held| match stopped {
         Held::Throttled { until, .. } => Some(*until),
@@ -94,8 +94,24 @@ pub fn recreate(ctx: &Context, view: &View, object: &SipEndpoint) -> bool {
     let account = ObjectKey::new(key(object).namespace, &object.spec.account_ref.name);
     let Some(AccountState::Ready(account)) = ctx.account(&account) else { return false };
     let size = account.snapshots().complete.map_or(0, |listing| listing.endpoints.len());
-    let now = (ctx.clock.now(), server_now(ctx));
-    ask(ctx, account.id(), |brake| brake.recreation(&view.object.uid, size, now, recreation_window(view.timing.settle), true)).is_ok()
+    let id = account.id();
+    ask(ctx, id, |brake| brake.recreation(&view.object.uid, &look(ctx, view, size), || made_anew(ctx, id), true)).is_ok()
+}
+
+fn look(ctx: &Context, view: &View, listed: usize) -> Look {
+    Look { listed, now: ctx.clock.now(), time: server_now(ctx), window: recreation_window(view.timing.settle) }
+}
+
+/// When objects of this account last announced an endpoint that was not their first. (A first create that was refused, or lost, counts as
+/// well: that errs to the safe side, and for one window only.)
+fn made_anew(ctx: &Context, id: &AccountId) -> Vec<Timestamp> {
+    let intent = |object: &SipEndpoint| {
+        let status = object.status.as_ref()?;
+        let here = status.account.as_ref().is_some_and(|account| account.id == id.id && account.provider == id.provider);
+        let intent = status.ledger.as_ref()?.intent.as_ref()?;
+        (here && intent.epoch > 1).then_some(intent.issued_time.0)
+    };
+    ctx.all_endpoints().filter_map(|object| intent(&object)).collect()
 }
 
 /// The object is gone from the cluster.

@@ -74,6 +74,19 @@ impl Stamp {
     }
 }
 
+/// What a recreation is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// How many endpoints the account has.
+    pub listed: usize,
+    /// Now, on the monotonic clock.
+    pub now: Moment,
+    /// Now, on the API server's clock.
+    pub time: Timestamp,
+    /// The one of [`recreation_window`].
+    pub window: Duration,
+}
+
 /// Why something does not go through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Held {
@@ -108,9 +121,10 @@ pub struct Brake {
     limits: BTreeMap<ObjectKey, Spec>,
     deletions: Latch,
     absences: Latch,
-    /// Acknowledged absences that a former process may have left.
+    /// Absences that a former process counted, and that this one has not noted yet.
     credit: usize,
     recreated: VecDeque<Moment>,
+    seeded: bool,
     revision: u64,
 }
 
@@ -169,8 +183,8 @@ impl Brake {
             && self.absences.adopt(theirs)
         {
             self.revision += 1;
-            if first && theirs.released_time.is_some() {
-                self.credit = usize::try_from(theirs.count).unwrap_or_default();
+            if first {
+                self.credit = usize::try_from(theirs.count).unwrap_or_default().saturating_sub(self.absences.entries.len());
             }
             woken.extend(self.absences.waiting());
         }
@@ -243,10 +257,10 @@ impl Brake {
         let released = self.absences.released_until();
         let fresh = self.absences.record.as_ref().and_then(|record| record.released_time.as_ref());
         let fresh = fresh.is_some_and(|time| stamp.now.duration_since(time.0) <= CREDIT);
-        // Acknowledged before this process began: an endpoint that was made since is none of those.
+        // Counted by a former process, and acknowledged since: an endpoint that was made after that is none of those.
         let acknowledged = self.credit > 0 && fresh && who.at.is_none_or(|born| born <= released);
-        if acknowledged {
-            self.credit -= 1;
+        if acknowledged || self.absences.engaged().is_some() {
+            self.credit = self.credit.saturating_sub(1);
         }
         let at = if acknowledged { released } else { stamp.now.max(after(released)) };
         self.absences.entries.insert(who.uid.clone(), Entry::new(who, at));
@@ -273,36 +287,48 @@ impl Brake {
         }
     }
 
-    /// May a new endpoint be made in place of one that is proven gone? With `commit` it is being made, and counts. `window` is the one of
-    /// [`recreation_window`].
-    pub fn recreation(&mut self, uid: &str, listed: usize, now: (Moment, Timestamp), window: Duration, commit: bool) -> Result<(), Held> {
-        let (now, time) = now;
+    /// May a new endpoint be made in place of one that is proven gone? With `commit` it is being made, and counts. `former` is asked once:
+    /// when new endpoints were announced in the places of old ones, as far as objects still tell; a restart does not begin a new window.
+    pub fn recreation(&mut self, uid: &str, look: &Look, former: impl FnOnce() -> Vec<Timestamp>, commit: bool) -> Result<(), Held> {
+        if !std::mem::replace(&mut self.seeded, true) {
+            self.seed(look, former());
+        }
         let waiting = self.absences.entries.values().filter(|entry| entry.progress == Progress::Waiting).count();
-        let size = listed + waiting;
+        let size = look.listed + waiting;
         let released = self.absences.released_until();
         let free = self.cap(size).is_none() || self.absences.entries.get(uid).is_some_and(|entry| entry.at <= released);
         if !free {
             if let Some(record) = self.absences.engaged() {
                 return Err(Held::Braked { token: record.token.clone() });
             }
-            while self.recreated.front().is_some_and(|made| now.since(*made) >= window) {
+            while self.recreated.front().is_some_and(|made| look.now.since(*made) >= look.window) {
                 self.recreated.pop_front();
             }
             let most = RECREATIONS.max(size / 20);
             if let Some(oldest) = self.recreated.front().filter(|_| self.recreated.len() >= most) {
-                return Err(Held::Throttled { most, until: *oldest + window });
+                return Err(Held::Throttled { most, until: *oldest + look.window });
             }
         }
         if commit {
             if let Some(entry) = self.absences.entries.get_mut(uid) {
                 entry.progress = Progress::Through;
-                entry.through = time;
+                entry.through = look.time;
             }
             if !free {
-                self.recreated.push_back(now);
+                self.recreated.push_back(look.now);
             }
         }
         Ok(())
+    }
+
+    /// What former processes made anew, but for what was acknowledged. It counts from the start of this process at the earliest.
+    fn seed(&mut self, look: &Look, mut former: Vec<Timestamp>) {
+        let acknowledged = self.absences.record.as_ref().and_then(|record| record.released_time.as_ref()).map(|time| time.0);
+        former.retain(|made| acknowledged.is_none_or(|time| *made < time));
+        former.sort_unstable();
+        let age = |made: Timestamp| Duration::try_from(look.time.duration_since(made)).unwrap_or_default();
+        let recent = former.into_iter().map(age).filter(|age| *age < look.window);
+        self.recreated.extend(recent.map(|age| look.now.saturating_sub(age)));
     }
 
     /// The object is gone from the cluster.
@@ -344,12 +370,6 @@ impl Brake {
                 Kind::Deletions => until,
                 Kind::Absences => latch.entries.values().map(|entry| entry.at).fold(until.max(now), Timestamp::max),
             };
-            if kind == Kind::Absences {
-                // What this process has not noted yet is counted among the acknowledged ones too.
-                let noted = latch.counted().count();
-                let count = latch.record.as_ref().map_or(0, |record| usize::try_from(record.count).unwrap_or_default());
-                self.credit = count.saturating_sub(noted);
-            }
             latch.release(now, Some(until));
             self.revision += 1;
             return Acknowledged::Released(kind, latch.waiting());

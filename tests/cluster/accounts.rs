@@ -298,10 +298,15 @@ async fn suspended() {
 async fn orphaned() {
     let world = World::new("orphaned").await;
     let _operator = Told::start("forced orphans are told on the account", &world, &[]).await;
-    world.endpoint("alice", json!({}), json!({})).await;
+    world.endpoint("alice", json!({}), json!({"deletionPolicy": "Delete"})).await;
+    world.endpoint("bob", json!({}), json!({})).await;
     let id = endpoint_id(&world.ready("alice").await);
-    world.account("plivo", DEFAULT_AUTH_ID, WRONG, json!({})).await;
+    world.ready("bob").await;
+    world.account("plivo", DEFAULT_AUTH_ID, WRONG, json!({"defaults": {"deletionPolicy": "Retain"}})).await;
     account_reason(&world, "plivo", "CredentialsRejected").await;
+    world.delete("bob").await;
+    world.gone("bob").await;
+    assert_eq!(world.living().await.len(), 2, "what the account says of deletion holds whether it works or not");
     world.delete("alice").await;
     world.until("alice", "waiting", |object| message(object).contains("waiting to delete")).await;
     let give_up = |id: &str| json!({"metadata": {"annotations": {"switchboard.dev/force-orphan": id}}});

@@ -21,6 +21,12 @@ fn who(number: usize, at: i64) -> Who {
     }
 }
 
+/// With the window of ten minutes.
+fn look(listed: usize, second: i64) -> Look {
+    let now = Moment(Duration::from_secs(u64::try_from(second).expect("not negative")));
+    Look { listed, now, time: time(second), window: recreation_window(Duration::from_secs(150)) }
+}
+
 fn brake(count: i32, percent: i32) -> Brake {
     let mut brake = Brake::default();
     brake.limit(&ObjectKey::new("voice", "plivo"), Some(Spec { count, percent }));
@@ -189,15 +195,12 @@ fn a_brake_with_nothing_left_to_hold_lets_go() {
 
 #[test]
 fn a_mass_disappearance_is_known_before_the_first_new_endpoint_is_made() {
-    let window = Duration::from_secs(600);
     let mut brake = brake(5, 20);
     let all = || (0..30).map(|number| who(number, -500)).collect();
     brake.absent(&who(0, -500), all, 0, &stamp(0));
     let record = absences(&brake);
     assert_eq!((record.count, record.admitted), (30, 0));
-    let ask = |brake: &mut Brake, number: usize, commit| {
-        brake.recreation(&format!("uid{number}"), 0, (Moment(Duration::from_secs(9)), time(9)), window, commit)
-    };
+    let ask = |brake: &mut Brake, number: usize, commit| brake.recreation(&format!("uid{number}"), &look(0, 9), Vec::new, commit);
     assert!((0..30).all(|number| matches!(ask(&mut brake, number, true), Err(Held::Braked { .. }))));
 
     for number in 0..10 {
@@ -241,19 +244,35 @@ fn what_is_written_has_no_fractions_of_a_second_which_a_status_would_not_keep() 
 
 #[test]
 fn a_few_absences_are_made_good_at_a_limited_rate() {
-    let window = Duration::from_secs(600);
     let mut brake = brake(25, 20);
     for number in 0..5 {
         brake.absent(&who(number, 0), Vec::new, 20, &stamp(1));
     }
-    let mut ask = |number: usize, second: u64| {
-        brake.recreation(&format!("uid{number}"), 20, (Moment(Duration::from_secs(second)), time(1)), window, true)
-    };
+    let mut ask = |number: usize, second: i64| brake.recreation(&format!("uid{number}"), &look(20, second), Vec::new, true);
     assert!((0..3).all(|number| ask(number, 10).is_ok()));
     let until = Moment(Duration::from_secs(610));
     assert_eq!(ask(3, 20), Err(Held::Throttled { most: 3, until }));
     assert_eq!(ask(3, 609), Err(Held::Throttled { most: 3, until }));
     assert!(ask(3, 610).is_ok() && ask(4, 611).is_ok());
+}
+
+#[test]
+fn a_restart_does_not_begin_a_new_window() {
+    let made = |times: &[i64]| times.iter().map(|at| time(*at)).collect::<Vec<_>>();
+    // When former endpoints were made anew, when it is asked (the process begins at 0), whether it goes through at once.
+    let table: [(&'static str, Vec<Timestamp>, i64, bool); 4] = [
+        ("nothing is known", made(&[]), 5, true),
+        ("two lately", made(&[-30, -20]), 5, true),
+        ("three lately", made(&[-30, -20, -10]), 5, false),
+        ("three, but one long ago", made(&[-700, -20, -10]), 5, true),
+    ];
+    for (sentence, former, second, through) in table {
+        let mut brake = brake(25, 20);
+        brake.absent(&who(1, 0), Vec::new, 20, &stamp(second));
+        assert_eq!(brake.recreation("uid1", &look(20, second), || former.clone(), false).is_ok(), through, "{sentence}");
+        assert_eq!(brake.recreation("uid1", &look(20, second), || panic!("asked once"), true).is_ok(), through, "{sentence}");
+        assert!(brake.recreation("uid1", &look(20, 700), Vec::new, true).is_ok(), "{sentence}");
+    }
 }
 
 #[test]
@@ -264,14 +283,24 @@ fn a_new_process_knows_which_absences_were_acknowledged() {
     before.acknowledge(&token, time(110));
     let written = before.status().expect("a record");
 
-    let window = Duration::from_secs(600);
-    let now = (Moment(Duration::from_secs(1)), time(200));
     let mut after = brake(2, 0);
     after.adopt(&written);
     let all = || (2..6).map(|number| who(number, 0)).collect();
     after.absent(&who(2, 0), all, 10, &stamp(200));
     assert!(after.engaged().is_empty());
-    assert!((2..6).all(|number| after.recreation(&format!("uid{number}"), 10, now, window, true).is_ok()));
+    assert!((2..6).all(|number| after.recreation(&format!("uid{number}"), &look(10, 200), Vec::new, true).is_ok()));
+
+    // The same if it is acknowledged before the new process has noted anything.
+    let mut written = written;
+    if let Some(record) = &mut written.absences {
+        (record.released_time, record.released_until) = (None, None);
+    }
+    let mut early = brake(2, 0);
+    early.adopt(&written);
+    assert!(matches!(early.acknowledge(&token, time(210)), Acknowledged::Released(Kind::Absences, held) if held.is_empty()));
+    (0..6).for_each(|number| early.absent(&who(number, 0), Vec::new, 10, &stamp(220)));
+    assert!(early.engaged().is_empty());
+    let written = before.status().expect("a record");
 
     // Endpoints that were made since are none of those, nor are more than were counted, nor is it endless.
     let mut since = brake(2, 0);
@@ -360,7 +389,6 @@ proptest! {
     #[test]
     fn recreations_never_exceed_the_limit_unacknowledged(cap in 1..8_usize, steps in steps()) {
         let count = i32::try_from(cap).expect("a small number");
-        let window = Duration::from_secs(600);
         let mut brake = brake(count, 0);
         let mut now = 0_i64;
         let mut made: Vec<i64> = Vec::new();
@@ -368,7 +396,6 @@ proptest! {
         let mut free: BTreeSet<usize> = BTreeSet::new();
         let mut missing: BTreeSet<usize> = BTreeSet::new();
         for step in steps {
-            let moment = Moment(Duration::from_secs(u64::try_from(now).unwrap_or_default()));
             match step {
                 Step::Delete(number) => if missing.insert(number) {
                     // One that was made anew has another id than the one that vanished before.
@@ -378,7 +405,7 @@ proptest! {
                 Step::Ask(number) => {
                     if !missing.contains(&number) { continue }
                     let held = !brake.engaged().is_empty();
-                    if brake.recreation(&format!("uid{number}"), 0, (moment, time(now)), window, true).is_ok() {
+                    if brake.recreation(&format!("uid{number}"), &look(0, now), Vec::new, true).is_ok() {
                         missing.remove(&number);
                         if free.remove(&number) {
                             acknowledged += 1;
