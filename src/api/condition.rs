@@ -58,6 +58,8 @@ words! {
         Stalled,
         /// Fields that differ at the provider under `driftPolicy: Report`.
         Drifted,
+        /// A brake of the account holds until somebody acknowledges it (present only when True).
+        Braked,
     }
 }
 

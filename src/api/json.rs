@@ -75,6 +75,13 @@ fn account() -> Value {
             "installation": "3kf",
             "endpoints": {"managed": 3, "unmanaged": 2, "orphaned": 1, "foreign": 0},
             "lastSweepTime": "2026-01-02T03:04:05Z",
+            "brake": {
+                "deletions": {"token": "deletions-1a2b", "since": "2026-01-02T03:04:05Z", "until": "2026-01-02T03:04:09Z", "count": 30, "admitted": 25},
+                "absences": {
+                    "token": "absences-3c4d", "since": "2026-01-02T03:04:05Z", "until": "2026-01-02T03:04:05Z", "count": 300, "admitted": 0,
+                    "releasedTime": "2026-01-02T04:04:05Z", "releasedUntil": "2026-01-02T04:04:05Z",
+                },
+            },
         },
     })
 }

@@ -22,7 +22,8 @@ pub use condition::{Condition, ConditionStatus, ConditionType, Reason, Verdict};
 pub use ledger::{Intent, Ledger, MAX_TOMBSTONES, SecretVersion};
 pub use policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
 pub use provider_account::{
-    Brake, Budget, Defaults, EndpointCounts, PlivoAccount, ProviderAccount, ProviderAccountSpec, ProviderAccountStatus,
+    Brake, BrakeRecord, BrakeStatus, Budget, Defaults, EndpointCounts, PlivoAccount, ProviderAccount, ProviderAccountSpec,
+    ProviderAccountStatus,
 };
 pub use refs::{AccountIdentity, AccountKind, AccountRef, ProviderKind, SecretKeyRef, SecretRef};
 pub use sip_endpoint::{Adopt, PlivoEndpoint, SipEndpoint, SipEndpointSpec, SipEndpointStatus};

@@ -122,7 +122,7 @@ pub struct ProviderAccountStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = -1))]
     pub observed_generation: Option<i64>,
-    /// conditions say how the account is: Ready, and Reconciling, Stalled while they hold.
+    /// conditions say how the account is: Ready, and Reconciling, Stalled, Braked while they hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
@@ -140,6 +140,52 @@ pub struct ProviderAccountStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::time")]
     pub last_sweep_time: Option<Time>,
+    /// brake is what the account's brakes have stopped, and what was acknowledged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brake: Option<BrakeStatus>,
+}
+
+/// brake is the account's brakes: each as it was last engaged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BrakeStatus {
+    /// deletions is the brake on deletions of endpoints whose objects are being deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletions: Option<BrakeRecord>,
+    /// absences is the brake on new endpoints in place of ones that vanished at the provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absences: Option<BrakeRecord>,
+}
+
+/// A brake as it was last engaged. While it has no releasedTime it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BrakeRecord {
+    /// token acknowledges it, once: as the annotation switchboard.dev/acknowledge-brake on an account object of this account.
+    #[schemars(length(max = 64), regex(pattern = schema::TOKEN))]
+    #[x_kube(validation = schema::token())]
+    pub token: String,
+    /// since is when it engaged; for deletions the oldest deletionTimestamp that it counts.
+    #[schemars(schema_with = "schema::time")]
+    pub since: Time,
+    /// until is the end of what it counts: the newest deletionTimestamp, or when an absence was last noted.
+    #[schemars(schema_with = "schema::time")]
+    pub until: Time,
+    /// count is how many endpoints it counts.
+    #[schemars(range(min = 0))]
+    pub count: i32,
+    /// admitted is how many of them had gone through when it engaged.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub admitted: i32,
+    /// releasedTime is when it was acknowledged, or nothing was left to hold. Absent: it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub released_time: Option<Time>,
+    /// releasedUntil is up to which deletionTimestamp (or moment, for absences) an acknowledgement lets everything go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub released_until: Option<Time>,
 }
 
 /// endpoints counts the endpoints in the account.
@@ -154,10 +200,11 @@ pub struct EndpointCounts {
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub unmanaged: i32,
-    /// orphaned counts those with the mark of this installation that no object stands for. They are never deleted.
-    #[serde(default)]
+    /// orphaned counts those with the mark of this installation that no object stands for, in two listings. They are never deleted.
+    /// Absent where the operator watches only some namespaces: the object may live in another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
-    pub orphaned: i32,
+    pub orphaned: Option<i32>,
     /// foreign counts those with the mark of another installation.
     #[serde(default)]
     #[schemars(range(min = 0))]

@@ -17,6 +17,8 @@ pub(super) const ALIAS: &str = "^[A-Za-z0-9_-]{1,50}$";
 pub(super) const ID: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
 /// The part of an ownership mark that names an installation.
 pub(super) const INSTALLATION: &str = "^[a-z2-9]{3}$";
+/// What a brake is acknowledged with.
+pub(super) const TOKEN: &str = "^[a-z0-9-]{1,64}$";
 /// A provider's id, or nothing.
 pub(super) const OPTIONAL_ID: &str = "^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$";
 
@@ -115,6 +117,10 @@ pub(super) fn endpoint_id() -> Rule {
         "endpoint_id must be the id of an endpoint as the provider shows it: letters, digits, dots, dashes and underscores, a letter \
          or digit first, in quotes",
     )
+}
+
+pub(super) fn token() -> Rule {
+    matches(TOKEN, "token must be 1 to 64 lower-case letters, digits and dashes; it is made by the operator")
 }
 
 pub(super) fn installation() -> Rule {

@@ -1,14 +1,17 @@
 //! Events: what people want to know, and never a success of a resync.
 
 use kube_runtime::events::EventType;
+use tracing::info;
 
 use crate::api::ANNOTATION_FORCE_ORPHAN;
 use crate::api::condition::{Reason, Verdict};
 use crate::api::policy::ManagementPolicy;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::context::Context;
+use crate::controller::gather::key;
 use crate::controller::report::event;
 use crate::core::action::{Action, Cause, Finding, Release, Why};
+use crate::core::key::ObjectKey;
 use crate::core::view::{Memory, View};
 
 /// After a write of the ledger.
@@ -100,6 +103,17 @@ pub async fn release(ctx: &Context, object: &SipEndpoint, release: Release) {
             let note =
                 format!("given up by {ANNOTATION_FORCE_ORPHAN}: {id} may still be at the provider, and nothing looks after it any more");
             event(ctx, object, EventType::Warning, "Orphaned", "Delete", note).await;
+            let place = key(object);
+            let id = object.status.as_ref().and_then(|status| status.endpoint_id.as_deref()).unwrap_or("unresolved");
+            info!(object = %place, account = object.spec.account_ref.name, endpoint_id = id, "audit: endpoint given up by {ANNOTATION_FORCE_ORPHAN}");
+            let account = ObjectKey::new(&place.namespace, &object.spec.account_ref.name);
+            if let Some(account) = ctx.account_object(&account) {
+                let note = format!(
+                    "endpoint {id} of SipEndpoint {} was given up by {ANNOTATION_FORCE_ORPHAN}; it may still be at the provider",
+                    place.name
+                );
+                event(ctx, account.as_ref(), EventType::Warning, "EndpointOrphaned", "Delete", note).await;
+            }
         }
         Release::Unproven => {
             let note = match &object.spec.adopt {

@@ -13,8 +13,11 @@ use tokio::sync::watch;
 
 use crate::account::{Account, Accounts};
 use crate::api::ledger::SecretVersion;
+use crate::api::policy::DeletionPolicy;
 use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::brakes::Brakes;
+use crate::controller::census::Censuses;
 use crate::controller::claims::Claims;
 use crate::controller::clock::Clocks;
 use crate::controller::memories::Memories;
@@ -58,6 +61,19 @@ pub struct Credentials {
     pub proven: bool,
 }
 
+/// What an account object says for its objects, besides where its credentials lead.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// `spec.suspend`.
+    pub suspended: bool,
+    /// `spec.defaults.deletionPolicy`.
+    pub deletion_policy: Option<DeletionPolicy>,
+    /// It serves deletions that run and nothing else; why.
+    pub deletions_only: Option<Problem>,
+    /// Our finalizer is on it: it cannot go away from under what is made with it.
+    pub guarded: bool,
+}
+
 /// Sends of wakes to the controllers, by watched namespace; `None` is the one that watches all.
 pub type Wakes<K> = HashMap<Option<String>, UnboundedSender<ObjectRef<K>>>;
 
@@ -69,6 +85,14 @@ pub struct Context {
     pub accounts: Arc<Accounts>,
     /// Account objects by namespace and name. One that is not in it does not exist, or was not looked at yet.
     pub states: Mutex<BTreeMap<ObjectKey, AccountState>>,
+    /// What each account object says for its objects.
+    pub terms: Mutex<BTreeMap<ObjectKey, Terms>>,
+    /// Uids of account objects that are gone: a reconcile that was under way must not bring one back.
+    pub gone_accounts: Mutex<BTreeSet<String>>,
+    /// The brakes of all accounts.
+    pub brakes: Brakes,
+    /// What was counted in each account.
+    pub censuses: Censuses,
     /// All account objects that are watched; set once each of their caches is filled.
     pub account_objects: OnceLock<Vec<Store<ProviderAccount>>>,
     /// What the credentials of each account object were made of, so that the same are not tried again.
@@ -149,6 +173,46 @@ impl Context {
         }
     }
 
+    /// What an account object says for its objects; the defaults if it was not looked at yet.
+    pub fn terms(&self, key: &ObjectKey) -> Terms {
+        self.terms.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned().unwrap_or_default()
+    }
+
+    /// Changes what an account object says for its objects, and wakes them if that is news.
+    pub fn set_terms(&self, key: &ObjectKey, change: impl FnOnce(&mut Terms)) {
+        let changed = {
+            let mut all = self.terms.lock().unwrap_or_else(PoisonError::into_inner);
+            let terms = all.entry(key.clone()).or_default();
+            let before = terms.clone();
+            change(terms);
+            *terms != before
+        };
+        if changed {
+            self.wake_referrers(key);
+        }
+    }
+
+    /// The account object as last seen, if it exists.
+    pub fn account_object(&self, key: &ObjectKey) -> Option<Arc<ProviderAccount>> {
+        let place = ObjectRef::new(&key.name).within(&key.namespace);
+        self.account_objects.get()?.iter().find_map(|store| store.get(&place))
+    }
+
+    /// Whether the account object of this uid is gone.
+    pub fn account_is_gone(&self, uid: &str) -> bool {
+        self.gone_accounts.lock().unwrap_or_else(PoisonError::into_inner).contains(uid)
+    }
+
+    /// All account objects in the caches; none before all of them are filled.
+    pub fn account_objects(&self) -> impl Iterator<Item = Arc<ProviderAccount>> {
+        self.account_objects.get().into_iter().flatten().flat_map(|store| store.state())
+    }
+
+    /// All endpoints in the caches.
+    pub fn all_endpoints(&self) -> impl Iterator<Item = Arc<SipEndpoint>> {
+        self.endpoints.iter().flat_map(|store| store.state())
+    }
+
     /// Wakes all objects that refer to the account object.
     pub fn wake_referrers(&self, key: &ObjectKey) {
         let referrers = self.referrers.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned().unwrap_or_default();
@@ -159,16 +223,24 @@ impl Context {
 
     /// Notes that `who` refers to `account`, or no longer does.
     pub fn refers(&self, who: &ObjectKey, account: Option<&ObjectKey>) {
-        let mut referrers = self.referrers.lock().unwrap_or_else(PoisonError::into_inner);
-        match account {
-            Some(account) => {
-                referrers.entry(account.clone()).or_default().insert(who.clone());
+        let mut woken: Vec<ObjectKey> = Vec::new();
+        {
+            let mut referrers = self.referrers.lock().unwrap_or_else(PoisonError::into_inner);
+            match account {
+                Some(account) => {
+                    let all = referrers.entry(account.clone()).or_default();
+                    woken.extend(all.is_empty().then(|| account.clone()));
+                    all.insert(who.clone());
+                }
+                None => referrers.retain(|account, all| {
+                    let left = all.remove(who) && all.is_empty();
+                    woken.extend(left.then(|| account.clone()));
+                    !all.is_empty()
+                }),
             }
-            None => referrers.retain(|_, all| {
-                all.remove(who);
-                !all.is_empty()
-            }),
         }
+        // The first one puts the finalizer on the account, the last one takes it off.
+        woken.iter().for_each(|account| wake(&self.wake_accounts, account));
     }
 
     /// The process is shutting down: nothing new is begun.

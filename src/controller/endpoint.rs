@@ -8,6 +8,7 @@ use kube_runtime::controller::Action as Requeue;
 use tracing::{debug, warn};
 
 use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::brakes;
 use crate::controller::context::{Context, wake};
 use crate::controller::execute::{Pass, Step};
 use crate::controller::gather::{gather, key};
@@ -64,6 +65,7 @@ async fn whole_pass(ctx: Arc<Context>, object: Arc<SipEndpoint>, uid: String, mu
     let began = ctx.clock.now();
     let (until, gone) = pass(&ctx, object, &mut slot).await;
     if gone {
+        brakes::gone(&ctx, &uid);
         ctx.refers(&key, None);
         ctx.secrets.forget(&key.namespace, &Dependent::Endpoint(key.name.clone()));
         for account in ctx.accounts.all() {

@@ -15,7 +15,7 @@ use crate::controller::context::{AccountState, Context, wake};
 use crate::controller::gather::{key, same_account};
 use crate::controller::memories::Slot;
 use crate::controller::report::NotWritten;
-use crate::controller::{announce, deadline, monitors, report};
+use crate::controller::{announce, brakes, deadline, monitors, report};
 use crate::core::action::{Action, Finding, Release, Why};
 use crate::core::budget::Lane;
 use crate::core::fields::Fields;
@@ -71,6 +71,8 @@ impl Pass<'_> {
             Action::Record(_) => self.write_ledger(view, action, "record").await,
             Action::CloseEpoch(_) => self.write_ledger(view, action, "close_epoch").await,
             Action::WriteTombstone(_) | Action::ClearTombstone(_) => self.write_ledger(view, action, "tombstone").await,
+            // Who asked first gets through; the others see with the next look that they have to wait.
+            Action::Forget if !brakes::recreate(self.ctx, view, &self.object) => Step::Again,
             Action::Forget => {
                 self.slot.learnt.memory.lost_uri = view.status.sip_uri.clone();
                 self.write_ledger(view, action, "close_epoch").await

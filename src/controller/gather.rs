@@ -11,8 +11,9 @@ use crate::api::condition::Reason;
 use crate::api::policy::DeletionPolicy;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::api::{ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED, ANNOTATION_RECONCILE, FINALIZER_ENDPOINT};
+use crate::controller::brakes;
 use crate::controller::claims::Entry;
-use crate::controller::context::{AccountState, Context};
+use crate::controller::context::{AccountState, Context, Terms};
 use crate::controller::memories::Slot;
 use crate::controller::secrets::Dependent;
 use crate::core::evidence::{Evidence, Listing};
@@ -58,10 +59,7 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
         installation: ctx.installation.clone(),
         policy: Policy {
             management: object.spec.management_policy,
-            deletion: object.spec.deletion_policy.unwrap_or(match object.spec.adopt {
-                Some(_) => DeletionPolicy::Retain,
-                None => DeletionPolicy::Delete,
-            }),
+            deletion: deletion_policy(ctx, object),
             drift: object.spec.drift_policy,
             external_deletion: object.spec.external_deletion_policy,
         },
@@ -71,7 +69,7 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
             .as_ref()
             .map(|adopt| Adoption { id: adopt.endpoint_id.clone(), from_installation: adopt.from_installation.clone() }),
         claims: BTreeMap::new(),
-        account: account_view(state.as_ref(), &account_key, pending || !known),
+        account: account_view(state.as_ref(), &account_key, pending || !known, ctx.terms(&account_key)),
         brakes: Brakes::default(),
         evidence: Evidence::default(),
         memory: slot.learnt.memory.clone(),
@@ -84,8 +82,17 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
     view.memory = slot.learnt.memory.clone();
     if let Some(AccountState::Ready(account)) = &state {
         look(ctx, &mut view, &key, account, slot);
+        view.brakes = brakes::of(ctx, object, &view, account);
     }
     view
+}
+
+/// What becomes of the endpoint when the object goes: what its spec says, else an adopted one stays, else what its account says.
+pub fn deletion_policy(ctx: &Context, object: &SipEndpoint) -> DeletionPolicy {
+    let spec = &object.spec;
+    let account = || ObjectKey::new(object.namespace().unwrap_or_default(), &spec.account_ref.name);
+    let adopted = spec.adopt.as_ref().map(|_| DeletionPolicy::Retain);
+    spec.deletion_policy.or(adopted).or_else(|| ctx.terms(&account()).deletion_policy).unwrap_or_default()
 }
 
 /// The object's name in the cluster.
@@ -111,24 +118,27 @@ async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey) -> Passw
     Ok(Some((bytes, content.version)))
 }
 
-fn account_view(state: Option<&AccountState>, key: &ObjectKey, pending: bool) -> AccountView {
+fn account_view(state: Option<&AccountState>, key: &ObjectKey, pending: bool, terms: Terms) -> AccountView {
+    let not_ready = |problem: &Problem| Problem {
+        reason: Reason::AccountNotReady,
+        message: format!("ProviderAccount {key} is not ready ({}): {}", problem.reason, problem.message),
+    };
     match state {
         None if pending => AccountView::Unknown,
         None => AccountView::Missing(Problem {
             reason: Reason::AccountNotFound,
             message: format!("ProviderAccount {key} does not exist; create it, this goes on by itself within a second"),
         }),
-        Some(AccountState::NotReady(problem)) => AccountView::NotReady(Problem {
-            reason: Reason::AccountNotReady,
-            message: format!("ProviderAccount {key} is not ready ({}): {}", problem.reason, problem.message),
-        }),
+        Some(AccountState::NotReady(problem)) => AccountView::NotReady(not_ready(problem)),
+        // Our finalizer is put on it because of this object, in a moment.
+        Some(AccountState::Ready(_)) if !terms.guarded && terms.deletions_only.is_none() => AccountView::Unknown,
         Some(AccountState::Ready(account)) => AccountView::Ready {
             provider: account.id().provider,
             id: account.id().id.clone(),
             listed_this_term: account.snapshots().term_complete,
             always_sent: account.capabilities().always_sent,
-            suspended: false,
-            deletions_only: None,
+            suspended: terms.suspended,
+            deletions_only: terms.deletions_only.as_ref().map(not_ready),
         },
     }
 }

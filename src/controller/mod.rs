@@ -2,6 +2,8 @@
 
 pub mod account;
 mod announce;
+pub mod brakes;
+pub mod census;
 pub mod claims;
 pub mod clock;
 pub mod context;
@@ -127,6 +129,10 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         client: start.client.clone(),
         accounts,
         states: Mutex::default(),
+        terms: Mutex::default(),
+        gone_accounts: Mutex::default(),
+        brakes: brakes::Brakes::default(),
+        censuses: census::Censuses::default(),
         account_objects: OnceLock::new(),
         credentials: Mutex::default(),
         endpoints: caches.iter().map(|cache| cache.store.clone()).collect(),

@@ -201,9 +201,14 @@ pub fn relevant_endpoint(object: &SipEndpoint) -> Option<u64> {
     })
 }
 
-/// What a ProviderAccount's reconcile depends on.
+/// What a ProviderAccount's reconcile depends on. Another operator may engage or release a brake.
 pub fn relevant_account(object: &ProviderAccount) -> Option<u64> {
-    hash(object, |hasher| object.status.is_none().hash(hasher))
+    hash(object, |hasher| {
+        object.status.is_none().hash(hasher);
+        let brake = object.status.as_ref().and_then(|status| status.brake.as_ref());
+        let records = brake.into_iter().flat_map(|brake| [&brake.deletions, &brake.absences]).flatten();
+        records.for_each(|record| (&record.token, record.released_time.is_some()).hash(hasher));
+    })
 }
 
 fn hash(object: &impl Resource, more: impl FnOnce(&mut DefaultHasher)) -> Option<u64> {

@@ -44,6 +44,12 @@ impl fmt::Debug for Installation {
     }
 }
 
+/// The nine characters that stand for `namespace/name` in a mark: known from the name alone, whatever its spec says.
+pub fn name_part(installation: &Installation, namespace: &str, name: &str) -> String {
+    // The installation id goes into the hash of the name: without it, names could be searched for offline.
+    encode(&digest(&["name", &installation.id, namespace, name]), NAME)
+}
+
 /// What an object's username at the provider begins with: base and mark.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Prefix(String);
@@ -51,9 +57,7 @@ pub struct Prefix(String);
 impl Prefix {
     /// The prefix of the object `namespace/name` with this base username (1 to 12 letters and digits, a letter first).
     pub fn new(installation: &Installation, namespace: &str, name: &str, base: &str) -> Self {
-        // The installation id goes into the hash of the name: without it, names could be searched for offline.
-        let hash = digest(&["name", &installation.id, namespace, name]);
-        let body = format!("{base}{}{}", installation.part, encode(&hash, NAME));
+        let body = format!("{base}{}{}", installation.part, name_part(installation, namespace, name));
         let check = check_letter(&body);
         Self(format!("{body}{check}"))
     }
@@ -86,6 +90,8 @@ pub struct Marked {
     pub prefix: String,
     /// The installation's three characters.
     pub installation: String,
+    /// The nine characters of [`name_part`].
+    pub name: String,
 }
 
 /// The mark in a username, if it carries a valid one of any installation.
@@ -99,7 +105,11 @@ pub fn recognise(username: &str) -> Option<Marked> {
     let (body, check) = prefix.split_at(prefix.len() - 1);
     let mark = &prefix[base..];
     let valid = mark.bytes().all(|byte| ALPHABET.contains(&byte)) && check_letter(body).to_string() == check;
-    valid.then(|| Marked { prefix: prefix.to_owned(), installation: mark[..INSTALLATION].to_owned() })
+    valid.then(|| Marked {
+        prefix: prefix.to_owned(),
+        installation: mark[..INSTALLATION].to_owned(),
+        name: mark[INSTALLATION..INSTALLATION + NAME].to_owned(),
+    })
 }
 
 /// The base username of an object whose spec names none: letters and digits of its name, a letter first, cut at 12.
@@ -197,6 +207,7 @@ mod tests {
             let marked = recognise(&username).expect("a mark of ours");
             prop_assert_eq!(&marked.prefix, &own.as_str().to_ascii_lowercase());
             prop_assert_eq!(marked.installation.as_str(), installation.part());
+            prop_assert_eq!(marked.name, name_part(&installation, &ns, &name));
             prop_assert!(own.owns(&username));
         }
 

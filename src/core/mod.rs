@@ -2,8 +2,11 @@
 //! members of the view. Same view, same action.
 #![deny(clippy::disallowed_methods)]
 
+pub mod account;
 pub mod action;
+pub mod brake;
 pub mod budget;
+pub mod census;
 pub mod endpoint;
 pub mod evidence;
 pub mod expectation;

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::api::{Api, DeleteParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use sandbox::plivo::{self, DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN};
 use serde_json::json;
 use switchboard::api::{ProviderAccount, SipEndpoint};
 
 use super::cases::{all, case};
-use super::observe::{Call, Told, account_message, account_reason, calls_since, now};
+use super::observe::{Call, Told, account_message, account_reason, calls_since, event, now};
 use super::support;
 use super::world::{World, endpoint_id, eventually};
 
@@ -27,7 +28,12 @@ async fn accounts_that_cannot_be_used_stop_every_call_and_heal_by_themselves() {
         case("credentials of another account", another_account()),
         case("an account object that leads elsewhere", leads_elsewhere()),
         case("objects before accounts before Secrets", backwards()),
-        case("an account object is deleted", deleted()),
+        case("an account object is deleted while it is used", deleted()),
+        case("an account object is forced away", forced()),
+        case("consent and Secret go while deletions run", dying()),
+        case("suspended", suspended()),
+        case("forced orphans are told on the account", orphaned()),
+        case("two objects for one account", shared()),
     ])
     .await;
 }
@@ -153,9 +159,41 @@ async fn backwards() {
     assert_eq!(world.ledger().await, ["create_endpoint"]);
 }
 
+/// An account in use cannot go away: it serves the deletions of those who use it, and goes with the last of them.
 async fn deleted() {
     let world = World::new("deleted").await;
-    let _operator = Told::start("an account object is deleted", &world, &[]).await;
+    let _operator = Told::start("an account object is deleted while it is used", &world, &[]).await;
+    let accounts: Api<ProviderAccount> = Api::namespaced(world.client.clone(), &world.namespace);
+    world.endpoint("alice", json!({"alias": "desk"}), json!({})).await;
+    world.endpoint("bob", json!({}), json!({})).await;
+    world.ready("alice").await;
+    world.ready("bob").await;
+
+    accounts.delete("plivo", &DeleteParams::default()).await.expect("a deletion");
+    let account = account_reason(&world, "plivo", "DeletionRefused").await;
+    let said = account_message(&account);
+    assert!(said.contains("2 SipEndpoints") && said.contains("alice") && said.contains("bob"), "{said}");
+    world.until("alice", "told", |object| super::world::reason(object) == "AccountNotReady").await;
+    world.patch("alice", json!({"spec": {"plivo": {"alias": "reception"}}})).await;
+    world.endpoint("carol", json!({}), json!({})).await;
+    world.reason("alice", "AccountNotReady").await;
+    world.reason("carol", "AccountNotReady").await;
+    world.delete("bob").await;
+    world.gone("bob").await;
+    assert_eq!(world.ledger().await, ["create_endpoint", "create_endpoint", "delete_endpoint"], "deletions and nothing else");
+
+    world.delete("carol").await;
+    world.gone("carol").await;
+    assert!(accounts.get_opt("plivo").await.expect("an answer").is_some(), "alice uses it still");
+    world.delete("alice").await;
+    world.gone("alice").await;
+    eventually("the account object is gone", async || accounts.get_opt("plivo").await.expect("an answer").is_none().then_some(())).await;
+    assert!(world.living().await.is_empty());
+}
+
+async fn forced() {
+    let world = World::new("forced").await;
+    let _operator = Told::start("an account object is forced away", &world, &[]).await;
     world.endpoint("alice", json!({"alias": "desk"}), json!({})).await;
     world.endpoint("bob", json!({}), json!({})).await;
     let id = endpoint_id(&world.ready("alice").await);
@@ -177,6 +215,138 @@ async fn deleted() {
     assert_eq!(endpoint_id(&world.ready("alice").await), id);
     assert_eq!(world.exactly_one("alice").await["alias"], "reception");
     assert_eq!(world.living().await.len(), 1);
+}
+
+/// A dying namespace loses what a deletion needs in any order; what was proven serves the deletions that run, and nothing else.
+async fn dying() {
+    let world = World::new("dying").await;
+    let operator = Told::start("consent and Secret go while deletions run", &world, &[]).await;
+    for name in ["alice", "bob", "carol", "dave"] {
+        world.endpoint(name, json!({"alias": name}), json!({})).await;
+    }
+    for name in ["alice", "bob", "carol", "dave"] {
+        world.ready(name).await;
+    }
+    let secrets: Api<Secret> = Api::namespaced(world.client.clone(), &world.namespace);
+    secrets.delete("plivo-credentials", &DeleteParams::default()).await.expect("a Secret to delete");
+    let account = account_reason(&world, "plivo", "SecretNotFound").await;
+    assert!(account_message(&account).contains("last accepted"), "{}", account_message(&account));
+    world.until("alice", "told", |object| super::world::reason(object) == "AccountNotReady").await;
+    world.patch("alice", json!({"spec": {"plivo": {"alias": "reception"}}})).await;
+    world.reason("alice", "AccountNotReady").await;
+    world.delete("bob").await;
+    world.gone("bob").await;
+
+    withdraw(&world).await;
+    account_reason(&world, "plivo", "SecretAccessDenied").await;
+    world.endpoint("erin", json!({}), json!({})).await;
+    world.until("erin", "told", |object| ["AccountNotReady", "SecretAccessDenied"].contains(&super::world::reason(object))).await;
+    world.delete("carol").await;
+    world.gone("carol").await;
+    let ops = world.ledger().await;
+    assert_eq!(ops.iter().filter(|op| *op == "delete_endpoint").count(), 2);
+    assert_eq!(ops.len(), 6, "four creates, two deletions, nothing else: {ops:?}");
+
+    // A new process has nothing in memory: it waits, says so, and lets nothing go in silence.
+    operator.kill().await;
+    let since = now(&world).await;
+    let _operator = Told::start("consent and Secret are gone after a restart", &world, &[]).await;
+    world.delete("dave").await;
+    world.until("dave", "waiting", |object| message(object).contains("waiting to delete")).await;
+    assert_eq!(calls_since(&world, since).await, []);
+    world.consent(&world.namespace).await;
+    world.account("plivo", DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, json!({})).await;
+    world.gone("dave").await;
+    world.ready("alice").await;
+    assert_eq!(world.exactly_one("alice").await["alias"], "reception");
+}
+
+async fn suspended() {
+    let world = World::new("suspended").await;
+    let _operator = Told::start("suspended", &world, &[]).await;
+    world.endpoint("alice", json!({"alias": "desk"}), json!({})).await;
+    world.endpoint("bob", json!({}), json!({})).await;
+    let id = endpoint_id(&world.ready("alice").await);
+    world.ready("bob").await;
+    world.account("plivo", DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, json!({"suspend": true})).await;
+    let account = account_reason(&world, "plivo", "Suspended").await;
+    let stalled = account.status.as_ref().is_some_and(|status| status.conditions.iter().any(|condition| condition.type_ == "Stalled"));
+    assert!(!stalled && account_message(&account).contains("suspend"), "{account:#?}");
+    world.until("alice", "told", |object| super::world::reason(object) == "Suspended").await;
+    world.patch("alice", json!({"spec": {"plivo": {"alias": "reception"}}})).await;
+    world.reason("alice", "Suspended").await;
+    world.endpoint("carol", json!({}), json!({})).await;
+    world.reason("carol", "Suspended").await;
+    world.delete("bob").await;
+    world.until("bob", "waiting", |object| super::world::reason(object) == "Suspended" && message(object).contains("not deleted")).await;
+    assert_eq!(world.ledger().await, ["create_endpoint"; 2]);
+
+    // Reads go on: what happens at the provider is shown.
+    world.admin.register(&id, json!({"sip_contact": "sip:10.0.0.1"})).await.expect("a phone");
+    let registered = |object: &SipEndpoint| object.status.as_ref().and_then(|status| status.sip_registered) == Some(true);
+    world.until("alice", "shown as registered", registered).await;
+    assert_eq!(world.ledger().await, ["create_endpoint"; 2]);
+
+    world.account("plivo", DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, json!({"suspend": false})).await;
+    account_reason(&world, "plivo", "Available").await;
+    world.gone("bob").await;
+    world.ready("carol").await;
+    assert_eq!(endpoint_id(&world.ready("alice").await), id);
+    assert_eq!(world.exactly_one("alice").await["alias"], "reception");
+}
+
+async fn orphaned() {
+    let world = World::new("orphaned").await;
+    let _operator = Told::start("forced orphans are told on the account", &world, &[]).await;
+    world.endpoint("alice", json!({}), json!({"deletionPolicy": "Delete"})).await;
+    world.endpoint("bob", json!({}), json!({})).await;
+    let id = endpoint_id(&world.ready("alice").await);
+    world.ready("bob").await;
+    world.account("plivo", DEFAULT_AUTH_ID, WRONG, json!({"defaults": {"deletionPolicy": "Retain"}})).await;
+    account_reason(&world, "plivo", "CredentialsRejected").await;
+    world.delete("bob").await;
+    world.gone("bob").await;
+    assert_eq!(world.living().await.len(), 2, "what the account says of deletion holds whether it works or not");
+    world.delete("alice").await;
+    world.until("alice", "waiting", |object| message(object).contains("waiting to delete")).await;
+    let give_up = |id: &str| json!({"metadata": {"annotations": {"switchboard.dev/force-orphan": id}}});
+    world.patch("alice", give_up("unresolved")).await;
+    world.until("alice", "waiting still", |object| message(object).contains("waiting to delete")).await;
+    world.patch("alice", give_up(&id)).await;
+    world.gone("alice").await;
+    assert!(event(&world, "alice", "Orphaned").await.contains(&id));
+    let told = event(&world, "plivo", "EndpointOrphaned").await;
+    assert!(told.contains(&id) && told.contains("alice"), "{told}");
+    assert!(world.living().await.contains_key(&id));
+}
+
+/// One brake, the lowest cap; any of the objects acknowledges it.
+async fn shared() {
+    let world = World::new("shared").await;
+    world.account("strict", DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, json!({"brake": {"count": 2, "percent": 0}})).await;
+    let _operator = Told::start("two objects for one account", &world, &[]).await;
+    account_reason(&world, "strict", "Available").await;
+    for name in ["alice", "bob", "carol", "dave"] {
+        world.endpoint(name, json!({}), json!({})).await;
+    }
+    for name in ["alice", "bob", "carol", "dave"] {
+        world.ready(name).await;
+    }
+    for name in ["alice", "bob", "carol", "dave"] {
+        world.delete(name).await;
+    }
+    let account = account_reason(&world, "strict", "Braked").await;
+    account_reason(&world, "plivo", "Braked").await;
+    assert!(world.effects("delete_endpoint").await.len() <= 2);
+    let token = account.status.and_then(|status| status.brake?.deletions).expect("a record").token;
+    let accounts: Api<ProviderAccount> = Api::namespaced(world.client.clone(), &world.namespace);
+    let patch = json!({"metadata": {"annotations": {"switchboard.dev/acknowledge-brake": token}}});
+    accounts.patch("plivo", &PatchParams::default(), &Patch::Merge(&patch)).await.expect("an annotation");
+    for name in ["alice", "bob", "carol", "dave"] {
+        world.gone(name).await;
+    }
+    account_reason(&world, "strict", "Available").await;
+    account_reason(&world, "plivo", "Available").await;
 }
 
 async fn consent() {
@@ -230,8 +400,11 @@ async fn grant(message: &str) {
     assert!(output.status.success(), "{}: {output:?}", &message[from..to]);
 }
 
+/// Deletes the account object, and takes every finalizer off, as impatient people do.
 async fn delete_account(world: &World, name: &str) {
     let accounts: Api<ProviderAccount> = Api::namespaced(world.client.clone(), &world.namespace);
     accounts.delete(name, &DeleteParams::default()).await.expect("a deletion");
+    // It may be gone already: where nobody uses it, the operator lets it go.
+    let _ = accounts.patch(name, &PatchParams::default(), &Patch::Merge(json!({"metadata": {"finalizers": null}}))).await;
     eventually("the account object is gone", async || accounts.get_opt(name).await.expect("an answer").is_none().then_some(())).await;
 }

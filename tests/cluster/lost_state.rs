@@ -21,6 +21,7 @@ async fn an_endpoint_is_found_again_whatever_is_lost() {
         case("applied again with the status of the former object", restored_status),
         case("replaced without finalizer and annotations", replaced),
         case("replaced while a create is unresolved", replaced_while_open),
+        case("a create unresolved since long before the operator started", settled_by_the_server),
     ])
     .await;
 }
@@ -248,6 +249,24 @@ async fn replaced_while_open(case: &str) {
     let id = endpoint_id(&world.ready("desk").await);
     found_again(&world, &id).await;
     to_the_end(&world).await;
+}
+
+/// The new process would have to wait for its settle time, much longer than this test; the API server's clock says that it is over.
+async fn settled_by_the_server(case: &str) {
+    let world = World::new("lost").await;
+    let operator = start(case, &world).await;
+    let create = json!({"method": "POST", "path": "/Endpoint/$", "count": 1});
+    world.admin.set_faults(json!([{"match": create, "answer": "cut_after", "execute": false}])).await.expect("a fault");
+    world.endpoint("desk", json!({"alias": "desk"}), json!({})).await;
+    world.reason("desk", "AwaitingEvidence").await;
+    operator.kill().await;
+    let long_ago = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(2)).to_string();
+    let old = json!({"status": {"ledger": {"intent": {"issuedTime": long_ago}}}});
+    world.endpoints().patch_status("desk", &PatchParams::default(), &Patch::Merge(old)).await.expect("an old intent");
+    let _operator = Told::new(case, world.operator_with(&["--settle", "30m"], &[]).await);
+    world.ready("desk").await;
+    world.exactly_one("desk").await;
+    assert_eq!(world.ledger().await, ["create_endpoint"], "the first one was never executed");
 }
 
 /// Somebody makes endpoints with the object's own mark: its full username with these digits behind it.

@@ -5,6 +5,7 @@ mod admission;
 mod adoption;
 mod api_refusals;
 mod api_samples;
+mod brakes;
 mod budget;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;

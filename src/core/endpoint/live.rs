@@ -318,6 +318,14 @@ fn absence(view: &View, id: &str) -> Action {
             },
         )
     };
+    // While the brake holds nothing is looked for either: after a mass disappearance that would be a call for each of them, again and again.
+    if let (Some((problem, None)), ExternalDeletionPolicy::Recreate) = (&view.brakes.recreation, view.policy.external_deletion)
+        && view.evidence.listings.recorded_unlisted.is_some()
+        && survivor(view).is_none()
+    {
+        let finding = Finding { reason: problem.reason, message: problem.message.clone() };
+        return Action::Wait { until: None, finding: Some(finding) };
+    }
     let Some(settled) = view.settled() else {
         // Perhaps it only is not visible yet: read it again now and then.
         let again = view.evidence.missing(id).unwrap_or(view.now) + view.timing.visible() / 4;

@@ -27,7 +27,7 @@
 //! | L18 | recorded, read says not found, absence not proven by two listings | `List` (`Get` again while it is young) |
 //! | L19 | recorded, absence proven, another one with our mark lives | `Get`, then `Record` of the survivor |
 //! | L20 | recorded, absence proven | `Forget`, or `Done` (`ExternallyDeleted`) under `externalDeletionPolicy: Report` |
-//! | L26 | as L20, but the account's absence brake holds it | `Wait` (`Braked`, `Throttled`) |
+//! | L26 | as L20, but the account's absence brake holds it (engaged: as soon as neither a read nor a listing shows it) | `Wait` (`Braked`, `Throttled`) |
 //! | L21 | not recorded, no complete listing in this term | `List`, with a pause after a torn one |
 //! | L22 | not recorded, an endpoint with our mark is listed | `Get`, `AddFinalizer`, `Record` |
 //! | L23 | not recorded, none listed | `Reserve`, `AddFinalizer`, `WriteIntent` |

@@ -201,9 +201,23 @@ pub const BAD_ACCOUNTS: &[(&str, &str)] = &[
     ("spec.sweepPeriodSeconds = 86401", "spec.sweepPeriodSeconds | less than or equal to 86400"),
     (r#"spec.sweepPeriodSeconds = "60s""#, "spec.sweepPeriodSeconds | must be of type integer"),
     ("spec.sweepPeriodSeconds = 10.5", "spec.sweepPeriodSeconds | must be of type integer"),
-    ("spec.suspend = true", r#"unknown field "spec.suspend""#),
+    (r#"spec.suspend = "true""#, "spec.suspend | must be of type boolean"),
+    ("spec.suspend = 1", "spec.suspend | must be of type boolean"),
+    ("spec.suspended = true", r#"unknown field "spec.suspended""#),
+    (r#"spec.defaults = "Retain""#, "spec.defaults | must be of type object"),
+    (r#"spec.defaults.deletionPolicy = "retain""#, r#"spec.defaults.deletionPolicy | supported values: "Delete", "Retain""#),
+    (r#"spec.defaults.deletionPolicy = """#, r#"spec.defaults.deletionPolicy | supported values: "Delete", "Retain""#),
+    (r#"spec.defaults.driftPolicy = "Report""#, r#"unknown field "spec.defaults.driftPolicy""#),
+    ("spec.brake = 25", "spec.brake | must be of type object"),
+    ("spec.brake.count = 0", "spec.brake.count | greater than or equal to 1"),
+    ("spec.brake.count = 10001", "spec.brake.count | less than or equal to 10000"),
+    ("spec.brake.count = 2.5", "spec.brake.count | must be of type integer"),
+    (r#"spec.brake.count = "25""#, "spec.brake.count | must be of type integer"),
+    ("spec.brake.percent = -1", "spec.brake.percent | greater than or equal to 0"),
+    ("spec.brake.percent = 101", "spec.brake.percent | less than or equal to 100"),
+    (r#"spec.brake.percent = "20%""#, "spec.brake.percent | must be of type integer"),
+    ("spec.brake.seconds = 60", r#"unknown field "spec.brake.seconds""#),
     (r#"spec.allowedNamespaces = [{"name": "voice"}]"#, r#"unknown field "spec.allowedNamespaces""#),
-    (r#"spec.defaults = {"deletionPolicy": "Retain"}"#, r#"unknown field "spec.defaults""#),
 ];
 
 /// Edit of a good SipEndpoint, accepted.
@@ -256,6 +270,18 @@ pub const GOOD_ACCOUNTS: &[&str] = &[
     "spec.sweepPeriodSeconds = 10",
     "spec.sweepPeriodSeconds = 86400",
     "spec.sweepPeriodSeconds = null",
+    "spec.suspend = true",
+    "spec.suspend = null",
+    r#"spec.defaults.deletionPolicy = "Retain""#,
+    r#"spec.defaults.deletionPolicy = "Delete""#,
+    "spec.defaults = {}",
+    "spec.defaults = null",
+    "spec.brake = {}",
+    "spec.brake.count = 1",
+    "spec.brake.count = 10000",
+    "spec.brake.percent = 0",
+    "spec.brake.percent = 100",
+    "spec.brake = null",
 ];
 
 const USERNAME: &str = "spec.plivo.username | username cannot change: the SIP URI would change; create a new SipEndpoint";
@@ -305,6 +331,12 @@ pub const ACCOUNT_CHANGES: &[(&str, &str, &str)] = &[
     ("", "spec.budget.requestsPer5Seconds = 60", ""),
     ("spec.budget.requestsPer5Seconds = 60", "spec.budget -", ""),
     ("spec.sweepPeriodSeconds = 60", "spec.sweepPeriodSeconds -", ""),
+    ("", "spec.suspend = true", ""),
+    ("spec.suspend = true", "spec.suspend -", ""),
+    ("", r#"spec.defaults.deletionPolicy = "Retain""#, ""),
+    (r#"spec.defaults.deletionPolicy = "Retain""#, "spec.defaults -", ""),
+    ("spec.brake.count = 5", "spec.brake.count = 50", ""),
+    ("spec.brake.percent = 100", "spec.brake -", ""),
 ];
 
 /// A whole condition.

@@ -317,6 +317,12 @@ fn comparing() -> Vec<Row> {
             recorded().missing("e1", 995).listed(990, &["e2"]).listed(996, &["e2"]).got("e2", 997).braked(),
             "Record e2 (P2)",
         ),
+        Row(
+            "L26",
+            "absence is not even proven while the brake holds",
+            recorded().listed(990, &[]).missing("e1", 991).braked(),
+            "Wait for a change: Braked",
+        ),
         Row("L26", "the brake concerns nothing else", healthy().edited("reception").braked(), r#"Update e1 Edited: alias="reception""#),
     ]
 }

@@ -1,0 +1,83 @@
+//! Counts what an account holds. The caches say who is known; where a mark of ours has no object there, the API server is asked for the
+//! names of all objects, once for each listing and after it: an object that cannot be read has a name all the same.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
+use tracing::warn;
+
+use crate::account::{Account, AccountId};
+use crate::api::provider_account::EndpointCounts;
+use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::context::Context;
+use crate::controller::deadline;
+use crate::controller::gather::prefix;
+use crate::core::census::{Census, Known, Orphans};
+use crate::core::mark::name_part;
+
+/// Objects on a page.
+const PAGE: u32 = 500;
+
+/// What was counted in each account.
+#[derive(Debug, Default)]
+pub struct Censuses(Mutex<BTreeMap<AccountId, Former>>);
+
+#[derive(Clone, Debug, Default)]
+struct Former {
+    orphans: Orphans,
+    /// The name parts of all objects, read after the listing of this number.
+    names: Option<(u64, HashSet<String>)>,
+}
+
+/// What the newest complete listing shows; `None` before the first, and while the API server does not answer.
+pub async fn take(ctx: &Context, account: &Account) -> Option<EndpointCounts> {
+    let listing = account.snapshots().complete?;
+    let mut known = Known::default();
+    for object in ctx.all_endpoints() {
+        let adopted = object.spec.adopt.as_ref().map(|adopt| adopt.endpoint_id.as_str());
+        let recorded = object.status.as_ref().and_then(|status| status.endpoint_id.as_deref());
+        let part = name_part(&ctx.installation, &object.namespace().unwrap_or_default(), &object.name_any());
+        let own = adopted.is_none().then(|| prefix(ctx, &object));
+        known.add(part, own.as_ref(), adopted.into_iter().chain(recorded));
+    }
+    let census = Census::take(ctx.installation.part(), &listing.endpoints, &known);
+    // Elsewhere may live whoever stands for them.
+    if !ctx.wake_endpoints.contains_key(&None) {
+        return Some(census.counts(listing.seq, None));
+    }
+    let id = account.id();
+    let mut former = ctx.censuses.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned().unwrap_or_default();
+    let census = if census.needs_names() {
+        let names = match former.names.take().filter(|(seq, _)| *seq == listing.seq) {
+            Some((_, names)) => names,
+            None => names(ctx).await?,
+        };
+        let claimed = census.claim(&names);
+        former.names = Some((listing.seq, names));
+        claimed
+    } else {
+        census
+    };
+    let counts = census.counts(listing.seq, Some(&mut former.orphans));
+    ctx.censuses.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), former);
+    Some(counts)
+}
+
+/// The name parts of all SipEndpoints of the cluster, read from the quorum.
+async fn names(ctx: &Context) -> Option<HashSet<String>> {
+    let api: Api<SipEndpoint> = Api::all(ctx.client.clone());
+    let mut names = HashSet::new();
+    let mut params = ListParams::default().limit(PAGE);
+    loop {
+        let page = deadline(api.list_metadata(&params)).await.inspect_err(|error| warn!(%error, "orphans are not counted")).ok()?;
+        for object in &page.items {
+            names.insert(name_part(&ctx.installation, &object.namespace().unwrap_or_default(), &object.name_any()));
+        }
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Some(names),
+        }
+    }
+}
