@@ -11,7 +11,8 @@
 //! again by the next process.
 //!
 //! A process that ends before its brake has engaged takes with it how many deletions it had admitted; the next one counts what is
-//! still there. So over a restart in just that moment a second cap may go through, never more, and none once the brake has engaged.
+//! still there. So over a restart in just that moment a second cap may go through, and none once the brake has engaged. Two processes
+//! beside each other count each for itself, until one of them has engaged.
 
 mod latch;
 
