@@ -10,6 +10,7 @@ mod budget;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;
 #[cfg(feature = "failpoints")]
+mod everywhere;
 mod kills;
 mod life;
 mod listings;

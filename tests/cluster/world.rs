@@ -233,18 +233,6 @@ impl World {
         Operator::start(command)
     }
 
-    /// Starts an operator for all namespaces of the cluster: for a control plane that no other test uses.
-    #[allow(dead_code, reason = "for `tests/everywhere.rs`")]
-    pub async fn operator_everywhere(&self, arguments: &[&str]) -> Operator {
-        let plane = support::control_plane();
-        let settle = format!("{}ms", SETTLE.as_millis());
-        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
-        command.args(["run", "--settle", &settle, "--sweep-period", "2s", "--retry-base", "100ms", "--health-listen", "127.0.0.1:0"]);
-        command.args(["--plivo-url", self.simulator.url(), "--log", "info,switchboard=debug,kube_runtime=error"]).args(arguments);
-        command.env("KUBECONFIG", plane.operator_kubeconfig());
-        Operator::start(command)
-    }
-
     /// All executed effects of one kind, in order, made by the API (not by somebody in the console).
     pub async fn effects(&self, op: &str) -> Vec<LedgerEntry> {
         let ledger = self.admin.ledger().await.expect("the ledger");

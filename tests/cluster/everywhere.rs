@@ -1,17 +1,12 @@
 //! An operator that watches all namespaces, with a control plane of its own: what it says of endpoints that nobody stands for.
 
-#[allow(dead_code, reason = "shared with the tests of `cluster`")]
-#[path = "cluster/support.rs"]
-mod support;
-#[allow(dead_code, reason = "shared with the tests of `cluster`")]
-#[path = "cluster/world.rs"]
-mod world;
-
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 use switchboard::api::{EndpointCounts, ProviderAccount};
-use world::{World, eventually};
+
+use super::support;
+use super::world::{World, eventually};
 
 /// What the account says as soon as it says this.
 async fn counts(world: &World, managed: i32, unmanaged: i32, orphaned: i32, foreign: i32) {
@@ -27,7 +22,7 @@ async fn counts(world: &World, managed: i32, unmanaged: i32, orphaned: i32, fore
 /// Deletes the object and takes every finalizer off.
 async fn force_away(world: &World, name: &str) {
     world.delete(name).await;
-    let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    let patch = Patch::Merge(json!({"metadata": {"finalizers": null, "annotations": {"switchboard.dev/force-orphan": "unresolved"}}}));
     // It may be gone already.
     let _ = world.endpoints().patch(name, &PatchParams::default(), &patch).await;
     world.gone(name).await;
@@ -35,7 +30,8 @@ async fn force_away(world: &World, name: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn endpoints_that_nobody_stands_for_are_counted_and_left_alone() {
-    let world = World::new("everywhere").await;
+    let plane = support::own_control_plane("everywhere").await;
+    let world = World::on(&plane, "everywhere", sandbox::plivo::Options::default()).await;
     let operator = world.operator_everywhere(&["--installation-id", "first"]).await;
     for name in ["alice", "bob", "carol"] {
         world.endpoint(name, json!({}), json!({})).await;
