@@ -177,6 +177,9 @@ fn kept(problem: &Problem) -> String {
 }
 
 fn in_use(facts: &Facts<'_>) -> String {
+    if let [one] = facts.users.as_slice() {
+        return format!("SipEndpoint {one} uses it: it goes when that is gone");
+    }
     let named = facts.users.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     let more = if facts.users.len() > NAMED { ", …" } else { "" };
     format!("{} SipEndpoints use it ({named}{more}): it goes when the last of them is gone", facts.users.len())
@@ -315,7 +318,7 @@ mod tests {
                 Reason::DeletionRefused,
                 "deletions",
                 RETRY,
-                &["1 SipEndpoints", "alice"],
+                &["SipEndpoint alice uses it"],
             ),
             (
                 "deleted in use by many",
@@ -333,7 +336,7 @@ mod tests {
                 Reason::DeletionRefused,
                 "deletions",
                 RETRY,
-                &["SipEndpoints", "does not exist", "last accepted"],
+                &["SipEndpoint alice", "does not exist", "last accepted"],
             ),
             (
                 "deleted with its Secret, nothing kept",
@@ -342,7 +345,7 @@ mod tests {
                 Reason::SecretNotFound,
                 "nobody",
                 RETRY,
-                &["does not exist", "1 SipEndpoints use it"],
+                &["does not exist", "SipEndpoint alice uses it"],
             ),
             (
                 "braked",
