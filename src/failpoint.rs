@@ -24,6 +24,8 @@ pub async fn at(point: &'static str, side: &'static str) {
                 let own = std::process::id().to_string();
                 let sent = std::process::Command::new("kill").args(["-STOP", &own]).status();
                 assert!(sent.is_ok_and(|sent| sent.success()), "kill -STOP {own}");
+                // The thread that takes the signal may not be scheduled yet, and until it is this one would run on.
+                std::thread::sleep(std::time::Duration::from_millis(300));
             }
             _ => std::future::pending::<()>().await,
         }

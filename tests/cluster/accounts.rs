@@ -405,6 +405,7 @@ async fn delete_account(world: &World, name: &str) {
     let accounts: Api<ProviderAccount> = Api::namespaced(world.client.clone(), &world.namespace);
     accounts.delete(name, &DeleteParams::default()).await.expect("a deletion");
     // It may be gone already: where nobody uses it, the operator lets it go.
-    let _ = accounts.patch(name, &PatchParams::default(), &Patch::Merge(json!({"metadata": {"finalizers": null}}))).await;
+    let forced = json!({"metadata": {"finalizers": null, "annotations": {"switchboard.dev/force-orphan": "unresolved"}}});
+    let _ = accounts.patch(name, &PatchParams::default(), &Patch::Merge(forced)).await;
     eventually("the account object is gone", async || accounts.get_opt(name).await.expect("an answer").is_none().then_some(())).await;
 }

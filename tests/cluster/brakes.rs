@@ -61,7 +61,8 @@ async fn make(world: &World, names: &[String], plivo: Value) {
 
 /// The objects as soon as `done` holds for all of them together.
 async fn objects(world: &World, what: &str, done: impl Fn(&[SipEndpoint]) -> bool) -> Vec<SipEndpoint> {
-    let deadline = Instant::now() + PATIENCE;
+    // Hundreds of objects on a machine that runs other tests as well.
+    let deadline = Instant::now() + PATIENCE * 3;
     loop {
         let objects = world.endpoints().list(&ListParams::default()).await.expect("the objects").items;
         if done(&objects) {

@@ -262,7 +262,7 @@ async fn settled_by_the_server(case: &str) {
     operator.kill().await;
     let long_ago = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(2)).to_string();
     let old = json!({"status": {"ledger": {"intent": {"issuedTime": long_ago}}}});
-    world.endpoints().patch_status("desk", &PatchParams::default(), &Patch::Merge(old)).await.expect("an old intent");
+    world.restore_status("desk", old["status"].clone()).await;
     let _operator = Told::new(case, world.operator_with(&["--settle", "30m"], &[]).await);
     world.ready("desk").await;
     world.exactly_one("desk").await;
