@@ -1,0 +1,128 @@
+//! The worlds that are searched, small ones for every change and larger ones for `make proof`.
+
+use switchboard::api::policy::DeletionPolicy;
+
+use crate::world::{Fault, Start, World};
+
+const BASE: World = World {
+    name: "",
+    about: "",
+    leaders: 1,
+    start: Start::Applied,
+    faults: &[],
+    strict: true,
+    late: false,
+    slow: false,
+    deletion: DeletionPolicy::Delete,
+};
+
+/// The worlds of `make test`.
+pub fn small() -> Vec<World> {
+    use Fault::{
+        Apply, Crash, Create, Delete, Edit, Force, Ghost, Hidden, Lost, LostWrite, Lying, Pause, Refused, Remove, Replace, Retouch, Reuse,
+        Rollback, Swap, Sweep, Torn, Twice, Wipe,
+    };
+    vec![
+        World {
+            name: "alone",
+            about: "one leader; lost, late and refused creates, torn listings, crashes, an edit, a deletion",
+            faults: &[(Create, 2), (Crash, 1), (Lost, 1), (LostWrite, 1), (Refused, 1), (Hidden, 1), (Torn, 1), (Delete, 1), (Edit, 1)],
+            ..BASE
+        },
+        World {
+            name: "two",
+            about: "two leaders; lost and late creates, crashes, a deletion",
+            leaders: 2,
+            faults: &[(Create, 2), (Crash, 1), (Lost, 1), (Hidden, 1), (Delete, 1)],
+            ..BASE
+        },
+        World {
+            name: "users",
+            about: "two leaders; the object is edited, replaced by another tool, deleted and applied again",
+            leaders: 2,
+            faults: &[(Create, 2), (Lost, 1), (Edit, 1), (Replace, 1), (Delete, 1), (Apply, 1)],
+            ..BASE
+        },
+        World {
+            name: "slow",
+            about: "listings during which things happen",
+            slow: true,
+            faults: &[(Create, 2), (Lost, 1), (Hidden, 1), (Torn, 1), (Ghost, 1), (Delete, 1), (Sweep, 1), (Crash, 1)],
+            ..BASE
+        },
+        World {
+            name: "console",
+            about: "two leaders; the endpoint is edited and deleted by hand, deletions are still listed",
+            leaders: 2,
+            start: Start::Healthy,
+            faults: &[(Create, 1), (Remove, 1), (Retouch, 1), (Ghost, 1), (Lost, 1), (Sweep, 1), (Delete, 1)],
+            ..BASE
+        },
+        World {
+            name: "lie",
+            about: "one listing that lacks an endpoint passes for complete",
+            faults: &[(Create, 2), (Lost, 1), (Lying, 1), (Crash, 1), (Sweep, 1), (Hidden, 1)],
+            ..BASE
+        },
+        World {
+            name: "rebuilt",
+            about: "the object is applied into an empty cluster, its endpoint exists",
+            leaders: 2,
+            start: Start::Rebuilt,
+            faults: &[(Create, 1), (Crash, 1), (Torn, 1), (Lost, 1), (LostWrite, 1), (Delete, 1), (Edit, 1)],
+            ..BASE
+        },
+        World {
+            name: "credentials",
+            about: "the credentials lead to another account for a while",
+            faults: &[(Create, 2), (Swap, 2), (Lost, 1), (Crash, 1), (Delete, 1), (Remove, 1), (Hidden, 1)],
+            ..BASE
+        },
+        World {
+            name: "pause",
+            about: "the object is paused at any time",
+            faults: &[(Create, 2), (Pause, 2), (Lost, 1), (Delete, 1), (Edit, 1), (Crash, 1)],
+            ..BASE
+        },
+        World {
+            name: "retain",
+            about: "the endpoint is kept when the object goes, and taken over by the next one",
+            deletion: DeletionPolicy::Retain,
+            faults: &[(Create, 2), (Lost, 1), (Delete, 1), (Apply, 1), (Crash, 1)],
+            strict: false,
+            ..BASE
+        },
+        World {
+            name: "doubled",
+            about: "two leaders, two endpoints; the recorded one is deleted by hand",
+            leaders: 2,
+            start: Start::Doubled,
+            strict: false,
+            faults: &[(Create, 1), (Remove, 1), (Lost, 1), (Sweep, 2), (Crash, 1), (Ghost, 1), (Delete, 1)],
+            ..BASE
+        },
+        World {
+            name: "reuse",
+            about: "the id of a deleted endpoint is given to somebody else's",
+            start: Start::Healthy,
+            faults: &[(Create, 1), (Remove, 1), (Reuse, 1), (Edit, 1), (Delete, 1), (Sweep, 1), (Crash, 1)],
+            strict: false,
+            ..BASE
+        },
+        World {
+            name: "wild",
+            about: "creates delivered twice or executed at any time later, status wiped, finalizer forced off",
+            strict: false,
+            late: true,
+            faults: &[(Create, 2), (Lost, 1), (Twice, 1), (Wipe, 1), (Force, 1), (Delete, 1), (Apply, 1)],
+            ..BASE
+        },
+        World {
+            name: "restored",
+            about: "etcd is restored to an earlier state",
+            strict: false,
+            faults: &[(Create, 2), (Lost, 1), (Rollback, 1), (Delete, 1), (Apply, 1), (Crash, 1)],
+            ..BASE
+        },
+    ]
+}
