@@ -121,7 +121,11 @@ fn steady(view: &View, wanted: &Wanted, id: &str) -> Action {
         ));
     }
     if let Some(extra) = owned(view).find(|seen| seen.remote.id != id && !super::foreign(view, &seen.remote.id)) {
-        return Action::WriteTombstone(extra.remote.id.clone());
+        let id = extra.remote.id.clone();
+        return match super::read_now(view, extra) {
+            Some(_) => Action::WriteTombstone(id),
+            None => retry::call(view, Action::Get(id, Lane::Repair)),
+        };
     }
     if let Some(action) = read_back(view, observed, id) {
         return action;
