@@ -157,7 +157,10 @@ impl Ablation {
                 Action::Create { username: view.prefix.as_str().to_owned(), fields: Default::default() }
             }
             (Self::OneAtATime, Action::List(..) | Action::Wait { .. })
-                if view.open_intent().is_some() && !view.object.deleting && view.recorded().is_none() && view.account_mismatch().is_none() =>
+                if view.open_intent().is_some()
+                    && !view.object.deleting
+                    && view.recorded().is_none()
+                    && view.account_mismatch().is_none() =>
             {
                 Action::CloseEpoch(Closed::NotExecuted)
             }

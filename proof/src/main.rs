@@ -15,7 +15,7 @@ fn main() {
         println!("{name}: {} states, depth {}, {:?}, {} views", found.states, found.depth, found.took, found.asked);
         for (invariant, way) in &found.violations {
             println!("  {invariant} is broken:");
-            for line in way {
+            for line in &way.lines {
                 println!("    {line}");
             }
         }

@@ -165,7 +165,9 @@ impl Proof {
     /// I9: the recorded endpoint of a live object is never deleted by us. I6: nor a duplicate that was not condemned before.
     fn check_deletion(&self, state: &mut State, leader: usize, slot: u8, why: Why) {
         let ours = state.endpoints[usize::from(slot)].ours();
-        if ours && state.object.is_some_and(|object| !object.deleting && object.status.recorded == Some(slot)) {
+        // A leader that saw a deletion which a restore of etcd undid does not count.
+        let deleting = state.leaders[leader].copy.is_some_and(|copy| copy.deleting);
+        if ours && !deleting && state.object.is_some_and(|object| !object.deleting && object.status.recorded == Some(slot)) {
             self.breaks(state, Invariant::I9);
         }
         let condemned = state.leaders[leader].copy.and_then(|copy| copy.status.ledger).map_or(0, |ledger| ledger.tombstones);
@@ -252,7 +254,10 @@ impl Proof {
             if state.left.has(fault) && !known.astray && sure != 0 {
                 with(Look { lacks: sure, complete, besides: 0 });
                 if sure.count_ones() > 1 {
-                    (0..SLOTS).map(|slot| sure & (1 << slot)).filter(|bit| *bit != 0).for_each(|lacks| with(Look { lacks, complete, besides: 0 }));
+                    (0..SLOTS)
+                        .map(|slot| sure & (1 << slot))
+                        .filter(|bit| *bit != 0)
+                        .for_each(|lacks| with(Look { lacks, complete, besides: 0 }));
                 }
             }
         }

@@ -69,7 +69,7 @@ impl Quiet {
                 self.bad.store(true, Ordering::Relaxed);
                 return Verdict::NoRest;
             }
-            let wrote = proof.calm_step(&mut state);
+            let (_, wrote) = proof.calm_step(&mut state);
             way.push((print, wrote));
         }
         for (print, _) in way {
@@ -105,7 +105,8 @@ fn end(proof: &Proof, state: &State, wrote: bool) -> Verdict {
     let Some(slot) = object.status.recorded.filter(|slot| live == 1 << slot) else { return Verdict::NotTheOne };
     let agrees = state.endpoints[usize::from(slot)].seen.alias == object.alias;
     let status = &object.status;
-    let known = status.read && status.synced && status.pinned && status.ledger.is_some_and(|ledger| ledger.password && ledger.tombstones == 0);
+    let known =
+        status.read && status.synced && status.pinned && status.ledger.is_some_and(|ledger| ledger.password && ledger.tombstones == 0);
     let content = (0..proof.world.leaders).all(|leader| healthy(proof.mind.decide(&state.leaders[leader]).1.reason));
     if !agrees || !known || !content || !object.finalizer || object.deleting {
         return Verdict::NoRest;
@@ -115,8 +116,8 @@ fn end(proof: &Proof, state: &State, wrote: bool) -> Verdict {
 
 impl Proof {
     /// The next step of the calm world: what is under way is completed, then each leader does what it has to, then time passes.
-    /// Whether something was written.
-    pub fn calm_step(&self, state: &mut State) -> bool {
+    /// What it was, and whether something was written.
+    pub fn calm_step(&self, state: &mut State) -> (Act, bool) {
         let act = self.calm_act(state);
         let wrote = match act {
             Act::Step(_, step, _) => !matches!(step.kind, Kind::Get(_) | Kind::List) && (step.kind != Kind::Rest || step.status.is_some()),
@@ -127,7 +128,7 @@ impl Proof {
         state.broken = 0;
         state.unaccounted = 0;
         state.normalise();
-        wrote
+        (act, wrote)
     }
 
     fn calm_act(&self, state: &State) -> Act {

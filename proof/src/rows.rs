@@ -16,9 +16,9 @@ fn answered(view: &View) -> bool {
 
 fn said(action: &Action) -> Option<Reason> {
     match action {
-        Action::Wait { finding: Some(Finding { reason, .. }), .. } | Action::Done(Finding { reason, .. }) | Action::List(_, Finding { reason, .. }) => {
-            Some(*reason)
-        }
+        Action::Wait { finding: Some(Finding { reason, .. }), .. }
+        | Action::Done(Finding { reason, .. })
+        | Action::List(_, Finding { reason, .. }) => Some(*reason),
         _ => None,
     }
 }

@@ -24,7 +24,16 @@ pub struct Searched {
     /// How often each row of the table answered.
     pub rows: BTreeMap<&'static str, u64>,
     /// Broken invariants and the shortest way there.
-    pub violations: BTreeMap<&'static str, Vec<String>>,
+    pub violations: BTreeMap<&'static str, Way>,
+}
+
+/// A way to a violation.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// Steps until then.
+    pub steps: usize,
+    /// In words, with what follows when faults stop.
+    pub lines: Vec<String>,
 }
 
 /// Searches the whole world with all safeguards.
@@ -42,7 +51,16 @@ fn run(proof: Proof, threads: usize, until: HasDiscoveries) -> Searched {
     let began = Instant::now();
     let checker = proof.checker().threads(threads).finish_when(until).spawn_bfs().join();
     let proof = checker.model();
-    let violations = checker.discoveries().into_iter().map(|(name, path)| (name, trace::tell(proof, path.into_vec()))).collect();
+    let mut violations = BTreeMap::new();
+    for (name, path) in checker.discoveries() {
+        let path = path.into_vec();
+        let mut lines = trace::tell(proof, &path);
+        let steps = lines.len();
+        if let Some((last, _)) = path.last().filter(|_| matches!(name, "I1w" | "I3" | "I10")) {
+            lines.extend(trace::tell_calm(proof, last));
+        }
+        violations.insert(name, Way { steps, lines });
+    }
     Searched {
         states: checker.unique_state_count(),
         depth: checker.max_depth(),

@@ -7,7 +7,7 @@ use crate::invariants::Invariant;
 use crate::mind::{Kind, Step, healthy};
 use crate::state::{Intent, LEADERS, Leader, Ledger, Object, SLOTS, State, Status};
 use crate::view::Lesson;
-use crate::world::{Act, Fault, Proof};
+use crate::world::{Act, Fault, Proof, Start};
 
 /// An object whose endpoint is the first one, and with which all is well.
 pub fn healthy_object() -> Object {
@@ -29,6 +29,8 @@ impl Proof {
     /// The leader reads the object, or learns that it is gone.
     pub fn watch(&self, state: &mut State, leader: usize) {
         let known = &mut state.leaders[leader];
+        // What wakes the object begins a new pass.
+        known.just_read = 0;
         match (known.copy, state.object) {
             (Some(copy), Some(object)) if copy.uid == object.uid => known.copy = Some(object),
             (None, object) => known.copy = object,
@@ -111,10 +113,8 @@ impl Proof {
                 _ => {}
             }
         }
-        let ledger = matches!(
-            step.kind,
-            Kind::Record(_) | Kind::CloseEpoch(_) | Kind::WriteTombstone(_) | Kind::ClearTombstone(_) | Kind::Forget
-        );
+        let ledger =
+            matches!(step.kind, Kind::Record(_) | Kind::CloseEpoch(_) | Kind::WriteTombstone(_) | Kind::ClearTombstone(_) | Kind::Forget);
         if applied && answered && ledger {
             let learnt = self.mind.written(&decided);
             let known = &mut state.leaders[leader];
@@ -212,7 +212,8 @@ impl Proof {
             (Fault::Delete, Some(object)) => {
                 // Another tool took the finalizer off: what is left belongs to the next object of that name (A7).
                 let lost = object.status.recorded.is_some() || object.status.ledger.is_some();
-                state.excused |= lost && self.world.faults.iter().any(|(fault, _)| *fault == Fault::Replace);
+                let replaced = lost && self.world.faults.iter().any(|(fault, _)| *fault == Fault::Replace);
+                state.excused |= replaced || self.world.start == Start::Rebuilt;
                 state.object = None;
                 state.unaccounted = 0;
             }

@@ -223,6 +223,8 @@ pub struct Leader {
     pub permit: bool,
     /// Reads by id.
     pub gets: [Option<(Age, Option<Seen>)>; SLOTS],
+    /// Which of them belong to this pass, a bit each.
+    pub just_read: u8,
 }
 
 /// Everything.
@@ -347,6 +349,7 @@ impl State {
                 for leader in &mut self.leaders {
                     leader.deleted[slot] = None;
                     leader.gets[slot] = None;
+                    leader.just_read &= !(1 << slot);
                 }
             }
         }
@@ -363,7 +366,9 @@ impl State {
                     || leader.gets[*slot].is_some()
                     || leader.listings.iter().flatten().any(|listing| listing.seen[*slot].is_some())
                     || matches!(leader.own, Some(Own { answer: Some(Answer::Done(own)), .. }) if usize::from(own) == *slot)
-                    || leader.running.is_some_and(|running| (running.certain | running.possible | running.added | running.removed) & bit != 0)
+                    || leader
+                        .running
+                        .is_some_and(|running| (running.certain | running.possible | running.added | running.removed) & bit != 0)
             };
             self.endpoints[*slot] == Endpoint::NONE
                 && !self.object.iter().chain(self.saved.iter().flatten()).any(known)
@@ -404,6 +409,7 @@ impl Leader {
         }
         // Every back-off is shorter than a tick.
         self.trouble = None;
+        self.just_read = 0;
     }
 
     fn close_gaps(&mut self) {

@@ -1,12 +1,30 @@
 //! A way through a world, in words, a line for each step.
 
 use crate::mind::{Kind, Step};
+use crate::quiet::calmed;
 use crate::state::{Leader, State};
 use crate::world::{Act, Fate, Fault, Look, Proof};
 
+/// Most lines told of what happens after faults stop.
+const CALM: usize = 60;
+
 /// Tells what happened.
-pub fn tell(proof: &Proof, path: Vec<(State, Option<Act>)>) -> Vec<String> {
+pub fn tell(proof: &Proof, path: &[(State, Option<Act>)]) -> Vec<String> {
     path.iter().filter_map(|(state, act)| act.map(|act| line(proof, state, act))).collect()
+}
+
+/// Tells what happens when faults stop.
+pub fn tell_calm(proof: &Proof, state: &State) -> Vec<String> {
+    let mut state = calmed(state);
+    let mut before = Vec::new();
+    let mut lines = vec!["faults stop".to_owned()];
+    while !before.contains(&state) && lines.len() < CALM {
+        before.push(state);
+        let (act, _) = proof.calm_step(&mut state);
+        lines.push(line(proof, &before[before.len() - 1], act));
+    }
+    lines.push(format!("and so on: {state:?}"));
+    lines
 }
 
 fn who(leader: u8) -> char {
@@ -15,7 +33,9 @@ fn who(leader: u8) -> char {
 
 fn line(proof: &Proof, state: &State, act: Act) -> String {
     match act {
-        Act::Step(leader, step, fate) => format!("leader {} {}{}", who(leader), does(&state.leaders[usize::from(leader)], &step), how(fate)),
+        Act::Step(leader, step, fate) => {
+            format!("leader {} {}{}", who(leader), does(&state.leaders[usize::from(leader)], &step), how(fate))
+        }
         Act::List(leader, step, look) => {
             let why = if step.is_some() { "lists" } else { "sweeps" };
             format!("leader {} {why}: {}", who(leader), shows(look))

@@ -30,9 +30,10 @@ pub const SETTLE: u32 = 2;
 const NOW: u32 = 64;
 const GENERATION: i64 = 2;
 
-/// Order within a tick: requests begin, answers come, decisions are made.
+/// Order within a tick: requests begin, those of this pass after those of earlier ones; answers come; decisions are made.
 const ASKED: u32 = 1;
-const ANSWERED: u32 = 2;
+const JUST_ASKED: u32 = 2;
+const ANSWERED: u32 = 3;
 const DECIDED: u32 = 5;
 
 fn moment(age: Age, order: u32) -> Moment {
@@ -127,11 +128,7 @@ impl Template {
             desired: desired(leader),
             prefix: self.prefix.clone(),
             installation: self.installation.clone(),
-            policy: Policy {
-                deletion: self.deletion,
-                drift: DriftPolicy::Correct,
-                external_deletion: ExternalDeletionPolicy::Recreate,
-            },
+            policy: Policy { deletion: self.deletion, drift: DriftPolicy::Correct, external_deletion: ExternalDeletionPolicy::Recreate },
             account: AccountView::Ready {
                 provider: ProviderKind::Plivo,
                 id: if leader.astray { "MA2" } else { "MA1" }.into(),
@@ -251,14 +248,15 @@ impl Template {
             }),
             listing_wanted: leader.running.map(|running| moment(running.age, ASKED)),
             permit: leader.permit,
-            pass_began: moment(0, ASKED),
+            pass_began: moment(0, JUST_ASKED),
             lost_uri: None,
         };
         let gets = (0..SLOTS).filter_map(|slot| {
             let (age, found) = leader.gets[slot]?;
             let found = found.map(|seen| self.remote(slot as u8, seen));
             let id = id(slot as u8);
-            Some((id.clone(), Got { id, began: moment(age, ASKED), found }))
+            let order = if leader.just_read & (1 << slot) != 0 { JUST_ASKED } else { ASKED };
+            Some((id.clone(), Got { id, began: moment(age, order), found }))
         });
         Learnt { memory, gets: gets.collect::<BTreeMap<_, _>>() }
     }
@@ -277,7 +275,7 @@ impl Template {
     /// What a leader remembers after a lesson of the shipping code.
     pub fn number_learnt(&self, leader: &Leader, learnt: &Learnt) -> Leader {
         let memory = &learnt.memory;
-        let mut after = Leader { deleted: [None; SLOTS], gets: [None; SLOTS], ..*leader };
+        let mut after = Leader { deleted: [None; SLOTS], gets: [None; SLOTS], just_read: 0, ..*leader };
         after.known = memory.intent_known.as_ref().map(|(nonce, since)| (number(nonce), age(*since)));
         after.blank = memory.blank_since.map(age);
         after.own = memory.own.as_ref().map(|own| Own {
@@ -302,6 +300,7 @@ impl Template {
         after.trouble = memory.trouble.as_ref().map(|trouble| matches!(trouble.kind, TroubleKind::Refused(_)));
         after.permit = memory.permit;
         for (id, got) in &learnt.gets {
+            after.just_read |= u8::from(got.began >= memory.pass_began) << slot(id);
             after.gets[usize::from(slot(id))] = Some((age(got.began), got.found.as_ref().map(|remote| self.seen(remote))));
         }
         after
@@ -315,6 +314,7 @@ impl Template {
             Lesson::Announced => learnt.intent_begun(view, &nonce(FRESH), now),
             Lesson::Created(answer) => learnt.create_answered(view, self.outcome(answer), answered),
             Lesson::Got(slot, found) => {
+                let began = moment(0, JUST_ASKED);
                 let outcome = match found {
                     Some(Some(seen)) => Outcome::Done(self.remote(slot, seen)),
                     Some(None) => Outcome::NotFound { proven: true },
