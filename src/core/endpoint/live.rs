@@ -94,8 +94,11 @@ fn own_create(view: &View, own: &OwnIntent) -> Option<Action> {
 fn condemned(view: &View) -> Option<Action> {
     let id = view.tombstones().first()?;
     let recorded = view.recorded().is_some_and(|recorded| recorded.id == id);
-    // Should it show up again, it is condemned again.
-    let absent = super::gone(view, id) || super::denied(view, id) || view.evidence.missing(id).is_some();
+    // Should it show up again, it is condemned again. Only what was answered in this very pass says that it is not there: another
+    // leader, which sees it, would condemn it again at once, and the two would go on like that until the next sweep.
+    let pass = view.memory.pass_began;
+    let denied = || super::denied(view, id) && view.memory.deleted.get(id).is_some_and(|deleted| deleted.at >= pass);
+    let absent = super::gone(view, id) || denied() || view.evidence.missing(id).is_some_and(|read| read >= pass);
     if recorded || absent || super::foreign(view, id) {
         return Some(Action::ClearTombstone(id.clone()));
     }

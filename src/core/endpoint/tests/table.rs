@@ -123,6 +123,13 @@ fn living() -> Vec<Row> {
         Row("L8", "and seen lately", healthy().tombstone("e2").got("e2", 800).listed(801, &["e1", "e2"]), "Get e2 Repair"),
         Row("L8", "its deletion clears it", healthy().tombstone("e2").deleted("e2", 999, true), "ClearTombstone e2"),
         Row("L8", "so does its absence", healthy().tombstone("e2").missing("e2", 999), "ClearTombstone e2"),
+        Row("L8", "but not what an earlier pass was told", healthy().tombstone("e2").missing("e2", 990).pass_began(995), "Get e2 Repair"),
+        Row(
+            "L8",
+            "nor a young one's, by its own deletion",
+            announced(900).closed().record("e1").listed(990, &["e1"]).tombstone("e2").deleted("e2", 990, false).pass_began(995),
+            "Get e2 Repair",
+        ),
         Row("L8", "the recorded one is never condemned", healthy().tombstone("e1"), "ClearTombstone e1"),
         Row(
             "L8",
