@@ -4,6 +4,9 @@
 use std::time::Duration;
 
 use switchboard::core::action::{Action, Closed, Found, Release, Why};
+use switchboard::core::evidence::Got;
+use switchboard::core::fields::Fields;
+use switchboard::core::outcome::Outcome;
 use switchboard::core::time::Moment;
 use switchboard::core::view::{AccountView, View};
 
@@ -65,8 +68,6 @@ pub enum Ablation {
     DeleteUntilAnswered,
     /// A young "not found" is no deletion.
     YoungNotFound,
-    /// A closed intent is closed for all.
-    EpochRaised,
     /// Deleted objects create nothing.
     NoCreateWhileDeleting,
     /// An endpoint that is listed is not created again.
@@ -75,12 +76,10 @@ pub enum Ablation {
     OneAtATime,
     /// A duplicate is deleted.
     DuplicateDeleted,
-    /// Retain keeps.
-    Retain,
     /// Proof before a record is forgotten.
     ProofOfAbsence,
-    /// A drift is seen only in what was read after our own update.
-    ReadBack,
+    /// What is recorded or condemned was read in this pass.
+    ReadNow,
 }
 
 impl Ablation {
@@ -97,7 +96,6 @@ impl Ablation {
             Self::SettleOnDelete if view.object.deleting && !open && announced => {
                 view.memory.settled_by_server = Some(Moment::ZERO);
             }
-            Self::YoungNotFound => view.memory.deleted.values_mut().for_each(|deleted| deleted.confirmed = true),
             Self::SecondListing => {
                 listings.absent_twice = listings.absent_once;
                 listings.recorded_absent = listings.recorded_unlisted;
@@ -137,9 +135,13 @@ impl Ablation {
             Self::FinalizerBack if !view.object.deleting && view.status.ledger.is_some() => view.object.finalizer = true,
             Self::LookBeforeCreate if view.status.endpoint_id.is_none() && !open => listings.others.clear(),
             Self::LookBeforeCreate if view.memory.own.is_some() => listings.others.clear(),
-            Self::NoCreateWhileDeleting if !view.object.gone => view.object.deleting = false,
             Self::DuplicateDeleted if !view.object.deleting => listings.others.clear(),
-            Self::ReadBack => view.memory.update = None,
+            Self::ReadNow => {
+                for seen in &listings.others {
+                    let id = seen.remote.id.clone();
+                    view.evidence.gets.insert(id.clone(), Got { id, began: now, found: Some(seen.remote.clone()) });
+                }
+            }
             _ => {}
         }
     }
@@ -149,13 +151,14 @@ impl Ablation {
         match (self, action) {
             (Self::ListingOnDelete, Action::List(..)) if view.object.deleting => Action::RemoveFinalizer(Release::Clean),
             (Self::Tombstone, Action::WriteTombstone(id)) => Action::DeleteEndpoint(id, Why::Duplicate),
-            (Self::RecordOnlyIfFree, Action::CloseEpoch(Closed::Superseded)) => match received(view) {
-                Some((id, username)) => Action::Record(Found { id, username, remote: None }),
-                None => Action::CloseEpoch(Closed::Superseded),
+            (Self::NoCreateWhileDeleting, Action::CloseEpoch(Closed::NotSent)) if view.object.deleting => create(view),
+            (Self::RecordOnlyIfFree, action) if !view.object.deleting && !view.object.gone => match received(view) {
+                Some((id, username)) if view.recorded().is_some_and(|recorded| recorded.id != id) => {
+                    Action::Record(Found { id, username, remote: None })
+                }
+                _ => action,
             },
-            (Self::IntentFirst, Action::WriteIntent(_)) => {
-                Action::Create { username: view.prefix.as_str().to_owned(), fields: Default::default() }
-            }
+            (Self::IntentFirst, Action::WriteIntent(_)) => create(view),
             (Self::OneAtATime, Action::List(..) | Action::Wait { .. })
                 if view.open_intent().is_some()
                     && !view.object.deleting
@@ -163,9 +166,6 @@ impl Ablation {
                     && view.account_mismatch().is_none() =>
             {
                 Action::CloseEpoch(Closed::NotExecuted)
-            }
-            (Self::Retain, Action::RemoveFinalizer(Release::Retained)) if view.recorded().is_some() => {
-                view.recorded().map_or(Action::Forget, |recorded| Action::DeleteEndpoint(recorded.id.to_owned(), Why::Requested))
             }
             (Self::ProofOfAbsence, Action::List(..) | Action::Wait { .. } | Action::Get(..))
                 if view.open_intent().is_none()
@@ -183,6 +183,7 @@ impl Ablation {
         match (self, lesson) {
             (Self::ThirdOutcome, Lesson::Created(Answer::Unknown)) => Lesson::Created(Answer::Refused),
             (Self::DeleteUntilAnswered, Lesson::Deleted(slot, Reply::Unknown)) => Lesson::Deleted(slot, Reply::Done),
+            (Self::YoungNotFound, Lesson::Deleted(slot, Reply::NotFound)) => Lesson::Deleted(slot, Reply::Done),
             (_, lesson) => lesson,
         }
     }
@@ -198,9 +199,13 @@ impl Ablation {
     }
 }
 
+fn create(view: &View) -> Action {
+    Action::Create { username: view.prefix.as_str().to_owned(), fields: Fields::new() }
+}
+
 fn received(view: &View) -> Option<(String, String)> {
     match &view.memory.own.as_ref()?.answer {
-        Some(switchboard::core::outcome::Outcome::Done(found)) => Some(found.clone()),
+        Some(Outcome::Done(found)) => Some(found.clone()),
         _ => None,
     }
 }
@@ -214,6 +219,49 @@ pub struct Missing {
     pub safeguard: &'static str,
     /// The world.
     pub world: &'static str,
-    /// One of these must break.
+    /// All of these must break.
     pub breaks: &'static [Invariant],
 }
+
+const fn missing(ablation: Ablation, world: &'static str, breaks: &'static [Invariant], safeguard: &'static str) -> Missing {
+    Missing { ablation, safeguard, world, breaks }
+}
+
+/// Every safeguard, and where it is missed.
+pub const ALL: [Missing; 31] = {
+    use Ablation as A;
+    use Invariant::{I1, I1w, I2, I3, I4, I6, I7, I8};
+    [
+        missing(A::IntentVersion, "two", &[I1], "version check on the write of an intent"),
+        missing(A::RecordVersion, "twins", &[I7], "version check on the write of a record"),
+        missing(A::ReleaseVersion, "leaving", &[I1w], "version check when the finalizer is taken off"),
+        missing(A::ThirdOutcome, "alone", &[I1], "third outcome: a create without an answer is not taken for refused"),
+        missing(A::Settle, "alone", &[I1], "settle time"),
+        missing(A::SettleForAbsence, "alone", &[I1], "settle time before a \"not found\" of what was recorded is believed"),
+        missing(A::SettleOnDelete, "two", &[I4], "settle time on deletion, even if the last intent is closed"),
+        missing(A::ListingOnDelete, "alone", &[I4], "a listing before an object is let go"),
+        missing(A::Completeness, "alone", &[I4], "completeness of listings"),
+        missing(A::SecondListing, "lie", &[I1], "the second of two listings"),
+        missing(A::ListingAfterSettle, "alone", &[I1], "only listings that began after the settle time prove absence"),
+        missing(A::SweepAfterSettle, "alone", &[I4], "only a listing that began after the settle time lets an object go"),
+        missing(A::Tombstone, "doubled", &[I6], "a duplicate is condemned before it is deleted"),
+        missing(A::RecordOnlyIfFree, "twins", &[I7], "nothing is recorded over a record"),
+        missing(A::Nonce, "two", &[I1], "the nonce ties an intent to the process that wrote it"),
+        missing(A::IntentInStatus, "users", &[I1], "the intent is in status, where a replace leaves it"),
+        missing(A::IntentFirst, "alone", &[I6], "the intent is durable before the create is sent"),
+        missing(A::IssueTime, "stalled", &[I1], "a create is sent soon after its announcement, or not at all"),
+        missing(A::Amnesia, "rebuilt", &[I1], "amnesia guard: one complete listing in a term before anything is created"),
+        missing(A::Username, "reuse", &[I2], "the username is compared before every write"),
+        missing(A::Pin, "credentials", &[I2], "account pin"),
+        missing(A::FinalizerFirst, "alone", &[I1w], "the finalizer before the first intent"),
+        missing(A::FinalizerBack, "users", &[I3], "the finalizer is put back after a replace"),
+        missing(A::DeleteUntilAnswered, "alone", &[I4], "a deletion without an answer is done again"),
+        missing(A::YoungNotFound, "young", &[I4], "a \"not found\" of what is younger than the settle time is no deletion"),
+        missing(A::NoCreateWhileDeleting, "alone", &[I8], "nothing is created for a deleted object"),
+        missing(A::LookBeforeCreate, "rebuilt", &[I1], "the newest listing is looked at before a create"),
+        missing(A::OneAtATime, "alone", &[I1], "while an intent is open nothing is created"),
+        missing(A::DuplicateDeleted, "doubled", &[I1w], "duplicates are looked for and deleted"),
+        missing(A::ReadNow, "doubled", &[I3], "what is recorded or condemned was read in the same pass"),
+        missing(A::ProofOfAbsence, "alone", &[I7], "a record is forgotten only when two listings agree with the read"),
+    ]
+};

@@ -47,9 +47,10 @@ impl Invariant {
 
     fn holds(self, proof: &Proof, state: &State) -> bool {
         match self {
+            _ if !proof.wants(self) => true,
             Self::I1 => !proof.world.strict || state.excused || state.live() <= 1,
             Self::I1w => proof.quiet.verdict(proof, state) != Verdict::NotTheOne,
-            Self::I3 => !proof.quiet.any_bad() || proof.quiet.verdict(proof, state) != Verdict::NoRest,
+            Self::I3 => proof.quiet.verdict(proof, state) != Verdict::NoRest,
             Self::I10 => !proof.quiet.any_bad() || proof.quiet.verdict(proof, state) != Verdict::Writes,
             _ => state.broken & (1 << self as u16) == 0,
         }
@@ -57,9 +58,15 @@ impl Invariant {
 }
 
 impl Proof {
+    fn wants(&self, invariant: Invariant) -> bool {
+        self.wanted & (1 << invariant as u16) != 0
+    }
+
     /// A step breaks an invariant.
     pub fn breaks(&self, state: &mut State, invariant: Invariant) {
-        state.broken |= 1 << invariant as u16;
+        if self.wants(invariant) {
+            state.broken |= 1 << invariant as u16;
+        }
     }
 }
 

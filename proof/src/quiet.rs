@@ -102,6 +102,11 @@ fn end(proof: &Proof, state: &State, wrote: bool) -> Verdict {
         let kept = proof.world.deletion == DeletionPolicy::Retain;
         return if live == 0 || kept { Verdict::Good } else { Verdict::NotTheOne };
     };
+    let lost = |slot: u8| state.endpoints[usize::from(slot)].exists() && state.endpoints[usize::from(slot)].seen.foreign;
+    if live == 0 && object.status.recorded.is_some_and(lost) {
+        // Somebody else's endpoint under the recorded id: it is left alone, and people must look at it.
+        return if wrote { Verdict::Writes } else { Verdict::Good };
+    }
     let Some(slot) = object.status.recorded.filter(|slot| live == 1 << slot) else { return Verdict::NotTheOne };
     let agrees = state.endpoints[usize::from(slot)].seen.alias == object.alias;
     let status = &object.status;

@@ -37,19 +37,23 @@ pub struct Way {
 }
 
 /// Searches the whole world with all safeguards.
-pub fn search(world: World) -> Searched {
-    run(Proof::new(world, None), 2, HasDiscoveries::AnyFailures)
+pub fn search(world: World, most: usize) -> Searched {
+    run(Proof::new(world, None, &Invariant::ALL), 2, HasDiscoveries::AnyFailures, most)
 }
 
 /// Searches the world without this safeguard, until one of these is found broken.
 pub fn search_without(world: World, ablation: Ablation, breaks: &[Invariant]) -> Searched {
     // One thread: breadth first, so that the first way found is a shortest one, and always the same.
-    run(Proof::new(world, Some(ablation)), 1, HasDiscoveries::AnyOf(breaks.iter().map(|invariant| invariant.name()).collect()))
+    let until = HasDiscoveries::AllOf(breaks.iter().map(|invariant| invariant.name()).collect());
+    run(Proof::new(world, Some(ablation), breaks), 1, until, MOST)
 }
 
-fn run(proof: Proof, threads: usize, until: HasDiscoveries) -> Searched {
+/// A safeguard that is not missed within so many states counts as not found.
+const MOST: usize = 12_000_000;
+
+fn run(proof: Proof, threads: usize, until: HasDiscoveries, most: usize) -> Searched {
     let began = Instant::now();
-    let checker = proof.checker().threads(threads).finish_when(until).spawn_bfs().join();
+    let checker = proof.checker().threads(threads).finish_when(until).target_state_count(most).spawn_bfs().join();
     let proof = checker.model();
     let mut violations = BTreeMap::new();
     for (name, path) in checker.discoveries() {

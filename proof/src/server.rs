@@ -31,6 +31,7 @@ impl Proof {
         let known = &mut state.leaders[leader];
         // What wakes the object begins a new pass.
         known.just_read = 0;
+        known.just_deleted = 0;
         match (known.copy, state.object) {
             (Some(copy), Some(object)) if copy.uid == object.uid => known.copy = Some(object),
             (None, object) => known.copy = object,

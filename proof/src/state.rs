@@ -225,6 +225,8 @@ pub struct Leader {
     pub gets: [Option<(Age, Option<Seen>)>; SLOTS],
     /// Which of them belong to this pass, a bit each.
     pub just_read: u8,
+    /// Which deletions belong to this pass.
+    pub just_deleted: u8,
 }
 
 /// Everything.
@@ -350,6 +352,7 @@ impl State {
                     leader.deleted[slot] = None;
                     leader.gets[slot] = None;
                     leader.just_read &= !(1 << slot);
+                    leader.just_deleted &= !(1 << slot);
                 }
             }
         }
@@ -410,6 +413,7 @@ impl Leader {
         // Every back-off is shorter than a tick.
         self.trouble = None;
         self.just_read = 0;
+        self.just_deleted = 0;
     }
 
     fn close_gaps(&mut self) {

@@ -228,7 +228,12 @@ impl Template {
             deleted: (0..SLOTS)
                 .filter_map(|slot| {
                     let (age, confirmed) = leader.deleted[slot]?;
-                    Some((id(slot as u8), Deleted { at: moment(age, if confirmed { DECIDED } else { ASKED }), confirmed }))
+                    let order = match confirmed {
+                        true => DECIDED,
+                        false if leader.just_deleted & (1 << slot) != 0 => JUST_ASKED,
+                        false => ASKED,
+                    };
+                    Some((id(slot as u8), Deleted { at: moment(age, order), confirmed }))
                 })
                 .collect(),
             update: leader.update.map(|update| Updated {
@@ -275,7 +280,7 @@ impl Template {
     /// What a leader remembers after a lesson of the shipping code.
     pub fn number_learnt(&self, leader: &Leader, learnt: &Learnt) -> Leader {
         let memory = &learnt.memory;
-        let mut after = Leader { deleted: [None; SLOTS], gets: [None; SLOTS], just_read: 0, ..*leader };
+        let mut after = Leader { deleted: [None; SLOTS], gets: [None; SLOTS], just_read: 0, just_deleted: 0, ..*leader };
         after.known = memory.intent_known.as_ref().map(|(nonce, since)| (number(nonce), age(*since)));
         after.blank = memory.blank_since.map(age);
         after.own = memory.own.as_ref().map(|own| Own {
@@ -288,6 +293,7 @@ impl Template {
             }),
         });
         for (id, deleted) in &memory.deleted {
+            after.just_deleted |= u8::from(!deleted.confirmed && deleted.at >= memory.pass_began) << slot(id);
             after.deleted[usize::from(slot(id))] = Some((age(deleted.at), deleted.confirmed));
         }
         after.update = memory.update.as_ref().map(|update| Update {
@@ -308,13 +314,12 @@ impl Template {
 
     /// Teaches what one answer teaches.
     pub fn teach(&self, learnt: &mut Learnt, view: &View, lesson: Lesson) {
-        let (began, answered, now) = (moment(0, ASKED), moment(0, ANSWERED), moment(0, DECIDED));
+        let (began, answered, now) = (moment(0, JUST_ASKED), moment(0, ANSWERED), moment(0, DECIDED));
         match lesson {
             Lesson::Looked => learnt.object_seen(view, None),
             Lesson::Announced => learnt.intent_begun(view, &nonce(FRESH), now),
             Lesson::Created(answer) => learnt.create_answered(view, self.outcome(answer), answered),
             Lesson::Got(slot, found) => {
-                let began = moment(0, JUST_ASKED);
                 let outcome = match found {
                     Some(Some(seen)) => Outcome::Done(self.remote(slot, seen)),
                     Some(None) => Outcome::NotFound { proven: true },

@@ -7,9 +7,10 @@ use stateright::{Model, Property};
 use switchboard::api::policy::DeletionPolicy;
 
 use crate::ablation::Ablation;
-use crate::invariants;
+use crate::invariants::{self, Invariant};
 use crate::mind::{Kind, Mind, Step};
 use crate::quiet::Quiet;
+use crate::server::healthy_object;
 use crate::state::{Endpoint, Flight, LEADERS, Leader, Life, Object, SLOTS, Seen, State};
 
 /// What may go wrong, or be done by people, a number of times.
@@ -99,6 +100,8 @@ pub enum Start {
     Doubled,
     /// The object was applied into an empty cluster; its endpoint exists already.
     Rebuilt,
+    /// The object is being deleted, and its endpoint is gone.
+    Leaving,
 }
 
 /// A world.
@@ -134,6 +137,8 @@ pub struct Proof {
     pub mind: Mind,
     /// States from which all ends well.
     pub quiet: Quiet,
+    /// The invariants that are looked at, a bit each.
+    pub wanted: u16,
     /// Invariants that were found broken: only the first, shortest way there is kept.
     pub found: Arc<AtomicU16>,
 }
@@ -214,10 +219,11 @@ pub enum Act {
 }
 
 impl Proof {
-    /// Of a world with all safeguards, or without one.
-    pub fn new(world: World, ablation: Option<Ablation>) -> Self {
+    /// Of a world with all safeguards, or without one; only these invariants are looked at.
+    pub fn new(world: World, ablation: Option<Ablation>, wanted: &[Invariant]) -> Self {
         let mind = Mind::new(world.deletion, ablation);
-        Self { world, ablation, mind, quiet: Quiet::default(), found: Arc::default() }
+        let wanted = wanted.iter().fold(0, |mask, invariant| mask | 1 << *invariant as u16);
+        Self { world, ablation, mind, quiet: Quiet::default(), wanted, found: Arc::default() }
     }
 
     /// Whether this safeguard is missing.
@@ -244,11 +250,11 @@ impl Proof {
             unaccounted: 0,
         };
         let live = Endpoint { life: Life::Live, seen: Seen { alias: 0, foreign: false } };
-        if self.world.start != Start::Applied {
+        if !matches!(self.world.start, Start::Applied | Start::Leaving) {
             state.endpoints[0] = live;
         }
-        if matches!(self.world.start, Start::Healthy | Start::Doubled) {
-            state.object = Some(crate::server::healthy_object());
+        if matches!(self.world.start, Start::Healthy | Start::Doubled | Start::Leaving) {
+            state.object = Some(Object { deleting: self.world.start == Start::Leaving, ..healthy_object() });
             state.unaccounted = 1;
         }
         if self.world.start == Start::Doubled {
