@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use switchboard::core::action::{Action, Closed, Found, Release, Why};
+use switchboard::api::condition::Reason;
+use switchboard::core::action::{Action, Closed, Finding, Found, Release, Why};
 use switchboard::core::evidence::Got;
 use switchboard::core::fields::Fields;
 use switchboard::core::outcome::Outcome;
 use switchboard::core::time::Moment;
 use switchboard::core::view::{AccountView, View};
 
-use crate::invariants::Invariant;
 use crate::mind::Kind;
 use crate::state::Answer;
 use crate::view::{Lesson, Reply};
@@ -80,6 +80,12 @@ pub enum Ablation {
     ProofOfAbsence,
     /// What is recorded or condemned was read in this pass.
     ReadNow,
+    /// Pause.
+    Pause,
+    /// Drift is corrected, an edit is sent.
+    Correct,
+    /// What is left of a deleted object is deleted.
+    Leftovers,
 }
 
 impl Ablation {
@@ -136,6 +142,8 @@ impl Ablation {
             Self::LookBeforeCreate if view.status.endpoint_id.is_none() && !open => listings.others.clear(),
             Self::LookBeforeCreate if view.memory.own.is_some() => listings.others.clear(),
             Self::DuplicateDeleted if !view.object.deleting => listings.others.clear(),
+            Self::Pause => view.object.paused = false,
+            Self::Leftovers if view.object.deleting => listings.others.clear(),
             Self::ReadNow => {
                 for seen in &listings.others {
                     let id = seen.remote.id.clone();
@@ -150,6 +158,7 @@ impl Ablation {
     pub fn replace(self, view: &View, action: Action) -> Action {
         match (self, action) {
             (Self::ListingOnDelete, Action::List(..)) if view.object.deleting => Action::RemoveFinalizer(Release::Clean),
+            (Self::Correct, Action::Update { .. }) => Action::Done(Finding::new(Reason::Available, "as far as anybody looks")),
             (Self::Tombstone, Action::WriteTombstone(id)) => Action::DeleteEndpoint(id, Why::Duplicate),
             (Self::NoCreateWhileDeleting, Action::CloseEpoch(Closed::NotSent)) if view.object.deleting => create(view),
             (Self::RecordOnlyIfFree, action) if !view.object.deleting && !view.object.gone => match received(view) {
@@ -209,59 +218,3 @@ fn received(view: &View) -> Option<(String, String)> {
         _ => None,
     }
 }
-
-/// A safeguard, the world in which its absence shows, and what must break there.
-#[derive(Clone, Copy, Debug)]
-pub struct Missing {
-    /// The safeguard.
-    pub ablation: Ablation,
-    /// In words.
-    pub safeguard: &'static str,
-    /// The world.
-    pub world: &'static str,
-    /// All of these must break.
-    pub breaks: &'static [Invariant],
-}
-
-const fn missing(ablation: Ablation, world: &'static str, breaks: &'static [Invariant], safeguard: &'static str) -> Missing {
-    Missing { ablation, safeguard, world, breaks }
-}
-
-/// Every safeguard, and where it is missed.
-pub const ALL: [Missing; 31] = {
-    use Ablation as A;
-    use Invariant::{I1, I1w, I2, I3, I4, I6, I7, I8};
-    [
-        missing(A::IntentVersion, "two", &[I1], "version check on the write of an intent"),
-        missing(A::RecordVersion, "twins", &[I7], "version check on the write of a record"),
-        missing(A::ReleaseVersion, "leaving", &[I1w], "version check when the finalizer is taken off"),
-        missing(A::ThirdOutcome, "alone", &[I1], "third outcome: a create without an answer is not taken for refused"),
-        missing(A::Settle, "alone", &[I1], "settle time"),
-        missing(A::SettleForAbsence, "alone", &[I1], "settle time before a \"not found\" of what was recorded is believed"),
-        missing(A::SettleOnDelete, "two", &[I4], "settle time on deletion, even if the last intent is closed"),
-        missing(A::ListingOnDelete, "alone", &[I4], "a listing before an object is let go"),
-        missing(A::Completeness, "alone", &[I4], "completeness of listings"),
-        missing(A::SecondListing, "lie", &[I1], "the second of two listings"),
-        missing(A::ListingAfterSettle, "alone", &[I1], "only listings that began after the settle time prove absence"),
-        missing(A::SweepAfterSettle, "alone", &[I4], "only a listing that began after the settle time lets an object go"),
-        missing(A::Tombstone, "doubled", &[I6], "a duplicate is condemned before it is deleted"),
-        missing(A::RecordOnlyIfFree, "twins", &[I7], "nothing is recorded over a record"),
-        missing(A::Nonce, "two", &[I1], "the nonce ties an intent to the process that wrote it"),
-        missing(A::IntentInStatus, "users", &[I1], "the intent is in status, where a replace leaves it"),
-        missing(A::IntentFirst, "alone", &[I6], "the intent is durable before the create is sent"),
-        missing(A::IssueTime, "stalled", &[I1], "a create is sent soon after its announcement, or not at all"),
-        missing(A::Amnesia, "rebuilt", &[I1], "amnesia guard: one complete listing in a term before anything is created"),
-        missing(A::Username, "reuse", &[I2], "the username is compared before every write"),
-        missing(A::Pin, "credentials", &[I2], "account pin"),
-        missing(A::FinalizerFirst, "alone", &[I1w], "the finalizer before the first intent"),
-        missing(A::FinalizerBack, "users", &[I3], "the finalizer is put back after a replace"),
-        missing(A::DeleteUntilAnswered, "alone", &[I4], "a deletion without an answer is done again"),
-        missing(A::YoungNotFound, "young", &[I4], "a \"not found\" of what is younger than the settle time is no deletion"),
-        missing(A::NoCreateWhileDeleting, "alone", &[I8], "nothing is created for a deleted object"),
-        missing(A::LookBeforeCreate, "rebuilt", &[I1], "the newest listing is looked at before a create"),
-        missing(A::OneAtATime, "alone", &[I1], "while an intent is open nothing is created"),
-        missing(A::DuplicateDeleted, "doubled", &[I1w], "duplicates are looked for and deleted"),
-        missing(A::ReadNow, "doubled", &[I3], "what is recorded or condemned was read in the same pass"),
-        missing(A::ProofOfAbsence, "alone", &[I7], "a record is forgotten only when two listings agree with the read"),
-    ]
-};

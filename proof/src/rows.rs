@@ -5,6 +5,79 @@ use switchboard::core::action::{Action, Closed, Finding, Release, Why};
 use switchboard::core::outcome::Outcome;
 use switchboard::core::view::View;
 
+use crate::ablation::Ablation;
+
+/// What shows that a row of the table is needed.
+#[derive(Clone, Copy, Debug)]
+pub enum Needed {
+    /// Without these it breaks.
+    By(&'static [Ablation]),
+    /// Why there is no ablation.
+    Not(&'static str),
+}
+
+use Ablation as A;
+use Needed::{By, Not};
+
+/// Every row of the table in `core/endpoint/mod.rs`.
+pub const ROWS: [(&str, Needed); 36] = [
+    ("L1", By(&[A::RecordVersion, A::RecordOnlyIfFree])),
+    ("L2", Not("a refused create that stays open is looked for like a lost one: slower, never wrong")),
+    ("L3", By(&[A::IssueTime, A::Nonce, A::IntentFirst])),
+    ("L4", By(&[A::IssueTime, A::LookBeforeCreate])),
+    ("L5", By(&[A::ReadNow])),
+    ("L6", By(&[A::Settle, A::SecondListing, A::ListingAfterSettle])),
+    ("L7", By(&[A::OneAtATime, A::ThirdOutcome])),
+    ("L8", By(&[A::Tombstone])),
+    ("L9", Not("nothing is called while the spec is wrong; no world has a wrong spec")),
+    ("L10", By(&[A::Pause])),
+    ("L11", By(&[A::Pin])),
+    ("L12", Not("it only reads; what a write needs to have seen is asked for by the rows that write")),
+    ("L13", By(&[A::Username])),
+    ("L14", By(&[A::DuplicateDeleted, A::Tombstone, A::ReadNow])),
+    ("L15", Not("an update can be repeated without harm: this row saves calls, and the fields are compared in any case")),
+    ("L16", By(&[A::Correct])),
+    ("L17", Not("rest: any write in it breaks I10 in every world")),
+    ("L18", By(&[A::SettleForAbsence, A::ProofOfAbsence])),
+    ("L19", Not("without it the record would be forgotten first and L22 would record the survivor")),
+    ("L20", By(&[A::SettleForAbsence, A::ProofOfAbsence])),
+    ("L21", By(&[A::Amnesia])),
+    ("L22", By(&[A::LookBeforeCreate])),
+    ("L23", By(&[A::IntentVersion, A::FinalizerFirst, A::IntentInStatus])),
+    ("L24", By(&[A::FinalizerBack])),
+    (
+        "D1",
+        Not(
+            "what is received for an object that is gone was made against A1 or A7; without this row it would belong to the next object of that name",
+        ),
+    ),
+    ("D2", By(&[A::YoungNotFound])),
+    ("D3", Not("Retain promises nothing about what is left")),
+    ("D4", By(&[A::NoCreateWhileDeleting])),
+    ("D5", Not("it saves the listing of D12 where no create was ever announced")),
+    ("D6", Not("it gives up, aloud; no world lacks its account")),
+    ("D7", By(&[A::Pin])),
+    ("D8", By(&[A::DeleteUntilAnswered])),
+    ("D9", By(&[A::Leftovers])),
+    ("D10", By(&[A::SettleOnDelete, A::Settle])),
+    ("D11", By(&[A::SweepAfterSettle, A::ReleaseVersion])),
+    ("D12", By(&[A::ListingOnDelete])),
+];
+
+/// Rows that no world reaches, and why.
+pub const UNREACHED: [(&str, &str); 3] = [
+    ("L9", "the spec of the modelled object is never wrong"),
+    ("D5", "every status that the model writes before an intent leaves the ledger away"),
+    ("D6", "the account always exists"),
+];
+
+/// The rows that the shipped table names.
+pub fn shipped() -> Vec<&'static str> {
+    let table = include_str!("../../src/core/endpoint/mod.rs");
+    let cells = table.lines().filter_map(|line| line.strip_prefix("//! | ")?.split(" | ").next());
+    cells.filter(|cell| cell.starts_with(['L', 'D']) && cell[1..].bytes().all(|byte| byte.is_ascii_digit())).collect()
+}
+
 /// The row, as far as its answer tells it from others.
 pub fn of(view: &View, action: &Action) -> &'static str {
     if view.object.deleting || view.object.gone { deleted(view, action) } else { live(view, action) }

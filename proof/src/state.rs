@@ -417,6 +417,10 @@ impl Leader {
     }
 
     fn close_gaps(&mut self) {
+        // What every kept listing is younger than makes none of them an amendment.
+        let listings = self.listings.iter().flatten().map(|listing| listing.age);
+        let oldest = listings.chain(self.running.map(|running| running.age)).max();
+        self.effect = self.effect.filter(|effect| oldest.is_some_and(|oldest| *effect <= oldest));
         let mut present = 0_u64;
         self.moments(|age| present |= 1 << *age);
         let mut names = [0_u8; 64];

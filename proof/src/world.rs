@@ -125,6 +125,10 @@ pub struct World {
     pub slow: bool,
     /// What happens to the endpoint when the object goes.
     pub deletion: DeletionPolicy,
+    /// All orders of so many events are tried; `None`: of any number.
+    pub depth: Option<usize>,
+    /// How many states it has: a world that shrinks by accident proves less.
+    pub states: usize,
 }
 
 /// A world without one safeguard, or with all, and what was found out about it.

@@ -14,19 +14,21 @@ const BASE: World = World {
     late: false,
     slow: false,
     deletion: DeletionPolicy::Delete,
+    depth: None,
+    states: 0,
 };
 
 /// The worlds of `make test`.
 pub fn small() -> Vec<World> {
     use Fault::{
-        Apply, Crash, Create, Delete, Edit, Force, Ghost, Hidden, Lost, LostWrite, Lying, Pause, Refused, Remove, Replace, Retouch, Reuse,
-        Rollback, Swap, Sweep, Torn, Twice, Wipe,
+        Apply, Crash, Create, Delete, Edit, Force, Ghost, Hidden, Lost, LostWrite, Lying, Pause, Refused, Remove, Replace, Reuse, Rollback,
+        Swap, Sweep, Torn, Twice, Wipe,
     };
     vec![
         World {
             name: "alone",
             about: "one leader; lost, late and refused creates, torn listings, crashes, an edit, a deletion",
-            faults: &[(Create, 2), (Crash, 1), (Lost, 1), (Hidden, 1), (Torn, 1), (Delete, 1)],
+            faults: &[(Create, 2), (Crash, 1), (Lost, 1), (Refused, 1), (Hidden, 1), (Torn, 1), (Delete, 1)],
             ..BASE
         },
         World {
@@ -40,6 +42,7 @@ pub fn small() -> Vec<World> {
             about: "two leaders; lost and late creates, crashes, a deletion",
             leaders: 2,
             faults: &[(Create, 2), (Lost, 1), (Delete, 1)],
+            depth: Some(15),
             ..BASE
         },
         World {
@@ -47,6 +50,7 @@ pub fn small() -> Vec<World> {
             about: "two leaders; the endpoint is deleted by hand as soon as it exists",
             leaders: 2,
             faults: &[(Create, 2), (Remove, 1)],
+            depth: Some(18),
             ..BASE
         },
         World {
@@ -55,6 +59,7 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             start: Start::Leaving,
             faults: &[(Create, 1), (Apply, 1), (Delete, 1)],
+            depth: Some(19),
             ..BASE
         },
         World {
@@ -62,6 +67,7 @@ pub fn small() -> Vec<World> {
             about: "two leaders, each of which may stand still at any point",
             leaders: 2,
             faults: &[(Create, 2)],
+            depth: Some(19),
             ..BASE
         },
         World {
@@ -76,6 +82,7 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             strict: false,
             faults: &[(Create, 1), (Twice, 1), (Hidden, 1)],
+            depth: Some(16),
             ..BASE
         },
         World {
@@ -83,6 +90,7 @@ pub fn small() -> Vec<World> {
             about: "two leaders; the object is edited, replaced by another tool, deleted and applied again",
             leaders: 2,
             faults: &[(Create, 2), (Edit, 1), (Replace, 1), (Delete, 1)],
+            depth: Some(14),
             ..BASE
         },
         World {
@@ -98,6 +106,7 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             start: Start::Healthy,
             faults: &[(Create, 1), (Remove, 1), (Ghost, 1)],
+            depth: Some(20),
             ..BASE
         },
         World {
@@ -112,6 +121,7 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             start: Start::Rebuilt,
             faults: &[(Create, 1), (Crash, 1), (Torn, 1), (Delete, 1)],
+            depth: Some(14),
             ..BASE
         },
         World {
@@ -141,6 +151,7 @@ pub fn small() -> Vec<World> {
             start: Start::Doubled,
             strict: false,
             faults: &[(Create, 1), (Remove, 1)],
+            depth: Some(15),
             ..BASE
         },
         World {
@@ -164,6 +175,45 @@ pub fn small() -> Vec<World> {
             about: "etcd is restored to an earlier state",
             strict: false,
             faults: &[(Create, 2), (Rollback, 1), (Delete, 1), (Lost, 1)],
+            ..BASE
+        },
+    ]
+}
+
+/// The larger worlds of `make proof`.
+pub fn large() -> Vec<World> {
+    use Fault::{Apply, Crash, Create, Delete, Edit, Force, Hidden, Lost, LostWrite, Refused, Remove, Replace, Retouch, Torn, Twice, Wipe};
+    vec![
+        World {
+            name: "alone, more",
+            about: "one leader; lost, late and refused creates, torn listings, crashes, lost writes, an edit, a deletion",
+            faults: &[(Create, 2), (Crash, 1), (Lost, 1), (LostWrite, 1), (Refused, 1), (Hidden, 1), (Torn, 1), (Delete, 1), (Edit, 1)],
+            ..BASE
+        },
+        World {
+            name: "two, deeper",
+            about: "two leaders; lost and late creates, crashes, a deletion",
+            leaders: 2,
+            faults: &[(Create, 2), (Crash, 1), (Lost, 1), (Hidden, 1), (Delete, 1)],
+            depth: Some(15),
+            ..BASE
+        },
+        World {
+            name: "users, deeper",
+            about: "two leaders; the object is edited, replaced by another tool, deleted and applied again; the endpoint is edited by hand",
+            leaders: 2,
+            faults: &[(Create, 2), (Edit, 1), (Replace, 1), (Delete, 1), (Apply, 1), (Retouch, 1)],
+            depth: Some(14),
+            ..BASE
+        },
+        World {
+            name: "wild, two",
+            about: "two leaders; creates delivered twice or late, status wiped, finalizer forced off, endpoints deleted by hand",
+            leaders: 2,
+            strict: false,
+            late: true,
+            faults: &[(Create, 2), (Twice, 1), (Wipe, 1), (Force, 1), (Remove, 1), (Delete, 1), (Apply, 1)],
+            depth: Some(13),
             ..BASE
         },
     ]
