@@ -11,9 +11,9 @@ use switchboard::core::outcome::Outcome;
 use switchboard::core::time::Moment;
 use switchboard::core::view::{AccountView, View};
 
+use crate::lesson::{Lesson, Reply};
 use crate::mind::Kind;
 use crate::state::Answer;
-use crate::view::{Lesson, Reply};
 
 /// A safeguard that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

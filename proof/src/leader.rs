@@ -1,8 +1,8 @@
 //! One transition of the whole world.
 
+use crate::lesson::Lesson;
 use crate::mind::{Kind, Step};
 use crate::state::{FRESH, LEADERS, State};
-use crate::view::Lesson;
 use crate::world::{Act, Fate, Fault, Look, Proof};
 
 impl Proof {

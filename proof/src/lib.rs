@@ -3,8 +3,11 @@
 //! enough that every order of events is tried.
 
 pub mod ablation;
+pub mod acts;
+pub mod canon;
 pub mod invariants;
 pub mod leader;
+pub mod lesson;
 pub mod mind;
 pub mod provider;
 pub mod quiet;

@@ -14,9 +14,10 @@ use switchboard::core::status;
 use switchboard::core::view::View;
 
 use crate::ablation::Ablation;
+use crate::lesson::Lesson;
 use crate::rows;
 use crate::state::{Answer, Leader, Running, Status};
-use crate::view::{Lesson, Template, number_change, slot};
+use crate::view::{Template, number_change, slot};
 
 /// What a leader does next.
 #[derive(Clone, Copy, Debug, PartialEq)]

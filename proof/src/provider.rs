@@ -4,9 +4,9 @@ use switchboard::core::action::Why;
 
 use crate::ablation::Ablation;
 use crate::invariants::Invariant;
+use crate::lesson::{Lesson, Reply};
 use crate::mind::Kind;
 use crate::state::{Answer, Endpoint, Flight, LEADERS, Leader, Life, Listing, Running, SLOTS, Seen, State};
-use crate::view::{Lesson, Reply};
 use crate::world::{Act, Fate, Fault, Look, Proof};
 
 impl Proof {

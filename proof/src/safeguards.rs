@@ -71,10 +71,10 @@ pub const ALL: [Safeguard; 34] = [
     ),
     row(
         A::SettleOnDelete,
-        "two",
+        "young",
         I4,
         "settle time on deletion, even if the last intent is closed",
-        "An intent is closed while its create is still on the way; the object goes on the strength of a young listing, and the create is executed after that.",
+        "A recorded endpoint is not visible yet when the object is deleted; a listing lacks it, the object goes, and it appears.",
     ),
     row(
         A::ListingOnDelete,

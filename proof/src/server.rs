@@ -4,9 +4,9 @@ use switchboard::core::action::Release;
 
 use crate::ablation::Ablation;
 use crate::invariants::Invariant;
+use crate::lesson::Lesson;
 use crate::mind::{Kind, Step, healthy};
 use crate::state::{Intent, LEADERS, Leader, Ledger, Object, SLOTS, State, Status};
-use crate::view::Lesson;
 use crate::world::{Act, Fault, Proof, Start};
 
 /// An object whose endpoint is the first one, and with which all is well.

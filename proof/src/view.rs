@@ -20,6 +20,7 @@ use switchboard::core::sighting::Sightings;
 use switchboard::core::time::Moment;
 use switchboard::core::view::{AccountView, Desired, Fresh, Object, Policy, Problem, Timing, View, Wanted};
 
+use crate::lesson::Lesson;
 use crate::state::{self, Age, Answer, FRESH, Leader, Own, SLOTS, Seen, Status, Update};
 
 /// So long that every back-off ends within a tick, and short enough that what was refused for good is asked again after three.
@@ -336,55 +337,6 @@ impl Template {
     }
 }
 
-/// What a leader learns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Lesson {
-    /// It sees a version of the object.
-    Looked,
-    /// It is about to write an intent.
-    Announced,
-    /// Its create was answered.
-    Created(Answer),
-    /// A read was answered (`None`: it was not).
-    Got(u8, Option<Option<Seen>>),
-    /// An update was answered.
-    Updated {
-        /// Of which endpoint.
-        slot: u8,
-        /// The alias in it.
-        alias: Option<u8>,
-        /// The password in it.
-        password: bool,
-        /// The answer.
-        reply: Reply,
-    },
-    /// A deletion was answered.
-    Deleted(u8, Reply),
-    /// The status says that all agrees.
-    Agreed,
-}
-
-/// An answer without content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reply {
-    /// Executed.
-    Done,
-    /// There is none.
-    NotFound,
-    /// Lost.
-    Unknown,
-}
-
-impl Reply {
-    fn outcome(self) -> Outcome<()> {
-        match self {
-            Reply::Done => Outcome::Done(()),
-            Reply::NotFound => Outcome::NotFound { proven: true },
-            Reply::Unknown => unknown(),
-        }
-    }
-}
-
 fn change(number: Option<u8>, password: bool) -> Fields {
     let mut change = Fields::new();
     if let Some(number) = number {
@@ -416,6 +368,7 @@ fn refused<T>() -> Outcome<T> {
     Outcome::Refused(Refusal { kind: RefusalKind::Unreachable, message: "no".into(), retry_after: None })
 }
 
-fn unknown<T>() -> Outcome<T> {
+/// Nobody knows.
+pub fn unknown<T>() -> Outcome<T> {
     Outcome::Unknown(Doubt { kind: DoubtKind::TimeOut, message: "no answer".into() })
 }

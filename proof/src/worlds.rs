@@ -29,12 +29,14 @@ pub fn small() -> Vec<World> {
             name: "alone",
             about: "one leader; lost, late and refused creates, torn listings, crashes, an edit, a deletion",
             faults: &[(Create, 2), (Crash, 1), (Lost, 1), (Refused, 1), (Hidden, 1), (Torn, 1), (Delete, 1)],
+            states: 821_956,
             ..BASE
         },
         World {
             name: "refused",
             about: "one leader; refused creates, lost answers of the API server, an edit, crashes",
             faults: &[(Create, 2), (Refused, 2), (LostWrite, 1), (Crash, 1), (Edit, 1), (Delete, 1)],
+            states: 721_781,
             ..BASE
         },
         World {
@@ -43,6 +45,7 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             faults: &[(Create, 2), (Lost, 1), (Delete, 1)],
             depth: Some(15),
+            states: 1_261_826,
             ..BASE
         },
         World {
@@ -50,7 +53,8 @@ pub fn small() -> Vec<World> {
             about: "two leaders; the endpoint is deleted by hand as soon as it exists",
             leaders: 2,
             faults: &[(Create, 2), (Remove, 1)],
-            depth: Some(18),
+            depth: Some(16),
+            states: 436_541,
             ..BASE
         },
         World {
@@ -60,6 +64,7 @@ pub fn small() -> Vec<World> {
             start: Start::Leaving,
             faults: &[(Create, 1), (Apply, 1), (Delete, 1)],
             depth: Some(19),
+            states: 275_562,
             ..BASE
         },
         World {
@@ -68,12 +73,14 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             faults: &[(Create, 2)],
             depth: Some(19),
+            states: 688_135,
             ..BASE
         },
         World {
             name: "young",
             about: "an endpoint that is not visible yet is to be deleted",
             faults: &[(Create, 1), (Hidden, 1), (Delete, 1), (Lost, 1)],
+            states: 50_272,
             ..BASE
         },
         World {
@@ -82,7 +89,8 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             strict: false,
             faults: &[(Create, 1), (Twice, 1), (Hidden, 1)],
-            depth: Some(16),
+            depth: Some(15),
+            states: 426_353,
             ..BASE
         },
         World {
@@ -90,7 +98,8 @@ pub fn small() -> Vec<World> {
             about: "two leaders; the object is edited, replaced by another tool, deleted and applied again",
             leaders: 2,
             faults: &[(Create, 2), (Edit, 1), (Replace, 1), (Delete, 1)],
-            depth: Some(14),
+            depth: Some(13),
+            states: 1_085_094,
             ..BASE
         },
         World {
@@ -98,6 +107,7 @@ pub fn small() -> Vec<World> {
             about: "listings during which things happen",
             slow: true,
             faults: &[(Create, 2), (Lost, 1), (Torn, 1), (Ghost, 1), (Delete, 1)],
+            states: 144_117,
             ..BASE
         },
         World {
@@ -106,13 +116,15 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             start: Start::Healthy,
             faults: &[(Create, 1), (Remove, 1), (Ghost, 1)],
-            depth: Some(20),
+            depth: Some(18),
+            states: 241_646,
             ..BASE
         },
         World {
             name: "lie",
             about: "one listing that lacks an endpoint passes for complete",
             faults: &[(Create, 2), (Lost, 1), (Lying, 1), (Crash, 1), (Sweep, 1), (Hidden, 1)],
+            states: 349_898,
             ..BASE
         },
         World {
@@ -121,19 +133,22 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             start: Start::Rebuilt,
             faults: &[(Create, 1), (Crash, 1), (Torn, 1), (Delete, 1)],
-            depth: Some(14),
+            depth: Some(13),
+            states: 670_462,
             ..BASE
         },
         World {
             name: "credentials",
             about: "the credentials lead to another account for a while",
             faults: &[(Create, 2), (Swap, 2), (Lost, 1), (Delete, 1), (Remove, 1)],
+            states: 264_125,
             ..BASE
         },
         World {
             name: "pause",
             about: "the object is paused at any time",
             faults: &[(Create, 1), (Pause, 2), (Lost, 1), (Delete, 1), (Crash, 1)],
+            states: 581_858,
             ..BASE
         },
         World {
@@ -142,6 +157,7 @@ pub fn small() -> Vec<World> {
             deletion: DeletionPolicy::Retain,
             faults: &[(Create, 2), (Lost, 1), (Delete, 1), (Apply, 1), (Crash, 1)],
             strict: false,
+            states: 114_247,
             ..BASE
         },
         World {
@@ -151,15 +167,17 @@ pub fn small() -> Vec<World> {
             start: Start::Doubled,
             strict: false,
             faults: &[(Create, 1), (Remove, 1)],
-            depth: Some(15),
+            depth: Some(14),
+            states: 428_366,
             ..BASE
         },
         World {
             name: "reuse",
             about: "the id of a deleted endpoint is given to somebody else's",
             start: Start::Healthy,
-            faults: &[(Create, 1), (Remove, 1), (Reuse, 1), (Edit, 1), (Delete, 1), (Sweep, 1), (Crash, 1)],
+            faults: &[(Create, 1), (Remove, 1), (Reuse, 1), (Edit, 1)],
             strict: false,
+            states: 33_579,
             ..BASE
         },
         World {
@@ -168,13 +186,15 @@ pub fn small() -> Vec<World> {
             strict: false,
             late: true,
             faults: &[(Create, 2), (Twice, 1), (Wipe, 1), (Force, 1), (Delete, 1)],
+            states: 294_731,
             ..BASE
         },
         World {
             name: "restored",
             about: "etcd is restored to an earlier state",
             strict: false,
-            faults: &[(Create, 2), (Rollback, 1), (Delete, 1), (Lost, 1)],
+            faults: &[(Create, 2), (Rollback, 1), (Delete, 1)],
+            states: 173_949,
             ..BASE
         },
     ]
