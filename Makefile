@@ -1,4 +1,4 @@
-.PHONY: demo test lint crds
+.PHONY: demo test proof lint crds
 
 # The story: a cluster, a provider and the operator on this machine, from `kubectl apply` to an empty provider.
 demo:
@@ -11,6 +11,10 @@ demo:
 test:
 	tools/build.sh >/dev/null
 	RUST_TEST_THREADS=8 cargo test --workspace --features switchboard/failpoints
+
+# The create protocol under the model checker, in larger worlds than `make test`: some minutes. Writes the tables of docs/guarantees.md.
+proof:
+	cargo run --quiet --package proof -- --write docs/guarantees.md
 
 lint:
 	cargo fmt --all --check

@@ -222,6 +222,7 @@ impl Pass<'_> {
 
     async fn update(&mut self, view: &View, action: &Action, id: &str, change: &Fields) -> Step {
         let Some(account) = self.account() else { return Step::Stop(None) };
+        let began = self.ctx.clock.now();
         failpoint::at("update", "before").await;
         let outcome = match account.update(Lane::Urgent, &self.key(), id, change).await {
             Ok(outcome) => outcome,
@@ -229,7 +230,7 @@ impl Pass<'_> {
         };
         failpoint::at("update", "after").await;
         self.warn(&outcome);
-        self.slot.learnt.updated(view, id, change, &outcome, self.ctx.clock.now());
+        self.slot.learnt.updated(view, id, change, &outcome, began, self.ctx.clock.now());
         match outcome {
             Outcome::Done(()) => announce::updated(self.ctx, &self.object, action).await,
             Outcome::Refused(_) => announce::refused(self.ctx, &self.object, &self.slot.learnt.memory).await,
@@ -240,6 +241,7 @@ impl Pass<'_> {
 
     async fn delete(&mut self, view: &View, action: &Action, id: &str, why: Why) -> Step {
         let Some(account) = self.account() else { return Step::Stop(None) };
+        let began = self.ctx.clock.now();
         failpoint::at("delete", "before").await;
         let outcome = match account.delete(Lane::Urgent, &self.key(), id).await {
             Ok(outcome) => outcome,
@@ -248,7 +250,7 @@ impl Pass<'_> {
         failpoint::at("delete", "after").await;
         info!(object = %self.key(), endpoint_id = id, ?why, outcome = outcome.class(), "delete answered");
         self.warn(&outcome);
-        self.slot.learnt.deleted(view, id, &outcome, self.ctx.clock.now());
+        self.slot.learnt.deleted(view, id, &outcome, began, self.ctx.clock.now());
         if outcome == Outcome::Done(()) {
             announce::deleted(self.ctx, &self.object, id, why).await;
             monitors::wrote(self, view, action);

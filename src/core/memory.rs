@@ -180,8 +180,8 @@ impl Learnt {
         self.gets.insert(id.to_owned(), Got { id: id.to_owned(), began, found });
     }
 
-    /// An update was answered.
-    pub fn updated(&mut self, view: &View, id: &str, change: &Fields, outcome: &Outcome<()>, now: Moment) {
+    /// An update that began then was answered.
+    pub fn updated(&mut self, view: &View, id: &str, change: &Fields, outcome: &Outcome<()>, began: Moment, now: Moment) {
         self.noted(view, outcome, now);
         self.memory.effect = now;
         match outcome {
@@ -190,7 +190,7 @@ impl Learnt {
                 let times = before.map_or(0, |before| before.times) + 1;
                 self.memory.update = Some(Updated { change: change.clone(), at: now, times });
             }
-            Outcome::NotFound { .. } => self.read(view, id, now, None),
+            Outcome::NotFound { .. } => self.read(view, id, began, None),
             // Perhaps it was executed: read before anything is sent again.
             Outcome::Unknown(_) => {
                 self.gets.remove(id);
@@ -200,18 +200,19 @@ impl Learnt {
         }
     }
 
-    /// A deletion was answered.
-    pub fn deleted(&mut self, view: &View, id: &str, outcome: &Outcome<()>, now: Moment) {
+    /// A deletion that began then was answered. "Not found" tells what was true when it was asked, "done" what is true since it was
+    /// answered.
+    pub fn deleted(&mut self, view: &View, id: &str, outcome: &Outcome<()>, began: Moment, now: Moment) {
         self.noted(view, outcome, now);
         match outcome {
             Outcome::Done(()) => {
                 self.memory.deleted.insert(id.to_owned(), Deleted { at: now, confirmed: true });
             }
             Outcome::NotFound { proven: true } => {
-                self.memory.deleted.entry(id.to_owned()).or_insert(Deleted { at: now, confirmed: false }).at = now;
+                self.memory.deleted.entry(id.to_owned()).or_insert(Deleted { at: began, confirmed: false }).at = began;
             }
             // A not-found page that is not the provider's proves nothing by itself: read it, let listings decide.
-            Outcome::NotFound { proven: false } => self.read(view, id, now, None),
+            Outcome::NotFound { proven: false } => self.read(view, id, began, None),
             Outcome::Refused(_) | Outcome::Unknown(_) => {}
         }
     }

@@ -100,8 +100,11 @@ fn own_create(view: &View, own: &OwnIntent) -> Option<Action> {
 fn condemned(view: &View) -> Option<Action> {
     let id = view.tombstones().first()?;
     let recorded = view.recorded().is_some_and(|recorded| recorded.id == id);
-    // Should it show up again, it is condemned again.
-    let absent = super::gone(view, id) || super::denied(view, id) || view.evidence.missing(id).is_some();
+    // Should it show up again, it is condemned again. Only what was answered in this very pass says that it is not there: another
+    // leader, which sees it, would condemn it again at once, and the two would go on like that until the next sweep.
+    let pass = view.memory.pass_began;
+    let denied = || super::denied(view, id) && view.memory.deleted.get(id).is_some_and(|deleted| deleted.at >= pass);
+    let absent = super::gone(view, id) || denied() || view.evidence.missing(id).is_some_and(|read| read >= pass);
     if recorded || absent || super::foreign(view, id) {
         return Some(Action::ClearTombstone(id.clone()));
     }
@@ -125,7 +128,11 @@ pub(super) fn steady(view: &View, wanted: &Wanted, id: &str) -> Action {
         return Action::Done(super::not_ours(view, id, &observed.remote.username, then));
     }
     if let Some(extra) = owned(view).find(|seen| seen.remote.id != id && !super::foreign(view, &seen.remote.id)) {
-        return Action::WriteTombstone(extra.remote.id.clone());
+        let id = extra.remote.id.clone();
+        return match super::read_now(view, extra) {
+            Some(_) => Action::WriteTombstone(id),
+            None => retry::call(view, Action::Get(id, Lane::Repair)),
+        };
     }
     if !view.observes()
         && let Some(action) = read_back(view, observed, id)

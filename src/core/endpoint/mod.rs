@@ -20,7 +20,7 @@
 //! | L11 | account not usable | `Wait` with the reason |
 //! | L12 | recorded, not seen yet | `Get`; after a restart `List`, unless the spec changed |
 //! | L13 | recorded id answers with a username that is not ours | `Done` (`OwnershipLost`; `InstallationMismatch` if the mark is another installation's) |
-//! | L14 | recorded and seen, a second one with our mark is listed | `WriteTombstone` |
+//! | L14 | recorded and seen, a second one with our mark is listed | `Get`, then `WriteTombstone` |
 //! | L15 | recorded, last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`) |
 //! | L16 | recorded and seen, fields or password differ | `Update`, or `Done` (`Drifted`) under `driftPolicy: Report` |
 //! | L17 | recorded and seen, all agree | `Done` (`Available`) |
@@ -73,6 +73,7 @@ use crate::api::condition::Reason;
 use crate::core::action::{Action, Finding, Found, Why};
 use crate::core::budget::Lane;
 use crate::core::evidence::Sighting;
+use crate::core::fields::Remote;
 use crate::core::mark::recognise;
 use crate::core::outcome::Outcome;
 use crate::core::time::Moment;
@@ -214,11 +215,17 @@ fn other_installation(view: &View) -> Option<Problem> {
     })
 }
 
-/// Records a listed endpoint, after a read by id has confirmed it: listings may be stale.
+/// What a read by id in this very pass shows of a listed endpoint. Listings may be old, and older reads too: another leader may have
+/// deleted it since, and two leaders would undo each other's writes in turns.
+fn read_now<'a>(view: &'a View, seen: &Sighting) -> Option<&'a Remote> {
+    let got = view.evidence.gets.get(&seen.remote.id)?;
+    (got.began >= seen.began && got.began >= view.memory.pass_began).then_some(got.found.as_ref()).flatten()
+}
+
+/// Records a listed endpoint, after a read by id has confirmed it.
 fn record_listed(view: &View, seen: &Sighting, lane: Lane) -> Action {
     let id = &seen.remote.id;
-    let confirmed = view.evidence.gets.get(id).filter(|got| got.began >= seen.began).and_then(|got| got.found.as_ref());
-    match confirmed {
+    match read_now(view, seen) {
         Some(remote) if view.owns(remote) => {
             Action::Record(Found { id: remote.id.clone(), username: remote.username.clone(), remote: Some(Box::new(remote.clone())) })
         }

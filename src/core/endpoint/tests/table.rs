@@ -81,6 +81,7 @@ fn searching() -> Vec<Row> {
         Row("L5", "also from a torn listing", announced(990).torn(995, &["e1"]), "Get e1 Create"),
         Row("L5", "then recorded", announced(990).listed(995, &["e1"]).got("e1", 996), "Record e1 (P1)"),
         Row("L5", "an older read does not count", announced(990).listed(995, &["e1"]).got("e1", 994), "Get e1 Create"),
+        Row("L5", "nor an earlier pass's", announced(990).listed(995, &["e1"]).got("e1", 996).pass_began(997), "Get e1 Create"),
         Row("L5", "the smallest suffix wins", announced(990).listed(995, &["e12", "e9"]), "Get e9 Create"),
         Row("L5", "also when paused", announced(990).listed(995, &["e1"]).got("e1", 996).paused(), "Record e1 (P1)"),
         Row("L5", "not what a read denies", announced(990).listed(999, &["e1"]).missing("e1", 1000), "Wait until 1006: AwaitingEvidence"),
@@ -129,6 +130,13 @@ fn living() -> Vec<Row> {
         Row("L8", "and seen lately", healthy().tombstone("e2").got("e2", 800).listed(801, &["e1", "e2"]), "Get e2 Repair"),
         Row("L8", "its deletion clears it", healthy().tombstone("e2").deleted("e2", 999, true), "ClearTombstone e2"),
         Row("L8", "so does its absence", healthy().tombstone("e2").missing("e2", 999), "ClearTombstone e2"),
+        Row("L8", "but not what an earlier pass was told", healthy().tombstone("e2").missing("e2", 990).pass_began(995), "Get e2 Repair"),
+        Row(
+            "L8",
+            "nor a young one's, by its own deletion",
+            announced(900).closed().record("e1").listed(990, &["e1"]).tombstone("e2").deleted("e2", 990, false).pass_began(995),
+            "Get e2 Repair",
+        ),
         Row("L8", "the recorded one is never condemned", healthy().tombstone("e1"), "ClearTombstone e1"),
         Row(
             "L8",
@@ -162,7 +170,15 @@ fn living() -> Vec<Row> {
         Row("L13", "somebody else's", recorded().got_remote(990, stranger("e1")), "Done: OwnershipLost"),
         Row("L13", "another installation's", recorded().got_remote(990, foreign("e1")), "Done: InstallationMismatch"),
         Row("L13", "also in a listing", recorded().listed_remotes(990, true, vec![stranger("e1")]).edited("x"), "Done: OwnershipLost"),
-        Row("L14", "a second one is condemned", healthy().listed(995, &["e1", "e2"]), "WriteTombstone e2"),
+        Row("L14", "a second one is read first", healthy().listed(995, &["e1", "e2"]), "Get e2 Repair"),
+        Row("L14", "then condemned", healthy().listed(995, &["e1", "e2"]).got("e2", 996), "WriteTombstone e2"),
+        Row(
+            "L14",
+            "an earlier pass's read does not count",
+            healthy().listed(995, &["e1", "e2"]).got("e2", 996).pass_began(997),
+            "Get e2 Repair",
+        ),
+        Row("L14", "not one that another leader has deleted", healthy().listed(995, &["e1", "e2"]).missing("e2", 996), "Done: Available"),
         Row("L14", "not while a newer listing lacks the recorded one", recorded().got("e1", 980).listed(990, &["e2"]), "Get e1 Repair"),
         Row(
             "L14",

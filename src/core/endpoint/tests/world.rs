@@ -343,7 +343,7 @@ impl World {
             }
         }
         let outcome = if lost { unknown() } else { Outcome::Done(()) };
-        self.teach(index, |learnt, now| learnt.updated(view, id, change, &outcome, now));
+        self.teach(index, |learnt, now| learnt.updated(view, id, change, &outcome, now, now));
     }
 
     fn delete(&mut self, index: usize, view: &View, id: &str) {
@@ -363,7 +363,7 @@ impl World {
             Some(_) => Outcome::Done(()),
             None => Outcome::NotFound { proven: true },
         };
-        self.teach(index, |learnt, now| learnt.deleted(view, id, &outcome, now));
+        self.teach(index, |learnt, now| learnt.deleted(view, id, &outcome, now, now));
     }
 
     /// Drives one process until it has nothing to do now. The clock stands still meanwhile.

@@ -1,0 +1,220 @@
+//! Safeguards that can be missing. The shipped code has no switch for that: what `next` sees is falsified, or what it answers is
+//! replaced, or the servers of the model stop checking.
+
+use std::time::Duration;
+
+use switchboard::api::condition::Reason;
+use switchboard::core::action::{Action, Closed, Finding, Found, Release, Why};
+use switchboard::core::evidence::Got;
+use switchboard::core::fields::Fields;
+use switchboard::core::outcome::Outcome;
+use switchboard::core::time::Moment;
+use switchboard::core::view::{AccountView, View};
+
+use crate::lesson::{Lesson, Reply};
+use crate::mind::Kind;
+use crate::state::Answer;
+
+/// A safeguard that is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ablation {
+    /// Version check on the write of an intent.
+    IntentVersion,
+    /// Version check on the write of a record.
+    RecordVersion,
+    /// Version and uid check when the finalizer is taken off.
+    ReleaseVersion,
+    /// The third outcome.
+    ThirdOutcome,
+    /// The settle time.
+    Settle,
+    /// The settle time for the absence of what is recorded.
+    SettleForAbsence,
+    /// The settle time for deletions after a create whose answer is known.
+    SettleOnDelete,
+    /// The listing before an object is let go.
+    ListingOnDelete,
+    /// The completeness of listings.
+    Completeness,
+    /// The second listing.
+    SecondListing,
+    /// Only listings that began after the settle time count.
+    ListingAfterSettle,
+    /// Only listings that began after the settle time let an object go.
+    SweepAfterSettle,
+    /// The condemnation of a duplicate before it is deleted.
+    Tombstone,
+    /// What is recorded or condemned is not recorded over.
+    RecordOnlyIfFree,
+    /// The nonce that ties an intent to its process.
+    Nonce,
+    /// The intent is in status, not in an annotation.
+    IntentInStatus,
+    /// The intent is written before the create.
+    IntentFirst,
+    /// The limit between announcing a create and sending it.
+    IssueTime,
+    /// One complete listing in a term before anything is created.
+    Amnesia,
+    /// The username check.
+    Username,
+    /// The account pin.
+    Pin,
+    /// The finalizer before the first intent.
+    FinalizerFirst,
+    /// The finalizer is put back.
+    FinalizerBack,
+    /// An unknown deletion is done again.
+    DeleteUntilAnswered,
+    /// A young "not found" is no deletion.
+    YoungNotFound,
+    /// Deleted objects create nothing.
+    NoCreateWhileDeleting,
+    /// An endpoint that is listed is not created again.
+    LookBeforeCreate,
+    /// An open intent forbids the next one.
+    OneAtATime,
+    /// A duplicate is deleted.
+    DuplicateDeleted,
+    /// Proof before a record is forgotten.
+    ProofOfAbsence,
+    /// What is recorded or condemned was read in this pass.
+    ReadNow,
+    /// Pause.
+    Pause,
+    /// Drift is corrected, an edit is sent.
+    Correct,
+    /// What is left of a deleted object is deleted.
+    Leftovers,
+}
+
+impl Ablation {
+    /// Falsifies what is seen.
+    pub fn falsify(self, view: &mut View) {
+        let now = view.now;
+        let (open, announced) = (view.open_intent().is_some(), view.intent().is_some());
+        let listings = &mut view.evidence.listings;
+        match self {
+            Self::Settle => view.timing.settle = Duration::from_secs(1),
+            Self::SettleForAbsence if !view.object.deleting && view.status.endpoint_id.is_some() => {
+                view.memory.settled_by_server = Some(Moment::ZERO);
+            }
+            Self::SettleOnDelete if view.object.deleting && !open && announced => {
+                view.memory.settled_by_server = Some(Moment::ZERO);
+            }
+            Self::SecondListing => {
+                listings.absent_twice = listings.absent_once;
+                listings.recorded_absent = listings.recorded_unlisted;
+            }
+            Self::ListingAfterSettle if !view.object.deleting => {
+                listings.absent_twice = listings.absent_twice.map(|_| now);
+                listings.recorded_absent = listings.recorded_absent.map(|_| now);
+            }
+            Self::SweepAfterSettle if view.object.deleting => {
+                listings.absent_once = listings.absent_once.map(|_| now);
+                listings.absent_twice = listings.absent_twice.map(|_| now);
+            }
+            Self::Nonce => {
+                let nonce = view.open_intent().map(|intent| intent.nonce.clone());
+                if let (Some(own), Some(nonce)) = (&mut view.memory.own, nonce) {
+                    own.nonce = nonce;
+                }
+            }
+            Self::IssueTime => {
+                if let Some(own) = &mut view.memory.own {
+                    own.began = now;
+                }
+            }
+            Self::Amnesia => {
+                if let AccountView::Ready { listed_this_term, .. } = &mut view.account {
+                    *listed_this_term = true;
+                }
+            }
+            Self::Username => {
+                let ours = format!("{}1", view.prefix);
+                let gets = view.evidence.gets.values_mut().filter_map(|got| got.found.as_mut());
+                let seen = listings.recorded.iter_mut().chain(&mut listings.others).map(|seen| &mut seen.remote);
+                gets.chain(seen).filter(|remote| !view.prefix.owns(&remote.username)).for_each(|remote| remote.username.clone_from(&ours));
+            }
+            Self::Pin => view.status.account = None,
+            Self::FinalizerFirst if !view.object.deleting => view.object.finalizer = true,
+            Self::FinalizerBack if !view.object.deleting && view.status.ledger.is_some() => view.object.finalizer = true,
+            Self::LookBeforeCreate if view.status.endpoint_id.is_none() && !open => listings.others.clear(),
+            Self::LookBeforeCreate if view.memory.own.is_some() => listings.others.clear(),
+            Self::DuplicateDeleted if !view.object.deleting => listings.others.clear(),
+            Self::Pause => view.object.paused = false,
+            Self::Leftovers if view.object.deleting => listings.others.clear(),
+            Self::ReadNow => {
+                for seen in &listings.others {
+                    let id = seen.remote.id.clone();
+                    view.evidence.gets.insert(id.clone(), Got { id, began: now, found: Some(seen.remote.clone()) });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Replaces what is answered.
+    pub fn replace(self, view: &View, action: Action) -> Action {
+        match (self, action) {
+            (Self::ListingOnDelete, Action::List(..)) if view.object.deleting => Action::RemoveFinalizer(Release::Clean),
+            (Self::Correct, Action::Update { .. }) => Action::Done(Finding::new(Reason::Available, "as far as anybody looks")),
+            (Self::Tombstone, Action::WriteTombstone(id)) => Action::DeleteEndpoint(id, Why::Duplicate),
+            (Self::NoCreateWhileDeleting, Action::CloseEpoch(Closed::NotSent)) if view.object.deleting => create(view),
+            (Self::RecordOnlyIfFree, action) if !view.object.deleting && !view.object.gone => match received(view) {
+                Some((id, username)) if view.recorded().is_some_and(|recorded| recorded.id != id) => {
+                    Action::Record(Found { id, username, remote: None })
+                }
+                _ => action,
+            },
+            (Self::IntentFirst, Action::WriteIntent(_)) => create(view),
+            (Self::OneAtATime, Action::List(..) | Action::Wait { .. })
+                if view.open_intent().is_some()
+                    && !view.object.deleting
+                    && view.recorded().is_none()
+                    && view.account_mismatch().is_none() =>
+            {
+                Action::CloseEpoch(Closed::NotExecuted)
+            }
+            (Self::ProofOfAbsence, Action::List(..) | Action::Wait { .. } | Action::Get(..))
+                if view.open_intent().is_none()
+                    && !view.object.deleting
+                    && view.recorded().is_some_and(|recorded| view.evidence.missing(recorded.id).is_some()) =>
+            {
+                Action::Forget
+            }
+            (_, action) => action,
+        }
+    }
+
+    /// Falsifies an answer.
+    pub fn mishear(self, lesson: Lesson) -> Lesson {
+        match (self, lesson) {
+            (Self::ThirdOutcome, Lesson::Created(Answer::Unknown)) => Lesson::Created(Answer::Refused),
+            (Self::DeleteUntilAnswered, Lesson::Deleted(slot, Reply::Unknown)) => Lesson::Deleted(slot, Reply::Done),
+            (Self::YoungNotFound, Lesson::Deleted(slot, Reply::NotFound)) => Lesson::Deleted(slot, Reply::Done),
+            (_, lesson) => lesson,
+        }
+    }
+
+    /// Whether the API server applies this write whatever the version.
+    pub fn unchecked(self, kind: Kind) -> bool {
+        match self {
+            Self::IntentVersion => kind == Kind::WriteIntent,
+            Self::RecordVersion => matches!(kind, Kind::Record(_)),
+            Self::ReleaseVersion => matches!(kind, Kind::RemoveFinalizer(_)),
+            _ => false,
+        }
+    }
+}
+
+fn create(view: &View) -> Action {
+    Action::Create { username: view.prefix.as_str().to_owned(), fields: Fields::new() }
+}
+
+fn received(view: &View) -> Option<(String, String)> {
+    match &view.memory.own.as_ref()?.answer {
+        Some(Outcome::Done(found)) => Some(found.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,97 @@
+//! What must hold, under the names of the design. Some are seen in a state, some in a step (which sets a bit that stays), some in
+//! what becomes of a state when faults stop.
+
+use stateright::Property;
+
+use crate::quiet::Verdict;
+use crate::state::State;
+use crate::world::Proof;
+
+/// The names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Invariant {
+    /// At most one endpoint with the object's mark exists. (Under A1 to A7.)
+    I1,
+    /// Once faults stop: exactly one, and it is the recorded one; none for a deleted object.
+    I1w,
+    /// No update or deletion of an endpoint that is not the object's own, nor in an account that is not the pinned one.
+    I2,
+    /// Once faults stop it comes to rest, healthy.
+    I3,
+    /// An object that is let go leaves nothing behind, not even a create in flight. (Under A1 to A7.)
+    I4,
+    /// A create is sent only when every earlier one is accounted for: refused, or proven not executed, or its endpoint proven gone.
+    /// (Under A1 to A7.)
+    I5,
+    /// Every create's nonce is durable before it is sent; so is the condemnation of a duplicate before it is deleted.
+    I6,
+    /// The recorded id changes only from nothing, or when what was recorded is truly absent.
+    I7,
+    /// No create for an object known to be deleting, gone or paused, or in another account than the pinned one.
+    I8,
+    /// The recorded endpoint of a live object is never deleted by us.
+    I9,
+    /// A settled object causes no write to anything.
+    I10,
+}
+
+impl Invariant {
+    /// All of them.
+    pub const ALL: [Self; 11] =
+        [Self::I1, Self::I1w, Self::I2, Self::I3, Self::I4, Self::I5, Self::I6, Self::I7, Self::I8, Self::I9, Self::I10];
+
+    /// As in the design.
+    pub fn name(self) -> &'static str {
+        ["I1", "I1w", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10"][self as usize]
+    }
+
+    fn holds(self, proof: &Proof, state: &State) -> bool {
+        match self {
+            _ if !proof.wants(self) => true,
+            Self::I1 => !proof.world.strict || state.excused || state.live() <= 1,
+            Self::I1w => proof.quiet.verdict(proof, state) != Verdict::NotTheOne,
+            Self::I3 => proof.quiet.verdict(proof, state) != Verdict::NoRest,
+            Self::I10 => !proof.quiet.any_bad() || proof.quiet.verdict(proof, state) != Verdict::Writes,
+            _ => state.broken & (1 << self as u16) == 0,
+        }
+    }
+}
+
+impl Proof {
+    fn wants(&self, invariant: Invariant) -> bool {
+        self.wanted & (1 << invariant as u16) != 0
+    }
+
+    /// A step breaks an invariant.
+    pub fn breaks(&self, state: &mut State, invariant: Invariant) {
+        if self.wants(invariant) {
+            state.broken |= 1 << invariant as u16;
+        }
+    }
+}
+
+macro_rules! property {
+    ($invariant:ident) => {
+        Property::<Proof>::always(stringify!($invariant), |proof, state| {
+            // Only the first, shortest way to a violation is of interest.
+            Invariant::$invariant.holds(proof, state) || !proof.first(Invariant::$invariant as u16)
+        })
+    };
+}
+
+/// As the checker wants them.
+pub fn properties() -> Vec<Property<Proof>> {
+    vec![
+        property!(I1),
+        property!(I1w),
+        property!(I2),
+        property!(I3),
+        property!(I4),
+        property!(I5),
+        property!(I6),
+        property!(I7),
+        property!(I8),
+        property!(I9),
+        property!(I10),
+    ]
+}

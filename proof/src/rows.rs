@@ -1,0 +1,157 @@
+//! Which row of the table in `core/endpoint/mod.rs` answered: for counting that the worlds reach all of them.
+
+use switchboard::api::condition::Reason;
+use switchboard::core::action::{Action, Closed, Finding, Release, Why};
+use switchboard::core::outcome::Outcome;
+use switchboard::core::view::View;
+
+use crate::ablation::Ablation;
+
+/// What shows that a row of the table is needed.
+#[derive(Clone, Copy, Debug)]
+pub enum Needed {
+    /// Without these it breaks.
+    By(&'static [Ablation]),
+    /// Why there is no ablation.
+    Not(&'static str),
+}
+
+use Ablation as A;
+use Needed::{By, Not};
+
+/// Every row of the table in `core/endpoint/mod.rs`.
+pub const ROWS: [(&str, Needed); 36] = [
+    ("L1", By(&[A::RecordVersion, A::RecordOnlyIfFree])),
+    ("L2", Not("a refused create that stays open is looked for like a lost one: slower, never wrong")),
+    ("L3", By(&[A::IssueTime, A::Nonce, A::IntentFirst])),
+    ("L4", By(&[A::IssueTime, A::LookBeforeCreate])),
+    ("L5", By(&[A::ReadNow])),
+    ("L6", By(&[A::Settle, A::SecondListing, A::ListingAfterSettle])),
+    ("L7", By(&[A::OneAtATime, A::ThirdOutcome])),
+    ("L8", By(&[A::Tombstone])),
+    ("L9", Not("nothing is called while the spec is wrong; no world has a wrong spec")),
+    ("L10", By(&[A::Pause])),
+    ("L11", By(&[A::Pin])),
+    ("L12", Not("it only reads; what a write needs to have seen is asked for by the rows that write")),
+    ("L13", By(&[A::Username])),
+    ("L14", By(&[A::DuplicateDeleted, A::Tombstone, A::ReadNow])),
+    ("L15", Not("an update can be repeated without harm: this row saves calls, and the fields are compared in any case")),
+    ("L16", By(&[A::Correct])),
+    ("L17", Not("rest: any write in it breaks I10 in every world")),
+    ("L18", By(&[A::SettleForAbsence, A::ProofOfAbsence])),
+    ("L19", Not("without it the record would be forgotten first and L22 would record the survivor")),
+    ("L20", By(&[A::SettleForAbsence, A::ProofOfAbsence])),
+    ("L21", By(&[A::Amnesia])),
+    ("L22", By(&[A::LookBeforeCreate])),
+    ("L23", By(&[A::IntentVersion, A::FinalizerFirst, A::IntentInStatus])),
+    ("L24", By(&[A::FinalizerBack])),
+    (
+        "D1",
+        Not(
+            "what is received for an object that is gone was made against A1 or A7; without this row it would belong to the next object of that name",
+        ),
+    ),
+    ("D2", By(&[A::YoungNotFound])),
+    ("D3", Not("Retain promises nothing about what is left")),
+    ("D4", By(&[A::NoCreateWhileDeleting])),
+    ("D5", Not("it saves the listing of D12 where no create was ever announced")),
+    ("D6", Not("it gives up, aloud; no world lacks its account")),
+    ("D7", By(&[A::Pin])),
+    ("D8", By(&[A::DeleteUntilAnswered])),
+    ("D9", By(&[A::Leftovers])),
+    ("D10", By(&[A::SettleOnDelete, A::Settle])),
+    ("D11", By(&[A::SweepAfterSettle, A::ReleaseVersion])),
+    ("D12", By(&[A::ListingOnDelete])),
+];
+
+/// Rows that no world reaches, and why.
+pub const UNREACHED: [(&str, &str); 3] = [
+    ("L9", "the spec of the modelled object is never wrong"),
+    ("D5", "every status that the model writes before an intent leaves the ledger away"),
+    ("D6", "the account always exists"),
+];
+
+/// The rows that the shipped table names.
+pub fn shipped() -> Vec<&'static str> {
+    let table = include_str!("../../src/core/endpoint/mod.rs");
+    let cells = table.lines().filter_map(|line| line.strip_prefix("//! | ")?.split(" | ").next());
+    cells.filter(|cell| cell.starts_with(['L', 'D']) && cell[1..].bytes().all(|byte| byte.is_ascii_digit())).collect()
+}
+
+/// The row, as far as its answer tells it from others.
+pub fn of(view: &View, action: &Action) -> &'static str {
+    if view.object.deleting || view.object.gone { deleted(view, action) } else { live(view, action) }
+}
+
+fn answered(view: &View) -> bool {
+    view.memory.own.as_ref().is_some_and(|own| matches!(own.answer, Some(Outcome::Done(_))))
+}
+
+fn said(action: &Action) -> Option<Reason> {
+    match action {
+        Action::Wait { finding: Some(Finding { reason, .. }), .. }
+        | Action::Done(Finding { reason, .. })
+        | Action::List(_, Finding { reason, .. }) => Some(*reason),
+        _ => None,
+    }
+}
+
+fn live(view: &View, action: &Action) -> &'static str {
+    let open = view.open_intent().is_some();
+    let recorded = view.recorded();
+    let missing = recorded.is_some_and(|recorded| view.evidence.missing(recorded.id).is_some());
+    let observed = recorded.is_some_and(|recorded| view.evidence.observed(recorded.id).is_some());
+    match action {
+        Action::Record(found) if found.remote.is_none() => "L1",
+        Action::CloseEpoch(Closed::Refused) => "L2",
+        Action::Create { .. } => "L3",
+        Action::CloseEpoch(Closed::NotSent) => "L4",
+        Action::CloseEpoch(Closed::NotExecuted) => "L6",
+        Action::CloseEpoch(Closed::Superseded) if answered(view) => "L1",
+        Action::CloseEpoch(Closed::Superseded) => "L5",
+        Action::AddFinalizer if open || recorded.is_some() => "L24",
+        Action::ClearTombstone(_) => "L8",
+        Action::DeleteEndpoint(_, Why::Duplicate) => "L8",
+        Action::Get(id, _) if view.tombstones().contains(id) => "L8",
+        Action::Record(_) | Action::Get(..) if open => "L5",
+        Action::Wait { .. } | Action::List(..) if open => "L7",
+        Action::Done(_) if said(action) == Some(Reason::Paused) => "L10",
+        _ if said(action) == Some(Reason::AccountMismatch) => "L11",
+        Action::Wait { finding: None, .. } => "L12",
+        Action::Done(_) if said(action) == Some(Reason::OwnershipLost) => "L13",
+        Action::WriteTombstone(_) => "L14",
+        Action::Update { .. } => "L16",
+        Action::Done(_) if said(action) == Some(Reason::Available) => "L17",
+        Action::Forget => "L20",
+        Action::Record(_) if recorded.is_some() => "L19",
+        Action::Get(id, _) if missing && recorded.is_some_and(|recorded| recorded.id != id) => "L19",
+        Action::List(..) | Action::Get(..) | Action::Wait { .. } if missing => "L18",
+        Action::Get(..) | Action::List(..) if recorded.is_some() && !observed => "L12",
+        Action::Get(..) | Action::Wait { .. } if recorded.is_some() && view.memory.update.is_some() => "L15",
+        Action::Get(..) | Action::Wait { .. } if recorded.is_some() => "L16",
+        Action::List(..) => "L21",
+        Action::Record(_) | Action::Get(..) => "L22",
+        Action::Reserve | Action::AddFinalizer | Action::WriteIntent(_) => "L23",
+        Action::Wait { .. } => "L23",
+        _ => "L9",
+    }
+}
+
+fn deleted(view: &View, action: &Action) -> &'static str {
+    let recorded = view.recorded().map(|recorded| recorded.id);
+    match action {
+        Action::Done(_) => "D1",
+        Action::DeleteEndpoint(_, Why::JustReceived) if view.object.gone || !view.object.finalizer => "D1",
+        Action::DeleteEndpoint(_, Why::JustReceived) => "D2",
+        Action::RemoveFinalizer(Release::Retained) => "D3",
+        Action::CloseEpoch(_) => "D4",
+        Action::RemoveFinalizer(Release::NeverSent) => "D5",
+        Action::RemoveFinalizer(Release::Unproven) => "D6",
+        Action::Wait { .. } if matches!(said(action), Some(Reason::AccountMismatch | Reason::Paused)) => "D7",
+        Action::DeleteEndpoint(id, _) | Action::Get(id, _) if Some(id.as_str()) == recorded => "D8",
+        Action::DeleteEndpoint(..) | Action::Get(..) => "D9",
+        Action::RemoveFinalizer(Release::Clean) => "D11",
+        Action::List(..) if view.settled().is_some() => "D12",
+        _ => "D10",
+    }
+}

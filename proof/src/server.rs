@@ -1,0 +1,268 @@
+//! The API server: versions, conflicts, and what people and other tools do to the object.
+
+use switchboard::core::action::Release;
+
+use crate::ablation::Ablation;
+use crate::invariants::Invariant;
+use crate::lesson::Lesson;
+use crate::mind::{Kind, Step, healthy};
+use crate::state::{Intent, LEADERS, Leader, Ledger, Object, SLOTS, State, Status};
+use crate::world::{Act, Fault, Proof, Start};
+
+/// An object whose endpoint is the first one, and with which all is well.
+pub fn healthy_object() -> Object {
+    let ledger = Ledger { uid: 1, intent: Some(Intent { nonce: 0, open: false }), tombstones: 0, password: true };
+    let status = Status { ledger: Some(ledger), recorded: Some(0), pinned: true, read: true, synced: true };
+    Object { uid: 1, finalizer: true, status, ..Object::default() }
+}
+
+impl Proof {
+    /// Whether this leader does not know the newest version.
+    pub fn is_behind(&self, state: &State, leader: usize) -> bool {
+        let known = &state.leaders[leader];
+        match known.copy {
+            None => state.object.is_some(),
+            Some(_) => !known.gone && !state.is_current(leader),
+        }
+    }
+
+    /// The leader reads the object, or learns that it is gone.
+    pub fn watch(&self, state: &mut State, leader: usize) {
+        let known = &mut state.leaders[leader];
+        // What wakes the object begins a new pass.
+        known.just_read = 0;
+        known.just_deleted = 0;
+        match (known.copy, state.object) {
+            (Some(copy), Some(object)) if copy.uid == object.uid => known.copy = Some(object),
+            (None, object) => known.copy = object,
+            (Some(_), _) => known.gone = true,
+        }
+        state.current |= 1 << leader;
+        self.look(state, leader);
+    }
+
+    /// What the executor sees to before each decision. A process that has nothing left to do for an object that is gone forgets it.
+    pub fn look(&self, state: &mut State, leader: usize) {
+        if state.leaders[leader].copy.is_none() {
+            return;
+        }
+        let known = self.mind.learn(&state.leaders[leader], Lesson::Looked);
+        state.leaders[leader] = known;
+        if known.gone && !state.waiting(leader) && self.mind.decide(&known).1.kind == Kind::Rest {
+            let Leader { term, astray, listings, running, .. } = known;
+            state.leaders[leader] = Leader { term, astray, listings, running, ..Leader::default() };
+        }
+    }
+
+    /// A version-checked write of a leader. Whether it was applied; if not, the leader has read the object.
+    pub fn write(&self, state: &mut State, leader: usize, kind: Kind, change: impl FnOnce(&mut Object)) -> bool {
+        let known = state.leaders[leader];
+        let Some(copy) = known.copy else { return false };
+        let current = state.is_current(leader) && !known.gone && state.object.is_some_and(|object| object.uid == copy.uid);
+        let unchecked = self.ablation.is_some_and(|ablation| ablation.unchecked(kind)) && !known.gone;
+        let Some(object) = state.object.as_mut().filter(|_| current || unchecked) else {
+            let known = &mut state.leaders[leader];
+            match state.object.filter(|object| object.uid == copy.uid) {
+                Some(object) => known.copy = Some(object),
+                None => known.gone = true,
+            }
+            state.current |= 1 << leader;
+            return false;
+        };
+        let before = *object;
+        change(object);
+        let after = *object;
+        if before != after || !current {
+            state.current = 1 << leader;
+        }
+        state.leaders[leader].copy = Some(after);
+        if after.deleting && !after.finalizer {
+            state.object = None;
+            state.leaders[leader].gone = true;
+            state.unaccounted = 0;
+        }
+        self.check_record(state, before.status.recorded, after.status.recorded);
+        true
+    }
+
+    /// I7: the recorded id changes only from nothing, or when what was recorded is truly absent.
+    fn check_record(&self, state: &mut State, before: Option<u8>, after: Option<u8>) {
+        if let Some(slot) = before.filter(|_| before != after)
+            && state.endpoints[usize::from(slot)].ours()
+        {
+            self.breaks(state, Invariant::I7);
+        }
+    }
+
+    /// A step that writes to the API server. Whether the write was applied.
+    pub fn write_step(&self, state: &mut State, leader: usize, step: &Step, answered: bool) {
+        let decided = state.leaders[leader];
+        let status = step.status;
+        let applied = match step.kind {
+            Kind::AddFinalizer => self.write(state, leader, step.kind, |object| object.finalizer = true),
+            Kind::RemoveFinalizer(release) => {
+                if release != Release::Retained && release != Release::Unproven && state.is_current(leader) {
+                    self.check_release(state);
+                }
+                self.write(state, leader, step.kind, |object| object.finalizer = false)
+            }
+            _ => status.is_some_and(|status| self.write(state, leader, step.kind, |object| object.status = status)),
+        };
+        if applied {
+            match step.kind {
+                Kind::CloseEpoch(_) | Kind::Forget => state.unaccounted = 0,
+                _ => {}
+            }
+        }
+        let ledger =
+            matches!(step.kind, Kind::Record(_) | Kind::CloseEpoch(_) | Kind::WriteTombstone(_) | Kind::ClearTombstone(_) | Kind::Forget);
+        if applied && answered && ledger {
+            let learnt = self.mind.written(&decided);
+            let known = &mut state.leaders[leader];
+            *known = Leader { copy: known.copy, gone: known.gone, ..learnt };
+        }
+        if step.kind == Kind::Rest && healthy(step.reason) && (applied || status.is_none()) {
+            let mut known = self.mind.learn(&state.leaders[leader], Lesson::Agreed);
+            known.permit = false;
+            state.leaders[leader] = known;
+        }
+        self.look(state, leader);
+    }
+
+    /// Whether a rest is worth a transition: it writes a status, or lets something be forgotten.
+    pub fn rest_matters(&self, state: &State, leader: usize, step: &Step) -> bool {
+        let known = &state.leaders[leader];
+        let forgets = || healthy(step.reason) && (known.update.is_some() || known.trouble.is_some() || known.permit);
+        step.status.is_some() || forgets()
+    }
+
+    /// I4: an object that we let go leaves nothing behind, neither now nor later.
+    fn check_release(&self, state: &mut State) {
+        if self.world.strict && !state.excused && state.live() + state.flying() > 0 {
+            self.breaks(state, Invariant::I4);
+        }
+    }
+
+    /// What people, other tools and disasters may do now.
+    pub fn events(&self, state: &State, acts: &mut Vec<Act>) {
+        let left = |fault| state.left.has(fault);
+        let mut with = |fault| acts.push(Act::Event(fault));
+        let astray = state.leaders[0].astray;
+        match &state.object {
+            None => {
+                if left(Fault::Apply) && !astray {
+                    with(Fault::Apply);
+                }
+            }
+            Some(object) => {
+                if !object.deleting {
+                    [Fault::Edit, Fault::Delete, Fault::Replace].into_iter().filter(|fault| left(*fault)).for_each(&mut with);
+                }
+                if left(Fault::Pause) {
+                    with(Fault::Pause);
+                }
+                if left(Fault::Force) && object.finalizer {
+                    with(Fault::Force);
+                }
+                if left(Fault::Wipe) && object.status != Status::default() {
+                    with(Fault::Wipe);
+                }
+                if left(Fault::Swap) && (astray || object.status.pinned) {
+                    with(Fault::Swap);
+                }
+            }
+        }
+        if left(Fault::Rollback) && state.saved != Some(state.object) {
+            with(Fault::Rollback);
+        }
+    }
+
+    /// One of those happens.
+    pub fn event(&self, state: &mut State, fault: Fault) {
+        if fault != Fault::Rollback || state.saved.is_some() {
+            state.left.take(fault);
+        }
+        state.current = match fault {
+            Fault::Swap => state.current,
+            Fault::Rollback if state.saved.is_none() => state.current,
+            _ => 0,
+        };
+        match (fault, &mut state.object) {
+            (Fault::Apply, object) => {
+                *object = Some(Object { uid: state.next_uid, ..Object::default() });
+                state.next_uid += 1;
+                state.unaccounted = 0;
+            }
+            (Fault::Swap, _) => self.swap(state),
+            (Fault::Rollback, object) => match state.saved.take() {
+                None => state.saved = Some(*object),
+                Some(saved) => {
+                    *object = saved;
+                    state.leaders.iter_mut().for_each(|leader| leader.term = false);
+                    state.unaccounted = 0;
+                }
+            },
+            (Fault::Edit, Some(object)) => {
+                object.alias = 1 - object.alias;
+                object.status.synced = false;
+            }
+            (Fault::Delete, Some(object)) if object.finalizer => {
+                object.deleting = true;
+                object.status.synced = false;
+            }
+            (Fault::Delete, Some(object)) => {
+                // Another tool took the finalizer off: what is left belongs to the next object of that name (A7).
+                let lost = object.status.recorded.is_some() || object.status.ledger.is_some();
+                let replaced = lost && self.world.faults.iter().any(|(fault, _)| *fault == Fault::Replace);
+                state.excused |= replaced || self.world.start == Start::Rebuilt;
+                state.object = None;
+                state.unaccounted = 0;
+            }
+            (Fault::Pause, Some(object)) => object.paused = !object.paused,
+            (Fault::Replace, Some(object)) => {
+                object.finalizer = false;
+                object.paused = false;
+                if self.lacks(Ablation::IntentInStatus)
+                    && let Some(ledger) = &mut object.status.ledger
+                {
+                    ledger.intent = None;
+                }
+            }
+            (Fault::Force, Some(object)) => {
+                object.finalizer = false;
+                if object.deleting {
+                    state.object = None;
+                    state.unaccounted = 0;
+                    state.excused = true;
+                }
+            }
+            (Fault::Wipe, Some(object)) => object.status = Status::default(),
+            _ => {}
+        }
+    }
+
+    /// Other credentials: the account is another one, and nothing of it is known yet.
+    pub fn swap(&self, state: &mut State) {
+        for leader in 0..LEADERS {
+            let known = &mut state.leaders[leader];
+            known.astray = !known.astray;
+            known.term = false;
+            known.listings = [None; 3];
+            known.running = None;
+        }
+    }
+
+    /// A leader dies and begins anew.
+    pub fn crash(&self, state: &mut State, leader: usize) {
+        state.leaders[leader] = Leader { astray: state.leaders[leader].astray, ..Leader::default() };
+        for flight in state.flights.iter_mut().flatten() {
+            flight.author = flight.author.filter(|author| usize::from(*author) != leader);
+        }
+        self.watch(state, leader);
+    }
+
+    /// Whether an endpoint's id is known to nobody: for the traces.
+    pub fn is_recorded(state: &State, slot: usize) -> bool {
+        slot < SLOTS && state.object.is_some_and(|object| object.status.recorded == Some(slot as u8))
+    }
+}

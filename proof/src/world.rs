@@ -1,0 +1,323 @@
+//! A world: who takes part, what may go wrong and how often, and how a state leads to the next ones.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use stateright::{Model, Property};
+use switchboard::api::policy::DeletionPolicy;
+
+use crate::ablation::Ablation;
+use crate::invariants::{self, Invariant};
+use crate::mind::{Mind, Step};
+use crate::quiet::Quiet;
+use crate::server::healthy_object;
+use crate::state::{Endpoint, Flight, LEADERS, Leader, Life, Object, SLOTS, Seen, State};
+
+/// What may go wrong, or be done by people, a number of times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// A create is sent. (Not a fault; it bounds the world.)
+    Create,
+    /// A leader crashes and starts again.
+    Crash,
+    /// The provider's answer is lost, executed or not, now or later.
+    Lost,
+    /// The API server's answer to a write is lost.
+    LostWrite,
+    /// A create is refused.
+    Refused,
+    /// A new endpoint is not visible at once.
+    Hidden,
+    /// A deleted endpoint is still listed for a while.
+    Ghost,
+    /// A listing is torn, and seen to be.
+    Torn,
+    /// A listing that lacks something passes for complete.
+    Lying,
+    /// A sweep that nobody asked for.
+    Sweep,
+    /// The user wants another alias.
+    Edit,
+    /// The user deletes the object.
+    Delete,
+    /// The user applies it again.
+    Apply,
+    /// The user pauses it, or ends the pause.
+    Pause,
+    /// Another tool replaces the object: annotations and finalizers go, the status stays.
+    Replace,
+    /// Somebody deletes the endpoint in the console.
+    Remove,
+    /// Somebody edits it there.
+    Retouch,
+    /// The credentials are exchanged for another account's, and back.
+    Swap,
+    /// A create is delivered twice.
+    Twice,
+    /// The status is wiped.
+    Wipe,
+    /// Somebody takes our finalizer off.
+    Force,
+    /// etcd is restored to an earlier state.
+    Rollback,
+    /// The id of a deleted endpoint is given to somebody else's.
+    Reuse,
+}
+
+/// How many kinds of faults there are.
+pub const FAULTS: usize = Fault::Reuse as usize + 1;
+
+/// What may still happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Budget([u8; FAULTS]);
+
+impl Budget {
+    /// Nothing.
+    pub const NONE: Self = Self([0; FAULTS]);
+
+    /// Whether one is left.
+    pub fn has(&self, fault: Fault) -> bool {
+        self.0[fault as usize] > 0
+    }
+
+    /// Takes one, if there is one.
+    pub fn take(&mut self, fault: Fault) -> bool {
+        let left = &mut self.0[fault as usize];
+        let had = *left > 0;
+        *left = left.saturating_sub(1);
+        had
+    }
+}
+
+/// How a world begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The object was just applied.
+    Applied,
+    /// Its endpoint exists, is recorded, and all agrees.
+    Healthy,
+    /// As [`Start::Healthy`], but a second endpoint with its mark exists.
+    Doubled,
+    /// The object was applied into an empty cluster; its endpoint exists already.
+    Rebuilt,
+    /// The object is being deleted, and its endpoint is gone.
+    Leaving,
+}
+
+/// A world.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// One word.
+    pub name: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    /// Processes that take themselves for the leader.
+    pub leaders: usize,
+    /// How it begins.
+    pub start: Start,
+    /// How often what may happen.
+    pub faults: &'static [(Fault, u8)],
+    /// The assumptions A1 to A7 hold: what is promised for every instant is demanded.
+    pub strict: bool,
+    /// Creates may be executed at any time after they were sent (A1 broken).
+    pub late: bool,
+    /// Something may happen while a listing is taken.
+    pub slow: bool,
+    /// What happens to the endpoint when the object goes.
+    pub deletion: DeletionPolicy,
+    /// All orders of so many events are tried; `None`: of any number.
+    pub depth: Option<usize>,
+    /// How many states it has: a world that shrinks by accident proves less.
+    pub states: usize,
+}
+
+/// A world without one safeguard, or with all, and what was found out about it.
+pub struct Proof {
+    /// The world.
+    pub world: World,
+    /// The safeguard that is missing.
+    pub ablation: Option<Ablation>,
+    /// The shipping decisions.
+    pub mind: Mind,
+    /// States from which all ends well.
+    pub quiet: Quiet,
+    /// The invariants that are looked at, a bit each.
+    pub wanted: u16,
+    /// Invariants that were found broken: only the first, shortest way there is kept.
+    pub found: Arc<AtomicU16>,
+}
+
+/// How a call goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// As it should.
+    Good,
+    /// Executed; the answer is lost.
+    Lost,
+    /// Not executed; the answer is lost.
+    LostBefore,
+    /// Not executed yet; the answer is lost.
+    LostLater,
+    /// Refused.
+    Refused,
+    /// Executed, but not visible at once; answered.
+    Hidden,
+    /// Executed, not visible at once, and the answer is lost.
+    HiddenLost,
+    /// Executed, but still listed for a while.
+    Ghost,
+    /// Answered with "not found", since it is not visible yet.
+    Unseen,
+}
+
+/// What a listing shows: endpoints that exist and are left out, and whether that is noticed; endpoints that do not exist (all the
+/// while) and are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Left out, a bit each.
+    pub lacks: u8,
+    /// It counts as complete.
+    pub complete: bool,
+    /// Shown although they were not there all the while, a bit each.
+    pub besides: u8,
+}
+
+impl Look {
+    /// All that is there, nothing else.
+    pub const PLAIN: Self = Self { lacks: 0, complete: true, besides: 0 };
+}
+
+/// One transition.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Act {
+    /// A leader takes its next step.
+    Step(u8, Step, Fate),
+    /// A leader asks for a listing (or the sweep does) and gets it at once.
+    List(u8, Option<Step>, Look),
+    /// A listing begins.
+    BeginList(u8, Option<Step>),
+    /// A listing ends.
+    EndList(u8, Look),
+    /// A create in flight is answered.
+    Answer(u8, Fate),
+    /// A create in flight is executed late.
+    Execute(u8, bool),
+    /// A create in flight is never executed.
+    Drop(u8),
+    /// A create in flight will be executed twice.
+    Twice(u8),
+    /// A hidden endpoint becomes visible.
+    Reveal(u8),
+    /// A deleted endpoint is no longer listed.
+    Vanish(u8),
+    /// Time passes.
+    Tick,
+    /// A leader crashes and starts again.
+    Crash(u8),
+    /// A leader sees the newest version.
+    Watch(u8),
+    /// Something that people do, or other tools, or disasters.
+    Event(Fault),
+    /// Something that happens to one endpoint.
+    Happen(Fault, u8),
+}
+
+impl Proof {
+    /// Of a world with all safeguards, or without one; only these invariants are looked at.
+    pub fn new(world: World, ablation: Option<Ablation>, wanted: &[Invariant]) -> Self {
+        let mind = Mind::new(world.deletion, ablation);
+        let wanted = wanted.iter().fold(0, |mask, invariant| mask | 1 << *invariant as u16);
+        Self { world, ablation, mind, quiet: Quiet::default(), wanted, found: Arc::default() }
+    }
+
+    /// Whether this safeguard is missing.
+    pub fn lacks(&self, ablation: Ablation) -> bool {
+        self.ablation == Some(ablation)
+    }
+
+    fn begin(&self) -> State {
+        let mut left = Budget::NONE;
+        for (fault, times) in self.world.faults {
+            left.0[*fault as usize] = *times;
+        }
+        let mut state = State {
+            object: Some(Object { uid: 1, ..Object::default() }),
+            next_uid: 2,
+            saved: None,
+            endpoints: [Endpoint::NONE; SLOTS],
+            flights: [None; 2],
+            leaders: [Leader::default(); LEADERS],
+            current: 0,
+            left,
+            broken: 0,
+            excused: false,
+            unaccounted: 0,
+        };
+        let live = Endpoint { life: Life::Live, seen: Seen { alias: 0, foreign: false } };
+        if !matches!(self.world.start, Start::Applied | Start::Leaving) {
+            state.endpoints[0] = live;
+        }
+        if matches!(self.world.start, Start::Healthy | Start::Doubled | Start::Leaving) {
+            state.object = Some(Object { deleting: self.world.start == Start::Leaving, ..healthy_object() });
+            state.unaccounted = 1;
+        }
+        if self.world.start == Start::Doubled {
+            state.endpoints[1] = live;
+        }
+        for leader in 0..self.world.leaders {
+            self.watch(&mut state, leader);
+        }
+        state.normalise();
+        state
+    }
+
+    /// Whether time may pass: nothing is overdue.
+    pub fn may_tick(&self, state: &State) -> bool {
+        let overdue = |flight: &Flight| flight.author.is_some() || flight.age > 0 && !self.world.late;
+        let waits = |endpoint: &Endpoint| matches!(endpoint.life, Life::Hidden(1..) | Life::Ghost(1..));
+        !state.flights.iter().flatten().any(overdue)
+            && !state.endpoints.iter().any(waits)
+            && state.leaders.iter().flat_map(|leader| leader.running).all(|running| running.age < 2)
+    }
+}
+
+impl Model for Proof {
+    type State = State;
+    type Action = Act;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![self.begin()]
+    }
+
+    fn actions(&self, state: &State, acts: &mut Vec<Act>) {
+        if state.broken != 0 {
+            return;
+        }
+        for leader in 0..self.world.leaders {
+            self.steps(state, leader, acts);
+        }
+        self.provider(state, acts);
+        self.events(state, acts);
+        if self.may_tick(state) {
+            acts.push(Act::Tick);
+        }
+    }
+
+    fn next_state(&self, before: &State, act: Act) -> Option<State> {
+        let mut state = *before;
+        self.apply(&mut state, act);
+        state.normalise();
+        (state != *before).then_some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        invariants::properties()
+    }
+}
+
+impl Proof {
+    /// Whether the property that this bit stands for still is to be looked for.
+    pub fn first(&self, bit: u16) -> bool {
+        self.found.fetch_or(1 << bit, Ordering::Relaxed) & (1 << bit) == 0
+    }
+}

@@ -1,0 +1,240 @@
+//! The worlds that are searched, small ones for every change and larger ones for `make proof`.
+
+use switchboard::api::policy::DeletionPolicy;
+
+use crate::world::{Fault, Start, World};
+
+const BASE: World = World {
+    name: "",
+    about: "",
+    leaders: 1,
+    start: Start::Applied,
+    faults: &[],
+    strict: true,
+    late: false,
+    slow: false,
+    deletion: DeletionPolicy::Delete,
+    depth: None,
+    states: 0,
+};
+
+/// The worlds of `make test`.
+pub fn small() -> Vec<World> {
+    use Fault::{
+        Apply, Crash, Create, Delete, Edit, Force, Ghost, Hidden, Lost, LostWrite, Lying, Pause, Refused, Remove, Replace, Reuse, Rollback,
+        Swap, Sweep, Torn, Twice, Wipe,
+    };
+    vec![
+        World {
+            name: "alone",
+            about: "one leader; lost, late and refused creates, torn listings, crashes, an edit, a deletion",
+            faults: &[(Create, 2), (Crash, 1), (Lost, 1), (Refused, 1), (Hidden, 1), (Torn, 1), (Delete, 1)],
+            states: 821_956,
+            ..BASE
+        },
+        World {
+            name: "refused",
+            about: "one leader; refused creates, lost answers of the API server, an edit, crashes",
+            faults: &[(Create, 2), (Refused, 2), (LostWrite, 1), (Crash, 1), (Edit, 1), (Delete, 1)],
+            states: 721_781,
+            ..BASE
+        },
+        World {
+            name: "two",
+            about: "two leaders; lost and late creates, crashes, a deletion",
+            leaders: 2,
+            faults: &[(Create, 2), (Lost, 1), (Delete, 1)],
+            depth: Some(15),
+            states: 1_261_826,
+            ..BASE
+        },
+        World {
+            name: "removed",
+            about: "two leaders; the endpoint is deleted by hand as soon as it exists",
+            leaders: 2,
+            faults: &[(Create, 2), (Remove, 1)],
+            depth: Some(16),
+            states: 436_541,
+            ..BASE
+        },
+        World {
+            name: "leaving",
+            about: "two leaders; the object goes, is applied again and deleted again",
+            leaders: 2,
+            start: Start::Leaving,
+            faults: &[(Create, 1), (Apply, 1), (Delete, 1)],
+            depth: Some(19),
+            states: 275_562,
+            ..BASE
+        },
+        World {
+            name: "stalled",
+            about: "two leaders, each of which may stand still at any point",
+            leaders: 2,
+            faults: &[(Create, 2)],
+            depth: Some(19),
+            states: 688_135,
+            ..BASE
+        },
+        World {
+            name: "young",
+            about: "an endpoint that is not visible yet is to be deleted",
+            faults: &[(Create, 1), (Hidden, 1), (Delete, 1), (Lost, 1)],
+            states: 50_272,
+            ..BASE
+        },
+        World {
+            name: "twins",
+            about: "two leaders; a create is delivered twice and one of the twins is not visible yet",
+            leaders: 2,
+            strict: false,
+            faults: &[(Create, 1), (Twice, 1), (Hidden, 1)],
+            depth: Some(15),
+            states: 426_353,
+            ..BASE
+        },
+        World {
+            name: "users",
+            about: "two leaders; the object is edited, replaced by another tool, deleted and applied again",
+            leaders: 2,
+            faults: &[(Create, 2), (Edit, 1), (Replace, 1), (Delete, 1)],
+            depth: Some(13),
+            states: 1_085_094,
+            ..BASE
+        },
+        World {
+            name: "slow",
+            about: "listings during which things happen",
+            slow: true,
+            faults: &[(Create, 2), (Lost, 1), (Torn, 1), (Ghost, 1), (Delete, 1)],
+            states: 144_117,
+            ..BASE
+        },
+        World {
+            name: "console",
+            about: "two leaders; the endpoint is edited and deleted by hand, deletions are still listed",
+            leaders: 2,
+            start: Start::Healthy,
+            faults: &[(Create, 1), (Remove, 1), (Ghost, 1)],
+            depth: Some(18),
+            states: 241_646,
+            ..BASE
+        },
+        World {
+            name: "lie",
+            about: "one listing that lacks an endpoint passes for complete",
+            faults: &[(Create, 2), (Lost, 1), (Lying, 1), (Crash, 1), (Sweep, 1), (Hidden, 1)],
+            states: 349_898,
+            ..BASE
+        },
+        World {
+            name: "rebuilt",
+            about: "the object is applied into an empty cluster, its endpoint exists",
+            leaders: 2,
+            start: Start::Rebuilt,
+            faults: &[(Create, 1), (Crash, 1), (Torn, 1), (Delete, 1)],
+            depth: Some(13),
+            states: 670_462,
+            ..BASE
+        },
+        World {
+            name: "credentials",
+            about: "the credentials lead to another account for a while",
+            faults: &[(Create, 2), (Swap, 2), (Lost, 1), (Delete, 1), (Remove, 1)],
+            states: 264_125,
+            ..BASE
+        },
+        World {
+            name: "pause",
+            about: "the object is paused at any time",
+            faults: &[(Create, 1), (Pause, 2), (Lost, 1), (Delete, 1), (Crash, 1)],
+            states: 581_858,
+            ..BASE
+        },
+        World {
+            name: "retain",
+            about: "the endpoint is kept when the object goes, and taken over by the next one",
+            deletion: DeletionPolicy::Retain,
+            faults: &[(Create, 2), (Lost, 1), (Delete, 1), (Apply, 1), (Crash, 1)],
+            strict: false,
+            states: 114_247,
+            ..BASE
+        },
+        World {
+            name: "doubled",
+            about: "two leaders, two endpoints; the recorded one is deleted by hand",
+            leaders: 2,
+            start: Start::Doubled,
+            strict: false,
+            faults: &[(Create, 1), (Remove, 1)],
+            depth: Some(14),
+            states: 428_366,
+            ..BASE
+        },
+        World {
+            name: "reuse",
+            about: "the id of a deleted endpoint is given to somebody else's",
+            start: Start::Healthy,
+            faults: &[(Create, 1), (Remove, 1), (Reuse, 1), (Edit, 1)],
+            strict: false,
+            states: 33_579,
+            ..BASE
+        },
+        World {
+            name: "wild",
+            about: "creates delivered twice or executed at any time later, status wiped, finalizer forced off",
+            strict: false,
+            late: true,
+            faults: &[(Create, 2), (Twice, 1), (Wipe, 1), (Force, 1), (Delete, 1)],
+            states: 294_731,
+            ..BASE
+        },
+        World {
+            name: "restored",
+            about: "etcd is restored to an earlier state",
+            strict: false,
+            faults: &[(Create, 2), (Rollback, 1), (Delete, 1)],
+            states: 173_949,
+            ..BASE
+        },
+    ]
+}
+
+/// The larger worlds of `make proof`.
+pub fn large() -> Vec<World> {
+    use Fault::{Apply, Crash, Create, Delete, Edit, Force, Hidden, Lost, LostWrite, Refused, Remove, Replace, Retouch, Torn, Twice, Wipe};
+    vec![
+        World {
+            name: "alone, more",
+            about: "one leader; lost, late and refused creates, torn listings, crashes, lost writes, an edit, a deletion",
+            faults: &[(Create, 2), (Crash, 1), (Lost, 1), (LostWrite, 1), (Refused, 1), (Hidden, 1), (Torn, 1), (Delete, 1), (Edit, 1)],
+            ..BASE
+        },
+        World {
+            name: "two, deeper",
+            about: "two leaders; lost and late creates, crashes, a deletion",
+            leaders: 2,
+            faults: &[(Create, 2), (Crash, 1), (Lost, 1), (Hidden, 1), (Delete, 1)],
+            depth: Some(15),
+            ..BASE
+        },
+        World {
+            name: "users, deeper",
+            about: "two leaders; the object is edited, replaced by another tool, deleted and applied again; the endpoint is edited by hand",
+            leaders: 2,
+            faults: &[(Create, 2), (Edit, 1), (Replace, 1), (Delete, 1), (Apply, 1), (Retouch, 1)],
+            depth: Some(14),
+            ..BASE
+        },
+        World {
+            name: "wild, two",
+            about: "two leaders; creates delivered twice or late, status wiped, finalizer forced off, endpoints deleted by hand",
+            leaders: 2,
+            strict: false,
+            late: true,
+            faults: &[(Create, 2), (Twice, 1), (Wipe, 1), (Force, 1), (Remove, 1), (Delete, 1), (Apply, 1)],
+            depth: Some(13),
+            ..BASE
+        },
+    ]
+}

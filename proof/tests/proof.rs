@@ -1,0 +1,67 @@
+//! The protocol holds in every world, every safeguard is missed in one, and every row of the shipped table says why it is needed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proof::report;
+use proof::rows::{Needed, ROWS, UNREACHED, shipped};
+use proof::run::{search_all, search_safeguards};
+use proof::safeguards;
+use proof::worlds;
+
+/// Fewer than this prove too little.
+const STATES: usize = 5_000_000;
+
+#[test]
+fn every_world_holds_is_as_large_as_it_was_and_together_they_reach_every_row() {
+    let mut total = 0;
+    let mut wrong = Vec::new();
+    let mut rows: BTreeMap<&str, u64> = BTreeMap::new();
+    search_all(worlds::small(), |world, searched| {
+        let (states, seconds) = (searched.states, searched.took.as_secs_f32());
+        println!("{}: {states} states, depth {}, {seconds:.1} s, {} distinct views asked", world.name, searched.depth, searched.asked);
+        total += states;
+        for (invariant, way) in &searched.violations {
+            wrong.push(format!("{}: {invariant} is broken after {} steps:\n{}", world.name, way.steps, way.lines.join("\n")));
+        }
+        if states != world.states {
+            wrong.push(format!("{}: {states} states, it was to have {}", world.name, world.states));
+        }
+        searched.rows.iter().for_each(|(row, times)| *rows.entry(row).or_default() += times);
+    });
+    println!("{total} states; rows by distinct view: {rows:?}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(total >= STATES, "{total} states in all");
+    let unreached: BTreeSet<&str> = UNREACHED.iter().map(|(row, _)| *row).collect();
+    let missing: Vec<&str> = shipped().into_iter().filter(|row| rows.contains_key(row) == unreached.contains(row)).collect();
+    assert_eq!(missing, Vec::<&str>::new(), "reached without being said to be, or the other way round");
+}
+
+#[test]
+fn every_safeguard_is_missed_and_the_guarantees_tell_how() {
+    let found = search_safeguards(&safeguards::ALL, &worlds::small());
+    assert_eq!(found.len(), safeguards::ALL.len(), "a safeguard names a world that there is not");
+    for (safeguard, searched) in &found {
+        let way = searched.violations.get(safeguard.breaks.name());
+        let steps = way.map_or("never".to_owned(), |way| way.steps.to_string());
+        println!("without {}: {} breaks after {steps} steps ({} states)", safeguard.name, safeguard.breaks.name(), searched.states);
+        assert!(way.is_some(), "nothing misses: {}", safeguard.name);
+    }
+    let told = include_str!("../../docs/guarantees.md");
+    assert_eq!(report::section(told, "ablations"), Some(report::ablations(&found).as_str()), "`make proof` writes it anew");
+}
+
+#[test]
+fn every_row_of_the_shipped_table_has_its_ablation_or_says_why_it_has_none() {
+    let named: BTreeSet<&str> = ROWS.iter().map(|(row, _)| *row).collect();
+    assert_eq!(shipped().into_iter().collect::<BTreeSet<_>>(), named);
+    let removed: BTreeSet<_> = safeguards::ALL.iter().map(|safeguard| safeguard.ablation).collect();
+    assert_eq!(removed.len(), safeguards::ALL.len(), "a safeguard twice");
+    for (row, needed) in ROWS {
+        match needed {
+            Needed::By(ablations) => {
+                assert!(!ablations.is_empty() && ablations.iter().all(|ablation| removed.contains(ablation)), "{row}");
+            }
+            Needed::Not(why) => assert!(why.len() > 20, "{row}: {why}"),
+        }
+    }
+}
