@@ -1,13 +1,13 @@
 //! An object that takes over an endpoint which exists already (L27 to L31). The id in its spec is all that it goes by: it creates
 //! nothing, looks for no mark of its own, and deletes nothing but that one endpoint.
 
-use super::{live, other_installation, retry, unusable, wait_for};
+use super::{actionable, live, other_installation, retry};
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Finding, Found};
 use crate::core::budget::Lane;
 use crate::core::fields::Remote;
 use crate::core::mark::recognise;
-use crate::core::view::{Adoption, Desired, View};
+use crate::core::view::{Adoption, View};
 
 pub(super) fn next(view: &View, adopt: &Adoption) -> Action {
     if view.stopping {
@@ -20,16 +20,10 @@ pub(super) fn next(view: &View, adopt: &Adoption) -> Action {
     if let Some(problem) = other_installation(view) {
         return Action::Done(Finding { reason: problem.reason, message: problem.message });
     }
-    let wanted = match &view.desired {
-        Desired::Wanted(wanted) => wanted,
-        Desired::Blocked(problem) => return wait_for(view, problem.clone()),
+    let wanted = match actionable(view) {
+        Ok(wanted) => wanted,
+        Err(action) => return *action,
     };
-    if let Some(held) = view.held() {
-        return Action::Done(Finding { reason: held.reason, message: held.message });
-    }
-    if let Some(problem) = unusable(view) {
-        return wait_for(view, problem);
-    }
     if let Some(action) = belongs_to_another(view, &adopt.id) {
         return action;
     }

@@ -1,7 +1,8 @@
 //! An object that is to exist (L1 to L23).
 
 use super::{
-    adopt, list, other_installation, own_open_intent, owned, received, record_listed, retry, search, survivor, unusable, wait_for,
+    actionable, adopt, list, other_installation, own_open_intent, owned, received, record_listed, retry, search, survivor, unusable,
+    wait_for,
 };
 use crate::api::condition::Reason;
 use crate::api::ledger::Intent;
@@ -46,16 +47,10 @@ pub(super) fn next(view: &View) -> Action {
             None => search::next(view),
         };
     }
-    let wanted = match &view.desired {
-        Desired::Wanted(wanted) => wanted,
-        Desired::Blocked(problem) => return wait_for(view, problem.clone()),
+    let wanted = match actionable(view) {
+        Ok(wanted) => wanted,
+        Err(action) => return *action,
     };
-    if let Some(held) = view.held() {
-        return Action::Done(Finding { reason: held.reason, message: held.message });
-    }
-    if let Some(problem) = unusable(view) {
-        return wait_for(view, problem);
-    }
     match view.recorded() {
         Some(recorded) => adopt::belongs_to_another(view, recorded.id).unwrap_or_else(|| steady(view, wanted, recorded.id)),
         None => absent(view),

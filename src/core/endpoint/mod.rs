@@ -77,7 +77,7 @@ use crate::core::fields::Remote;
 use crate::core::mark::recognise;
 use crate::core::outcome::Outcome;
 use crate::core::time::Moment;
-use crate::core::view::{AccountView, OwnIntent, Problem, View};
+use crate::core::view::{AccountView, Desired, OwnIntent, Problem, View, Wanted};
 
 /// The next step for this object. Pure: same view, same action.
 pub fn next(view: &View) -> Action {
@@ -114,6 +114,21 @@ fn unusable(view: &View) -> Option<Problem> {
         AccountView::Missing(problem) | AccountView::NotReady(problem) => Some(problem.clone()),
         AccountView::Ready { deletions_only: Some(problem), .. } if !view.object.deleting && !view.object.gone => Some(problem.clone()),
         AccountView::Ready { .. } => view.account_mismatch(),
+    }
+}
+
+/// L9 to L11: what is wanted, if something may be done about it now; else what to answer.
+fn actionable(view: &View) -> Result<&Wanted, Box<Action>> {
+    let wanted = match &view.desired {
+        Desired::Wanted(wanted) => wanted,
+        Desired::Blocked(problem) => return Err(Box::new(wait_for(view, problem.clone()))),
+    };
+    if let Some(held) = view.held() {
+        return Err(Box::new(Action::Done(Finding { reason: held.reason, message: held.message })));
+    }
+    match unusable(view) {
+        Some(problem) => Err(Box::new(wait_for(view, problem))),
+        None => Ok(wanted),
     }
 }
 
