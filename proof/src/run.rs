@@ -74,7 +74,9 @@ pub fn search_all(mut worlds: Vec<World>, mut found: impl FnMut(&World, Searched
         for _ in 0..THREADS {
             let (send, waiting) = (send.clone(), &waiting);
             scope.spawn(move || {
-                while let Some(world) = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+                // Not in the loop's head: the lock would be held while the world is searched.
+                let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                while let Some(world) = next() {
                     let searched = search(world.clone());
                     if send.send((world, searched)).is_err() {
                         return;

@@ -60,7 +60,7 @@ pub const ALL: [Safeguard; 34] = [
         "alone",
         I1,
         "settle time",
-        "A create whose answer was lost is looked for at once, twice in vain; the next one is sent, and the first is executed late.",
+        "The answer to a create is lost and its endpoint is not visible yet; two early listings close the intent, and a second one is made.",
     ),
     row(
         A::SettleForAbsence,
@@ -88,7 +88,7 @@ pub const ALL: [Safeguard; 34] = [
         "alone",
         I4,
         "completeness of listings",
-        "A torn listing lacks an endpoint that a lost create made, and the object goes without it.",
+        "The recorded endpoint was not visible to a read when its object was deleted; a torn listing lacks it as well, and the object goes.",
     ),
     row(
         A::SecondListing,
@@ -137,7 +137,7 @@ pub const ALL: [Safeguard; 34] = [
         "users",
         I1,
         "the intent is in status, where a replace leaves it",
-        "Another tool replaces the object while a create is on the way; the intent goes with the annotations, and a second create is sent.",
+        "Another tool replaces the object before its new endpoint is recorded; the intent goes with the annotations, and leader B makes a second one.",
     ),
     row(
         A::IntentFirst,

@@ -34,7 +34,9 @@ fn who(leader: u8) -> char {
 fn line(proof: &Proof, state: &State, act: Act) -> String {
     match act {
         Act::Step(leader, step, fate) => {
-            format!("leader {} {}{}", who(leader), does(&state.leaders[usize::from(leader)], &step), how(fate))
+            let writes = step.status.is_some() || matches!(step.kind, Kind::AddFinalizer | Kind::RemoveFinalizer(_));
+            let old = if writes && !state.is_current(usize::from(leader)) { ", knowing an old version only" } else { "" };
+            format!("leader {} {}{}{old}", who(leader), does(&state.leaders[usize::from(leader)], &step), how(fate))
         }
         Act::List(leader, step, look) => {
             let why = if step.is_some() { "lists" } else { "sweeps" };

@@ -202,7 +202,10 @@ pub fn small() -> Vec<World> {
 
 /// The larger worlds of `make proof`.
 pub fn large() -> Vec<World> {
-    use Fault::{Apply, Crash, Create, Delete, Edit, Force, Hidden, Lost, LostWrite, Refused, Remove, Replace, Retouch, Torn, Twice, Wipe};
+    use Fault::{
+        Apply, Crash, Create, Delete, Edit, Force, Ghost, Hidden, Lost, LostWrite, Refused, Remove, Replace, Retouch, Rollback, Swap, Torn,
+        Twice, Wipe,
+    };
     vec![
         World {
             name: "alone, more",
@@ -234,6 +237,47 @@ pub fn large() -> Vec<World> {
             late: true,
             faults: &[(Create, 2), (Twice, 1), (Wipe, 1), (Force, 1), (Remove, 1), (Delete, 1), (Apply, 1)],
             depth: Some(13),
+            ..BASE
+        },
+        World {
+            name: "slow, more",
+            about: "one leader; listings during which endpoints appear, are deleted by hand or by us, crashes",
+            slow: true,
+            faults: &[(Create, 2), (Remove, 1), (Hidden, 1), (Lost, 1), (Crash, 1), (Delete, 1), (Ghost, 1)],
+            ..BASE
+        },
+        World {
+            name: "restored, two",
+            about: "two leaders; etcd is restored to an earlier state, the object is deleted and applied again",
+            leaders: 2,
+            strict: false,
+            faults: &[(Create, 2), (Rollback, 1), (Delete, 1), (Apply, 1)],
+            depth: Some(14),
+            ..BASE
+        },
+        World {
+            name: "credentials, two",
+            about: "two leaders; the credentials lead to another account for a while, the endpoint is deleted by hand",
+            leaders: 2,
+            faults: &[(Create, 2), (Swap, 2), (Delete, 1), (Remove, 1)],
+            depth: Some(14),
+            ..BASE
+        },
+        World {
+            name: "again, two",
+            about: "two leaders; lost and invisible creates, the object is deleted, applied again and deleted again",
+            leaders: 2,
+            faults: &[(Create, 2), (Delete, 2), (Apply, 1), (Lost, 1), (Hidden, 1)],
+            depth: Some(14),
+            ..BASE
+        },
+        World {
+            name: "slow, two",
+            about: "two leaders; listings during which things happen",
+            leaders: 2,
+            slow: true,
+            faults: &[(Create, 2), (Delete, 1), (Lost, 1)],
+            depth: Some(15),
             ..BASE
         },
     ]
