@@ -15,6 +15,7 @@ use crate::controller::gather::{gather, key};
 use crate::controller::memories::Slot;
 use crate::controller::secrets::Dependent;
 use crate::controller::{monitors, report};
+use crate::core::action::Action;
 use crate::core::endpoint::next;
 use crate::core::expectation;
 use crate::core::key::ObjectKey;
@@ -109,14 +110,31 @@ async fn pass(ctx: &Context, object: Arc<SipEndpoint>, slot: &mut Slot) -> (Opti
                 if !gone {
                     expect(ctx, &pass, &view);
                 }
-                let released = view.object.deleting && !view.object.finalizer;
-                return (until, gone || released);
+                let over = gone || view.object.deleting && !view.object.finalizer;
+                // Nobody would come back for what was just received for an object that is no more.
+                if over && !matches!(action, Action::Done(_)) && wait_here(ctx, pass.slot.learnt.memory.pass_began, until).await {
+                    continue;
+                }
+                return (until, over);
             }
         }
     }
     monitors::tell(ctx, &mut pass).await;
     warn!(object = %key(&pass.object), "still not settled after {STEPS} steps; pausing");
     (Some(ctx.clock.now() + ctx.settings.timing.retry_base * 10), false)
+}
+
+/// Waits within the pass, which began then; false if that would take too long or the process is to end. What is left at the provider then
+/// belongs to the next object of that name, or is counted as orphaned.
+async fn wait_here(ctx: &Context, began: Moment, until: Option<Moment>) -> bool {
+    let until = until.unwrap_or(ctx.clock.now() + ctx.settings.timing.search());
+    while ctx.clock.now() < until {
+        if ctx.is_stopping() || until > began + PASS {
+            return false;
+        }
+        tokio::time::sleep(until.since(ctx.clock.now()).min(Duration::from_secs(1))).await;
+    }
+    !ctx.is_stopping() && until <= began + PASS
 }
 
 /// The cache may be older than what this process has already seen or written (trap T6): then the object is read.

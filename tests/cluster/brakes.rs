@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use switchboard::api::{FINALIZER_ACCOUNT, ProviderAccount, SipEndpoint};
 use tokio::time::{Instant, sleep};
 
-use super::cases::{all, case};
+use super::cases::{all, case, room};
 use super::observe::{Call, Told, account_message, account_reason, calls_since, count, event, events, listings, now};
 use super::world::{PATIENCE, World, endpoint_id, eventually, observed, reason};
 
@@ -117,6 +117,7 @@ fn message(object: &SipEndpoint) -> String {
 
 async fn hundred() {
     const CASE: &str = "100 objects are deleted";
+    let _room = room().await;
     let world = large("hundred", json!({})).await;
     let operator = Told::start(CASE, &world, &[]).await;
     let names = names(100);
@@ -151,6 +152,7 @@ async fn hundred() {
 
 async fn vanished() {
     const CASE: &str = "300 endpoints vanish";
+    let _room = room().await;
     let world = large("vanished", json!({})).await;
     let made = world.admin.create_application(json!({"app_name": "main"})).await.expect("an application");
     let app = made["app_id"].as_str().expect("an id").to_owned();

@@ -9,7 +9,7 @@ use kube::api::DeleteParams;
 use sandbox::admin_client::RequestEntry;
 use serde_json::{Value, json};
 use switchboard::api::SipEndpoint;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::world::{Operator, SETTLE, World, eventually};
 
@@ -21,6 +21,11 @@ const TAIL: usize = 60;
 
 /// Held by each running case.
 pub static SLOTS: Semaphore = Semaphore::const_new(AT_ONCE);
+
+/// Room for a case with hundreds of objects: so many of the others wait meanwhile that the API server answers in time for all.
+pub async fn room() -> SemaphorePermit<'static> {
+    SLOTS.acquire_many(AT_ONCE as u32 / 2 - 1).await.expect("nobody closes it")
+}
 
 /// Runs all cases to their end; a failure names each that went wrong, and what its operators said.
 pub async fn all(cases: Vec<(String, LocalBoxFuture<'static, ()>)>) {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::cases::{Case, all, blind, case, first_create};
-use super::world::SETTLE;
+use super::world::{SETTLE, eventually};
 
 /// What happens to the first create, and how often it is executed.
 struct Lost {
@@ -95,5 +95,27 @@ async fn an_endpoint_that_is_answered_after_its_object_was_deleted_is_deleted() 
         case.zero(1).await;
         case.sends(1).await;
     });
-    all(vec![answered]).await;
+    let how = "answered late, and the first deletion fails";
+    let forced = case(how, async move {
+        let delay = u64::try_from(SETTLE.as_millis() / 10).expect("less than a second");
+        let unwell = json!({
+            "match": {"method": "DELETE", "path": "/Endpoint/", "count": 2},
+            "execute": false,
+            "answer": {"status": 503, "body": "<html>maintenance</html>"},
+        });
+        let mut case = Case::new(how, json!([first_create(json!({"delay_ms": delay})), unwell])).await;
+        case.start().await;
+        case.apply().await;
+        case.sent().await;
+        // Gone before its create was answered: nobody but the pass that sent it knows of the endpoint.
+        case.delete().await.expect("kept by the finalizer");
+        let forced = json!({"metadata": {"finalizers": null, "annotations": {"switchboard.dev/force-orphan": "unresolved"}}});
+        case.world.patch("alice", forced).await;
+        case.world.gone("alice").await;
+        struck(&case).await;
+        eventually("the endpoint is gone as well", async || (case.world.effects("delete_endpoint").await.len() == 1).then_some(())).await;
+        case.zero(1).await;
+        case.sends(1).await;
+    });
+    all(vec![answered, forced]).await;
 }

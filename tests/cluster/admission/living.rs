@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use switchboard::api::{FINALIZER_ENDPOINT, SipEndpoint};
 use tokio::process::Command;
 
-use super::{APPLY, Bench, ENDPOINTS, Expect, FOREIGN, MERGE, check};
+use super::{APPLY, Bench, ENDPOINTS, Expect, check};
 use crate::side_by_side::{self, Told, case, creates_sent};
 use crate::support;
 use crate::world::{World, endpoint_id, eventually};
@@ -115,38 +115,13 @@ async fn forced(case: &str) {
     assert!(world.living().await.is_empty(), "left: {:#?}", world.living().await);
 }
 
-/// Puts somebody's finalizer on an object or takes it off; those of others stay.
-async fn keep(world: &World, path: &str, keep: bool) {
-    let (status, object) = support::send(&world.client, Method::GET, path, &Value::Null).await;
-    assert!(status.is_success(), "{object}");
-    let mut finalizers: Vec<String> = serde_json::from_value(object["metadata"]["finalizers"].clone()).unwrap_or_default();
-    finalizers.retain(|finalizer| finalizer != FOREIGN);
-    finalizers.extend(keep.then(|| FOREIGN.to_owned()));
-    // With the version: others may write their finalizers meanwhile.
-    let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": object["metadata"]["resourceVersion"]}});
-    let answer = support::exchange(&world.client, Method::PATCH, path, MERGE, &patch).await;
-    check(path, &answer, Expect::Quiet);
-}
-
 async fn namespace_deleted(case: &str) {
     let (world, _operator) = settled(case).await;
     let namespace = &world.namespace;
-    // What the endpoint's deletion needs stays until it is over, whatever the namespace controller deletes first.
-    let needed = [
-        format!("/apis/switchboard.dev/v1alpha1/namespaces/{namespace}/provideraccounts/plivo"),
-        format!("/api/v1/namespaces/{namespace}/secrets/plivo-credentials"),
-        format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings/switchboard-secret-reader"),
-    ];
-    for path in &needed {
-        keep(&world, path, true).await;
-    }
     let namespaces: Api<Namespace> = Api::all(world.client.clone());
     namespaces.delete(namespace, &DeleteParams::default()).await.expect("a deletion");
     world.gone("desk").await;
     assert!(world.living().await.is_empty(), "left: {:#?}", world.living().await);
-    for path in &needed {
-        keep(&world, path, false).await;
-    }
     eventually("the namespace is gone", async || namespaces.get_opt(namespace).await.expect("an answer").is_none().then_some(())).await;
 }
 
