@@ -1,6 +1,6 @@
 //! The worlds that are searched, small ones for every change and larger ones for `make proof`.
 
-use switchboard::api::policy::DeletionPolicy;
+use switchboard::api::policy::{DeletionPolicy, ManagementPolicy};
 
 use crate::world::{Fault, Start, World};
 
@@ -14,6 +14,7 @@ const BASE: World = World {
     late: false,
     slow: false,
     deletion: DeletionPolicy::Delete,
+    management: ManagementPolicy::Manage,
     depth: None,
     states: 0,
 };
@@ -21,8 +22,8 @@ const BASE: World = World {
 /// The worlds of `make test`.
 pub fn small() -> Vec<World> {
     use Fault::{
-        Apply, Crash, Create, Delete, Edit, Force, Ghost, Hidden, Lost, LostWrite, Lying, Pause, Refused, Remove, Replace, Reuse, Rollback,
-        Swap, Sweep, Torn, Twice, Wipe,
+        Apply, Claim, Crash, Create, Delete, Edit, Force, Ghost, Hidden, HoldDeletion, HoldRecreation, Lost, LostWrite, Lying, Orphan,
+        Pause, Refused, Remove, Replace, Retouch, Reuse, Rollback, Suspend, Swap, Sweep, Torn, Twice, Wipe,
     };
     vec![
         World {
@@ -195,6 +196,86 @@ pub fn small() -> Vec<World> {
             strict: false,
             faults: &[(Create, 2), (Rollback, 1), (Delete, 1)],
             states: 173_949,
+            ..BASE
+        },
+        World {
+            name: "adopted",
+            about: "the object adopts an endpoint, which is deleted in the console; its id is used again; the object goes and comes back",
+            start: Start::Adopting,
+            deletion: DeletionPolicy::Retain,
+            faults: &[(Create, 1), (Edit, 1), (Remove, 1), (Reuse, 1), (Crash, 1), (Delete, 1), (Apply, 1)],
+            states: 192_329,
+            ..BASE
+        },
+        World {
+            name: "adopted, to go",
+            about: "two leaders; an adopted endpoint goes with its object, another tool replaces the object",
+            leaders: 2,
+            start: Start::Adopting,
+            faults: &[(Create, 1), (Retouch, 1), (Replace, 1), (Delete, 1), (Apply, 1), (Lost, 1)],
+            depth: Some(13),
+            states: 706_779,
+            ..BASE
+        },
+        World {
+            name: "observed",
+            about: "the object only observes an endpoint, which is edited and deleted in the console",
+            start: Start::Adopting,
+            management: ManagementPolicy::Observe,
+            faults: &[(Create, 1), (Edit, 1), (Remove, 1), (Retouch, 1), (Reuse, 1), (Crash, 1), (Delete, 1), (Apply, 1), (Claim, 1)],
+            states: 59_204,
+            ..BASE
+        },
+        World {
+            name: "claimed",
+            about: "another object has a better right to an endpoint with the object's mark for a while",
+            strict: false,
+            faults: &[(Create, 2), (Claim, 1), (Lost, 1), (Delete, 1)],
+            states: 88_130,
+            ..BASE
+        },
+        World {
+            name: "contested",
+            about: "another object has a better right to the recorded endpoint for a while",
+            strict: false,
+            start: Start::Healthy,
+            faults: &[(Create, 1), (Claim, 2), (Edit, 1), (Delete, 1)],
+            states: 34_217,
+            ..BASE
+        },
+        World {
+            name: "adopted by another",
+            about: "two leaders; another object has a better right to the endpoint that is to be adopted, or was, for a while",
+            leaders: 2,
+            start: Start::Adopting,
+            faults: &[(Create, 1), (Claim, 2), (Delete, 1), (Lost, 1)],
+            depth: Some(13),
+            states: 280_818,
+            ..BASE
+        },
+        World {
+            name: "suspended",
+            about: "the account is suspended for a while; the endpoint of a deleted object is given up",
+            faults: &[(Create, 1), (Suspend, 2), (Edit, 1), (Delete, 1), (Orphan, 1)],
+            states: 142_154,
+            ..BASE
+        },
+        World {
+            name: "elsewhere",
+            about: "two leaders; the object was another installation's",
+            leaders: 2,
+            start: Start::Elsewhere,
+            faults: &[(Create, 1), (Edit, 1), (Crash, 1), (Delete, 1), (Orphan, 1)],
+            depth: Some(11),
+            states: 537_683,
+            ..BASE
+        },
+        World {
+            name: "braked",
+            about: "the account's brakes hold the deletion of the endpoint, or its replacement, for a while",
+            start: Start::Healthy,
+            faults: &[(Create, 1), (HoldDeletion, 2), (HoldRecreation, 2), (Remove, 1), (Delete, 1), (Lost, 1)],
+            states: 351_825,
             ..BASE
         },
     ]
