@@ -104,6 +104,10 @@ fn end(proof: &Proof, state: &State, wrote: bool) -> Verdict {
         let kept = !proof.deletes() || proof.world.start == Start::Adopting;
         return if live == 0 || kept { Verdict::Good } else { Verdict::NotTheOne };
     };
+    if proof.world.lasting && released(&state.leaders[0]).is_some() {
+        // What is held is not as it should be: it only has to be quiet.
+        return if wrote { Verdict::Writes } else { Verdict::Good };
+    }
     if is_elsewhere(&object) {
         return stays(proof, state, wrote, Reason::InstallationMismatch);
     }
@@ -154,7 +158,7 @@ fn end_adopting(proof: &Proof, state: &State, object: &Object, wrote: bool) -> V
     let known = status.read && status.synced && status.pinned && !status.stranger;
     let password = status.ledger.is_some_and(|ledger| ledger.password);
     let reason = match (recorded, endpoint.exists(), endpoint.seen.foreign) {
-        (true, true, false) if !known || !proof.observes() && !(agrees && password) => return Verdict::NoRest,
+        (true, true, false) if !known || !(proof.observes() || agrees && password) => return Verdict::NoRest,
         (true, true, false) if agrees => Reason::Available,
         (true, true, false) => Reason::Drifted,
         (true, true, true) => Reason::OwnershipLost,
@@ -207,7 +211,7 @@ impl Proof {
         if state.object.is_some_and(|object| object.paused) {
             return Act::Event(Fault::Pause);
         }
-        if let Some(act) = released(&state.leaders[0]) {
+        if let Some(act) = released(&state.leaders[0]).filter(|_| !self.world.lasting) {
             return act;
         }
         if state.object.is_none() && state.live() > 0 && (state.excused || !self.world.strict) {

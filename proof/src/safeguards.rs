@@ -246,7 +246,7 @@ pub const ALL: [Safeguard; 44] = [
         "claimed",
         I2,
         "what another object has a better right to is left alone",
-        "Another object has adopted the recorded endpoint; this one is deleted, and takes the other's endpoint along.",
+        "A create is answered, and before its endpoint is recorded another object has adopted it: two objects take it for their own.",
     ),
     row(A::Observe, "observed", I2, "`managementPolicy: Observe`", "An endpoint is observed, differs from the spec, and is changed."),
     row(

@@ -141,6 +141,8 @@ pub struct World {
     pub deletion: DeletionPolicy,
     /// Whether anything may be written at the provider.
     pub management: ManagementPolicy,
+    /// Suspensions, brakes and claims of other objects last for ever; else they end when faults stop.
+    pub lasting: bool,
     /// All orders of so many events are tried; `None`: of any number.
     pub depth: Option<usize>,
     /// How many states it has: a world that shrinks by accident proves less.

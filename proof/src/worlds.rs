@@ -15,6 +15,7 @@ const BASE: World = World {
     slow: false,
     deletion: DeletionPolicy::Delete,
     management: ManagementPolicy::Manage,
+    lasting: false,
     depth: None,
     states: 0,
 };
@@ -213,8 +214,8 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             start: Start::Adopting,
             faults: &[(Create, 1), (Retouch, 1), (Replace, 1), (Delete, 1), (Apply, 1), (Lost, 1)],
-            depth: Some(13),
-            states: 706_779,
+            depth: Some(12),
+            states: 404_926,
             ..BASE
         },
         World {
@@ -261,6 +262,18 @@ pub fn small() -> Vec<World> {
             ..BASE
         },
         World {
+            name: "held",
+            about: "two leaders; the account is suspended, its brakes hold, or another object has a better right to the endpoint, for good",
+            leaders: 2,
+            start: Start::Healthy,
+            strict: false,
+            lasting: true,
+            faults: &[(Create, 1), (Suspend, 1), (HoldDeletion, 1), (HoldRecreation, 1), (Claim, 1), (Remove, 1), (Delete, 1), (Edit, 1)],
+            depth: Some(10),
+            states: 296_120,
+            ..BASE
+        },
+        World {
             name: "elsewhere",
             about: "two leaders; the object was another installation's",
             leaders: 2,
@@ -274,8 +287,8 @@ pub fn small() -> Vec<World> {
             name: "braked",
             about: "the account's brakes hold the deletion of the endpoint, or its replacement, for a while",
             start: Start::Healthy,
-            faults: &[(Create, 1), (HoldDeletion, 2), (HoldRecreation, 2), (Remove, 1), (Delete, 1), (Lost, 1)],
-            states: 351_825,
+            faults: &[(Create, 1), (HoldDeletion, 2), (HoldRecreation, 2), (Remove, 1), (Delete, 1)],
+            states: 73_911,
             ..BASE
         },
     ]
@@ -283,7 +296,10 @@ pub fn small() -> Vec<World> {
 
 /// The larger worlds of `make proof`.
 pub fn large() -> Vec<World> {
-    use Fault::{Apply, Crash, Create, Delete, Edit, Force, Hidden, Lost, LostWrite, Refused, Remove, Replace, Retouch, Torn, Twice, Wipe};
+    use Fault::{
+        Apply, Claim, Crash, Create, Delete, Edit, Force, Hidden, HoldDeletion, Lost, LostWrite, Orphan, Refused, Remove, Replace, Retouch,
+        Reuse, Suspend, Torn, Twice, Wipe,
+    };
     vec![
         World {
             name: "alone, more",
@@ -315,6 +331,39 @@ pub fn large() -> Vec<World> {
             late: true,
             faults: &[(Create, 2), (Twice, 1), (Wipe, 1), (Force, 1), (Remove, 1), (Delete, 1), (Apply, 1)],
             depth: Some(13),
+            ..BASE
+        },
+        World {
+            name: "adopted, deeper",
+            about: "two leaders; an adopted endpoint goes with its object; all that people, other tools and other objects may do to either",
+            leaders: 2,
+            start: Start::Adopting,
+            faults: &[
+                (Create, 1),
+                (Edit, 1),
+                (Remove, 1),
+                (Reuse, 1),
+                (Crash, 1),
+                (Lost, 1),
+                (LostWrite, 1),
+                (Replace, 1),
+                (Delete, 1),
+                (Apply, 1),
+                (Claim, 1),
+                (Suspend, 1),
+                (HoldDeletion, 1),
+                (Orphan, 1),
+                (Wipe, 1),
+            ],
+            depth: Some(9),
+            ..BASE
+        },
+        World {
+            name: "contested, more",
+            about: "another object has a better right to the recorded endpoint for a while, which is edited, deleted by hand and made anew",
+            strict: false,
+            start: Start::Healthy,
+            faults: &[(Create, 1), (Claim, 2), (Edit, 1), (Remove, 1), (Delete, 1)],
             ..BASE
         },
     ]
