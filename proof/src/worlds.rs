@@ -231,8 +231,8 @@ pub fn small() -> Vec<World> {
             name: "claimed",
             about: "another object has a better right to an endpoint with the object's mark for a while",
             strict: false,
-            faults: &[(Create, 2), (Claim, 1), (Lost, 1), (Delete, 1)],
-            states: 88_130,
+            faults: &[(Create, 2), (Claim, 1), (Lost, 1)],
+            states: 15_807,
             ..BASE
         },
         World {
@@ -279,8 +279,8 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             start: Start::Elsewhere,
             faults: &[(Create, 1), (Edit, 1), (Crash, 1), (Delete, 1), (Orphan, 1)],
-            depth: Some(11),
-            states: 537_683,
+            depth: Some(10),
+            states: 252_737,
             ..BASE
         },
         World {
@@ -355,7 +355,14 @@ pub fn large() -> Vec<World> {
                 (Orphan, 1),
                 (Wipe, 1),
             ],
-            depth: Some(9),
+            depth: Some(10),
+            ..BASE
+        },
+        World {
+            name: "claimed, more",
+            about: "another object has a better right to an endpoint with the object's mark; deletions",
+            strict: false,
+            faults: &[(Create, 2), (Claim, 1), (Lost, 1), (Delete, 1)],
             ..BASE
         },
         World {
