@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use switchboard::api::condition::Reason;
+use switchboard::api::policy::ManagementPolicy;
 use switchboard::core::action::{Action, Closed, Finding, Found, Release, Why};
 use switchboard::core::evidence::Got;
 use switchboard::core::fields::Fields;
@@ -14,6 +15,7 @@ use switchboard::core::view::{AccountView, View};
 use crate::lesson::{Lesson, Reply};
 use crate::mind::Kind;
 use crate::state::Answer;
+use crate::view::other_installation;
 
 /// A safeguard that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,6 +88,26 @@ pub enum Ablation {
     Correct,
     /// What is left of a deleted object is deleted.
     Leftovers,
+    /// What another object has a better right to is left alone.
+    Claims,
+    /// What is observed is not written.
+    Observe,
+    /// What was adopted is not made anew.
+    NeverAnew,
+    /// The finalizer before the record of what is adopted and goes with the object.
+    AdoptedFinalizer,
+    /// The username of what was adopted is compared.
+    AdoptedUsername,
+    /// The mark of another installation on what is to be adopted.
+    MarkOfAnother,
+    /// Suspension of the account.
+    Suspension,
+    /// The installation in the ledger.
+    Installation,
+    /// The brake on deletions.
+    DeletionBrake,
+    /// The brake on replacing what is gone.
+    RecreationBrake,
 }
 
 impl Ablation {
@@ -93,6 +115,7 @@ impl Ablation {
     pub fn falsify(self, view: &mut View) {
         let now = view.now;
         let (open, announced) = (view.open_intent().is_some(), view.intent().is_some());
+        let missing = view.target().is_some_and(|id| view.evidence.missing(id).is_some());
         let listings = &mut view.evidence.listings;
         match self {
             Self::Settle => view.timing.settle = Duration::from_secs(1),
@@ -144,6 +167,34 @@ impl Ablation {
             Self::DuplicateDeleted if !view.object.deleting => listings.others.clear(),
             Self::Pause => view.object.paused = false,
             Self::Leftovers if view.object.deleting => listings.others.clear(),
+            Self::Claims => view.claims.clear(),
+            Self::Observe => view.policy.management = ManagementPolicy::Manage,
+            Self::NeverAnew if missing => view.adopt = None,
+            Self::AdoptedFinalizer if view.adopt.is_some() && !view.object.deleting => view.object.finalizer = true,
+            Self::AdoptedUsername => {
+                if let Some(known) = &view.status.username {
+                    let gets = view.evidence.gets.values_mut().filter_map(|got| got.found.as_mut());
+                    let seen = listings.recorded.as_mut().map(|seen| &mut seen.remote);
+                    gets.chain(seen).for_each(|remote| remote.username.clone_from(known));
+                }
+            }
+            Self::MarkOfAnother => {
+                if let Some(adopt) = &mut view.adopt {
+                    adopt.from_installation = Some(other_installation().part().to_owned());
+                }
+            }
+            Self::Suspension => {
+                if let AccountView::Ready { suspended, .. } = &mut view.account {
+                    *suspended = false;
+                }
+            }
+            Self::Installation => {
+                if let Some(ledger) = &mut view.status.ledger {
+                    view.installation.part().clone_into(&mut ledger.installation);
+                }
+            }
+            Self::DeletionBrake => view.brakes.deletion = None,
+            Self::RecreationBrake => view.brakes.recreation = None,
             Self::ReadNow => {
                 for seen in &listings.others {
                     let id = seen.remote.id.clone();

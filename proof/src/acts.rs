@@ -107,6 +107,10 @@ impl Proof {
         }
         for (slot, endpoint) in state.endpoints.iter().enumerate() {
             let slot = slot as u8;
+            let claimed = state.leaders[0].claims & (1 << slot) != 0;
+            if state.left.has(Fault::Claim) && (claimed || endpoint.life == Life::Live && endpoint.ours()) {
+                acts.push(Act::Happen(Fault::Claim, slot));
+            }
             match endpoint.life {
                 Life::Hidden(_) => acts.push(Act::Reveal(slot)),
                 Life::Ghost(_) => acts.push(Act::Vanish(slot)),

@@ -49,7 +49,7 @@ impl State {
         let saved = self.saved.iter().flatten();
         let copies = self.leaders.iter().filter_map(|leader| leader.copy.as_ref());
         for object in self.object.iter().chain(saved).chain(copies) {
-            mentioned |= object.status.mentions();
+            mentioned |= object.mentions();
         }
         for leader in &self.leaders {
             if let Some(Own { answer: Some(Answer::Done(slot)), .. }) = leader.own {
@@ -66,6 +66,7 @@ impl State {
             if matches!(self.endpoints[slot].life, Life::None | Life::Dead(_)) && mentioned & (1 << slot) == 0 {
                 self.endpoints[slot] = Endpoint::NONE;
                 for leader in &mut self.leaders {
+                    leader.claims &= !(1 << slot);
                     leader.deleted[slot] = None;
                     leader.gets[slot] = None;
                     leader.just_read &= !(1 << slot);

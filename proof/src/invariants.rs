@@ -14,7 +14,8 @@ pub enum Invariant {
     I1,
     /// Once faults stop: exactly one, and it is the recorded one; none for a deleted object.
     I1w,
-    /// No update or deletion of an endpoint that is not the object's own, nor in an account that is not the pinned one.
+    /// No update or deletion of an endpoint that is not the object's own, is only observed, or stays when its object goes, nor in an
+    /// account that is not the pinned one. What another object has a better right to is not even recorded or condemned.
     I2,
     /// Once faults stop it comes to rest, healthy.
     I3,
@@ -25,11 +26,13 @@ pub enum Invariant {
     I5,
     /// Every create's nonce is durable before it is sent; so is the condemnation of a duplicate before it is deleted.
     I6,
-    /// The recorded id changes only from nothing, or when what was recorded is truly absent.
+    /// The recorded id changes only from nothing, or when what was recorded is truly absent and no brake holds it; that of an adopted
+    /// endpoint never.
     I7,
-    /// No create for an object known to be deleting, gone or paused, or in another account than the pinned one.
+    /// No create for an object known to be deleting or gone, that adopts, observes, or is another installation's, or in another account
+    /// than the pinned one; no create, update or deletion that was asked for while it is paused or its account suspended.
     I8,
-    /// The recorded endpoint of a live object is never deleted by us.
+    /// The recorded endpoint of a live object is never deleted by us, nor that of a deleted one while the brake holds it.
     I9,
     /// A settled object causes no write to anything.
     I10,

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use switchboard::api::condition::{Reason, Verdict};
-use switchboard::api::policy::DeletionPolicy;
 use switchboard::core::action::{Action, Closed, Release, Why};
 use switchboard::core::endpoint::next;
 use switchboard::core::status;
@@ -18,6 +17,7 @@ use crate::lesson::Lesson;
 use crate::rows;
 use crate::state::{Answer, Leader, Running, Status};
 use crate::view::{Template, number_change, slot};
+use crate::world::World;
 
 /// What a leader does next.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,10 +83,10 @@ pub struct Mind {
 }
 
 impl Mind {
-    /// For objects with this deletion policy, without this safeguard.
-    pub fn new(deletion: DeletionPolicy, ablation: Option<Ablation>) -> Self {
+    /// For the objects of this world, without this safeguard.
+    pub fn new(world: &World, ablation: Option<Ablation>) -> Self {
         Self {
-            template: Template::new(deletion),
+            template: Template::new(world),
             ablation,
             decisions: Memo::new(),
             lessons: Memo::new(),

@@ -19,7 +19,8 @@ impl Proof {
             self.breaks(state, Invariant::I6);
         }
         let known = &state.leaders[leader];
-        if copy.deleting || copy.paused || known.gone || known.astray {
+        let ours_to_make = !copy.adopts && !self.observes() && !copy.status.ledger.is_some_and(|ledger| ledger.elsewhere);
+        if copy.deleting || copy.paused || known.gone || known.astray || known.suspended || !ours_to_make {
             self.breaks(state, Invariant::I8);
         }
         if self.world.strict && !state.excused && state.unaccounted > 0 {
@@ -124,7 +125,7 @@ impl Proof {
                 Lesson::Got(slot, (fate == Fate::Good).then_some(found))
             }
             Kind::Update { slot, alias, password } => {
-                self.check_ownership(state, leader, slot);
+                self.check_ownership(state, leader, slot, None);
                 let endpoint = &mut state.endpoints[usize::from(slot)];
                 let done = endpoint.life == Life::Live && executed;
                 if done && let Some(alias) = alias {
@@ -136,7 +137,7 @@ impl Proof {
                 Lesson::Updated { slot, alias, password, reply: reply(done) }
             }
             Kind::Delete(slot, why) => {
-                self.check_ownership(state, leader, slot);
+                self.check_ownership(state, leader, slot, Some(why));
                 self.check_deletion(state, leader, slot, why);
                 let done = executed && fate != Fate::Unseen && state.endpoints[usize::from(slot)].exists();
                 if done {
@@ -154,20 +155,34 @@ impl Proof {
         self.look(state, leader);
     }
 
-    /// I2: nothing is written to an endpoint that is not the object's own, nor in another account.
-    fn check_ownership(&self, state: &mut State, leader: usize, slot: u8) {
+    /// I2: nothing is written to an endpoint that is not the object's own, that is only observed, or that stays, nor in another account
+    /// or for another installation. I8: nor while the object is paused or the account suspended, but for what was received too late.
+    fn check_ownership(&self, state: &mut State, leader: usize, slot: u8, deletion: Option<Why>) {
         let endpoint = state.endpoints[usize::from(slot)];
-        if state.leaders[leader].astray || endpoint.exists() && endpoint.seen.foreign {
+        let known = &state.leaders[leader];
+        let copy = known.copy.unwrap_or_default();
+        let stays = copy.adopts && deletion.is_some() && !self.deletes();
+        let elsewhere = copy.status.ledger.is_some_and(|ledger| ledger.elsewhere);
+        let held = (copy.paused || known.suspended) && deletion != Some(Why::JustReceived);
+        let not_ours = endpoint.exists() && endpoint.seen.foreign || known.claims & (1 << slot) != 0;
+        if known.astray || not_ours || stays || elsewhere || self.observes() {
             self.breaks(state, Invariant::I2);
+        }
+        if held {
+            self.breaks(state, Invariant::I8);
         }
     }
 
-    /// I9: the recorded endpoint of a live object is never deleted by us. I6: nor a duplicate that was not condemned before.
+    /// I9: the recorded endpoint of a live object is never deleted by us, nor that of a deleted one while the brake holds it. I6: nor a duplicate that was not condemned before.
     fn check_deletion(&self, state: &mut State, leader: usize, slot: u8, why: Why) {
         let ours = state.endpoints[usize::from(slot)].ours();
         // A leader that saw a deletion which a restore of etcd undid does not count.
         let deleting = state.leaders[leader].copy.is_some_and(|copy| copy.deleting);
         if ours && !deleting && state.object.is_some_and(|object| !object.deleting && object.status.recorded == Some(slot)) {
+            self.breaks(state, Invariant::I9);
+        }
+        let known = &state.leaders[leader];
+        if known.no_deletion && why == Why::Requested && known.copy.is_some_and(|copy| copy.status.recorded == Some(slot)) {
             self.breaks(state, Invariant::I9);
         }
         let condemned = state.leaders[leader].copy.and_then(|copy| copy.status.ledger).map_or(0, |ledger| ledger.tombstones);
@@ -200,6 +215,7 @@ impl Proof {
         match fault {
             Fault::Remove => self.remove(state, slot, false),
             Fault::Retouch => state.endpoints[slot].seen.alias = 2,
+            Fault::Claim => state.leaders.iter_mut().for_each(|leader| leader.claims ^= 1 << slot),
             Fault::Reuse => {
                 state.endpoints[slot] = Endpoint { life: Life::Live, seen: Seen { alias: 0, foreign: true } };
                 appears(state, slot);

@@ -5,11 +5,12 @@ use std::hash::BuildHasherDefault;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use switchboard::api::policy::DeletionPolicy;
+use switchboard::api::condition::Reason;
 
 use crate::mind::{Kind, QuickHasher, hash, healthy};
-use crate::state::{Life, SLOTS, State};
-use crate::world::{Act, Budget, Fate, Fault, Look, Proof};
+use crate::server::is_elsewhere;
+use crate::state::{Leader, Life, Object, SLOTS, State};
+use crate::world::{Act, Budget, Fate, Fault, Look, Proof, Start};
 
 /// Longest way to rest.
 const STEPS: usize = 1500;
@@ -99,9 +100,20 @@ fn end(proof: &Proof, state: &State, wrote: bool) -> Verdict {
     let live = (0..SLOTS).filter(|slot| state.endpoints[*slot].ours());
     let live = live.fold(0_u8, |mask, slot| mask | 1 << slot);
     let Some(object) = state.object else {
-        let kept = proof.world.deletion == DeletionPolicy::Retain;
+        // What a deleted object has adopted is seen to when it goes (I4): before that, it is not known to be its own.
+        let kept = !proof.deletes() || proof.world.start == Start::Adopting;
         return if live == 0 || kept { Verdict::Good } else { Verdict::NotTheOne };
     };
+    if proof.world.lasting && released(&state.leaders[0]).is_some() {
+        // What is held is not as it should be: it only has to be quiet.
+        return if wrote { Verdict::Writes } else { Verdict::Good };
+    }
+    if is_elsewhere(&object) {
+        return stays(proof, state, wrote, Reason::InstallationMismatch);
+    }
+    if object.adopts {
+        return end_adopting(proof, state, &object, wrote);
+    }
     let lost = |slot: u8| state.endpoints[usize::from(slot)].exists() && state.endpoints[usize::from(slot)].seen.foreign;
     if live == 0 && object.status.recorded.is_some_and(lost) {
         // Somebody else's endpoint under the recorded id: it is left alone, and people must look at it.
@@ -117,6 +129,49 @@ fn end(proof: &Proof, state: &State, wrote: bool) -> Verdict {
         return Verdict::NoRest;
     }
     if wrote { Verdict::Writes } else { Verdict::Good }
+}
+
+/// All say this, and nobody writes.
+fn stays(proof: &Proof, state: &State, wrote: bool, reason: Reason) -> Verdict {
+    let told = |leader: usize| {
+        let mut state = *state;
+        let (_, mut step) = proof.mind.decide(&state.leaders[leader]);
+        if matches!(step.kind, Kind::Get(_)) {
+            // It looks again now and then.
+            proof.apply(&mut state, Act::Step(leader as u8, step, Fate::Good));
+            step = proof.mind.decide(&state.leaders[leader]).1;
+        }
+        step.reason == Some(reason)
+    };
+    match (0..proof.world.leaders).all(told) {
+        false => Verdict::NoRest,
+        true if wrote => Verdict::Writes,
+        true => Verdict::Good,
+    }
+}
+
+/// As [`end`], for an object that adopts: it has the endpoint that is there, or says why not, and makes no other.
+fn end_adopting(proof: &Proof, state: &State, object: &Object, wrote: bool) -> Verdict {
+    let endpoint = &state.endpoints[0];
+    let (status, recorded) = (&object.status, object.status.recorded == Some(0));
+    let agrees = endpoint.seen.alias == object.alias;
+    let known = status.read && status.synced && status.pinned && !status.stranger;
+    let password = status.ledger.is_some_and(|ledger| ledger.password);
+    let reason = match (recorded, endpoint.exists(), endpoint.seen.foreign) {
+        (true, true, false) if !known || !(proof.observes() || agrees && password) => return Verdict::NoRest,
+        (true, true, false) if agrees => Reason::Available,
+        (true, true, false) => Reason::Drifted,
+        (true, true, true) => Reason::OwnershipLost,
+        (true, false, _) => Reason::ExternallyDeleted,
+        (false, true, false) => return Verdict::NotTheOne,
+        (false, true, true) => Reason::AlreadyOwned,
+        (false, false, _) => Reason::AdoptNotFound,
+    };
+    let guarded = !recorded || object.finalizer || !proof.deletes();
+    if !guarded || object.deleting && reason != Reason::OwnershipLost {
+        return Verdict::NoRest;
+    }
+    stays(proof, state, wrote, reason)
 }
 
 impl Proof {
@@ -155,6 +210,9 @@ impl Proof {
         }
         if state.object.is_some_and(|object| object.paused) {
             return Act::Event(Fault::Pause);
+        }
+        if let Some(act) = released(&state.leaders[0]).filter(|_| !self.world.lasting) {
+            return act;
         }
         if state.object.is_none() && state.live() > 0 && (state.excused || !self.world.strict) {
             // What was left behind belongs to the next object of that name.
@@ -197,5 +255,16 @@ impl Proof {
         }
         let swept = known.listings[1].is_some_and(|listing| listing.age == 0);
         (!swept).then_some(Act::List(index, None, Look::PLAIN))
+    }
+}
+
+/// What somebody holds is released.
+fn released(known: &Leader) -> Option<Act> {
+    match () {
+        () if known.suspended => Some(Act::Event(Fault::Suspend)),
+        () if known.no_deletion => Some(Act::Event(Fault::HoldDeletion)),
+        () if known.no_recreation => Some(Act::Event(Fault::HoldRecreation)),
+        () if known.claims != 0 => Some(Act::Happen(Fault::Claim, known.claims.trailing_zeros() as u8)),
+        () => None,
     }
 }

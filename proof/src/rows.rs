@@ -20,7 +20,7 @@ use Ablation as A;
 use Needed::{By, Not};
 
 /// Every row of the table in `core/endpoint/mod.rs`.
-pub const ROWS: [(&str, Needed); 36] = [
+pub const ROWS: [(&str, Needed); 49] = [
     ("L1", By(&[A::RecordVersion, A::RecordOnlyIfFree])),
     ("L2", Not("a refused create that stays open is looked for like a lost one: slower, never wrong")),
     ("L3", By(&[A::IssueTime, A::Nonce, A::IntentFirst])),
@@ -30,10 +30,10 @@ pub const ROWS: [(&str, Needed); 36] = [
     ("L7", By(&[A::OneAtATime, A::ThirdOutcome])),
     ("L8", By(&[A::Tombstone])),
     ("L9", Not("nothing is called while the spec is wrong; no world has a wrong spec")),
-    ("L10", By(&[A::Pause])),
+    ("L10", By(&[A::Pause, A::Suspension])),
     ("L11", By(&[A::Pin])),
     ("L12", Not("it only reads; what a write needs to have seen is asked for by the rows that write")),
-    ("L13", By(&[A::Username])),
+    ("L13", By(&[A::Username, A::AdoptedUsername])),
     ("L14", By(&[A::DuplicateDeleted, A::Tombstone, A::ReadNow])),
     ("L15", Not("an update can be repeated without harm: this row saves calls, and the fields are compared in any case")),
     ("L16", By(&[A::Correct])),
@@ -45,6 +45,15 @@ pub const ROWS: [(&str, Needed); 36] = [
     ("L22", By(&[A::LookBeforeCreate])),
     ("L23", By(&[A::IntentVersion, A::FinalizerFirst, A::IntentInStatus])),
     ("L24", By(&[A::FinalizerBack])),
+    ("L25", By(&[A::Installation])),
+    ("L26", By(&[A::RecreationBrake])),
+    ("L27", By(&[A::Claims])),
+    ("L28", Not("it only reads; what is recorded is judged by the rows below")),
+    ("L29", By(&[A::NeverAnew])),
+    ("L30", By(&[A::MarkOfAnother])),
+    ("L31", By(&[A::AdoptedFinalizer])),
+    ("L32", By(&[A::NeverAnew])),
+    ("L33", By(&[A::Observe])),
     (
         "D1",
         Not(
@@ -62,6 +71,10 @@ pub const ROWS: [(&str, Needed); 36] = [
     ("D10", By(&[A::SettleOnDelete, A::Settle])),
     ("D11", By(&[A::SweepAfterSettle, A::ReleaseVersion])),
     ("D12", By(&[A::ListingOnDelete])),
+    ("D13", Not("it gives up, aloud, on somebody's word; without it the object waits as if nothing had been said")),
+    ("D14", By(&[A::DeletionBrake])),
+    ("D15", Not("it gives up, aloud; without it the object would wait for the absence of what it never had")),
+    ("D16", By(&[A::Claims])),
 ];
 
 /// Rows that no world reaches, and why.
@@ -101,7 +114,15 @@ fn live(view: &View, action: &Action) -> &'static str {
     let recorded = view.recorded();
     let missing = recorded.is_some_and(|recorded| view.evidence.missing(recorded.id).is_some());
     let observed = recorded.is_some_and(|recorded| view.evidence.observed(recorded.id).is_some());
+    if view.adopt.is_some()
+        && let Some(row) = adopting(view, action)
+    {
+        return row;
+    }
     match action {
+        _ if said(action) == Some(Reason::AlreadyOwned) => "L27",
+        _ if said(action) == Some(Reason::InstallationMismatch) && elsewhere(view) => "L25",
+        _ if said(action) == Some(Reason::Braked) => "L26",
         Action::Record(found) if found.remote.is_none() => "L1",
         Action::CloseEpoch(Closed::Refused) => "L2",
         Action::Create { .. } => "L3",
@@ -115,7 +136,7 @@ fn live(view: &View, action: &Action) -> &'static str {
         Action::Get(id, _) if view.tombstones().contains(id) => "L8",
         Action::Record(_) | Action::Get(..) if open => "L5",
         Action::Wait { .. } | Action::List(..) if open => "L7",
-        Action::Done(_) if said(action) == Some(Reason::Paused) => "L10",
+        Action::Done(_) if matches!(said(action), Some(Reason::Paused | Reason::Suspended)) => "L10",
         _ if said(action) == Some(Reason::AccountMismatch) => "L11",
         Action::Wait { finding: None, .. } => "L12",
         Action::Done(_) if said(action) == Some(Reason::OwnershipLost) => "L13",
@@ -137,8 +158,29 @@ fn live(view: &View, action: &Action) -> &'static str {
     }
 }
 
+/// The rows of what is adopted, where they are not those of all objects.
+fn adopting(view: &View, action: &Action) -> Option<&'static str> {
+    let missing = view.target().is_some_and(|id| view.evidence.missing(id).is_some());
+    Some(match (action, said(action)) {
+        (Action::Done(_), Some(Reason::AlreadyOwned)) => "L30",
+        (_, Some(Reason::AdoptNotFound)) => "L29",
+        (_, Some(Reason::ExternallyDeleted)) => "L32",
+        (_, Some(Reason::Drifted)) if view.observes() => "L33",
+        (Action::Get(..), _) if view.recorded().is_none() && missing => "L29",
+        (Action::Get(..), _) if view.recorded().is_none() => "L28",
+        (Action::AddFinalizer | Action::Record(_), _) if view.recorded().is_none() => "L31",
+        (Action::Wait { .. }, _) if view.recorded().is_none() && view.memory.trouble.is_some() => "L28",
+        _ => return None,
+    })
+}
+
+fn elsewhere(view: &View) -> bool {
+    view.ledger().is_some_and(|ledger| ledger.installation != view.installation.part())
+}
+
 fn deleted(view: &View, action: &Action) -> &'static str {
     let recorded = view.recorded().map(|recorded| recorded.id);
+    let claimed = recorded.is_some_and(|id| view.claimant(id).is_some());
     match action {
         Action::Done(_) => "D1",
         Action::DeleteEndpoint(_, Why::JustReceived) if view.object.gone || !view.object.finalizer => "D1",
@@ -146,8 +188,19 @@ fn deleted(view: &View, action: &Action) -> &'static str {
         Action::RemoveFinalizer(Release::Retained) => "D3",
         Action::CloseEpoch(_) => "D4",
         Action::RemoveFinalizer(Release::NeverSent) => "D5",
+        Action::RemoveFinalizer(Release::Orphaned) => "D13",
+        Action::RemoveFinalizer(Release::Unproven) if view.adopt.is_some() => "D15",
         Action::RemoveFinalizer(Release::Unproven) => "D6",
-        Action::Wait { .. } if matches!(said(action), Some(Reason::AccountMismatch | Reason::Paused)) => "D7",
+        Action::Wait { .. }
+            if matches!(
+                said(action),
+                Some(Reason::AccountMismatch | Reason::Paused | Reason::Suspended | Reason::InstallationMismatch)
+            ) =>
+        {
+            "D7"
+        }
+        Action::Wait { .. } if said(action) == Some(Reason::Braked) => "D14",
+        _ if claimed => "D16",
         Action::DeleteEndpoint(id, _) | Action::Get(id, _) if Some(id.as_str()) == recorded => "D8",
         Action::DeleteEndpoint(..) | Action::Get(..) => "D9",
         Action::RemoveFinalizer(Release::Clean) => "D11",

@@ -23,10 +23,10 @@ const fn row(ablation: Ablation, world: &'static str, breaks: Invariant, name: &
 }
 
 use crate::ablation::Ablation as A;
-use Invariant::{I1, I1w, I2, I3, I4, I6, I7, I8};
+use Invariant::{I1, I1w, I2, I3, I4, I5, I6, I7, I8, I9};
 
 /// All of them.
-pub const ALL: [Safeguard; 34] = [
+pub const ALL: [Safeguard; 44] = [
     row(
         A::IntentVersion,
         "two",
@@ -240,5 +240,57 @@ pub const ALL: [Safeguard; 34] = [
         I1w,
         "what a lost create left is deleted with the object",
         "The answer to a create is lost and the object is deleted; its endpoint stays, and the object as well.",
+    ),
+    row(
+        A::Claims,
+        "claimed",
+        I2,
+        "what another object has a better right to is left alone",
+        "A create is answered, and before its endpoint is recorded another object has adopted it: two objects take it for their own.",
+    ),
+    row(A::Observe, "observed", I2, "`managementPolicy: Observe`", "An endpoint is observed, differs from the spec, and is changed."),
+    row(
+        A::NeverAnew,
+        "adopted",
+        I8,
+        "what is adopted is never made anew",
+        "The endpoint that is to be adopted is deleted in the console, and another one is created in its place.",
+    ),
+    row(
+        A::AdoptedFinalizer,
+        "adopted by another",
+        I4,
+        "the finalizer before the record of what is adopted and goes with its object",
+        "An endpoint is adopted, the user deletes the object, which goes at once, and the endpoint stays.",
+    ),
+    row(
+        A::AdoptedUsername,
+        "adopted",
+        I2,
+        "the username of what was adopted is compared before every write",
+        "The adopted endpoint is deleted by hand and its id is given to somebody else's, which is then changed.",
+    ),
+    row(
+        A::MarkOfAnother,
+        "adopted",
+        I2,
+        "an endpoint with the mark of another installation is not adopted unless the spec names it",
+        "The id that is to be adopted is another installation's endpoint by now, and is taken from it.",
+    ),
+    row(A::Suspension, "suspended", I8, "suspension of the account", "The account is suspended, and an endpoint is created."),
+    row(
+        A::Installation,
+        "elsewhere",
+        I5,
+        "the installation in the ledger is compared",
+        "Another installation announced a create; this one looks for its own mark, finds nothing, and creates a second endpoint.",
+    ),
+    row(A::DeletionBrake, "braked", I9, "the brake on deletions", "The brake holds, and the endpoint of a deleted object is deleted."),
+    row(
+        A::RecreationBrake,
+        "braked",
+        I7,
+        "the brake on replacing what is gone",
+        "The brake holds, and an endpoint that disappeared is forgotten and replaced.",
     ),
 ];

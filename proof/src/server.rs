@@ -6,14 +6,33 @@ use crate::ablation::Ablation;
 use crate::invariants::Invariant;
 use crate::lesson::Lesson;
 use crate::mind::{Kind, Step, healthy};
-use crate::state::{Intent, LEADERS, Leader, Ledger, Object, SLOTS, State, Status};
+use crate::state::{Intent, LEADERS, Leader, Ledger, Object, SLOTS, State, Status, UNRESOLVED};
 use crate::world::{Act, Fault, Proof, Start};
 
 /// An object whose endpoint is the first one, and with which all is well.
 pub fn healthy_object() -> Object {
-    let ledger = Ledger { uid: 1, intent: Some(Intent { nonce: 0, open: false }), tombstones: 0, password: true };
-    let status = Status { ledger: Some(ledger), recorded: Some(0), pinned: true, read: true, synced: true };
+    let ledger = Ledger { uid: 1, intent: Some(Intent { nonce: 0, open: false }), tombstones: 0, password: true, elsewhere: false };
+    let status = Status { ledger: Some(ledger), recorded: Some(0), pinned: true, read: true, synced: true, stranger: false };
     Object { uid: 1, finalizer: true, status, ..Object::default() }
+}
+
+/// Objects with the ledger of another installation: with an endpoint recorded, with a create on its way, with nothing at the provider.
+pub fn objects_from_elsewhere() -> [Object; 3] {
+    [(Some(0), false), (None, true), (None, false)].map(|(recorded, open)| {
+        let mut object = healthy_object();
+        object.status.recorded = recorded;
+        object.status.read = recorded.is_some();
+        if let Some(ledger) = &mut object.status.ledger {
+            *ledger = Ledger { intent: Some(Intent { nonce: 0, open }), password: recorded.is_some(), elsewhere: true, ..*ledger };
+        }
+        object
+    })
+}
+
+/// The ledger is another installation's, and something may be at the provider for it.
+pub fn is_elsewhere(object: &Object) -> bool {
+    let ledger = object.status.ledger.filter(|ledger| ledger.elsewhere);
+    ledger.is_some_and(|ledger| object.status.recorded.is_some() || ledger.intent.is_some_and(|intent| intent.open))
 }
 
 impl Proof {
@@ -49,8 +68,8 @@ impl Proof {
         let known = self.mind.learn(&state.leaders[leader], Lesson::Looked);
         state.leaders[leader] = known;
         if known.gone && !state.waiting(leader) && self.mind.decide(&known).1.kind == Kind::Rest {
-            let Leader { term, astray, listings, running, .. } = known;
-            state.leaders[leader] = Leader { term, astray, listings, running, ..Leader::default() };
+            let Leader { term, listings, running, .. } = known;
+            state.leaders[leader] = Leader { term, listings, running, ..known.reborn() };
         }
     }
 
@@ -98,17 +117,22 @@ impl Proof {
     pub fn write_step(&self, state: &mut State, leader: usize, step: &Step, answered: bool) {
         let decided = state.leaders[leader];
         let status = step.status;
+        self.check_write(state, &decided, step.kind);
         let applied = match step.kind {
             Kind::AddFinalizer => self.write(state, leader, step.kind, |object| object.finalizer = true),
             Kind::RemoveFinalizer(release) => {
-                if release != Release::Retained && release != Release::Unproven && state.is_current(leader) {
-                    self.check_release(state);
+                if !matches!(release, Release::Retained | Release::Unproven | Release::Orphaned) && state.is_current(leader) {
+                    self.check_release(state, decided.claims);
                 }
-                self.write(state, leader, step.kind, |object| object.finalizer = false)
+                let applied = self.write(state, leader, step.kind, |object| object.finalizer = false);
+                // What is left then belongs to the next object of that name.
+                state.excused |= applied && release == Release::Orphaned;
+                applied
             }
             _ => status.is_some_and(|status| self.write(state, leader, step.kind, |object| object.status = status)),
         };
-        if applied {
+        // What another installation sent is not accounted for by anything that this one finds.
+        if applied && !decided.copy.and_then(|copy| copy.status.ledger).is_some_and(|ledger| ledger.elsewhere) {
             match step.kind {
                 Kind::CloseEpoch(_) | Kind::Forget => state.unaccounted = 0,
                 _ => {}
@@ -129,6 +153,25 @@ impl Proof {
         self.look(state, leader);
     }
 
+    /// I2: what another object has a better right to is neither recorded nor condemned, nor is anything but the endpoint that was to be
+    /// adopted. I7: nothing is forgotten while the brake holds it. I4: an endpoint is left behind only if it was given up.
+    fn check_write(&self, state: &mut State, known: &Leader, kind: Kind) {
+        let copy = known.copy.unwrap_or_default();
+        match kind {
+            Kind::Record(slot) | Kind::WriteTombstone(slot) => {
+                let stranger = copy.adopts && (slot != 0 || state.endpoints[0].exists() && state.endpoints[0].seen.foreign);
+                if known.claims & (1 << slot) != 0 || stranger {
+                    self.breaks(state, Invariant::I2);
+                }
+            }
+            Kind::Forget if known.no_recreation || copy.adopts => self.breaks(state, Invariant::I7),
+            Kind::RemoveFinalizer(Release::Orphaned) if copy.given_up != Some(copy.status.recorded.unwrap_or(UNRESOLVED)) => {
+                self.breaks(state, Invariant::I4);
+            }
+            _ => {}
+        }
+    }
+
     /// Whether a rest is worth a transition: it writes a status, or lets something be forgotten.
     pub fn rest_matters(&self, state: &State, leader: usize, step: &Step) -> bool {
         let known = &state.leaders[leader];
@@ -136,9 +179,10 @@ impl Proof {
         step.status.is_some() || forgets()
     }
 
-    /// I4: an object that we let go leaves nothing behind, neither now nor later.
-    fn check_release(&self, state: &mut State) {
-        if self.world.strict && !state.excused && state.live() + state.flying() > 0 {
+    /// I4: an object that we let go leaves nothing behind, neither now nor later, but for what another object has a better right to.
+    fn check_release(&self, state: &mut State, claims: u8) {
+        let left = (0..SLOTS).any(|slot| state.endpoints[slot].ours() && claims & (1 << slot) == 0);
+        if self.world.strict && !state.excused && (left || state.flying() > 0) {
             self.breaks(state, Invariant::I4);
         }
     }
@@ -158,8 +202,12 @@ impl Proof {
                 if !object.deleting {
                     [Fault::Edit, Fault::Delete, Fault::Replace].into_iter().filter(|fault| left(*fault)).for_each(&mut with);
                 }
-                if left(Fault::Pause) {
-                    with(Fault::Pause);
+                [Fault::Pause, Fault::Suspend, Fault::HoldDeletion, Fault::HoldRecreation]
+                    .into_iter()
+                    .filter(|fault| left(*fault))
+                    .for_each(&mut with);
+                if left(Fault::Orphan) && object.deleting && object.finalizer && object.given_up.is_none() {
+                    with(Fault::Orphan);
                 }
                 if left(Fault::Force) && object.finalizer {
                     with(Fault::Force);
@@ -183,17 +231,27 @@ impl Proof {
             state.left.take(fault);
         }
         state.current = match fault {
-            Fault::Swap => state.current,
+            Fault::Swap | Fault::Suspend | Fault::HoldDeletion | Fault::HoldRecreation => state.current,
             Fault::Rollback if state.saved.is_none() => state.current,
             _ => 0,
         };
         match (fault, &mut state.object) {
             (Fault::Apply, object) => {
-                *object = Some(Object { uid: state.next_uid, ..Object::default() });
+                *object = Some(self.applied(state.next_uid));
                 state.next_uid += 1;
                 state.unaccounted = 0;
             }
             (Fault::Swap, _) => self.swap(state),
+            (Fault::Suspend | Fault::HoldDeletion | Fault::HoldRecreation, _) => {
+                for known in &mut state.leaders {
+                    match fault {
+                        Fault::Suspend => known.suspended = !known.suspended,
+                        Fault::HoldDeletion => known.no_deletion = !known.no_deletion,
+                        _ => known.no_recreation = !known.no_recreation,
+                    }
+                }
+            }
+            (Fault::Orphan, Some(object)) => object.given_up = Some(object.status.recorded.unwrap_or(UNRESOLVED)),
             (Fault::Rollback, object) => match state.saved.take() {
                 None => state.saved = Some(*object),
                 Some(saved) => {
@@ -215,13 +273,18 @@ impl Proof {
                 let lost = object.status.recorded.is_some() || object.status.ledger.is_some();
                 let replaced = lost && self.world.faults.iter().any(|(fault, _)| *fault == Fault::Replace);
                 state.excused |= replaced || self.world.start == Start::Rebuilt;
+                let verified = object.adopts && object.status.recorded.is_some();
                 state.object = None;
                 state.unaccounted = 0;
+                if verified && self.deletes() {
+                    self.check_release(state, state.leaders[0].claims);
+                }
             }
             (Fault::Pause, Some(object)) => object.paused = !object.paused,
             (Fault::Replace, Some(object)) => {
                 object.finalizer = false;
                 object.paused = false;
+                object.given_up = None;
                 if self.lacks(Ablation::IntentInStatus)
                     && let Some(ledger) = &mut object.status.ledger
                 {
@@ -254,7 +317,7 @@ impl Proof {
 
     /// A leader dies and begins anew.
     pub fn crash(&self, state: &mut State, leader: usize) {
-        state.leaders[leader] = Leader { astray: state.leaders[leader].astray, ..Leader::default() };
+        state.leaders[leader] = state.leaders[leader].reborn();
         for flight in state.flights.iter_mut().flatten() {
             flight.author = flight.author.filter(|author| usize::from(*author) != leader);
         }

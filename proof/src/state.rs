@@ -7,6 +7,8 @@ pub const SLOTS: usize = 4;
 pub const LEADERS: usize = 2;
 /// A nonce that was not handed out yet.
 pub const FRESH: u8 = 15;
+/// Stands for an endpoint of which no id is known, where somebody gives it up.
+pub const UNRESOLVED: u8 = SLOTS as u8;
 /// Gaps between moments of one leader larger than this are all the same to every threshold of the protocol (settle is 2).
 pub const LONGEST_GAP: u8 = 3;
 
@@ -18,7 +20,8 @@ pub type Age = u8;
 pub struct Seen {
     /// Its alias: 0 and 1 are wishes of the user, 2 was set by hand in the console.
     pub alias: u8,
-    /// Its username does not carry the object's mark: the id was used again for somebody else's endpoint.
+    /// Its username does not carry the object's mark: the id was used again for somebody else's endpoint. Of an object that adopts: it
+    /// is not the endpoint that was to be adopted.
     pub foreign: bool,
 }
 
@@ -42,6 +45,8 @@ pub struct Ledger {
     pub tombstones: u8,
     /// The password's version is remembered.
     pub password: bool,
+    /// Another installation wrote it.
+    pub elsewhere: bool,
 }
 
 /// What `next` reads of the status.
@@ -57,6 +62,8 @@ pub struct Status {
     pub read: bool,
     /// `Synced` was last compared for this generation.
     pub synced: bool,
+    /// `username` is somebody else's (told apart only where endpoints are adopted).
+    pub stranger: bool,
 }
 
 /// The object at one version.
@@ -72,6 +79,10 @@ pub struct Object {
     pub paused: bool,
     /// The wanted alias.
     pub alias: u8,
+    /// The spec adopts the first endpoint.
+    pub adopts: bool,
+    /// Given up by the annotation `force-orphan`: this endpoint, or [`UNRESOLVED`].
+    pub given_up: Option<u8>,
     /// The status.
     pub status: Status,
 }
@@ -201,6 +212,14 @@ pub struct Leader {
     pub term: bool,
     /// The credentials lead to another account.
     pub astray: bool,
+    /// The account is suspended.
+    pub suspended: bool,
+    /// Endpoints that another live object has a better right to, a bit each.
+    pub claims: u8,
+    /// The account's brakes hold this object's deletion.
+    pub no_deletion: bool,
+    /// The account's brakes hold the replacement of what is gone.
+    pub no_recreation: bool,
     /// The two newest complete listings, oldest first, and the newest if it is not complete.
     pub listings: [Option<Listing>; 3],
     /// A listing under way.
@@ -281,7 +300,7 @@ impl State {
     pub fn free_slot(&self) -> Option<usize> {
         (0..SLOTS).find(|slot| {
             let bit = 1 << slot;
-            let known = |object: &Object| object.status.mentions() & bit != 0;
+            let known = |object: &Object| object.mentions() & bit != 0;
             let remembered = |leader: &Leader| {
                 leader.copy.as_ref().is_some_and(known)
                     || leader.deleted[*slot].is_some()
@@ -311,7 +330,21 @@ impl Status {
     }
 }
 
+impl Object {
+    /// The endpoints it names, a bit each.
+    pub fn mentions(&self) -> u8 {
+        let given_up = self.given_up.filter(|slot| *slot != UNRESOLVED).map_or(0, |slot| 1 << slot);
+        self.status.mentions() | given_up | u8::from(self.adopts)
+    }
+}
+
 impl Leader {
+    /// A process that knows nothing yet, in the same surroundings.
+    pub fn reborn(&self) -> Self {
+        let Self { astray, suspended, claims, no_deletion, no_recreation, .. } = *self;
+        Self { astray, suspended, claims, no_deletion, no_recreation, ..Self::default() }
+    }
+
     /// Every moment that it remembers.
     pub fn moments(&mut self, mut each: impl FnMut(&mut Age)) {
         self.listings.iter_mut().flatten().for_each(|listing| each(&mut listing.age));

@@ -70,6 +70,10 @@ fn line(proof: &Proof, state: &State, act: Act) -> String {
         Act::Event(fault) => event(proof, state, fault).into(),
         Act::Happen(Fault::Remove, slot) => format!("somebody deletes endpoint {slot} in the console"),
         Act::Happen(Fault::Retouch, slot) => format!("somebody edits endpoint {slot} in the console"),
+        Act::Happen(Fault::Claim, slot) if state.leaders[0].claims & (1 << slot) != 0 => {
+            format!("the object that had endpoint {slot} goes")
+        }
+        Act::Happen(Fault::Claim, slot) => format!("another object gets a better right to endpoint {slot}"),
         Act::Happen(_, slot) => format!("the provider gives the id of endpoint {slot} to somebody else's"),
     }
 }
@@ -84,6 +88,13 @@ fn event(_proof: &Proof, state: &State, fault: Fault) -> &'static str {
         Fault::Swap if state.leaders[0].astray => "the old credentials are put back",
         Fault::Swap => "the credentials are exchanged for another account's",
         Fault::Wipe => "the status is wiped",
+        Fault::Suspend if state.leaders[0].suspended => "the suspension of the account ends",
+        Fault::Suspend => "the account is suspended",
+        Fault::Orphan => "the user gives the endpoint up by annotation",
+        Fault::HoldDeletion if state.leaders[0].no_deletion => "the brake on deletions is released",
+        Fault::HoldDeletion => "the brake on deletions is engaged",
+        Fault::HoldRecreation if state.leaders[0].no_recreation => "the brake on replacing what is gone is released",
+        Fault::HoldRecreation => "the brake on replacing what is gone is engaged",
         Fault::Force => "somebody takes our finalizer off",
         Fault::Rollback if state.saved.is_none() => "etcd is backed up",
         Fault::Rollback => "etcd is restored from the backup",

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use switchboard::api::condition::{Condition, ConditionType, Reason};
 use switchboard::api::ledger::{Intent, Ledger, SecretVersion};
-use switchboard::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
+use switchboard::api::policy::{DriftPolicy, ExternalDeletionPolicy};
 use switchboard::api::refs::{AccountIdentity, ProviderKind};
 use switchboard::api::sip_endpoint::SipEndpointStatus;
 use switchboard::core::evidence::{Evidence, Got, Listing};
@@ -18,10 +18,13 @@ use switchboard::core::memory::{Deleted, Learnt, Memory, OwnIntent, Trouble, Tro
 use switchboard::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
 use switchboard::core::sighting::Sightings;
 use switchboard::core::time::Moment;
-use switchboard::core::view::{AccountView, Brakes, Desired, Fresh, Object, Policy, Problem, Timing, View, Wanted, WantedPassword};
+use switchboard::core::view::{
+    AccountView, Adoption, Brakes, Desired, Fresh, Object, Policy, Problem, Timing, View, Wanted, WantedPassword,
+};
 
 use crate::lesson::Lesson;
-use crate::state::{self, Age, Answer, FRESH, Leader, Own, SLOTS, Seen, Status, Update};
+use crate::state::{self, Age, Answer, FRESH, Leader, Own, SLOTS, Seen, Status, UNRESOLVED, Update};
+use crate::world::{Start, World};
 
 /// So long that every back-off ends within a tick, and short enough that what was refused for good is asked again after three.
 const TICK: Duration = Duration::from_secs(10_000);
@@ -85,18 +88,49 @@ fn version() -> SecretVersion {
 pub struct Template {
     prefix: Prefix,
     installation: Installation,
-    deletion: DeletionPolicy,
+    policy: Policy,
+    adopts: bool,
+}
+
+/// The username of the endpoint that is adopted: no mark.
+const ADOPTED: &str = "reception1";
+
+/// Another installation of the operator.
+pub fn other_installation() -> Installation {
+    Installation::new("cluster-b")
 }
 
 impl Template {
-    /// For an object with this deletion policy.
-    pub fn new(deletion: DeletionPolicy) -> Self {
+    /// For the objects of this world.
+    pub fn new(world: &World) -> Self {
         let installation = Installation::new("cluster-a");
-        Self { prefix: Prefix::new(&installation, "voice", "alice", "alice"), installation, deletion }
+        let policy = Policy {
+            management: world.management,
+            deletion: world.deletion,
+            drift: DriftPolicy::Correct,
+            external_deletion: ExternalDeletionPolicy::Recreate,
+        };
+        let adopts = world.start == Start::Adopting;
+        Self { prefix: Prefix::new(&installation, "voice", "alice", "alice"), installation, policy, adopts }
+    }
+
+    fn username(&self, slot: u8, foreign: bool) -> String {
+        let marked = |prefix: &Prefix| format!("{prefix}{}", 100 + u32::from(slot));
+        match (self.adopts, slot, foreign) {
+            (true, 0, false) => ADOPTED.to_owned(),
+            (true, 0, true) => marked(&Prefix::new(&other_installation(), "voice", "alice", "alice")),
+            // Whoever it was made for: its mark is none of the business of an object that adopts.
+            (true, ..) | (false, _, false) => marked(&self.prefix),
+            (false, _, true) => format!("mallory{slot}"),
+        }
+    }
+
+    fn is_stranger(&self, username: &str) -> bool {
+        if self.adopts { username != ADOPTED } else { !self.prefix.owns(username) }
     }
 
     fn remote(&self, slot: u8, seen: Seen) -> Remote {
-        let username = if seen.foreign { format!("mallory{slot}") } else { format!("{}{}", self.prefix, 100 + u32::from(slot)) };
+        let username = self.username(slot, seen.foreign);
         Remote {
             id: id(slot),
             sip_uri: Some(format!("sip:{username}@phone.example")),
@@ -108,7 +142,7 @@ impl Template {
     }
 
     fn seen(&self, remote: &Remote) -> Seen {
-        Seen { alias: alias_number(remote.fields.get("alias")).unwrap_or_default(), foreign: !self.prefix.owns(&remote.username) }
+        Seen { alias: alias_number(remote.fields.get("alias")).unwrap_or_default(), foreign: self.is_stranger(&remote.username) }
     }
 
     /// The view of a leader that knows an object; its memory apart.
@@ -124,29 +158,24 @@ impl Template {
                 finalizer: object.finalizer,
                 paused: object.paused,
                 reconcile_requested: None,
-                force_orphan: None,
+                force_orphan: object.given_up.map(|slot| if slot == UNRESOLVED { "unresolved".to_owned() } else { id(slot) }),
             },
             status: self.status(&object.status),
             desired: desired(leader),
             prefix: self.prefix.clone(),
             installation: self.installation.clone(),
-            policy: Policy {
-                management: ManagementPolicy::Manage,
-                deletion: self.deletion,
-                drift: DriftPolicy::Correct,
-                external_deletion: ExternalDeletionPolicy::Recreate,
-            },
-            adopt: None,
-            claims: BTreeMap::new(),
+            policy: self.policy,
+            adopt: object.adopts.then(|| Adoption { id: id(0), from_installation: None }),
+            claims: slots(leader.claims).map(|slot| (id(slot), "SipEndpoint bob".to_owned())).collect(),
             account: AccountView::Ready {
                 provider: ProviderKind::Plivo,
                 id: if leader.astray { "MA2" } else { "MA1" }.into(),
                 listed_this_term: leader.term,
                 always_sent: &[],
-                suspended: false,
+                suspended: leader.suspended,
                 deletions_only: None,
             },
-            brakes: Brakes::default(),
+            brakes: Brakes { deletion: leader.no_deletion.then(braked), recreation: leader.no_recreation.then(|| (braked(), None)) },
             evidence: Evidence::default(),
             memory: learnt.memory.clone(),
             now: moment(0, DECIDED),
@@ -178,7 +207,7 @@ impl Template {
     fn status(&self, status: &Status) -> SipEndpointStatus {
         let ledger = status.ledger.map(|ledger| Ledger {
             uid: format!("uid-{}", ledger.uid),
-            installation: self.installation.part().to_owned(),
+            installation: if ledger.elsewhere { other_installation() } else { self.installation.clone() }.part().to_owned(),
             epoch: i64::from(ledger.intent.is_some_and(|intent| !intent.open)),
             intent: ledger.intent.map(|intent| Intent {
                 epoch: 1,
@@ -186,12 +215,13 @@ impl Template {
                 issued_time: Time(Timestamp::UNIX_EPOCH),
                 writer: "me".into(),
             }),
-            tombstones: (0..SLOTS as u8).filter(|slot| ledger.tombstones & (1 << slot) != 0).map(id).collect(),
+            tombstones: slots(ledger.tombstones).map(id).collect(),
             password_secret: ledger.password.then(version),
         });
         SipEndpointStatus {
             ledger,
             endpoint_id: status.recorded.map(id),
+            username: status.recorded.filter(|_| self.adopts).map(|slot| self.username(slot, status.stranger)),
             account: status.pinned.then(|| AccountIdentity { provider: ProviderKind::Plivo, id: "MA1".into() }),
             sip_uri: status.read.then(|| "sip:alice@phone.example".to_owned()),
             conditions: vec![Condition {
@@ -218,11 +248,13 @@ impl Template {
                     .map(|intent| state::Intent { nonce: number(&intent.nonce), open: intent.epoch > ledger.epoch }),
                 tombstones: ledger.tombstones.iter().fold(0, |mask, id| mask | 1 << slot(id)),
                 password: ledger.password_secret.is_some(),
+                elsewhere: ledger.installation != self.installation.part(),
             }),
             recorded: status.endpoint_id.as_deref().map(slot),
             pinned: status.account.is_some(),
             read: status.sip_uri.is_some(),
             synced: synced.and_then(|condition| condition.observed_generation) == Some(GENERATION),
+            stranger: self.adopts && status.username.as_deref().is_some_and(|username| self.is_stranger(username)),
         }
     }
 
@@ -346,6 +378,14 @@ impl Template {
             Lesson::Agreed => learnt.agreed(),
         }
     }
+}
+
+fn slots(mask: u8) -> impl Iterator<Item = u8> {
+    (0..SLOTS as u8).filter(move |slot| mask & (1 << slot) != 0)
+}
+
+fn braked() -> Problem {
+    Problem { reason: Reason::Braked, message: "the account's brake holds it".into() }
 }
 
 fn change(number: Option<u8>, password: bool) -> Fields {

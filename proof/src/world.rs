@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use stateright::{Model, Property};
-use switchboard::api::policy::DeletionPolicy;
+use switchboard::api::policy::{DeletionPolicy, ManagementPolicy};
 
 use crate::ablation::Ablation;
 use crate::invariants::{self, Invariant};
 use crate::mind::{Mind, Step};
 use crate::quiet::Quiet;
-use crate::server::healthy_object;
+use crate::server::{healthy_object, is_elsewhere, objects_from_elsewhere};
 use crate::state::{Endpoint, Flight, LEADERS, Leader, Life, Object, SLOTS, Seen, State};
 
 /// What may go wrong, or be done by people, a number of times.
@@ -62,10 +62,20 @@ pub enum Fault {
     Rollback,
     /// The id of a deleted endpoint is given to somebody else's.
     Reuse,
+    /// Another live object gets a better right to an endpoint, or goes.
+    Claim,
+    /// The account is suspended, or the suspension ends.
+    Suspend,
+    /// Somebody gives the endpoint of a deleted object up.
+    Orphan,
+    /// The account's brake on deletions is engaged, or released.
+    HoldDeletion,
+    /// The account's brake on replacing what is gone is engaged, or released.
+    HoldRecreation,
 }
 
 /// How many kinds of faults there are.
-pub const FAULTS: usize = Fault::Reuse as usize + 1;
+pub const FAULTS: usize = Fault::HoldRecreation as usize + 1;
 
 /// What may still happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -102,6 +112,10 @@ pub enum Start {
     Rebuilt,
     /// The object is being deleted, and its endpoint is gone.
     Leaving,
+    /// The object was just applied and adopts an endpoint that exists; another one with the object's mark exists as well.
+    Adopting,
+    /// The ledger is another installation's: with an endpoint recorded, with a create on its way, or with nothing at the provider.
+    Elsewhere,
 }
 
 /// A world.
@@ -125,6 +139,10 @@ pub struct World {
     pub slow: bool,
     /// What happens to the endpoint when the object goes.
     pub deletion: DeletionPolicy,
+    /// Whether anything may be written at the provider.
+    pub management: ManagementPolicy,
+    /// Suspensions, brakes and claims of other objects last for ever; else they end when faults stop.
+    pub lasting: bool,
     /// All orders of so many events are tried; `None`: of any number.
     pub depth: Option<usize>,
     /// How many states it has: a world that shrinks by accident proves less.
@@ -225,7 +243,7 @@ pub enum Act {
 impl Proof {
     /// Of a world with all safeguards, or without one; only these invariants are looked at.
     pub fn new(world: World, ablation: Option<Ablation>, wanted: &[Invariant]) -> Self {
-        let mind = Mind::new(world.deletion, ablation);
+        let mind = Mind::new(&world, ablation);
         let wanted = wanted.iter().fold(0, |mask, invariant| mask | 1 << *invariant as u16);
         Self { world, ablation, mind, quiet: Quiet::default(), wanted, found: Arc::default() }
     }
@@ -235,13 +253,35 @@ impl Proof {
         self.ablation == Some(ablation)
     }
 
-    fn begin(&self) -> State {
+    /// The endpoint goes with the object.
+    pub fn deletes(&self) -> bool {
+        self.world.deletion == DeletionPolicy::Delete && !self.observes()
+    }
+
+    /// Nothing may be written at the provider.
+    pub fn observes(&self) -> bool {
+        self.world.management == ManagementPolicy::Observe
+    }
+
+    /// An object as it is applied.
+    pub fn applied(&self, uid: u8) -> Object {
+        Object { uid, adopts: self.world.start == Start::Adopting, ..Object::default() }
+    }
+
+    fn begin(&self) -> Vec<State> {
+        if self.world.start == Start::Elsewhere {
+            return objects_from_elsewhere().into_iter().map(|object| self.begin_with(object)).collect();
+        }
+        vec![self.begin_with(self.applied(1))]
+    }
+
+    fn begin_with(&self, object: Object) -> State {
         let mut left = Budget::NONE;
         for (fault, times) in self.world.faults {
             left.0[*fault as usize] = *times;
         }
         let mut state = State {
-            object: Some(Object { uid: 1, ..Object::default() }),
+            object: Some(object),
             next_uid: 2,
             saved: None,
             endpoints: [Endpoint::NONE; SLOTS],
@@ -254,8 +294,19 @@ impl Proof {
             unaccounted: 0,
         };
         let live = Endpoint { life: Life::Live, seen: Seen { alias: 0, foreign: false } };
-        if !matches!(self.world.start, Start::Applied | Start::Leaving) {
-            state.endpoints[0] = live;
+        let foreign = Endpoint { life: Life::Live, seen: Seen { alias: 0, foreign: true } };
+        match self.world.start {
+            Start::Applied | Start::Leaving => {}
+            Start::Healthy | Start::Doubled | Start::Rebuilt => state.endpoints[0] = live,
+            Start::Elsewhere => {
+                state.endpoints[0] = foreign;
+                state.unaccounted = u8::from(is_elsewhere(&object));
+            }
+            // It is not as the spec wants it.
+            Start::Adopting => {
+                state.endpoints[0] = Endpoint { seen: Seen { alias: 2, foreign: false }, ..live };
+                state.endpoints[1] = foreign;
+            }
         }
         if matches!(self.world.start, Start::Healthy | Start::Doubled | Start::Leaving) {
             state.object = Some(Object { deleting: self.world.start == Start::Leaving, ..healthy_object() });
@@ -286,7 +337,7 @@ impl Model for Proof {
     type Action = Act;
 
     fn init_states(&self) -> Vec<State> {
-        vec![self.begin()]
+        self.begin()
     }
 
     fn actions(&self, state: &State, acts: &mut Vec<Act>) {

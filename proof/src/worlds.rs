@@ -1,6 +1,6 @@
 //! The worlds that are searched, small ones for every change and larger ones for `make proof`.
 
-use switchboard::api::policy::DeletionPolicy;
+use switchboard::api::policy::{DeletionPolicy, ManagementPolicy};
 
 use crate::world::{Fault, Start, World};
 
@@ -14,6 +14,8 @@ const BASE: World = World {
     late: false,
     slow: false,
     deletion: DeletionPolicy::Delete,
+    management: ManagementPolicy::Manage,
+    lasting: false,
     depth: None,
     states: 0,
 };
@@ -21,8 +23,8 @@ const BASE: World = World {
 /// The worlds of `make test`.
 pub fn small() -> Vec<World> {
     use Fault::{
-        Apply, Crash, Create, Delete, Edit, Force, Ghost, Hidden, Lost, LostWrite, Lying, Pause, Refused, Remove, Replace, Reuse, Rollback,
-        Swap, Sweep, Torn, Twice, Wipe,
+        Apply, Claim, Crash, Create, Delete, Edit, Force, Ghost, Hidden, HoldDeletion, HoldRecreation, Lost, LostWrite, Lying, Orphan,
+        Pause, Refused, Remove, Replace, Retouch, Reuse, Rollback, Suspend, Swap, Sweep, Torn, Twice, Wipe,
     };
     vec![
         World {
@@ -197,14 +199,106 @@ pub fn small() -> Vec<World> {
             states: 173_949,
             ..BASE
         },
+        World {
+            name: "adopted",
+            about: "the object adopts an endpoint, which is deleted in the console; its id is used again; the object goes and comes back",
+            start: Start::Adopting,
+            deletion: DeletionPolicy::Retain,
+            faults: &[(Create, 1), (Edit, 1), (Remove, 1), (Reuse, 1), (Crash, 1), (Delete, 1), (Apply, 1)],
+            states: 192_329,
+            ..BASE
+        },
+        World {
+            name: "adopted, to go",
+            about: "two leaders; an adopted endpoint goes with its object, another tool replaces the object",
+            leaders: 2,
+            start: Start::Adopting,
+            faults: &[(Create, 1), (Retouch, 1), (Replace, 1), (Delete, 1), (Apply, 1), (Lost, 1)],
+            depth: Some(12),
+            states: 404_926,
+            ..BASE
+        },
+        World {
+            name: "observed",
+            about: "the object only observes an endpoint, which is edited and deleted in the console",
+            start: Start::Adopting,
+            management: ManagementPolicy::Observe,
+            faults: &[(Create, 1), (Edit, 1), (Remove, 1), (Retouch, 1), (Reuse, 1), (Crash, 1), (Delete, 1), (Apply, 1), (Claim, 1)],
+            states: 59_204,
+            ..BASE
+        },
+        World {
+            name: "claimed",
+            about: "another object has a better right to an endpoint with the object's mark for a while",
+            strict: false,
+            faults: &[(Create, 2), (Claim, 1), (Lost, 1)],
+            states: 15_807,
+            ..BASE
+        },
+        World {
+            name: "contested",
+            about: "another object has a better right to the recorded endpoint for a while",
+            strict: false,
+            start: Start::Healthy,
+            faults: &[(Create, 1), (Claim, 2), (Edit, 1), (Delete, 1)],
+            states: 34_217,
+            ..BASE
+        },
+        World {
+            name: "adopted by another",
+            about: "two leaders; another object has a better right to the endpoint that is to be adopted, or was, for a while",
+            leaders: 2,
+            start: Start::Adopting,
+            faults: &[(Create, 1), (Claim, 2), (Delete, 1), (Lost, 1)],
+            depth: Some(13),
+            states: 280_818,
+            ..BASE
+        },
+        World {
+            name: "suspended",
+            about: "the account is suspended for a while; the endpoint of a deleted object is given up",
+            faults: &[(Create, 1), (Suspend, 2), (Edit, 1), (Delete, 1), (Orphan, 1)],
+            states: 142_154,
+            ..BASE
+        },
+        World {
+            name: "held",
+            about: "two leaders; the account is suspended, its brakes hold, or another object has a better right to the endpoint, for good",
+            leaders: 2,
+            start: Start::Healthy,
+            strict: false,
+            lasting: true,
+            faults: &[(Create, 1), (Suspend, 1), (HoldDeletion, 1), (HoldRecreation, 1), (Claim, 1), (Remove, 1), (Delete, 1), (Edit, 1)],
+            depth: Some(10),
+            states: 296_120,
+            ..BASE
+        },
+        World {
+            name: "elsewhere",
+            about: "two leaders; the object was another installation's",
+            leaders: 2,
+            start: Start::Elsewhere,
+            faults: &[(Create, 1), (Edit, 1), (Crash, 1), (Delete, 1), (Orphan, 1)],
+            depth: Some(10),
+            states: 252_737,
+            ..BASE
+        },
+        World {
+            name: "braked",
+            about: "the account's brakes hold the deletion of the endpoint, or its replacement, for a while",
+            start: Start::Healthy,
+            faults: &[(Create, 1), (HoldDeletion, 2), (HoldRecreation, 2), (Remove, 1), (Delete, 1)],
+            states: 73_911,
+            ..BASE
+        },
     ]
 }
 
 /// The larger worlds of `make proof`.
 pub fn large() -> Vec<World> {
     use Fault::{
-        Apply, Crash, Create, Delete, Edit, Force, Ghost, Hidden, Lost, LostWrite, Refused, Remove, Replace, Retouch, Rollback, Swap, Torn,
-        Twice, Wipe,
+        Apply, Claim, Crash, Create, Delete, Edit, Force, Ghost, Hidden, HoldDeletion, Lost, LostWrite, Orphan, Refused, Remove, Replace,
+        Retouch, Reuse, Rollback, Suspend, Swap, Torn, Twice, Wipe,
     };
     vec![
         World {
@@ -278,6 +372,46 @@ pub fn large() -> Vec<World> {
             slow: true,
             faults: &[(Create, 2), (Delete, 1), (Lost, 1)],
             depth: Some(15),
+            ..BASE
+        },
+        World {
+            name: "adopted, deeper",
+            about: "two leaders; an adopted endpoint goes with its object; all that people, other tools and other objects may do to either",
+            leaders: 2,
+            start: Start::Adopting,
+            faults: &[
+                (Create, 1),
+                (Edit, 1),
+                (Remove, 1),
+                (Reuse, 1),
+                (Crash, 1),
+                (Lost, 1),
+                (LostWrite, 1),
+                (Replace, 1),
+                (Delete, 1),
+                (Apply, 1),
+                (Claim, 1),
+                (Suspend, 1),
+                (HoldDeletion, 1),
+                (Orphan, 1),
+                (Wipe, 1),
+            ],
+            depth: Some(10),
+            ..BASE
+        },
+        World {
+            name: "claimed, more",
+            about: "another object has a better right to an endpoint with the object's mark; deletions",
+            strict: false,
+            faults: &[(Create, 2), (Claim, 1), (Lost, 1), (Delete, 1)],
+            ..BASE
+        },
+        World {
+            name: "contested, more",
+            about: "another object has a better right to the recorded endpoint for a while, which is edited, deleted by hand and made anew",
+            strict: false,
+            start: Start::Healthy,
+            faults: &[(Create, 1), (Claim, 2), (Edit, 1), (Remove, 1), (Delete, 1)],
             ..BASE
         },
     ]

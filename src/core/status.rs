@@ -18,6 +18,7 @@ pub fn after(view: &View, action: &Action) -> Option<SipEndpointStatus> {
     let mut ledger = view.ledger().cloned().unwrap_or_else(|| blank(view));
     let finding = match action {
         Action::WriteIntent(intent) => {
+            take_over(view, &mut ledger);
             ledger.intent = Some(Intent::clone(intent));
             if let AccountView::Ready { provider, id, .. } = &view.account {
                 status.account = Some(AccountIdentity { provider: *provider, id: id.clone() });
@@ -101,7 +102,14 @@ fn blank(view: &View) -> Ledger {
     Ledger { uid: view.object.uid.clone(), installation: view.installation.part().to_owned(), ..Ledger::default() }
 }
 
+/// A ledger of another installation under which nothing is at the provider is this one's from now on: what is announced or recorded under
+/// the other's name would count as the other's.
+fn take_over(view: &View, ledger: &mut Ledger) {
+    view.installation.part().clone_into(&mut ledger.installation);
+}
+
 fn recorded(view: &View, mut status: SipEndpointStatus, mut ledger: Ledger, found: &Found) -> SipEndpointStatus {
+    take_over(view, &mut ledger);
     ledger.epoch = ledger.intent.as_ref().map_or(ledger.epoch, |intent| intent.epoch.max(ledger.epoch));
     // What a lost create sent is not known any more; the password is then checked, and sent again if it must be.
     ledger.password_secret = match (&found.remote, &view.memory.own) {

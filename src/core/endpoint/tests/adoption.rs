@@ -2,9 +2,11 @@
 
 use super::make::{Start, adopted, adopting, applied, healthy, named, recorded, text, theirs};
 use super::table::{Row, about_to_create, announced, foreign, stranger};
+use crate::core::endpoint::next;
 use crate::core::fields::Remote;
 use crate::core::mark::{Installation, Prefix};
 use crate::core::outcome::{Outcome, RefusalKind};
+use crate::core::status::after;
 use crate::core::view::TroubleKind;
 
 fn edited_there() -> Remote {
@@ -48,6 +50,22 @@ fn claims() -> Vec<Row> {
         Row("L20", "nor a survivor", recorded().missing("e1", 995).listed(990, &["e2"]).listed(996, &["e2"]).claimed("e2"), "Forget"),
         Row("L23", "nor found again", applied().permit().finalizer().listed(990, &["e1"]).claimed("e1"), "WriteIntent 1 fresh"),
     ]
+}
+
+#[test]
+fn what_is_announced_or_recorded_over_an_empty_ledger_of_another_installation_is_this_ones() {
+    let fresh = || applied().permit().finalizer().elsewhere();
+    for start in [fresh(), fresh().listed(990, &["e1"]).got("e1", 999)] {
+        let mut view = start.build();
+        let action = next(&view);
+        let status = after(&view, &action).expect("a write of the ledger");
+        let ledger = status.ledger.as_ref().expect("a ledger");
+        assert_eq!(ledger.installation, view.installation.part(), "{action}");
+        view.status = status;
+        // Else the intent would be closed at once as another installation's, written again, and so on.
+        let then = next(&view);
+        assert!(!then.to_string().contains("InstallationMismatch"), "{action}, then {then}");
+    }
 }
 
 fn received() -> Start {
