@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use crate::api::condition::Reason;
+use crate::api::policy::ManagementPolicy;
 use crate::api::provider_account::ProviderAccountSpec;
 use crate::api::refs::{ProviderKind, SecretKeyRef};
 use crate::api::sip_endpoint::SipEndpointSpec;
@@ -130,6 +131,12 @@ pub fn desired(spec: &SipEndpointSpec, name: &str, password: Password) -> Desire
                 "no password is given, and without one no endpoint can be created; nothing is done. Name its Secret in passwordSecretRef"
                     .into(),
         }),
+        // The schema refuses this; a decision that creates must not rest on the schema alone.
+        Some(_) if spec.adopt.is_none() && spec.management_policy == ManagementPolicy::Observe => Desired::Blocked(Problem {
+            reason: Reason::InvalidSpec,
+            message: "managementPolicy: Observe needs adopt, which says what to observe; nothing is done. Add adopt in a new object, or use Manage"
+                .into(),
+        }),
         Some(endpoint) => plivo::desired::desired(endpoint, name, password),
         None => Desired::Blocked(unknown_provider()),
     }
@@ -140,5 +147,30 @@ pub fn unknown_provider() -> Problem {
     Problem {
         reason: Reason::InvalidSpec,
         message: "spec names no provider that this version knows (plivo); nothing is done. Upgrade Switchboard, or use one it knows".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ledger::SecretVersion;
+    use crate::api::sip_endpoint::{Adopt, PlivoEndpoint};
+
+    #[test]
+    fn what_the_schema_refuses_is_not_created_either() {
+        let given = || Ok(Some((b"hunter22".to_vec(), SecretVersion::default())));
+        let adopt = || Some(Adopt { endpoint_id: "1".into(), from_installation: None });
+        let (manage, observe) = (ManagementPolicy::Manage, ManagementPolicy::Observe);
+        let table: [(&str, ManagementPolicy, Option<Adopt>, Password, bool); 5] = [
+            ("a password", manage, None, given(), true),
+            ("no password", manage, None, Ok(None), false),
+            ("no password is needed to adopt", manage, adopt(), Ok(None), true),
+            ("observe what is adopted", observe, adopt(), Ok(None), true),
+            ("observe nothing", observe, None, given(), false),
+        ];
+        for (sentence, management_policy, adopt, password, wanted) in table {
+            let spec = SipEndpointSpec { plivo: Some(PlivoEndpoint::default()), adopt, management_policy, ..SipEndpointSpec::default() };
+            assert_eq!(matches!(desired(&spec, "alice", password), Desired::Wanted(_)), wanted, "{sentence}");
+        }
     }
 }
