@@ -3,6 +3,7 @@
 
 use stateright::Property;
 
+use crate::brakes::BrakeProof;
 use crate::quiet::Verdict;
 use crate::state::State;
 use crate::world::Proof;
@@ -97,4 +98,53 @@ pub fn properties() -> Vec<Property<Proof>> {
         property!(I9),
         property!(I10),
     ]
+}
+
+/// What must hold of the brakes of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(non_camel_case_types, reason = "the names of the design")]
+pub enum BrakeInvariant {
+    /// Deletions and recreations per window never exceed the cap, unless acknowledged: deletions by `deletionTimestamp`, new endpoints by
+    /// when the old one was first suspected to be missing, each within a minute; and new endpoints by when they were decided, within the
+    /// window of their limit. In a minute an object counts once, however often its endpoint vanishes, and so it does in the window of the
+    /// limit over a restart. After a restart as many absences as were acknowledged count as acknowledged, whichever they are. A restart before a brake has engaged (durably) forgets what was let through, so the bound is a cap for each
+    /// such restart and one more; in the worlds without them it is the cap.
+    I14,
+    /// A brake that holds, and is written, holds over restarts, and lets nothing through that nobody acknowledged.
+    I14h,
+    /// A wrong token, or one that has done its work, changes nothing.
+    I14t,
+    /// Nothing below the cap is stopped.
+    I14n,
+    /// Once faults stop all is done but what waits for a token that the account shows; once that is acknowledged, all.
+    I14w,
+}
+
+impl BrakeInvariant {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::I14, Self::I14h, Self::I14t, Self::I14n, Self::I14w];
+
+    /// I14 and its parts.
+    pub fn name(self) -> &'static str {
+        ["I14", "I14h", "I14t", "I14n", "I14w"][self as usize]
+    }
+}
+
+macro_rules! brake_property {
+    ($invariant:ident) => {
+        Property::<BrakeProof>::always(stringify!($invariant), |proof, state| {
+            let invariant = BrakeInvariant::$invariant;
+            let holds = match invariant {
+                _ if !proof.wants(invariant) => true,
+                BrakeInvariant::I14w => proof.quiet.ends_well(proof, state),
+                _ => state.broken & (1 << invariant as u16) == 0,
+            };
+            holds || !proof.first(invariant)
+        })
+    };
+}
+
+/// As the checker wants them.
+pub fn brake_properties() -> Vec<Property<BrakeProof>> {
+    vec![brake_property!(I14), brake_property!(I14h), brake_property!(I14t), brake_property!(I14n), brake_property!(I14w)]
 }

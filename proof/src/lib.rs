@@ -4,6 +4,7 @@
 
 pub mod ablation;
 pub mod acts;
+pub mod brakes;
 pub mod canon;
 pub mod invariants;
 pub mod leader;

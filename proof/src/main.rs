@@ -9,7 +9,7 @@ use std::time::Instant;
 use proof::run::{Searched, search_all, search_safeguards};
 use proof::safeguards::{self, Safeguard};
 use proof::world::World;
-use proof::{report, worlds};
+use proof::{brakes, report, worlds};
 
 fn main() -> ExitCode {
     let mut file = None;
@@ -41,19 +41,24 @@ fn main() -> ExitCode {
     let missed = search_safeguards(&chosen, &worlds::small());
     missed.iter().for_each(|(safeguard, searched)| tell_missed(safeguard, searched));
 
-    let states: usize = found.iter().map(|(_, searched)| searched.states).sum();
-    let violations: usize = found.iter().map(|(_, searched)| searched.violations.len()).sum();
+    let (braked, unbraked) = brakes(asked_for);
+
+    let all = || found.iter().map(|(_, searched)| searched).chain(braked.iter().map(|(_, searched)| searched));
+    let states: usize = all().map(|searched| searched.states).sum();
+    let violations: usize = all().map(|searched| searched.violations.len()).sum();
     let hits = missed.iter().filter(|(safeguard, searched)| searched.violations.contains_key(safeguard.breaks.name())).count();
+    let hits = hits + unbraked.iter().filter(|(safeguard, searched)| searched.violations.contains_key(safeguard.breaks.name())).count();
+    let removed = chosen.len() + unbraked.len();
     let seconds = began.elapsed().as_secs();
-    let line = format!("model: {states} states in {seconds} s, violations {violations}, ablations found {hits}/{}", chosen.len());
+    let line = format!("model: {states} states in {seconds} s, violations {violations}, ablations found {hits}/{removed}");
     if let Some(file) = file
-        && let Err(error) = write(&file, &report::figures(&found, &line), &report::ablations(&missed))
+        && let Err(error) = write(&file, &report::figures(&found, &braked, &line), &report::ablations(&missed, &unbraked))
     {
         eprintln!("{file}: {error}");
         return ExitCode::FAILURE;
     }
     println!("{line}");
-    if violations == 0 && hits == chosen.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if violations == 0 && hits == removed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn tell(world: &World, searched: &Searched) {
@@ -67,20 +72,48 @@ fn tell(world: &World, searched: &Searched) {
         searched.asked,
         world.about
     );
+    tell_ways(searched);
+}
+
+fn tell_ways(searched: &Searched) {
     for (invariant, way) in &searched.violations {
         println!("  {invariant} is broken after {} steps:", way.steps);
         way.lines.iter().for_each(|line| println!("    {line}"));
     }
 }
 
+type Braked = (Vec<(brakes::World, Searched)>, Vec<(brakes::safeguards::Safeguard, Searched)>);
+
+/// The same with the brakes.
+fn brakes(asked_for: impl Fn(&str) -> bool) -> Braked {
+    let worlds: Vec<_> = brakes::worlds::all().into_iter().filter(|world| asked_for(world.name)).collect();
+    let found = brakes::run::search_all(&worlds);
+    for (world, searched) in &found {
+        let (states, took, asked) = (searched.states, searched.took.as_secs_f32(), searched.asked);
+        let (name, depth, about) = (world.name, searched.depth, world.about);
+        println!("{name}: {states} states (all of it, longest way {depth}) in {took:.1} s, {asked} distinct questions asked: {about}");
+        tell_ways(searched);
+    }
+    let all = brakes::safeguards::ALL.into_iter();
+    let chosen: Vec<_> = all.filter(|safeguard| asked_for(&format!("{:?}", safeguard.ablation))).collect();
+    let missed = brakes::run::search_safeguards(&chosen, &brakes::worlds::all());
+    for (safeguard, searched) in &missed {
+        tell_without(safeguard.name, safeguard.world, safeguard.breaks.name(), searched);
+    }
+    (found, missed)
+}
+
 fn tell_missed(safeguard: &Safeguard, searched: &Searched) {
-    let name = safeguard.breaks.name();
+    tell_without(safeguard.name, safeguard.world, safeguard.breaks.name(), searched);
+}
+
+fn tell_without(safeguard: &str, world: &str, name: &str, searched: &Searched) {
     match searched.violations.get(name) {
         Some(way) => {
-            println!("without {} ({}): {name} breaks after {} steps", safeguard.name, safeguard.world, way.steps);
+            println!("without {safeguard} ({world}): {name} breaks after {} steps", way.steps);
             way.lines.iter().for_each(|line| println!("    {line}"));
         }
-        None => println!("without {} ({}): {name} does NOT break in {} states", safeguard.name, safeguard.world, searched.states),
+        None => println!("without {safeguard} ({world}): {name} does NOT break in {} states", searched.states),
     }
 }
 

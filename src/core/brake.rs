@@ -11,8 +11,9 @@
 //! again by the next process.
 //!
 //! A process that ends before its brake has engaged takes with it how many deletions it had admitted; the next one counts what is
-//! still there. So over a restart in just that moment a second cap may go through, and none once the brake has engaged. Two processes
-//! beside each other count each for itself, until one of them has engaged.
+//! still there. So over a restart in just that moment a second cap may go through, and none once the brake has engaged and that is
+//! written: then the next one counts what was let through as the newest of what the record counts. Two processes beside each other count
+//! each for itself, until one of them has engaged.
 
 mod latch;
 
@@ -264,7 +265,8 @@ impl Brake {
             self.credit = self.credit.saturating_sub(1);
         }
         let at = if acknowledged { released } else { stamp.now.max(after(released)) };
-        self.absences.entries.insert(who.uid.clone(), Entry::new(who, at));
+        let earlier = self.absences.entries.remove(&who.uid).map(|entry| Box::new(Entry { earlier: None, ..entry }));
+        self.absences.entries.insert(who.uid.clone(), Entry { earlier, ..Entry::new(who, at) });
     }
 
     /// The endpoint of this object is there, or the object needs none any more.
@@ -272,7 +274,9 @@ impl Brake {
         if self.absences.entries.get(uid).is_none_or(|entry| entry.progress != Progress::Waiting) {
             return;
         }
-        self.absences.entries.remove(uid);
+        if let Some(earlier) = self.absences.entries.remove(uid).and_then(|entry| entry.earlier) {
+            self.absences.entries.insert(uid.to_owned(), *earlier);
+        }
         if self.absences.release_if_idle(now) {
             self.revision += 1;
         }
@@ -280,12 +284,9 @@ impl Brake {
 
     /// A complete listing: what it shows is not absent.
     pub fn listed(&mut self, endpoints: &Sightings, now: Timestamp) {
-        let before = self.absences.entries.len();
         let shown = |entry: &Entry| entry.progress == Progress::Waiting && endpoints.get(&entry.endpoint).is_some();
-        self.absences.entries.retain(|_, entry| !shown(entry));
-        if self.absences.entries.len() < before && self.absences.release_if_idle(now) {
-            self.revision += 1;
-        }
+        let seen: Vec<String> = self.absences.entries.iter().filter(|(_, entry)| shown(entry)).map(|(uid, _)| uid.clone()).collect();
+        seen.iter().for_each(|uid| self.seen(uid, now));
     }
 
     /// May a new endpoint be made in place of one that is proven gone? With `commit` it is being made, and counts. `former` is asked once:

@@ -9,6 +9,9 @@ use super::{Kind, Stamp, WINDOW, Who};
 use crate::api::provider_account::BrakeRecord;
 use crate::core::key::ObjectKey;
 
+/// No more of a former process's are remembered than the largest cap of the schema.
+const MOST_BEFORE: usize = 10_000;
+
 /// How far an object has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
@@ -28,12 +31,14 @@ pub(super) struct Entry {
     pub(super) progress: Progress,
     /// When it was let through.
     pub(super) through: Timestamp,
+    /// As it was let through before it was noted anew.
+    pub(super) earlier: Option<Box<Entry>>,
 }
 
 impl Entry {
     pub(super) fn new(who: &Who, at: Timestamp) -> Self {
         let Who { key, endpoint, .. } = who.clone();
-        Self { key, endpoint, at, progress: Progress::Waiting, through: Timestamp::MIN }
+        Self { key, endpoint, at, progress: Progress::Waiting, through: Timestamp::MIN, earlier: None }
     }
 }
 
@@ -42,8 +47,10 @@ impl Entry {
 pub(super) struct Latch {
     pub(super) entries: BTreeMap<String, Entry>,
     pub(super) record: Option<BrakeRecord>,
-    /// Counted by a former process, and not to be found any more.
+    /// Let through by a former process, before its brake engaged, and not to be found any more: how many. Each of them counts as one of
+    /// the newest that the record counts.
     pub(super) before: usize,
+    pub(super) before_at: Timestamp,
     /// Tokens that do nothing any more.
     pub(super) spent: BTreeSet<String>,
 }
@@ -66,10 +73,22 @@ impl Latch {
         self.entries.values().filter(|entry| entry.progress == Progress::Waiting).map(|entry| entry.key.clone()).collect()
     }
 
+    /// So many of them nobody has acknowledged.
+    fn former(&self) -> usize {
+        if self.before_at > self.released_until() { self.before } else { 0 }
+    }
+
+    /// By what all are counted, in order.
+    fn times(&self) -> Vec<Timestamp> {
+        let former = std::iter::repeat_n(self.before_at, self.former());
+        let mut times: Vec<Timestamp> = self.counted().map(|entry| entry.at).chain(former).collect();
+        times.sort_unstable();
+        times
+    }
+
     /// The first minute with more than `cap` of them.
     pub(super) fn crowd(&self, cap: usize) -> Option<(Timestamp, Timestamp)> {
-        let mut times: Vec<Timestamp> = self.counted().map(|entry| entry.at).collect();
-        times.sort_unstable();
+        let times = self.times();
         let window = times.windows(cap + 1).find(|window| window[cap].duration_since(window[0]) <= WINDOW)?;
         Some((window[0], window[cap]))
     }
@@ -85,7 +104,6 @@ impl Latch {
                     Kind::Deletions => "deletions",
                     Kind::Absences => "absences",
                 };
-                self.before = 0;
                 let record = BrakeRecord {
                     token: format!("{name}-{:08x}", stamp.seed & 0xffff_ffff),
                     since: Time(since),
@@ -95,11 +113,10 @@ impl Latch {
                     released_time: None,
                     released_until: self.record.as_ref().and_then(|record| record.released_until.clone()),
                 };
-                (record, Some(self.counted().filter(|entry| entry.progress != Progress::Waiting).count()))
+                (record, Some(self.former() + self.counted().filter(|entry| entry.progress != Progress::Waiting).count()))
             }
         };
-        let mut times: Vec<Timestamp> = self.counted().map(|entry| entry.at).collect();
-        times.sort_unstable();
+        let times = self.times();
         let (mut since, mut until) = (record.since.0, record.until.0);
         times.iter().filter(|at| **at >= since).for_each(|at| {
             if at.duration_since(until) <= WINDOW {
@@ -115,7 +132,7 @@ impl Latch {
         let new = BrakeRecord {
             since: Time(since),
             until: Time(until),
-            count: record.count.max(number(self.before + covered)),
+            count: record.count.max(number(covered)),
             admitted: admitted.map_or(record.admitted, number),
             ..record
         };
@@ -167,7 +184,8 @@ impl Latch {
                 self.spent.insert(ours.token);
             }
         } else {
-            self.before = usize::try_from(theirs.admitted).unwrap_or_default();
+            self.before = usize::try_from(theirs.admitted).unwrap_or_default().min(MOST_BEFORE);
+            self.before_at = theirs.until.0;
         }
         if theirs.released_time.is_some() {
             self.spent.insert(theirs.token.clone());

@@ -153,6 +153,44 @@ fn a_new_process_takes_up_the_brake_where_it_was() {
 }
 
 #[test]
+fn what_a_former_process_let_through_still_counts_when_the_brake_lets_go() {
+    let mut before = brake(2, 0);
+    let through: Vec<bool> = (0..3).map(|number| delete(&mut before, number, 0)).collect();
+    assert_eq!(through, [true, true, false]);
+    let written = before.status().expect("a record");
+    // When the next object is deleted after the only one that is held was given up, and whether it goes through.
+    for (at, through) in [(30, false), (60, false), (61, true)] {
+        let mut after = brake(2, 0);
+        after.adopt(&written);
+        assert!(!delete(&mut after, 2, 0));
+        after.gone("uid2", time(20));
+        assert!(after.engaged().is_empty(), "nothing is left to hold");
+        assert_eq!(delete(&mut after, 3, at), through, "{at}");
+    }
+}
+
+#[test]
+fn an_endpoint_that_was_made_anew_still_counts_when_its_next_absence_was_none() {
+    // How it comes to sight again: to the object's own pass, or in a listing.
+    for listed in [false, true] {
+        let mut brake = brake(1, 0);
+        brake.absent(&who(0, -500), Vec::new, 10, &stamp(0));
+        assert!(brake.recreation("uid0", &look(9, 1), Vec::new, true).is_ok());
+        let anew = Who { endpoint: "e0-anew".to_owned(), ..who(0, 1) };
+        brake.absent(&anew, Vec::new, 10, &stamp(10));
+        if listed {
+            let found = BTreeMap::from([("e0-anew".to_owned(), crate::core::endpoint::tests::make::remote("e0-anew"))]);
+            brake.listed(&Sightings::new(found, None), time(20));
+        } else {
+            brake.seen("uid0", time(20));
+        }
+        brake.absent(&who(1, -500), Vec::new, 10, &stamp(30));
+        assert!(matches!(brake.recreation("uid1", &look(9, 31), Vec::new, true), Err(Held::Braked { .. })), "listed: {listed}");
+        assert_eq!(absences(&brake).admitted, 1);
+    }
+}
+
+#[test]
 fn two_processes_that_engage_apart_end_with_one_token() {
     let (mut one, mut two) = (brake(1, 0), brake(1, 0));
     for number in 0..3 {
