@@ -21,10 +21,10 @@ use crate::api::refs::AccountIdentity;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::context::{AccountState, Context, Credentials};
 use crate::controller::endpoint::ReconcileError;
-use crate::controller::report::{classify, event, merge_patch, params, preconditions};
+use crate::controller::report::{NotWritten, classify, event, merge_patch, params, preconditions};
 use crate::controller::secrets::Dependent;
 use crate::controller::{brakes, census, deadline};
-use crate::core::account::{Access, Facts, Serves, Verdict, Waits, conditions, verdict};
+use crate::core::account::{Access, Facts, Serves, Verdict, Waits, conditions, unguarded, verdict};
 use crate::core::key::ObjectKey;
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::status::merge_conditions;
@@ -42,6 +42,8 @@ const PAGE: u32 = 500;
 pub async fn reconcile(object: Arc<ProviderAccount>, ctx: Arc<Context>) -> Result<Requeue, ReconcileError> {
     let key = key(&object);
     let deleting = object.metadata.deletion_timestamp.is_some();
+    // It may have been gone and be back: etcd was restored, or it could not be read for a while.
+    ctx.account_is_back(&key, &object.uid().unwrap_or_default());
     let defaults = object.spec.defaults.as_ref().and_then(|defaults| defaults.deletion_policy);
     // Before anything that takes time: who suspends an account wants it now.
     ctx.set_terms(&key, |terms| (terms.suspended, terms.deletion_policy) = (object.spec.suspend, defaults));
@@ -59,9 +61,12 @@ pub async fn reconcile(object: Arc<ProviderAccount>, ctx: Arc<Context>) -> Resul
     }
     let waits = Waits { rest: ctx.settings.sweep_period, retry: ctx.settings.timing.retry_base * 4 };
     let (brake, engaged) = id.as_ref().map(|id| brakes::state(&ctx, id)).unwrap_or_default();
-    let guarded = guard(&ctx, &object, &key, !deleting && !users.is_empty()).await;
+    let (guarded, refused) = guard(&ctx, &object, &key, !deleting && !users.is_empty()).await;
     let facts = Facts { key: &key, access, deleting, users, suspended: object.spec.suspend, brakes: engaged, waits };
-    let verdict = verdict(&facts);
+    let verdict = match refused.filter(|_| !guarded) {
+        Some(error) => unguarded(&facts, &error),
+        None => verdict(&facts),
+    };
     if let (Some(before), true) = (&object.status, verdict.finding.reason.verdict() == crate::api::condition::Verdict::Failed)
         && ready_reason(before) != Some(verdict.finding.reason.as_str())
     {
@@ -72,7 +77,8 @@ pub async fn reconcile(object: Arc<ProviderAccount>, ctx: Arc<Context>) -> Resul
         new.brake = brake;
     }
     // A finalizer that was put on just now is a newer object, which is on its way and is reconciled anew.
-    if guarded == has_finalizer(&object) {
+    let newer = guarded && !has_finalizer(&object);
+    if !newer {
         write_status(&ctx, &object, &new).await;
     }
     let (state, deletions_only) = match (verdict.serves, account) {
@@ -124,8 +130,8 @@ async fn let_go(ctx: &Context, object: &ProviderAccount, key: &ObjectKey) -> Req
         return Requeue::await_change();
     }
     match write_finalizer(ctx, object, false).await {
-        true => Requeue::await_change(),
-        false => Requeue::requeue(ctx.settings.timing.retry_base * 4),
+        Ok(()) => Requeue::await_change(),
+        Err(_) => Requeue::requeue(ctx.settings.timing.retry_base * 4),
     }
 }
 
@@ -161,16 +167,26 @@ async fn users(ctx: &Context, key: &ObjectKey, live: bool) -> Vec<String> {
 
 /// Our finalizer is on it, put there if it is `wanted`. Where that is refused because this object is an old one, it counts as before until
 /// the newer one is here.
-async fn guard(ctx: &Context, object: &ProviderAccount, key: &ObjectKey, wanted: bool) -> bool {
-    has_finalizer(object) || (wanted && (write_finalizer(ctx, object, true).await || ctx.terms(key).guarded))
+///
+/// Also answers why it is not there, if the API server refused or did not answer.
+async fn guard(ctx: &Context, object: &ProviderAccount, key: &ObjectKey, wanted: bool) -> (bool, Option<String>) {
+    if has_finalizer(object) || !wanted {
+        return (has_finalizer(object), None);
+    }
+    match write_finalizer(ctx, object, true).await {
+        Ok(()) => (true, None),
+        Err(NotWritten::Failed(error)) => (ctx.terms(key).guarded, Some(error.to_string())),
+        // Whoever was faster, the newer object is on its way.
+        Err(NotWritten::Conflict | NotWritten::Gone) => (ctx.terms(key).guarded, None),
+    }
 }
 
 fn has_finalizer(object: &ProviderAccount) -> bool {
     object.finalizers().iter().any(|finalizer| finalizer == FINALIZER_ACCOUNT)
 }
 
-/// Puts our finalizer on, or takes it off; finalizers of others stay. Whether that happened.
-async fn write_finalizer(ctx: &Context, object: &ProviderAccount, present: bool) -> bool {
+/// Puts our finalizer on, or takes it off; finalizers of others stay.
+async fn write_finalizer(ctx: &Context, object: &ProviderAccount, present: bool) -> Result<(), NotWritten> {
     let mut finalizers: Vec<&str> =
         object.finalizers().iter().map(String::as_str).filter(|finalizer| *finalizer != FINALIZER_ACCOUNT).collect();
     if present {
@@ -180,8 +196,7 @@ async fn write_finalizer(ctx: &Context, object: &ProviderAccount, present: bool)
     metadata["finalizers"] = json!(finalizers);
     let api: Api<ProviderAccount> = Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
     let answer = classify(deadline(api.patch(&object.name_any(), &params(), &Patch::Merge(&json!({"metadata": metadata})))).await);
-    // Whoever was faster, the newer object is on its way.
-    answer.inspect_err(|error| info!(account = %key(object), %error, "finalizer not written")).is_ok()
+    answer.map(drop).inspect_err(|error| info!(account = %key(object), %error, "finalizer not written"))
 }
 
 /// The way into the account, and the account if it may be called.

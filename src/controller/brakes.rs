@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube_runtime::events::EventType;
 use tracing::{info, warn};
@@ -183,7 +183,9 @@ pub async fn account(ctx: &Context, object: &ProviderAccount, owner: &ObjectKey,
             woken.extend(written.map(|written| brake.adopt(written)).unwrap_or_default());
         }
         if let Some(listing) = listing {
-            brake.listed(&listing.endpoints, now);
+            // When it began, on the API server's clock.
+            let age = SignedDuration::try_from(ctx.clock.now().since(listing.began)).unwrap_or(SignedDuration::MAX);
+            brake.listed(&listing.endpoints, now.checked_sub(age).unwrap_or(Timestamp::MIN), now);
         }
         woken.extend(brake.relax(now));
         woken

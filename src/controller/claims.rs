@@ -3,14 +3,15 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::api::refs::AccountIdentity;
 use crate::api::sip_endpoint::SipEndpoint;
-use crate::controller::context::{Wakes, wake};
+use crate::controller::context::{Context, Wakes, wake};
+use crate::controller::endpoint;
 use crate::controller::gather::{key, prefix_of};
 use crate::controller::watch::Track;
 use crate::core::key::ObjectKey;
@@ -232,13 +233,17 @@ pub struct Tracker {
     installation: Installation,
     wakes: Arc<Wakes<SipEndpoint>>,
     listed: AtomicBool,
+    shell: Shell,
 }
+
+/// The rest of the operator, which is told of objects that are gone; set once it is there.
+pub type Shell = Arc<OnceLock<Arc<Context>>>;
 
 impl Tracker {
     /// For one watch.
-    pub fn new(claims: &Arc<Claims>, installation: &Installation, wakes: &Arc<Wakes<SipEndpoint>>) -> Self {
+    pub fn new(claims: &Arc<Claims>, installation: &Installation, wakes: &Arc<Wakes<SipEndpoint>>, shell: &Shell) -> Self {
         let (claims, wakes) = (Arc::clone(claims), Arc::clone(wakes));
-        Self { claims, installation: installation.clone(), wakes, listed: AtomicBool::new(false) }
+        Self { claims, installation: installation.clone(), wakes, listed: AtomicBool::new(false), shell: Arc::clone(shell) }
     }
 
     fn wake(&self, concerned: Vec<ObjectKey>) {
@@ -247,16 +252,19 @@ impl Tracker {
 }
 
 impl Track<SipEndpoint> for Tracker {
-    type Kept = ObjectKey;
+    type Kept = (ObjectKey, String);
 
-    fn seen(&self, object: &SipEndpoint) -> ObjectKey {
+    fn seen(&self, object: &SipEndpoint) -> (ObjectKey, String) {
         let concerned = self.claims.put(Entry::of(object, &self.installation));
         self.wake(concerned);
-        key(object)
+        (key(object), object.uid().unwrap_or_default())
     }
 
-    fn removed(&self, key: &ObjectKey) {
+    fn removed(&self, (key, uid): &(ObjectKey, String)) {
         self.wake(self.claims.remove(key));
+        if let Some(ctx) = self.shell.get() {
+            endpoint::removed(ctx, key, uid);
+        }
     }
 
     fn listed(&self) {
@@ -290,7 +298,7 @@ mod tests {
 
     fn tracker() -> (Arc<Claims>, Tracker) {
         let claims = Arc::new(Claims::new(1));
-        let tracker = Tracker::new(&claims, &Installation::new("cluster-a"), &Arc::default());
+        let tracker = Tracker::new(&claims, &Installation::new("cluster-a"), &Arc::default(), &Shell::default());
         (claims, tracker)
     }
 
@@ -311,8 +319,8 @@ mod tests {
         let prefix = claims.live_prefixes().into_iter().next().expect("one that does not adopt");
         assert_eq!(claims.marked(&prefix).first().map(|entry| entry.key.name.clone()), Some("alice".into()));
 
-        tracker.removed(&ObjectKey::new("voice", "alice"));
-        tracker.removed(&ObjectKey::new("voice", "bob"));
+        tracker.removed(&(ObjectKey::new("voice", "alice"), String::new()));
+        tracker.removed(&(ObjectKey::new("voice", "bob"), String::new()));
         assert!(claims.recorded_or_adopted().is_empty() && claims.live_prefixes().is_empty());
     }
 
@@ -362,7 +370,7 @@ mod tests {
     #[test]
     fn nothing_is_complete_before_every_watch_has_listed() {
         let claims = Arc::new(Claims::new(2));
-        let trackers = [(); 2].map(|()| Tracker::new(&claims, &Installation::new("cluster-a"), &Arc::default()));
+        let trackers = [(); 2].map(|()| Tracker::new(&claims, &Installation::new("cluster-a"), &Arc::default(), &Shell::default()));
         for _ in 0..2 {
             trackers[0].listed();
             assert!(!claims.is_complete(), "a watch that lists again does not stand for another one");

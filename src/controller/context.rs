@@ -198,7 +198,14 @@ impl Context {
         self.account_objects.get()?.iter().find_map(|store| store.get(&place))
     }
 
-    /// Whether the account object of this uid is gone.
+    /// The account object is looked at; if it counts as gone and is there, it does not any more.
+    pub fn account_is_back(&self, key: &ObjectKey, uid: &str) {
+        if self.account_object(key).is_some_and(|object| object.metadata.uid.as_deref() == Some(uid)) {
+            self.gone_accounts.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        }
+    }
+
+    /// See [`Context::gone_accounts`].
     pub fn account_is_gone(&self, uid: &str) -> bool {
         self.gone_accounts.lock().unwrap_or_else(PoisonError::into_inner).contains(uid)
     }

@@ -65,16 +65,8 @@ async fn whole_pass(ctx: Arc<Context>, object: Arc<SipEndpoint>, uid: String, mu
     let key = key(&object);
     let began = ctx.clock.now();
     let (until, gone) = pass(&ctx, object, &mut slot).await;
-    if gone {
-        brakes::gone(&ctx, &uid);
-        ctx.refers(&key, None);
-        ctx.secrets.forget(&key.namespace, &Dependent::Endpoint(key.name.clone()));
-        for account in ctx.accounts.all() {
-            account.unwatch(&key);
-        }
-    }
     match gone {
-        true => ctx.memories.forget(&uid, &key, slot),
+        true => forget(&ctx, &key, &uid, slot),
         false => ctx.memories.put(&uid, slot),
     }
     if ctx.clock.now().since(began) > PASS {
@@ -82,6 +74,24 @@ async fn whole_pass(ctx: Arc<Context>, object: Arc<SipEndpoint>, uid: String, mu
     }
     ctx.passes.send_modify(|running| *running -= 1);
     until
+}
+
+/// The watch says that the object is gone. Not each of them ends with a pass of its own: one without our finalizer just vanishes.
+pub fn removed(ctx: &Context, key: &ObjectKey, uid: &str) {
+    // A pass that is under way finds it out itself.
+    if let Some(slot) = ctx.memories.take(uid, key) {
+        forget(ctx, key, uid, slot);
+    }
+}
+
+fn forget(ctx: &Context, key: &ObjectKey, uid: &str, slot: Slot) {
+    brakes::gone(ctx, uid);
+    ctx.refers(key, None);
+    ctx.secrets.forget(&key.namespace, &Dependent::Endpoint(key.name.clone()));
+    for account in ctx.accounts.all() {
+        account.unwatch(key);
+    }
+    ctx.memories.forget(uid, key, slot);
 }
 
 /// The drawing of the architecture, turned until it stands still. Answers when to come back, and whether the object is gone.
@@ -95,6 +105,7 @@ async fn pass(ctx: &Context, object: Arc<SipEndpoint>, slot: &mut Slot) -> (Opti
     };
     slot.learnt.memory.pass_began = ctx.clock.now();
     let mut pass = Pass { ctx, object, slot };
+    let mut over = gone;
     for _ in 0..STEPS {
         let view = gather(ctx, &pass.object, gone, pass.slot).await;
         let action = next(&view);
@@ -110,7 +121,7 @@ async fn pass(ctx: &Context, object: Arc<SipEndpoint>, slot: &mut Slot) -> (Opti
                 if !gone {
                     expect(ctx, &pass, &view);
                 }
-                let over = gone || view.object.deleting && !view.object.finalizer;
+                over = gone || view.object.deleting && !view.object.finalizer;
                 // Nobody would come back for what was just received for an object that is no more.
                 if over && !matches!(action, Action::Done(_)) && wait_here(ctx, pass.slot.learnt.memory.pass_began, until).await {
                     continue;
@@ -121,13 +132,13 @@ async fn pass(ctx: &Context, object: Arc<SipEndpoint>, slot: &mut Slot) -> (Opti
     }
     monitors::tell(ctx, &mut pass).await;
     warn!(object = %key(&pass.object), "still not settled after {STEPS} steps; pausing");
-    (Some(ctx.clock.now() + ctx.settings.timing.retry_base * 10), false)
+    (Some(ctx.clock.now() + ctx.settings.timing.retry_base * 10), over)
 }
 
 /// Waits within the pass, which began then; false if that would take too long or the process is to end. What is left at the provider then
 /// belongs to the next object of that name, or is counted as orphaned.
 async fn wait_here(ctx: &Context, began: Moment, until: Option<Moment>) -> bool {
-    let until = until.unwrap_or(ctx.clock.now() + ctx.settings.timing.search());
+    let until = until.unwrap_or(ctx.clock.now() + ctx.settings.timing.issue());
     while ctx.clock.now() < until {
         if ctx.is_stopping() || until > began + PASS {
             return false;

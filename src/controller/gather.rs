@@ -174,6 +174,10 @@ fn claims(ctx: &Context, view: &View, key: &ObjectKey, account: &Account, listin
         .chain(received)
         .chain(view.tombstones().iter().map(String::as_str))
         .collect();
+    if own.uid != view.object.uid && own.adopts.is_none() {
+        // The name has its next object: what carries the mark, and what was just received for the former one, is that one's.
+        return ids.into_iter().map(|id| (id.to_owned(), format!("the next SipEndpoint {}", key.name))).collect();
+    }
     ids.into_iter()
         .filter_map(|id| {
             let claim = own.claim(id);
@@ -200,7 +204,12 @@ pub fn same_account(ctx: &Context, entry: &Entry, account: &Account) -> bool {
     match (&entry.pinned, ctx.account(&entry.account)) {
         (Some(pinned), _) => pinned.id == id.id && pinned.provider == id.provider,
         (None, Some(AccountState::Ready(theirs))) => theirs.id() == id,
-        (None, _) => true,
+        // An account object that does not exist leads nowhere; one that cannot be used led where its status says.
+        (None, None) if !ctx.account_pending(&entry.account) => false,
+        (None, _) => {
+            let pinned = ctx.account_object(&entry.account).and_then(|object| object.status.as_ref()?.account.clone());
+            pinned.is_none_or(|pinned| pinned.id == id.id && pinned.provider == id.provider)
+        }
     }
 }
 

@@ -37,7 +37,7 @@ use tracing::{debug, info, warn};
 use crate::account::{Accounts, Clock, Settings as AccountSettings};
 use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
-use crate::controller::claims::{Claims, Tracker};
+use crate::controller::claims::{Claims, Shell, Tracker};
 use crate::controller::clock::Clocks;
 use crate::controller::context::{Context, Settings, Wakes, wake};
 use crate::controller::memories::Memories;
@@ -121,7 +121,8 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
     let in_new_term = Arc::clone(&accounts);
     let went_back: watch::WentBack = Arc::new(move || in_new_term.begin_term());
     let claims = Arc::new(Claims::new(scopes.len()));
-    let tracker = || Tracker::new(&claims, &start.installation, &wake_endpoints);
+    let shell = Shell::default();
+    let tracker = || Tracker::new(&claims, &start.installation, &wake_endpoints, &shell);
     let watched = |scope| watch::objects(api(&start.client, scope), watch::relevant_endpoint, Arc::clone(&went_back), tracker());
     let endpoint_streams: Vec<_> = scopes.iter().map(watched).collect();
     let caches: Vec<Cache<SipEndpoint>> = endpoint_streams.iter().map(|(_, cache)| cache.clone()).collect();
@@ -151,6 +152,8 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         passes: signal::Sender::new(0),
         metrics: start.metrics,
     });
+    // The streams are not polled yet, so nobody has missed it.
+    let _ = shell.set(Arc::clone(&ctx));
     let concurrency = Config::default().concurrency(ctx.settings.concurrency);
     let mut parts: Vec<BoxFuture<'static, &'static str>> = Vec::new();
     for ((scope, wakes), (stream, cache)) in endpoint_wakes.into_iter().zip(endpoint_streams) {

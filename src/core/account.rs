@@ -109,6 +109,15 @@ pub struct Verdict {
     pub again: Duration,
 }
 
+/// Our finalizer could not be put on, for this reason: nobody is served, or the account could go while endpoints need it.
+pub fn unguarded(facts: &Facts<'_>, error: &str) -> Verdict {
+    let message = format!(
+        "the finalizer that keeps this account while objects use it could not be put on ({error}); nothing is called for its objects until it is, which is tried again by itself"
+    );
+    let finding = Finding::new(Reason::Progressing, message.clone());
+    Verdict { finding, serves: Serves::Nobody(Problem { reason: Reason::AccountNotReady, message }), again: facts.waits.retry }
+}
+
 /// Decides. Pure: same facts, same verdict.
 pub fn verdict(facts: &Facts<'_>) -> Verdict {
     let (serves, again) = serves(facts);

@@ -282,9 +282,9 @@ impl Brake {
         }
     }
 
-    /// A complete listing: what it shows is not absent.
-    pub fn listed(&mut self, endpoints: &Sightings, now: Timestamp) {
-        let shown = |entry: &Entry| entry.progress == Progress::Waiting && endpoints.get(&entry.endpoint).is_some();
+    /// A complete listing that began then: what it shows is not absent, unless that was suspected later.
+    pub fn listed(&mut self, endpoints: &Sightings, began: Timestamp, now: Timestamp) {
+        let shown = |entry: &Entry| entry.progress == Progress::Waiting && entry.at <= began && endpoints.get(&entry.endpoint).is_some();
         let seen: Vec<String> = self.absences.entries.iter().filter(|(_, entry)| shown(entry)).map(|(uid, _)| uid.clone()).collect();
         seen.iter().for_each(|uid| self.seen(uid, now));
     }

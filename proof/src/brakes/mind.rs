@@ -205,7 +205,7 @@ impl Inner {
             }
             Question::Listed { shown, now } => {
                 let remotes = all(&shown).into_iter().map(|who| (who.endpoint.clone(), remote(who.endpoint))).collect();
-                brake.listed(&Sightings::new(remotes, None), time(now));
+                brake.listed(&Sightings::new(remotes, None), time(now), time(now));
                 Answer::Go
             }
             Question::Gone { who, now } => {

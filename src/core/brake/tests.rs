@@ -180,7 +180,7 @@ fn an_endpoint_that_was_made_anew_still_counts_when_its_next_absence_was_none() 
         brake.absent(&anew, Vec::new, 10, &stamp(10));
         if listed {
             let found = BTreeMap::from([("e0-anew".to_owned(), crate::core::endpoint::tests::make::remote("e0-anew"))]);
-            brake.listed(&Sightings::new(found, None), time(20));
+            brake.listed(&Sightings::new(found, None), time(20), time(20));
         } else {
             brake.seen("uid0", time(20));
         }
@@ -262,7 +262,7 @@ fn an_absence_brake_lets_go_when_everything_is_seen_again() {
     assert_eq!(brake.engaged().len(), 1);
     let found: BTreeMap<String, crate::core::fields::Remote> =
         (0..5).map(|number| (format!("e{number}"), crate::core::endpoint::tests::make::remote(&format!("e{number}")))).collect();
-    brake.listed(&Sightings::new(found, None), time(2));
+    brake.listed(&Sightings::new(found, None), time(2), time(2));
     assert!(brake.engaged().is_empty(), "it was a bad listing");
     let record = absences(&brake);
     assert_eq!((record.released_time.map(|time| time.0), record.released_until), (Some(time(2)), None), "nobody acknowledged anything");
@@ -471,4 +471,18 @@ proptest! {
             prop_assert!(made.windows(4).all(|window| window[3] - window[0] >= 600), "{made:?}");
         }
     }
+}
+
+#[test]
+fn a_listing_that_began_before_the_suspicion_refutes_nothing() {
+    let mut brake = brake(1, 0);
+    for number in 0..2 {
+        brake.absent(&who(number, -500), Vec::new, 10, &stamp(10));
+    }
+    let shown = |id: &str| (id.to_owned(), crate::core::endpoint::tests::make::remote(id));
+    let everything = || Sightings::new(BTreeMap::from([shown("e0"), shown("e1")]), None);
+    brake.listed(&everything(), time(9), time(20));
+    assert!(!brake.engaged().is_empty(), "what was read after the listing began is newer than it");
+    brake.listed(&everything(), time(11), time(20));
+    assert!(brake.engaged().is_empty(), "a newer listing shows them");
 }
