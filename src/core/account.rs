@@ -273,6 +273,14 @@ mod tests {
         Facts { key, access, deleting: false, users: vec!["alice".into()], suspended: false, brakes: Vec::new(), waits }
     }
 
+    #[test]
+    fn an_account_that_could_go_serves_nobody_and_says_why() {
+        let key = ObjectKey::new("voice", "plivo");
+        let verdict = unguarded(&facts(&key, proven()), "403: a webhook");
+        assert!(matches!(&verdict.serves, Serves::Nobody(problem) if problem.message.contains("403: a webhook")));
+        assert_eq!((verdict.finding.reason, verdict.again), (Reason::Progressing, RETRY));
+    }
+
     fn proven() -> Access {
         Access::Proven("Plivo/MA1".into())
     }

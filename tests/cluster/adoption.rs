@@ -36,6 +36,7 @@ async fn an_endpoint_changes_its_object_without_a_create_and_belongs_to_one_at_a
         case("moved to another namespace", moved),
         case("moved, and after a restart the other namespace is not known yet", unknown_yet),
         case("made by another installation", foreign),
+        case("adopted by an object whose account does not exist", claimed_from_nowhere),
         case("adopted by two objects at once", |case| rivals(case, false)),
         case("adopted by two objects while no operator runs", |case| rivals(case, true)),
         case("two objects in one namespace have recorded it", both_recorded),
@@ -85,6 +86,19 @@ async fn restore(world: &World, name: &str, status: Value) {
 
 async fn wipe(world: &World, name: &str) {
     restore(world, name, Value::Null).await;
+}
+
+/// Whoever may make objects somewhere cannot shut others out: an account that does not exist is not the same one.
+async fn claimed_from_nowhere(case: &str) {
+    let world = World::new("adopt").await;
+    let _operator = start(case, &world).await;
+    world.endpoint("alice", json!({}), json!({})).await;
+    let before = world.ready("alice").await;
+    adopt(&world, "mallory", &endpoint_id(&before), json!({}), json!({"accountRef": {"name": "nowhere"}})).await;
+    world.reason("mallory", "AccountNotFound").await;
+    wipe(&world, "alice").await;
+    assert_eq!(uri(&world.ready("alice").await), uri(&before));
+    assert_eq!(world.ledger().await, ["create_endpoint"]);
 }
 
 async fn unmarked(case: &str) {

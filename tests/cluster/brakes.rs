@@ -25,6 +25,7 @@ async fn a_mass_stops_at_the_brake_until_somebody_acknowledges_it() {
         case("a namespace of 30", namespace()),
         case("below the cap", below()),
         case("a wrong token", wrong_token()),
+        case("held and given up", given_up()),
         case("retained ones and those without an endpoint do not count", uncounted()),
         case("a few vanish", few()),
         case("a bad listing", bad_listing()),
@@ -245,6 +246,28 @@ async fn wrong_token() {
     assert!(world.effects("delete_endpoint").await.len() == deleted && deleted <= 7);
     acknowledge(&world, &second).await;
     objects(&world, "all are gone", |objects| objects.is_empty()).await;
+}
+
+/// Each in one write with its finalizer, so that no pass sees it go.
+async fn given_up() {
+    let world = large("givenup", json!({"brake": {"count": 1, "percent": 0}})).await;
+    let _operator = Told::start("held and given up", &world, &[]).await;
+    let names = names(4);
+    make(&world, &names, json!({})).await;
+    delete_all(&world, &names).await;
+    let token = token(&world).await;
+    for object in world.endpoints().list(&ListParams::default()).await.expect("the objects").items {
+        let given_up = json!({"switchboard.dev/force-orphan": endpoint_id(&object)});
+        let patch = Patch::Merge(json!({"metadata": {"finalizers": null, "annotations": given_up}}));
+        // One that was let through may be gone by now.
+        let _ = world.endpoints().patch(&object.name_any(), &PatchParams::default(), &patch).await;
+    }
+    objects(&world, "all are gone", |objects| objects.is_empty()).await;
+    eventually("nothing is left to hold", async || {
+        let brake = accounts(&world).get("plivo").await.expect("the account").status?.brake?.deletions?;
+        (brake.token == token && brake.released_time.is_some()).then_some(())
+    })
+    .await;
 }
 
 async fn uncounted() {

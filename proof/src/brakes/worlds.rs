@@ -86,7 +86,7 @@ pub fn all() -> Vec<World> {
             restarts: 1,
             acknowledgements: 1,
             ticks: 1,
-            states: 229743,
+            states: 231859,
             ..NONE
         },
         World {
