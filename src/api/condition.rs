@@ -102,7 +102,11 @@ words! {
         SecretKeyMissing,
         /// The operator may not read Secrets in this namespace.
         SecretAccessDenied,
-        /// The endpoint at the provider is being deleted.
+        /// The SipEndpoint that a number is to follow does not exist in this namespace and account.
+        TargetNotFound,
+        /// The SipEndpoint that a number is to follow is not at the provider yet.
+        TargetNotReady,
+        /// What the object has at the provider is being deleted or given back.
         Deleting,
         /// The spec cannot be carried out, for a reason that the schema cannot express.
         InvalidSpec,
@@ -132,6 +136,10 @@ words! {
         ExternallyDeleted,
         /// The application does not exist at the provider.
         ApplicationMissing,
+        /// The SipEndpoint that a number is to follow has no application.
+        TargetHasNoApplication,
+        /// The account does not hold the number, or it may not be bound from here: the same word for both.
+        NumberNotInAccount,
         /// The provider stores another value than the one it was given.
         ProviderNormalisedValue,
         /// Somebody keeps changing a value that the operator puts back.
@@ -177,6 +185,8 @@ impl Reason {
             | Self::SecretNotFound
             | Self::SecretKeyMissing
             | Self::SecretAccessDenied
+            | Self::TargetNotFound
+            | Self::TargetNotReady
             | Self::Deleting => Verdict::Progressing,
             Self::InvalidSpec
             | Self::SecretInvalid
@@ -193,6 +203,8 @@ impl Reason {
             | Self::DuplicateFound
             | Self::ExternallyDeleted
             | Self::ApplicationMissing
+            | Self::TargetHasNoApplication
+            | Self::NumberNotInAccount
             | Self::ProviderNormalisedValue
             | Self::Contested
             | Self::Drifted

@@ -6,12 +6,12 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
-use super::{ProviderAccount, SipEndpoint};
+use super::{ClusterProviderAccount, PhoneNumberBinding, ProviderAccount, SipEndpoint};
 
 /// Every kind, in the order in which they are installed.
 #[must_use]
 pub fn all() -> Vec<CustomResourceDefinition> {
-    vec![provider_account(), sip_endpoint()]
+    vec![provider_account(), cluster_provider_account(), sip_endpoint(), phone_number_binding()]
 }
 
 /// The definition of SipEndpoint.
@@ -24,6 +24,18 @@ pub fn sip_endpoint() -> CustomResourceDefinition {
 #[must_use]
 pub fn provider_account() -> CustomResourceDefinition {
     finished(ProviderAccount::crd())
+}
+
+/// The definition of ClusterProviderAccount.
+#[must_use]
+pub fn cluster_provider_account() -> CustomResourceDefinition {
+    finished(ClusterProviderAccount::crd())
+}
+
+/// The definition of PhoneNumberBinding.
+#[must_use]
+pub fn phone_number_binding() -> CustomResourceDefinition {
+    finished(PhoneNumberBinding::crd())
 }
 
 fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {

@@ -4,9 +4,11 @@
 //! *is* the provider's carries the provider's name letter for letter (`sip_uri`, `app_id`) while everything else is camelCase, and
 //! every string, list and map is bounded.
 
+pub mod cluster_provider_account;
 pub mod condition;
 pub mod crd;
 pub mod ledger;
+pub mod phone_number_binding;
 pub mod policy;
 pub mod provider_account;
 pub mod refs;
@@ -18,14 +20,16 @@ mod conventions;
 #[cfg(test)]
 mod json;
 
+pub use cluster_provider_account::{AllowedNamespace, ClusterProviderAccount, ClusterProviderAccountSpec};
 pub use condition::{Condition, ConditionStatus, ConditionType, Reason, Verdict};
 pub use ledger::{Intent, Ledger, MAX_TOMBSTONES, SecretVersion};
-pub use policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
+pub use phone_number_binding::{PhoneNumberBinding, PhoneNumberBindingSpec, PhoneNumberBindingStatus, Placed, Previous, Target};
+pub use policy::{BindingDeletionPolicy, DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
 pub use provider_account::{
-    Brake, BrakeRecord, BrakeStatus, Budget, Defaults, EndpointCounts, PlivoAccount, ProviderAccount, ProviderAccountSpec,
+    Brake, BrakeRecord, BrakeStatus, Budget, Defaults, EndpointCounts, NumberCounts, PlivoAccount, ProviderAccount, ProviderAccountSpec,
     ProviderAccountStatus,
 };
-pub use refs::{AccountIdentity, AccountKind, AccountRef, ProviderKind, SecretKeyRef, SecretRef};
+pub use refs::{AccountIdentity, AccountKind, AccountRef, EndpointRef, ProviderKind, SecretKeyRef, SecretRef};
 pub use sip_endpoint::{Adopt, PlivoEndpoint, SipEndpoint, SipEndpointSpec, SipEndpointStatus};
 
 /// API group of every kind.
@@ -36,7 +40,10 @@ pub const VERSION: &str = "v1alpha1";
 /// Keeps a SipEndpoint until its endpoint at the provider is gone, given up or retained.
 pub const FINALIZER_ENDPOINT: &str = "switchboard.dev/endpoint";
 
-/// Keeps a ProviderAccount while objects use it.
+/// Keeps a PhoneNumberBinding until its number is given back, handed over or retained.
+pub const FINALIZER_BINDING: &str = "switchboard.dev/binding";
+
+/// Keeps a ProviderAccount or ClusterProviderAccount while objects use it.
 pub const FINALIZER_ACCOUNT: &str = "switchboard.dev/account";
 
 /// Field manager of every write that Switchboard makes to the API server.
@@ -52,6 +59,9 @@ pub const ANNOTATION_RECONCILE: &str = "switchboard.dev/reconcile-requested-at";
 pub const ANNOTATION_FORCE_ORPHAN: &str = "switchboard.dev/force-orphan";
 /// On an account, the token that its condition `Braked` shows: what the brake has stopped so far may go on.
 pub const ANNOTATION_ACKNOWLEDGE_BRAKE: &str = "switchboard.dev/acknowledge-brake";
+
+/// Why a number of Plivo cannot lead to an endpoint.
+pub const ENDPOINT_REF_ON_PLIVO: &str = "in Plivo a number is answered by an application, never by an endpoint: pointing a number at the application of an endpoint does not by itself ring that phone; use applicationOf to follow the endpoint's application";
 
 /// Most characters of any text in a status that has no narrower bound of its own. Longer provider values must be cut before they
 /// are written, or the API server refuses the whole status.

@@ -49,3 +49,17 @@ closed_enum! {
         Report,
     }
 }
+
+closed_enum! {
+    /// What becomes of a phone number when its binding is deleted. It is never released.
+    #[derive(Default)]
+    pub enum BindingDeletionPolicy {
+        /// What was there before comes back, if the number still is where this binding put it.
+        #[default]
+        Restore,
+        /// It answers no calls any more, if it still is where this binding put it.
+        Unassign,
+        /// It stays as it is.
+        Retain,
+    }
+}

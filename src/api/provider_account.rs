@@ -136,6 +136,9 @@ pub struct ProviderAccountStatus {
     /// endpoints counts the endpoints in the account, by what they are to this installation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<EndpointCounts>,
+    /// numbers counts the phone numbers of the account. Absent while nothing binds one: they are not listed then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<NumberCounts>,
     /// lastSweepTime is when everything was last listed, written at most every 5 minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::time")]
@@ -186,6 +189,20 @@ pub struct BrakeRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::time")]
     pub released_until: Option<Time>,
+}
+
+/// numbers counts the phone numbers of the account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NumberCounts {
+    /// bound counts those that a PhoneNumberBinding of this cluster stands for.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub bound: i32,
+    /// unbound counts the others.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub unbound: i32,
 }
 
 /// endpoints counts the endpoints in the account.

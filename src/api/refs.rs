@@ -12,6 +12,8 @@ closed_enum! {
         /// A ProviderAccount of the object's own namespace.
         #[default]
         ProviderAccount,
+        /// A ClusterProviderAccount, which serves the namespaces that it lists.
+        ClusterProviderAccount,
     }
 }
 
@@ -26,10 +28,10 @@ closed_enum! {
 /// accountRef names the account in which an object lives.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, KubeSchema)]
 pub struct AccountRef {
-    /// kind is the kind of the account; ProviderAccount is the only one in this version.
+    /// kind is the kind of the account: ProviderAccount (of this namespace) or ClusterProviderAccount (one that serves this namespace).
     #[serde(default)]
     pub kind: AccountKind,
-    /// name is the name of the account, in the namespace of this object.
+    /// name is the name of the account.
     #[schemars(length(max = 253), regex(pattern = schema::DNS_SUBDOMAIN))]
     #[x_kube(validation = schema::object_name("an account"))]
     pub name: String,
@@ -41,6 +43,15 @@ pub struct SecretRef {
     /// name is the name of the Secret, in the namespace of this object.
     #[schemars(length(max = 253), regex(pattern = schema::DNS_SUBDOMAIN))]
     #[x_kube(validation = schema::object_name("a Secret"))]
+    pub name: String,
+}
+
+/// The name of a SipEndpoint in the namespace of the referring object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, KubeSchema)]
+pub struct EndpointRef {
+    /// name is the name of the SipEndpoint, in the namespace of this object.
+    #[schemars(length(max = 253), regex(pattern = schema::DNS_SUBDOMAIN))]
+    #[x_kube(validation = schema::object_name("a SipEndpoint"))]
     pub name: String,
 }
 

@@ -13,6 +13,20 @@ pub(super) const SECRET_KEY: &str = "^[-._a-zA-Z0-9]+$";
 pub(super) const USERNAME: &str = "^[A-Za-z][A-Za-z0-9]{0,11}$";
 /// A Plivo alias.
 pub(super) const ALIAS: &str = "^[A-Za-z0-9_-]{1,50}$";
+/// A phone number, E.164 with its plus.
+pub(super) const NUMBER: &str = r"^\+[1-9][0-9]{6,14}$";
+/// The beginning of phone numbers, or `*` for all.
+pub(super) const NUMBER_PREFIX: &str = r"^(\*|\+[1-9][0-9]{0,14})$";
+/// A provider's id, or `*` for any.
+pub(super) const ID_OR_ANY: &str = r"^(\*|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$";
+/// The name of a Plivo application.
+pub(super) const APP_NAME: &str = "^[A-Za-z0-9_-]{1,100}$";
+/// The Auth ID of a Plivo subaccount.
+pub(super) const SUBACCOUNT: &str = "^SA[A-Z0-9]{18}$";
+/// What people call a number.
+pub(super) const NUMBER_ALIAS: &str = r"^[^\x00-\x1f\x7f]{1,100}$";
+/// A DNS label, the form of namespaces' names.
+pub(super) const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// A provider's id.
 pub(super) const ID: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
 /// The part of an ownership mark that names an installation.
@@ -24,6 +38,10 @@ pub(super) const OPTIONAL_ID: &str = "^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$";
 
 pub(super) const USERNAME_IS_FIXED: &str = "username cannot change: the SIP URI would change; create a new SipEndpoint";
 pub(super) const ACCOUNT_IS_FIXED: &str = "accountRef cannot change: an endpoint cannot move to another account; create a new SipEndpoint";
+pub(super) const BINDING_ACCOUNT_IS_FIXED: &str =
+    "accountRef cannot change: what was there before is known for one account only; create a new PhoneNumberBinding";
+pub(super) const NUMBER_IS_FIXED: &str =
+    "number cannot change: what was there before is known for one number only; create a new PhoneNumberBinding";
 pub(super) const PROVIDER_IS_FIXED: &str = "the provider cannot change: an endpoint cannot move to another one; create a new SipEndpoint";
 pub(super) const ACCOUNT_PROVIDER_IS_FIXED: &str =
     "the provider cannot change: endpoints cannot move to another one; create a new ProviderAccount";
@@ -111,6 +129,106 @@ pub(super) fn app_id() -> Rule {
     )
 }
 
+pub(super) fn app_name() -> Rule {
+    matches(
+        APP_NAME,
+        "app_name must be the name of an application: 1 to 100 letters, digits, dashes and underscores; it must be the only one of that name",
+    )
+}
+
+pub(super) fn number() -> Rule {
+    matches(
+        NUMBER,
+        "number must be in E.164: a plus, the country code and the number, 7 to 15 digits; no blanks, dashes or brackets, in quotes",
+    )
+}
+
+pub(super) fn number_prefix() -> Rule {
+    matches(
+        NUMBER_PREFIX,
+        "numbers are prefixes of E.164 numbers: a plus and digits, in quotes; write \"*\" for all numbers of the account",
+    )
+}
+
+pub(super) fn id_or_any() -> Rule {
+    matches(
+        ID_OR_ANY,
+        "adopt lists ids of endpoints as the provider shows them, in quotes; write \"*\" for any endpoint that carries no mark",
+    )
+}
+
+pub(super) fn namespace() -> Rule {
+    matches(DNS_LABEL, "name must be the name of a namespace: lower-case letters, digits and dashes, a letter or digit first and last")
+}
+
+pub(super) fn subaccount() -> Rule {
+    matches(SUBACCOUNT, "subaccount must be the Auth ID of a Plivo subaccount: SA and 18 capital letters and digits")
+}
+
+pub(super) fn number_alias() -> Rule {
+    matches(NUMBER_ALIAS, "alias must be 1 to 100 characters, none of them a control character")
+}
+
+pub(super) fn compliance_application_id() -> Rule {
+    matches(
+        ID,
+        "compliance_application_id must be an id as Plivo shows it: letters, digits, dots, dashes and underscores, a letter or digit \
+         first, in quotes",
+    )
+}
+
+/// A number has one target.
+pub(super) fn exactly_one_target() -> Rule {
+    Rule::new("[has(self.app_id), has(self.app_name), has(self.applicationOf), has(self.endpointRef)].exists_one(given, given)")
+        .message("exactly one target must be given: app_id, app_name or applicationOf (app_id: \"\" is explicitly no application)")
+        .reason(Reason::FieldValueRequired)
+}
+
+/// In Plivo a number is answered by an application.
+pub(super) fn no_endpoint_ref_on_plivo() -> Rule {
+    Rule::new("!has(self.endpointRef)").message(super::ENDPOINT_REF_ON_PLIVO).field_path(".endpointRef").reason(Reason::FieldValueForbidden)
+}
+
+/// Of an id and a name only one can be right.
+pub(super) fn app_id_or_app_name() -> Rule {
+    Rule::new("!(has(self.app_id) && has(self.app_name))")
+        .message("app_id and app_name cannot be given together: keep the one that says which application is meant")
+        .field_path(".app_name")
+        .reason(Reason::FieldValueForbidden)
+}
+
+/// A password comes from one place.
+pub(super) fn one_password() -> Rule {
+    Rule::new("!(has(self.passwordSecretRef) && self.generatePassword)")
+        .message("passwordSecretRef and generatePassword cannot be given together: either the password exists, or it is to be made")
+        .field_path(".generatePassword")
+        .reason(Reason::FieldValueForbidden)
+}
+
+/// A generated password has to be somewhere.
+pub(super) fn generated_password_is_shown() -> Rule {
+    Rule::new("!has(self.plivo) || !self.plivo.generatePassword || has(self.connectionSecret)")
+        .message("generatePassword needs connectionSecret: the password is kept there, and nowhere else")
+        .field_path(".connectionSecret")
+        .reason(Reason::FieldValueRequired)
+}
+
+/// Nobody knows the password of an endpoint that exists already.
+pub(super) fn no_generated_password_if_adopted() -> Rule {
+    Rule::new("!has(self.plivo) || !has(self.adopt) || !self.plivo.generatePassword")
+        .message("generatePassword cannot be given together with adopt: a password is never made anew for an endpoint that exists; name its Secret in passwordSecretRef, or leave the password as it is")
+        .field_path(".plivo.generatePassword")
+        .reason(Reason::FieldValueForbidden)
+}
+
+/// What is read and what is written are two Secrets.
+pub(super) fn connection_secret_is_another() -> Rule {
+    Rule::new("!has(self.plivo) || !has(self.connectionSecret) || !has(self.plivo.passwordSecretRef) || self.plivo.passwordSecretRef.name != self.connectionSecret.name")
+        .message("connectionSecret cannot be the Secret of passwordSecretRef: the operator writes the one and only reads the other; use another name")
+        .field_path(".connectionSecret.name")
+        .reason(Reason::FieldValueForbidden)
+}
+
 pub(super) fn endpoint_id() -> Rule {
     matches(
         ID,
@@ -129,8 +247,8 @@ pub(super) fn installation() -> Rule {
 
 /// A password is needed to create an endpoint, not to take one over.
 pub(super) fn password_unless_adopted() -> Rule {
-    Rule::new("!has(self.plivo) || has(self.adopt) || has(self.plivo.passwordSecretRef)")
-        .message("a password is needed to create an endpoint: name its Secret in passwordSecretRef (only an adopted endpoint needs none)")
+    Rule::new("!has(self.plivo) || has(self.adopt) || has(self.plivo.passwordSecretRef) || self.plivo.generatePassword")
+        .message("a password is needed to create an endpoint: name its Secret in passwordSecretRef, or set generatePassword (only an adopted endpoint needs none)")
         .field_path(".plivo.passwordSecretRef")
         .reason(Reason::FieldValueRequired)
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::Ledger;
 use super::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
-use super::refs::{AccountIdentity, AccountRef, SecretKeyRef};
+use super::refs::{AccountIdentity, AccountRef, SecretKeyRef, SecretRef};
 use super::schema;
 
 /// spec is the endpoint as you want it. A field that you leave out is left as the provider has it.
@@ -48,6 +48,9 @@ use super::schema;
     validation = schema::fixed_presence("plivo", schema::PROVIDER_IS_FIXED),
     validation = schema::fixed_presence("adopt", schema::ADOPTION_IS_FIXED),
     validation = schema::password_unless_adopted(),
+    validation = schema::generated_password_is_shown(),
+    validation = schema::no_generated_password_if_adopted(),
+    validation = schema::connection_secret_is_another(),
     validation = schema::no_username_if_adopted(),
     validation = schema::observe_needs_adopt()
 )]
@@ -62,6 +65,10 @@ pub struct SipEndpointSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = schema::immutable(schema::ADOPTION_IS_FIXED))]
     pub adopt: Option<Adopt>,
+    /// connectionSecret names a Secret that the operator writes for whoever provisions the phone: username, password, domain and sip_uri.
+    /// It belongs to this object and goes with it. The namespace must have bound the ClusterRole switchboard-secret-writer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_secret: Option<SecretRef>,
     /// managementPolicy says whether the operator may write to the endpoint: Manage, or Observe (never; needs adopt).
     #[serde(default)]
     pub management_policy: ManagementPolicy,
@@ -97,7 +104,11 @@ pub struct Adopt {
 /// plivo is an endpoint at Plivo.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = schema::fixed_presence("username", schema::USERNAME_IS_FIXED))]
+#[x_kube(
+    validation = schema::fixed_presence("username", schema::USERNAME_IS_FIXED),
+    validation = schema::app_id_or_app_name(),
+    validation = schema::one_password()
+)]
 pub struct PlivoEndpoint {
     /// username is what the login name begins with: 1 to 12 letters and digits, a letter first. The ownership mark and Plivo's own
     /// digits follow it; the whole is in status.username. It cannot change. Absent: made from the name of this object.
@@ -112,15 +123,24 @@ pub struct PlivoEndpoint {
     #[x_kube(validation = schema::alias())]
     pub alias: Option<String>,
     /// passwordSecretRef names the Secret that holds the SIP password: 5 to 32 printable ASCII characters. Required unless the
-    /// endpoint is adopted; absent, the password is left as it is.
+    /// endpoint is adopted or generatePassword is set; absent, the password is left as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_secret_ref: Option<SecretKeyRef>,
+    /// generatePassword has the operator make a password of 24 letters and digits and keep it in the connectionSecret. It is made once,
+    /// for a new endpoint, and never for one that exists.
+    #[serde(default)]
+    pub generate_password: bool,
     /// app_id is the id of the Plivo application that answers calls made by this endpoint. Quote it, ids are digits. Absent: left as
     /// it is; "": explicitly no application.
     #[serde(rename = "app_id", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), regex(pattern = schema::OPTIONAL_ID))]
     #[x_kube(validation = schema::app_id())]
     pub app_id: Option<String>,
+    /// app_name is the name of that application instead of its id. It must be the only one of that name in the account.
+    #[serde(rename = "app_name", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 100), regex(pattern = schema::APP_NAME))]
+    #[x_kube(validation = schema::app_name())]
+    pub app_name: Option<String>,
 }
 
 /// status is the endpoint as it is. `observedGeneration: -1` means that the operator has not seen the object yet.
