@@ -180,7 +180,7 @@ impl World {
 }
 
 fn key(name: &str) -> ObjectKey {
-    ObjectKey::new("ns", name)
+    ObjectKey::endpoint("ns", name)
 }
 
 async fn pass(seconds: u64) {

@@ -370,7 +370,7 @@ fn identity(account: &AccountIdentity) -> AccountId {
 }
 
 fn key(object: &ProviderAccount) -> ObjectKey {
-    ObjectKey::new(object.namespace().unwrap_or_default(), object.name_any())
+    ObjectKey::account(object.namespace().unwrap_or_default(), object.name_any())
 }
 
 fn owner(object: &ProviderAccount, key: &ObjectKey) -> Owner {

@@ -106,7 +106,7 @@ pub async fn release(ctx: &Context, object: &SipEndpoint, release: Release) {
             let place = key(object);
             let id = object.status.as_ref().and_then(|status| status.endpoint_id.as_deref()).unwrap_or("unresolved");
             info!(object = %place, account = object.spec.account_ref.name, endpoint_id = id, "audit: endpoint given up by {ANNOTATION_FORCE_ORPHAN}");
-            let account = ObjectKey::new(&place.namespace, &object.spec.account_ref.name);
+            let account = ObjectKey::referred(&place.namespace, &object.spec.account_ref);
             if let Some(account) = ctx.account_object(&account) {
                 let note = format!(
                     "endpoint {id} of SipEndpoint {} was given up by {ANNOTATION_FORCE_ORPHAN}; it may still be at the provider",

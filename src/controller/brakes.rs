@@ -59,7 +59,7 @@ pub fn of(ctx: &Context, object: &SipEndpoint, view: &View, account: &Account) -
     if view.object.gone {
         return none;
     }
-    let problem = |kind, stopped: &Held| held(kind, stopped, &ObjectKey::new(key(object).namespace, &object.spec.account_ref.name));
+    let problem = |kind, stopped: &Held| held(kind, stopped, &ObjectKey::referred(&key(object).namespace, &object.spec.account_ref));
     let id = account.id();
     let size = || account.snapshots().complete.map_or(0, |listing| listing.endpoints.len());
     if view.object.deleting {
@@ -91,7 +91,7 @@ pub fn of(ctx: &Context, object: &SipEndpoint, view: &View, account: &Account) -
 
 /// A new endpoint is about to be made in place of the recorded one. Whether it may, which then counts.
 pub fn recreate(ctx: &Context, view: &View, object: &SipEndpoint) -> bool {
-    let account = ObjectKey::new(key(object).namespace, &object.spec.account_ref.name);
+    let account = ObjectKey::referred(&key(object).namespace, &object.spec.account_ref);
     let Some(AccountState::Ready(account)) = ctx.account(&account) else { return false };
     let size = account.snapshots().complete.map_or(0, |listing| listing.endpoints.len());
     let id = account.id();
@@ -177,7 +177,7 @@ pub async fn account(ctx: &Context, object: &ProviderAccount, owner: &ObjectKey,
     let mut woken = ask(ctx, id, |brake| {
         let mut woken = Vec::new();
         for other in others.iter().map(AsRef::as_ref).chain([object]) {
-            let place = ObjectKey::new(other.namespace().unwrap_or_default(), other.name_any());
+            let place = ObjectKey::endpoint(other.namespace().unwrap_or_default(), other.name_any());
             brake.limit(&place, Some(other.spec.brake.unwrap_or_default()));
             let written = other.status.as_ref().and_then(|status| status.brake.as_ref());
             woken.extend(written.map(|written| brake.adopt(written)).unwrap_or_default());

@@ -48,7 +48,7 @@ impl Entry {
         let adopts = object.spec.adopt.as_ref().map(|adopt| adopt.endpoint_id.clone());
         let key = key(object);
         let prefix = adopts.is_none().then(|| prefix_of(installation, object).as_str().to_ascii_lowercase());
-        let account = ObjectKey::new(&key.namespace, &object.spec.account_ref.name);
+        let account = ObjectKey::referred(&key.namespace, &object.spec.account_ref);
         let (uid, created) = (object.uid().unwrap_or_default(), object.creation_timestamp().map(|time| time.0));
         let mut entry =
             Self { key, uid, created, recorded: None, adopts, prefix, account, pinned: None, version: 0, watched: version(object) };
@@ -319,8 +319,8 @@ mod tests {
         let prefix = claims.live_prefixes().into_iter().next().expect("one that does not adopt");
         assert_eq!(claims.marked(&prefix).first().map(|entry| entry.key.name.clone()), Some("alice".into()));
 
-        tracker.removed(&(ObjectKey::new("voice", "alice"), String::new()));
-        tracker.removed(&(ObjectKey::new("voice", "bob"), String::new()));
+        tracker.removed(&(ObjectKey::endpoint("voice", "alice"), String::new()));
+        tracker.removed(&(ObjectKey::endpoint("voice", "bob"), String::new()));
         assert!(claims.recorded_or_adopted().is_empty() && claims.live_prefixes().is_empty());
     }
 
@@ -328,7 +328,7 @@ mod tests {
     fn our_own_write_counts_before_its_event_and_is_not_undone_by_an_older_one() {
         let (claims, tracker) = tracker();
         claims.note(&object("alice", 5, None, Some("e1")));
-        assert!(claims.get(&ObjectKey::new("voice", "alice")).is_none(), "one that is not watched, or gone");
+        assert!(claims.get(&ObjectKey::endpoint("voice", "alice")).is_none(), "one that is not watched, or gone");
         tracker.seen(&object("alice", 1, None, None));
         claims.note(&object("alice", 5, None, Some("e1")));
         tracker.seen(&object("alice", 3, None, None));
@@ -349,13 +349,13 @@ mod tests {
         assert_eq!(told(claims.put(Entry::of(&object("alice", 2, None, Some("e1")), &tracker.installation))), ["bob"]);
         assert_eq!(told(claims.note(&object("alice", 3, None, Some("e1")))), Vec::<String>::new());
         assert_eq!(told(claims.note(&object("alice", 4, None, Some("e2")))), ["bob"]);
-        assert_eq!(told(claims.remove(&ObjectKey::new("voice", "alice"))), Vec::<String>::new());
+        assert_eq!(told(claims.remove(&ObjectKey::endpoint("voice", "alice"))), Vec::<String>::new());
     }
 
     #[test]
     fn of_two_that_adopt_in_one_moment_one_goes_on() {
         let (claims, tracker) = tracker();
-        let at = |name: &str| ObjectKey::new("voice", name);
+        let at = |name: &str| ObjectKey::endpoint("voice", name);
         for name in ["alice", "bob"] {
             tracker.seen(&object(name, 1, Some("e1"), None));
         }

@@ -162,7 +162,7 @@ async fn newest(ctx: &Context, object: Arc<SipEndpoint>, slot: &Slot) -> Result<
 /// Tells the account what the sweep has to look out for, so that it wakes this object only if something differs.
 fn expect(ctx: &Context, pass: &Pass<'_>, view: &crate::core::view::View) {
     let key = key(&pass.object);
-    let state = ObjectKey::new(&key.namespace, &pass.object.spec.account_ref.name);
+    let state = ObjectKey::referred(&key.namespace, &pass.object.spec.account_ref);
     if let Some(crate::controller::context::AccountState::Ready(account)) = ctx.account(&state) {
         account.watch(key, expectation::of(view, pass.object.status.as_ref()));
     }

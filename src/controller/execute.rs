@@ -108,7 +108,7 @@ impl Pass<'_> {
     }
 
     fn account(&self) -> Option<Arc<Account>> {
-        let account = ObjectKey::new(self.object.namespace().unwrap_or_default(), &self.object.spec.account_ref.name);
+        let account = ObjectKey::referred(&self.object.namespace().unwrap_or_default(), &self.object.spec.account_ref);
         match self.ctx.account(&account) {
             Some(AccountState::Ready(account)) => Some(account),
             _ => None,
@@ -284,7 +284,7 @@ impl Pass<'_> {
 
     /// The account object says what is wrong with the account; its objects only follow.
     fn wake_account(&self) {
-        wake(&self.ctx.wake_accounts, &ObjectKey::new(self.object.namespace().unwrap_or_default(), &self.object.spec.account_ref.name));
+        wake(&self.ctx.wake_accounts, &ObjectKey::referred(&self.object.namespace().unwrap_or_default(), &self.object.spec.account_ref));
     }
 
     async fn report(&mut self, view: &View, finding: Option<&Finding>, until: Option<Moment>) -> Step {

@@ -29,7 +29,7 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
     let uid = object.uid().unwrap_or_default();
     let status = object.status.clone().unwrap_or_default();
     let deleting = object.metadata.deletion_timestamp.is_some();
-    let account_key = ObjectKey::new(&key.namespace, &object.spec.account_ref.name);
+    let account_key = ObjectKey::referred(&key.namespace, &object.spec.account_ref);
     ctx.refers(&key, Some(&account_key));
     // In this order: an account that becomes known in between is taken as known, never as missing.
     let pending = ctx.account_pending(&account_key);
@@ -90,14 +90,14 @@ pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut 
 /// What becomes of the endpoint when the object goes: what its spec says, else an adopted one stays, else what its account says.
 pub fn deletion_policy(ctx: &Context, object: &SipEndpoint) -> DeletionPolicy {
     let spec = &object.spec;
-    let account = || ObjectKey::new(object.namespace().unwrap_or_default(), &spec.account_ref.name);
+    let account = || ObjectKey::referred(&object.namespace().unwrap_or_default(), &spec.account_ref);
     let adopted = spec.adopt.as_ref().map(|_| DeletionPolicy::Retain);
     spec.deletion_policy.or(adopted).or_else(|| ctx.terms(&account()).deletion_policy).unwrap_or_default()
 }
 
 /// The object's name in the cluster.
 pub fn key(object: &SipEndpoint) -> ObjectKey {
-    ObjectKey::new(object.namespace().unwrap_or_default(), object.name_any())
+    ObjectKey::endpoint(object.namespace().unwrap_or_default(), object.name_any())
 }
 
 /// What the object's username at the provider begins with.

@@ -106,8 +106,8 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         start.client.clone(),
         start.service_account.clone(),
         Arc::new(move |namespace, dependent| match dependent {
-            Dependent::Endpoint(name) => wake(&wakers.0, &ObjectKey::new(namespace, name)),
-            Dependent::Account(name) => wake(&wakers.1, &ObjectKey::new(namespace, name)),
+            Dependent::Endpoint(name) => wake(&wakers.0, &ObjectKey::endpoint(namespace, name)),
+            Dependent::Account(name) => wake(&wakers.1, &ObjectKey::account(namespace, name)),
         }),
     );
     let by_account = Arc::clone(&wake_endpoints);

@@ -54,7 +54,7 @@ pub fn wrote(pass: &mut Pass<'_>, view: &View, action: &Action) {
         Action::WriteTombstone(id) | Action::DeleteEndpoint(id, _) => id,
         _ => return,
     };
-    let account = ObjectKey::new(pass.object.namespace().unwrap_or_default(), &pass.object.spec.account_ref.name);
+    let account = ObjectKey::referred(&pass.object.namespace().unwrap_or_default(), &pass.object.spec.account_ref);
     let unlisted = match pass.ctx.account(&account) {
         Some(AccountState::Ready(account)) => unlisted(&account.snapshots(), id),
         _ => None,

@@ -265,7 +265,7 @@ mod tests {
     const RETRY: Duration = Duration::from_secs(4);
 
     fn key() -> ObjectKey {
-        ObjectKey::new("voice", "plivo")
+        ObjectKey::account("voice", "plivo")
     }
 
     fn facts(key: &ObjectKey, access: Access) -> Facts<'_> {
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn an_account_that_could_go_serves_nobody_and_says_why() {
-        let key = ObjectKey::new("voice", "plivo");
+        let key = ObjectKey::account("voice", "plivo");
         let verdict = unguarded(&facts(&key, proven()), "403: a webhook");
         assert!(matches!(&verdict.serves, Serves::Nobody(problem) if problem.message.contains("403: a webhook")));
         assert_eq!((verdict.finding.reason, verdict.again), (Reason::Progressing, RETRY));

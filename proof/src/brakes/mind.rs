@@ -113,7 +113,7 @@ fn number(record: &BrakeRecord) -> u8 {
 }
 
 fn who(who_: u8, (at, epoch): (u8, u8)) -> Who {
-    Who { uid: uid(who_), key: ObjectKey::new("voice", uid(who_)), endpoint: endpoint(who_, epoch), at: Some(time(at)) }
+    Who { uid: uid(who_), key: ObjectKey::endpoint("voice", uid(who_)), endpoint: endpoint(who_, epoch), at: Some(time(at)) }
 }
 
 fn all(seen: &[Seen; MOST]) -> Vec<Who> {
@@ -231,7 +231,7 @@ impl Mind {
     pub fn new(cap: usize) -> Self {
         let mut brake = Brake::default();
         let count = i32::try_from(cap).unwrap_or(i32::MAX);
-        brake.limit(&ObjectKey::new("voice", "plivo"), Some(Spec { count, percent: 0 }));
+        brake.limit(&ObjectKey::account("voice", "plivo"), Some(Spec { count, percent: 0 }));
         let mut inner = Inner::default();
         inner.keep(brake);
         Self(Mutex::new(inner))

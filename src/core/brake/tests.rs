@@ -15,7 +15,7 @@ fn stamp(second: i64) -> Stamp {
 fn who(number: usize, at: i64) -> Who {
     Who {
         uid: format!("uid{number}"),
-        key: ObjectKey::new("voice", format!("line{number}")),
+        key: ObjectKey::endpoint("voice", format!("line{number}")),
         endpoint: format!("e{number}"),
         at: Some(time(at)),
     }
@@ -29,7 +29,7 @@ fn look(listed: usize, second: i64) -> Look {
 
 fn brake(count: i32, percent: i32) -> Brake {
     let mut brake = Brake::default();
-    brake.limit(&ObjectKey::new("voice", "plivo"), Some(Spec { count, percent }));
+    brake.limit(&ObjectKey::endpoint("voice", "plivo"), Some(Spec { count, percent }));
     brake
 }
 
@@ -72,7 +72,7 @@ fn more_deletions_than_the_cap_within_a_minute_engage_the_brake() {
 fn the_lowest_cap_of_all_account_objects_counts() {
     let mut brake = brake(5, 20);
     assert_eq!((brake.cap(10), brake.cap(100)), (Some(5), Some(20)));
-    let other = ObjectKey::new("other", "plivo");
+    let other = ObjectKey::endpoint("other", "plivo");
     brake.limit(&other, Some(Spec { count: 2, percent: 10 }));
     assert_eq!((brake.cap(10), brake.cap(100)), (Some(2), Some(10)));
     brake.limit(&other, Some(Spec { count: 1, percent: 100 }));
@@ -226,7 +226,7 @@ fn a_brake_with_nothing_left_to_hold_lets_go() {
     (0..3).for_each(|number| {
         let _ = delete(&mut off, number, 0);
     });
-    off.limit(&ObjectKey::new("voice", "plivo"), Some(Spec { count: 1, percent: 100 }));
+    off.limit(&ObjectKey::endpoint("voice", "plivo"), Some(Spec { count: 1, percent: 100 }));
     assert_eq!(off.relax(time(2)).len(), 2, "switched off");
     assert!(off.engaged().is_empty() && delete(&mut off, 2, 0));
 }

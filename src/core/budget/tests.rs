@@ -6,7 +6,7 @@ fn at(millis: u64) -> Moment {
 }
 
 fn object(namespace: &str, name: &str) -> Who {
-    Who::Object(ObjectKey::new(namespace, name))
+    Who::Object(ObjectKey::endpoint(namespace, name))
 }
 
 /// A budget whose first window is over at 0 ms of `at`.
@@ -249,7 +249,7 @@ fn a_newcomer_does_not_pass_those_who_wait() {
 #[test]
 fn a_reservation_is_kept_for_its_holder_and_lapses() {
     let (mut budget, now) = budget(2);
-    let create = Who::Create(ObjectKey::new("ns", "a"));
+    let create = Who::Create(ObjectKey::endpoint("ns", "a"));
     assert!(budget.reserve(at(now), Lane::Create, &create));
     assert!(budget.reserve(at(now), Lane::Create, &create), "asking again keeps it");
     assert_eq!(budget.try_take(at(now), Lane::Create, &object("ns", "b")), None, "it is not for others");
