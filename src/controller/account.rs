@@ -20,9 +20,8 @@ use crate::api::provider_account::{ProviderAccount, ProviderAccountStatus};
 use crate::api::refs::AccountIdentity;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::context::{AccountState, Context, Credentials};
-use crate::controller::endpoint::ReconcileError;
+use crate::controller::pass::ReconcileError;
 use crate::controller::report::{NotWritten, classify, event, merge_patch, params, preconditions};
-use crate::controller::secrets::Dependent;
 use crate::controller::{brakes, census, deadline};
 use crate::core::account::{Access, Facts, Serves, Verdict, Waits, conditions, unguarded, verdict};
 use crate::core::key::ObjectKey;
@@ -106,7 +105,7 @@ pub fn removed(ctx: &Context, object: &ProviderAccount) {
 
 fn forget(ctx: &Context, object: &ProviderAccount, key: &ObjectKey) {
     leave(ctx, object, key);
-    ctx.secrets.forget(&key.namespace, &Dependent::Account(key.name.clone()));
+    ctx.secrets.forget(&key.namespace, key);
     brakes::removed(ctx, key);
     ctx.terms.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     ctx.set_account(key, None);
@@ -285,7 +284,7 @@ async fn prove(ctx: &Context, account: &Arc<Account>, key: &ObjectKey, credentia
 /// The credentials in the Secret, parsed before anything is called.
 async fn credentials(ctx: &Context, object: &ProviderAccount, key: &ObjectKey) -> Result<Credentials, Problem> {
     let name = credentials_secret(&object.spec).ok_or_else(unknown_provider)?;
-    let content = ctx.secrets.get(&key.namespace, name, Dependent::Account(key.name.clone())).await?;
+    let content = ctx.secrets.get(&key.namespace, name, key.clone()).await?;
     if let Some(known) =
         ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).get(key).filter(|known| known.version == content.version)
     {

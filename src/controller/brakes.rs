@@ -13,8 +13,9 @@ use crate::api::policy::{DeletionPolicy, ExternalDeletionPolicy, ManagementPolic
 use crate::api::provider_account::{BrakeRecord, BrakeStatus, ProviderAccount};
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::api::{ANNOTATION_ACKNOWLEDGE_BRAKE, ANNOTATION_FORCE_ORPHAN, FINALIZER_ENDPOINT};
-use crate::controller::context::{AccountState, Context, wake};
-use crate::controller::gather::{deletion_policy, key};
+use crate::controller::context::{AccountState, Context};
+use crate::controller::endpoint::gather::deletion_policy;
+use crate::controller::managed::{account_of, key};
 use crate::controller::report::event;
 use crate::core::account::held;
 use crate::core::brake::{Acknowledged, Brake, Held, Kind, Look, Stamp, Who, recreation_window};
@@ -39,7 +40,7 @@ fn ask<T>(ctx: &Context, id: &AccountId, question: impl FnOnce(&mut Brake) -> T)
         (answer, brake.revision() != before)
     };
     if changed {
-        ctx.accounts.owners(id).iter().for_each(|owner| wake(&ctx.wake_accounts, owner));
+        ctx.accounts.owners(id).iter().for_each(|owner| ctx.wakers.wake(owner));
     }
     answer
 }
@@ -59,7 +60,7 @@ pub fn of(ctx: &Context, object: &SipEndpoint, view: &View, account: &Account) -
     if view.object.gone {
         return none;
     }
-    let problem = |kind, stopped: &Held| held(kind, stopped, &ObjectKey::referred(&key(object).namespace, &object.spec.account_ref));
+    let problem = |kind, stopped: &Held| held(kind, stopped, &account_of(object));
     let id = account.id();
     let size = || account.snapshots().complete.map_or(0, |listing| listing.endpoints.len());
     if view.object.deleting {
@@ -91,7 +92,7 @@ pub fn of(ctx: &Context, object: &SipEndpoint, view: &View, account: &Account) -
 
 /// A new endpoint is about to be made in place of the recorded one. Whether it may, which then counts.
 pub fn recreate(ctx: &Context, view: &View, object: &SipEndpoint) -> bool {
-    let account = ObjectKey::referred(&key(object).namespace, &object.spec.account_ref);
+    let account = account_of(object);
     let Some(AccountState::Ready(account)) = ctx.account(&account) else { return false };
     let size = account.snapshots().complete.map_or(0, |listing| listing.endpoints.len());
     let id = account.id();
@@ -210,7 +211,7 @@ pub async fn account(ctx: &Context, object: &ProviderAccount, owner: &ObjectKey,
             Acknowledged::Wrong | Acknowledged::Spent => {}
         }
     }
-    woken.iter().for_each(|object| wake(&ctx.wake_endpoints, object));
+    woken.iter().for_each(|object| ctx.wakers.wake(object));
 }
 
 /// Whether people have not been told of this token yet.

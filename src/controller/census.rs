@@ -13,7 +13,7 @@ use crate::api::provider_account::EndpointCounts;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::context::Context;
 use crate::controller::deadline;
-use crate::controller::gather::prefix;
+use crate::controller::endpoint::gather::prefix;
 use crate::core::census::{Census, Known, Orphans};
 use crate::core::mark::name_part;
 
@@ -44,7 +44,7 @@ pub async fn take(ctx: &Context, account: &Account) -> Option<EndpointCounts> {
     }
     let census = Census::take(ctx.installation.part(), &listing.endpoints, &known);
     // Elsewhere may live whoever stands for them.
-    if !ctx.wake_endpoints.contains_key(&None) {
+    if !ctx.wakers.everywhere() {
         return Some(census.counts(listing.seq, None));
     }
     let id = account.id();

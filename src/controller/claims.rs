@@ -10,9 +10,11 @@ use kube::ResourceExt;
 
 use crate::api::refs::AccountIdentity;
 use crate::api::sip_endpoint::SipEndpoint;
-use crate::controller::context::{Context, Wakes, wake};
-use crate::controller::endpoint;
-use crate::controller::gather::{key, prefix_of};
+use crate::controller::context::Context;
+use crate::controller::endpoint::gather::prefix_of;
+use crate::controller::managed::{account_of, key};
+use crate::controller::pass;
+use crate::controller::wake::Wakers;
 use crate::controller::watch::Track;
 use crate::core::key::ObjectKey;
 use crate::core::mark::Installation;
@@ -48,7 +50,7 @@ impl Entry {
         let adopts = object.spec.adopt.as_ref().map(|adopt| adopt.endpoint_id.clone());
         let key = key(object);
         let prefix = adopts.is_none().then(|| prefix_of(installation, object).as_str().to_ascii_lowercase());
-        let account = ObjectKey::referred(&key.namespace, &object.spec.account_ref);
+        let account = account_of(object);
         let (uid, created) = (object.uid().unwrap_or_default(), object.creation_timestamp().map(|time| time.0));
         let mut entry =
             Self { key, uid, created, recorded: None, adopts, prefix, account, pinned: None, version: 0, watched: version(object) };
@@ -231,7 +233,7 @@ fn version(object: &SipEndpoint) -> u64 {
 pub struct Tracker {
     claims: Arc<Claims>,
     installation: Installation,
-    wakes: Arc<Wakes<SipEndpoint>>,
+    wakers: Wakers,
     listed: AtomicBool,
     shell: Shell,
 }
@@ -241,13 +243,18 @@ pub type Shell = Arc<OnceLock<Arc<Context>>>;
 
 impl Tracker {
     /// For one watch.
-    pub fn new(claims: &Arc<Claims>, installation: &Installation, wakes: &Arc<Wakes<SipEndpoint>>, shell: &Shell) -> Self {
-        let (claims, wakes) = (Arc::clone(claims), Arc::clone(wakes));
-        Self { claims, installation: installation.clone(), wakes, listed: AtomicBool::new(false), shell: Arc::clone(shell) }
+    pub fn new(claims: &Arc<Claims>, installation: &Installation, wakers: &Wakers, shell: &Shell) -> Self {
+        Self {
+            claims: Arc::clone(claims),
+            installation: installation.clone(),
+            wakers: wakers.clone(),
+            listed: AtomicBool::new(false),
+            shell: Arc::clone(shell),
+        }
     }
 
     fn wake(&self, concerned: Vec<ObjectKey>) {
-        concerned.iter().for_each(|key| wake(&self.wakes, key));
+        concerned.iter().for_each(|key| self.wakers.wake(key));
     }
 }
 
@@ -263,7 +270,7 @@ impl Track<SipEndpoint> for Tracker {
     fn removed(&self, (key, uid): &(ObjectKey, String)) {
         self.wake(self.claims.remove(key));
         if let Some(ctx) = self.shell.get() {
-            endpoint::removed(ctx, key, uid);
+            pass::removed::<SipEndpoint>(ctx, key, uid);
         }
     }
 
@@ -298,7 +305,7 @@ mod tests {
 
     fn tracker() -> (Arc<Claims>, Tracker) {
         let claims = Arc::new(Claims::new(1));
-        let tracker = Tracker::new(&claims, &Installation::new("cluster-a"), &Arc::default(), &Shell::default());
+        let tracker = Tracker::new(&claims, &Installation::new("cluster-a"), &Wakers::new(&[]).0, &Shell::default());
         (claims, tracker)
     }
 
@@ -370,7 +377,7 @@ mod tests {
     #[test]
     fn nothing_is_complete_before_every_watch_has_listed() {
         let claims = Arc::new(Claims::new(2));
-        let trackers = [(); 2].map(|()| Tracker::new(&claims, &Installation::new("cluster-a"), &Arc::default(), &Shell::default()));
+        let trackers = [(); 2].map(|()| Tracker::new(&claims, &Installation::new("cluster-a"), &Wakers::new(&[]).0, &Shell::default()));
         for _ in 0..2 {
             trackers[0].listed();
             assert!(!claims.is_complete(), "a watch that lists again does not stand for another one");

@@ -1,11 +1,10 @@
 //! What every reconcile has at hand.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use futures::channel::mpsc::UnboundedSender;
 use kube::Client;
 use kube_runtime::events::Recorder;
 use kube_runtime::reflector::{ObjectRef, Store};
@@ -20,8 +19,10 @@ use crate::controller::brakes::Brakes;
 use crate::controller::census::Censuses;
 use crate::controller::claims::Claims;
 use crate::controller::clock::Clocks;
+use crate::controller::endpoint::Remembered;
 use crate::controller::memories::Memories;
 use crate::controller::secrets::Secrets;
+use crate::controller::wake::Wakers;
 use crate::core::key::ObjectKey;
 use crate::core::mark::Installation;
 use crate::core::view::{Problem, Timing};
@@ -74,9 +75,6 @@ pub struct Terms {
     pub guarded: bool,
 }
 
-/// Sends of wakes to the controllers, by watched namespace; `None` is the one that watches all.
-pub type Wakes<K> = HashMap<Option<String>, UnboundedSender<ObjectRef<K>>>;
-
 /// Shared by all reconciles.
 pub struct Context {
     /// The API server.
@@ -105,8 +103,8 @@ pub struct Context {
     pub referrers: Mutex<BTreeMap<ObjectKey, BTreeSet<ObjectKey>>>,
     /// Secrets by consent.
     pub secrets: Secrets,
-    /// Memory of objects.
-    pub memories: Memories,
+    /// Memory of SipEndpoints.
+    pub memories: Memories<Remembered>,
     /// Both clocks.
     pub clock: Clocks,
     /// Settings.
@@ -117,10 +115,8 @@ pub struct Context {
     pub writer: String,
     /// Events.
     pub events: Recorder,
-    /// Wakes endpoints.
-    pub wake_endpoints: Arc<Wakes<SipEndpoint>>,
-    /// Wakes accounts.
-    pub wake_accounts: Arc<Wakes<ProviderAccount>>,
+    /// Wakes objects of every kind.
+    pub wakers: Wakers,
     /// The process is shutting down.
     pub stopping: AtomicBool,
     /// How many passes are running.
@@ -224,7 +220,7 @@ impl Context {
     pub fn wake_referrers(&self, key: &ObjectKey) {
         let referrers = self.referrers.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned().unwrap_or_default();
         for referrer in &referrers {
-            wake(&self.wake_endpoints, referrer);
+            self.wakers.wake(referrer);
         }
     }
 
@@ -247,23 +243,11 @@ impl Context {
             }
         }
         // The first one puts the finalizer on the account, the last one takes it off.
-        woken.iter().for_each(|account| wake(&self.wake_accounts, account));
+        woken.iter().for_each(|account| self.wakers.wake(account));
     }
 
     /// The process is shutting down: nothing new is begun.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
-    }
-}
-
-/// Wakes one object, wherever it is watched.
-pub fn wake<K>(wakes: &Wakes<K>, key: &ObjectKey)
-where
-    K: kube::Resource<DynamicType = ()> + 'static,
-{
-    let sender = wakes.get(&Some(key.namespace.clone())).or_else(|| wakes.get(&None));
-    if let Some(sender) = sender {
-        // A closed channel means that the controller has ended, and so does the process.
-        let _ = sender.unbounded_send(ObjectRef::new(&key.name).within(&key.namespace));
     }
 }

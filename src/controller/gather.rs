@@ -1,133 +1,52 @@
-//! Everything an object points at → a [`View`]. Nothing later in the pass reads the cluster for input.
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+//! What is gathered in the same way for every kind.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use crate::account::Account;
 use crate::api::condition::Reason;
-use crate::api::policy::DeletionPolicy;
-use crate::api::sip_endpoint::SipEndpoint;
-use crate::api::{ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED, ANNOTATION_RECONCILE, FINALIZER_ENDPOINT};
-use crate::controller::brakes;
-use crate::controller::claims::Entry;
-use crate::controller::context::{AccountState, Context, Terms};
-use crate::controller::memories::Slot;
-use crate::controller::secrets::Dependent;
-use crate::core::evidence::{Evidence, Listing};
+use crate::api::{ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED, ANNOTATION_RECONCILE};
+use crate::controller::context::{AccountState, Context};
+use crate::controller::managed::{Managed, account_of, key};
 use crate::core::key::ObjectKey;
-use crate::core::mark::{Installation, Prefix, recognise};
-use crate::core::outcome::Outcome;
-use crate::core::view::{AccountView, Adoption, Brakes, Desired, Fresh, Object, Password, Policy, Problem, View};
-use crate::provider;
+use crate::core::view::{AccountView, Fresh, Object, Problem};
 
-/// Reads what the object refers to and puts it together with what is known.
-pub async fn gather(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Slot) -> View {
-    let key = key(object);
-    let uid = object.uid().unwrap_or_default();
-    let status = object.status.clone().unwrap_or_default();
-    let deleting = object.metadata.deletion_timestamp.is_some();
-    let account_key = ObjectKey::referred(&key.namespace, &object.spec.account_ref);
-    ctx.refers(&key, Some(&account_key));
-    // In this order: an account that becomes known in between is taken as known, never as missing.
-    let pending = ctx.account_pending(&account_key);
-    // Until all objects were seen, somebody else's endpoint may look like this one's.
-    let known = ctx.claims.is_complete();
-    let state = ctx.account(&account_key).filter(|_| known);
-    let prefix = prefix(ctx, object);
-    let desired = match deleting || gone {
-        // A deletion never needs the tenant's password.
-        true => Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() }),
-        false => provider::desired(&object.spec, &key.name, password(ctx, object, &key).await),
-    };
-    let mut view = View {
-        object: Object {
-            uid,
-            generation: object.metadata.generation.unwrap_or_default(),
-            deleting,
-            gone,
-            finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER_ENDPOINT),
-            paused: object.annotations().get(ANNOTATION_PAUSED).is_some_and(|value| value == "true"),
-            reconcile_requested: object.annotations().get(ANNOTATION_RECONCILE).cloned(),
-            force_orphan: object.annotations().get(ANNOTATION_FORCE_ORPHAN).cloned(),
-        },
-        status,
-        desired,
-        prefix,
-        installation: ctx.installation.clone(),
-        policy: Policy {
-            management: object.spec.management_policy,
-            deletion: deletion_policy(ctx, object),
-            drift: object.spec.drift_policy,
-            external_deletion: object.spec.external_deletion_policy,
-        },
-        adopt: object
-            .spec
-            .adopt
-            .as_ref()
-            .map(|adopt| Adoption { id: adopt.endpoint_id.clone(), from_installation: adopt.from_installation.clone() }),
-        claims: BTreeMap::new(),
-        account: account_view(state.as_ref(), &account_key, pending || !known, ctx.terms(&account_key)),
-        brakes: Brakes::default(),
-        evidence: Evidence::default(),
-        memory: slot.learnt.memory.clone(),
-        now: ctx.clock.now(),
-        timing: ctx.settings.timing,
-        fresh: fresh(ctx),
-        stopping: ctx.is_stopping(),
-    };
-    slot.learnt.object_seen(&view, intent_age(ctx, &view));
-    view.memory = slot.learnt.memory.clone();
-    if let Some(AccountState::Ready(account)) = &state {
-        look(ctx, &mut view, &key, account, slot);
-        view.brakes = brakes::of(ctx, object, &view, account);
+/// What matters of the object's metadata.
+pub fn object<K: Managed>(object: &K, gone: bool) -> Object {
+    Object {
+        uid: object.uid().unwrap_or_default(),
+        generation: object.meta().generation.unwrap_or_default(),
+        deleting: object.meta().deletion_timestamp.is_some(),
+        gone,
+        finalizer: object.finalizers().iter().any(|finalizer| finalizer == K::FINALIZER),
+        paused: object.annotations().get(ANNOTATION_PAUSED).is_some_and(|value| value == "true"),
+        reconcile_requested: object.annotations().get(ANNOTATION_RECONCILE).cloned(),
+        force_orphan: object.annotations().get(ANNOTATION_FORCE_ORPHAN).cloned(),
     }
-    view
 }
 
-/// What becomes of the endpoint when the object goes: what its spec says, else an adopted one stays, else what its account says.
-pub fn deletion_policy(ctx: &Context, object: &SipEndpoint) -> DeletionPolicy {
-    let spec = &object.spec;
-    let account = || ObjectKey::referred(&object.namespace().unwrap_or_default(), &spec.account_ref);
-    let adopted = spec.adopt.as_ref().map(|_| DeletionPolicy::Retain);
-    spec.deletion_policy.or(adopted).or_else(|| ctx.terms(&account()).deletion_policy).unwrap_or_default()
+/// The account that the object refers to, as it may see it; and the live account, if it may be called.
+///
+/// `known`: what else has to be known before anything is said of the account is known.
+pub fn account<K: Managed>(ctx: &Context, object: &K, known: bool) -> (AccountView, Option<AccountState>) {
+    let account = account_of(object);
+    ctx.refers(&key(object), Some(&account));
+    // In this order: an account that becomes known in between is taken as known, never as missing.
+    let pending = ctx.account_pending(&account);
+    let state = ctx.account(&account).filter(|_| known);
+    (account_view(ctx, state.as_ref(), &account, pending || !known), state)
 }
 
-/// The object's name in the cluster.
-pub fn key(object: &SipEndpoint) -> ObjectKey {
-    ObjectKey::endpoint(object.namespace().unwrap_or_default(), object.name_any())
-}
-
-/// What the object's username at the provider begins with.
-pub fn prefix(ctx: &Context, object: &SipEndpoint) -> Prefix {
-    prefix_of(&ctx.installation, object)
-}
-
-/// As [`prefix`].
-pub fn prefix_of(installation: &Installation, object: &SipEndpoint) -> Prefix {
-    let name = object.name_any();
-    Prefix::new(installation, &object.namespace().unwrap_or_default(), &name, &provider::base_username(&object.spec, &name))
-}
-
-async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey) -> Password {
-    let Some(at) = provider::password_secret(&object.spec) else { return Ok(None) };
-    let content = ctx.secrets.get(&key.namespace, &at.name, Dependent::Endpoint(key.name.clone())).await?;
-    let bytes = content.key(&at.name, &at.key)?.to_vec();
-    Ok(Some((bytes, content.version)))
-}
-
-fn account_view(state: Option<&AccountState>, key: &ObjectKey, pending: bool, terms: Terms) -> AccountView {
+fn account_view(ctx: &Context, state: Option<&AccountState>, key: &ObjectKey, pending: bool) -> AccountView {
+    let terms = ctx.terms(key);
     let not_ready = |problem: &Problem| Problem {
         reason: Reason::AccountNotReady,
-        message: format!("ProviderAccount {key} is not ready ({}): {}", problem.reason, problem.message),
+        message: format!("{} {key} is not ready ({}): {}", key.kind, problem.reason, problem.message),
     };
     match state {
         None if pending => AccountView::Unknown,
         None => AccountView::Missing(Problem {
             reason: Reason::AccountNotFound,
-            message: format!("ProviderAccount {key} does not exist; create it, this goes on by itself within a second"),
+            message: format!("{} {key} does not exist; create it, this goes on by itself within a second", key.kind),
         }),
         Some(AccountState::NotReady(problem)) => AccountView::NotReady(not_ready(problem)),
         // Our finalizer is put on it because of this object, in a moment.
@@ -143,91 +62,8 @@ fn account_view(state: Option<&AccountState>, key: &ObjectKey, pending: bool, te
     }
 }
 
-/// What the provider was seen to hold, as far as it concerns this object.
-fn look(ctx: &Context, view: &mut View, key: &ObjectKey, account: &Account, slot: &Slot) {
-    let snapshots = account.snapshots();
-    let newest = snapshots.newest.as_ref().filter(|newest| !newest.is_complete());
-    let listings: Vec<Listing<'_>> = [snapshots.complete_before.as_ref(), snapshots.complete.as_ref(), newest]
-        .into_iter()
-        .flatten()
-        .map(|listing| Listing { began: listing.began, complete: listing.is_complete(), endpoints: &listing.endpoints })
-        .collect();
-    view.claims = claims(ctx, view, key, account, &listings);
-    view.evidence = slot.learnt.evidence(view, &listings, |remote, password| account.password_matches(remote, password));
-    if let Some((id, who)) = mark_of_another(ctx, view, key, account) {
-        view.claims.insert(id, who);
-    }
-}
-
-/// Which endpoints that concern this object another live object has a better right to.
-fn claims(ctx: &Context, view: &View, key: &ObjectKey, account: &Account, listings: &[Listing<'_>]) -> BTreeMap<String, String> {
-    let Some(own) = ctx.claims.get(key) else { return BTreeMap::new() };
-    let prefix = view.adopt.is_none().then(|| view.prefix.as_str());
-    let listed = listings.iter().flat_map(|listing| prefix.into_iter().flat_map(|prefix| listing.endpoints.with_prefix(prefix)));
-    let received = view.memory.own.as_ref().and_then(|own| match &own.answer {
-        Some(Outcome::Done((id, _))) => Some(id.as_str()),
-        _ => None,
-    });
-    let ids: BTreeSet<&str> = listed
-        .map(|remote| remote.id.as_str())
-        .chain(view.target())
-        .chain(received)
-        .chain(view.tombstones().iter().map(String::as_str))
-        .collect();
-    if own.uid != view.object.uid && own.adopts.is_none() {
-        // The name has its next object: what carries the mark, and what was just received for the former one, is that one's.
-        return ids.into_iter().map(|id| (id.to_owned(), format!("the next SipEndpoint {}", key.name))).collect();
-    }
-    ids.into_iter()
-        .filter_map(|id| {
-            let claim = own.claim(id);
-            let others = ctx.claims.of(id).into_iter().filter(|other| other.key != *key && same_account(ctx, other, account));
-            let winner = others.into_iter().find(|other| other.claim(id).prevails_over(&claim))?;
-            Some((id.to_owned(), who(&winner.key, key)))
-        })
-        .collect()
-}
-
-/// The endpoint to be adopted carries the mark of a live object that has not recorded any yet: as long as that one may still find it
-/// or has a create on its way, it is left alone.
-fn mark_of_another(ctx: &Context, view: &View, key: &ObjectKey, account: &Account) -> Option<(String, String)> {
-    let adopt = view.adopt.as_ref().filter(|_| view.recorded().is_none())?;
-    let marked = recognise(&view.evidence.observed(&adopt.id)?.remote.username)?;
-    let owners = ctx.claims.marked(&marked.prefix).into_iter();
-    let owner = owners.into_iter().find(|owner| owner.recorded.is_none() && same_account(ctx, owner, account))?;
-    Some((adopt.id.clone(), who(&owner.key, key)))
-}
-
-/// Whether the object's endpoint lives in this account, as far as can be told; what cannot be told counts as the same.
-pub fn same_account(ctx: &Context, entry: &Entry, account: &Account) -> bool {
-    let id = account.id();
-    match (&entry.pinned, ctx.account(&entry.account)) {
-        (Some(pinned), _) => pinned.id == id.id && pinned.provider == id.provider,
-        (None, Some(AccountState::Ready(theirs))) => theirs.id() == id,
-        // An account object that does not exist leads nowhere; one that cannot be used led where its status says.
-        (None, None) if !ctx.account_pending(&entry.account) => false,
-        (None, _) => {
-            let pinned = ctx.account_object(&entry.account).and_then(|object| object.status.as_ref()?.account.clone());
-            pinned.is_none_or(|pinned| pinned.id == id.id && pinned.provider == id.provider)
-        }
-    }
-}
-
-/// An object in words, for the status of another one: what another namespace holds is not told.
-fn who(other: &ObjectKey, key: &ObjectKey) -> String {
-    match other.namespace == key.namespace {
-        true => format!("SipEndpoint {}", other.name),
-        false => "an object of another namespace of this cluster".to_owned(),
-    }
-}
-
-/// The intent's age on the API server's clock.
-fn intent_age(ctx: &Context, view: &View) -> Option<Duration> {
-    let issued = view.intent()?.issued_time.0;
-    Duration::try_from(ctx.clock.server_now()?.duration_since(issued)).ok()
-}
-
-fn fresh(ctx: &Context) -> Fresh {
+/// Values that a decision cannot make itself.
+pub fn fresh(ctx: &Context) -> Fresh {
     Fresh {
         nonce: uuid::Uuid::new_v4().to_string(),
         time: Time(ctx.clock.server_now().unwrap_or_else(jiff::Timestamp::now)),

@@ -1,7 +1,6 @@
 //! The shell on kube-runtime: streams → Controllers → exit when any part ends.
 
 pub mod account;
-mod announce;
 pub mod brakes;
 pub mod census;
 pub mod claims;
@@ -10,21 +9,21 @@ pub mod context;
 pub mod endpoint;
 mod execute;
 pub mod gather;
+pub mod managed;
 pub mod memories;
-mod monitors;
+pub mod pass;
 pub mod report;
 mod rollback;
 pub mod secrets;
+mod wake;
 mod watch;
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use futures::future::{BoxFuture, select_all};
 use kube::{Api, Client};
 use kube_runtime::Controller;
@@ -39,9 +38,10 @@ use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::claims::{Claims, Shell, Tracker};
 use crate::controller::clock::Clocks;
-use crate::controller::context::{Context, Settings, Wakes, wake};
+use crate::controller::context::{Context, Settings};
 use crate::controller::memories::Memories;
-use crate::controller::secrets::{Dependent, Secrets};
+use crate::controller::secrets::Secrets;
+use crate::controller::wake::Wakers;
 use crate::controller::watch::Cache;
 use crate::core::key::ObjectKey;
 use crate::core::mark::Installation;
@@ -88,8 +88,6 @@ pub struct Start {
     pub metrics: Metrics,
 }
 
-type Watched<K> = Vec<(Option<String>, UnboundedReceiver<ObjectRef<K>>)>;
-
 /// Runs until `stop` says so, then lets running creates be recorded. Ends early if any part ends.
 ///
 /// # Errors
@@ -99,30 +97,24 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         [] => vec![None],
         namespaces => namespaces.iter().cloned().map(Some).collect(),
     };
-    let (wake_endpoints, endpoint_wakes) = channels::<SipEndpoint>(&scopes);
-    let (wake_accounts, account_wakes) = channels::<ProviderAccount>(&scopes);
-    let wakers = (Arc::clone(&wake_endpoints), Arc::clone(&wake_accounts));
-    let secrets = Secrets::new(
-        start.client.clone(),
-        start.service_account.clone(),
-        Arc::new(move |namespace, dependent| match dependent {
-            Dependent::Endpoint(name) => wake(&wakers.0, &ObjectKey::endpoint(namespace, name)),
-            Dependent::Account(name) => wake(&wakers.1, &ObjectKey::account(namespace, name)),
-        }),
-    );
-    let by_account = Arc::clone(&wake_endpoints);
+    let (wakers, woken) = Wakers::new(&scopes);
+    let wake = || {
+        let wakers = wakers.clone();
+        Arc::new(move |key: &ObjectKey| wakers.wake(key))
+    };
+    let secrets = Secrets::new(start.client.clone(), start.service_account.clone(), wake());
     let settings = AccountSettings {
         settle: start.settings.timing.settle,
         sweep_period: start.settings.sweep_period,
         retry_base: start.settings.timing.retry_base,
     };
-    let accounts = Arc::new(Accounts::new(settings, start.clock, Arc::new(move |key: &ObjectKey| wake(&by_account, key))));
+    let accounts = Arc::new(Accounts::new(settings, start.clock, wake()));
     // Amnesia guard: what was created after the backup was made is at the provider, and nobody here knows of it.
     let in_new_term = Arc::clone(&accounts);
     let went_back: watch::WentBack = Arc::new(move || in_new_term.begin_term());
     let claims = Arc::new(Claims::new(scopes.len()));
     let shell = Shell::default();
-    let tracker = || Tracker::new(&claims, &start.installation, &wake_endpoints, &shell);
+    let tracker = || Tracker::new(&claims, &start.installation, &wakers, &shell);
     let watched = |scope| watch::objects(api(&start.client, scope), watch::relevant_endpoint, Arc::clone(&went_back), tracker());
     let endpoint_streams: Vec<_> = scopes.iter().map(watched).collect();
     let caches: Vec<Cache<SipEndpoint>> = endpoint_streams.iter().map(|(_, cache)| cache.clone()).collect();
@@ -146,8 +138,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         installation: start.installation,
         events: Recorder::new(start.client.clone(), Reporter { controller: "switchboard".into(), instance: Some(start.writer.clone()) }),
         writer: start.writer,
-        wake_endpoints,
-        wake_accounts,
+        wakers,
         stopping: std::sync::atomic::AtomicBool::new(false),
         passes: signal::Sender::new(0),
         metrics: start.metrics,
@@ -156,13 +147,13 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
     let _ = shell.set(Arc::clone(&ctx));
     let concurrency = Config::default().concurrency(ctx.settings.concurrency);
     let mut parts: Vec<BoxFuture<'static, &'static str>> = Vec::new();
-    for ((scope, wakes), (stream, cache)) in endpoint_wakes.into_iter().zip(endpoint_streams) {
+    for ((scope, wakes), (stream, cache)) in woken.endpoints.into_iter().zip(endpoint_streams) {
         debug!(?scope, "watching SipEndpoints");
         let controller = Controller::for_stream(stream, cache.store)
             .with_config(concurrency.clone())
             .reconcile_on(wakes)
             .graceful_shutdown_on(stopped(stop.clone()))
-            .run(endpoint::reconcile, |_, error, _| retry(error), Arc::clone(&ctx))
+            .run(pass::reconcile::<SipEndpoint>, |_, error, _| retry(error), Arc::clone(&ctx))
             .for_each(|result| async move { log("SipEndpoint", result) });
         parts.push(Box::pin(async move {
             controller.await;
@@ -170,7 +161,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         }));
     }
     let mut account_caches: Vec<Cache<ProviderAccount>> = Vec::new();
-    for (scope, wakes) in account_wakes {
+    for (scope, wakes) in woken.accounts {
         let removals = Arc::clone(&ctx);
         let (stream, cache) =
             watch::objects_and_removals(api(&ctx.client, &scope), watch::relevant_account, Arc::clone(&went_back), move |object| {
@@ -241,26 +232,12 @@ where
     }
 }
 
-fn channels<K>(scopes: &[Option<String>]) -> (Arc<Wakes<K>>, Watched<K>)
-where
-    K: kube::Resource<DynamicType = ()> + 'static,
-{
-    let mut senders = HashMap::new();
-    let mut receivers = Vec::new();
-    for scope in scopes {
-        let (sender, receiver) = unbounded();
-        senders.insert(scope.clone(), sender);
-        receivers.push((scope.clone(), receiver));
-    }
-    (Arc::new(senders), receivers)
-}
-
-fn retry(error: &endpoint::ReconcileError) -> Requeue {
+fn retry(error: &pass::ReconcileError) -> Requeue {
     warn!(%error, "reconcile failed; trying again");
     Requeue::requeue(Duration::from_secs(10))
 }
 
-fn log<K>(kind: &str, result: Result<(ObjectRef<K>, Requeue), ControllerError<endpoint::ReconcileError, kube_runtime::watcher::Error>>)
+fn log<K>(kind: &str, result: Result<(ObjectRef<K>, Requeue), ControllerError<pass::ReconcileError, kube_runtime::watcher::Error>>)
 where
     K: kube::Resource<DynamicType = ()>,
 {

@@ -8,10 +8,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tracing::debug;
 
-use crate::api::sip_endpoint::{SipEndpoint, SipEndpointStatus};
-use crate::api::{FIELD_MANAGER, FINALIZER_ENDPOINT};
+use crate::api::FIELD_MANAGER;
+use crate::api::condition::{Condition, Reason, Verdict};
 use crate::controller::context::Context;
 use crate::controller::deadline;
+use crate::controller::managed::Managed;
+use crate::core::action::Finding;
 
 /// Longest note of an event, in bytes.
 const NOTE: usize = 1000;
@@ -34,11 +36,11 @@ pub enum NotWritten {
 ///
 /// # Errors
 /// See [`NotWritten`]. After [`NotWritten::Failed`] the write may have happened all the same.
-pub async fn write_status(ctx: &Context, object: &SipEndpoint, status: &SipEndpointStatus) -> Result<SipEndpoint, NotWritten> {
-    let old = serde_json::to_value(&object.status).unwrap_or_default();
+pub async fn write_status<K: Managed>(ctx: &Context, object: &K, status: &K::Status) -> Result<K, NotWritten> {
+    let old = serde_json::to_value(object.current()).unwrap_or_default();
     let new = serde_json::to_value(status).unwrap_or_default();
     let patch = json!({"metadata": preconditions(object), "status": merge_patch(&old, new)});
-    let api: Api<SipEndpoint> = Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
+    let api: Api<K> = Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
     classify(deadline(api.patch_status(&object.name_any(), &params(), &Patch::Merge(&patch))).await)
 }
 
@@ -46,15 +48,14 @@ pub async fn write_status(ctx: &Context, object: &SipEndpoint, status: &SipEndpo
 ///
 /// # Errors
 /// See [`NotWritten`].
-pub async fn write_finalizer(ctx: &Context, object: &SipEndpoint, present: bool) -> Result<SipEndpoint, NotWritten> {
-    let mut finalizers: Vec<&str> =
-        object.finalizers().iter().map(String::as_str).filter(|finalizer| *finalizer != FINALIZER_ENDPOINT).collect();
+pub async fn write_finalizer<K: Managed>(ctx: &Context, object: &K, present: bool) -> Result<K, NotWritten> {
+    let mut finalizers: Vec<&str> = object.finalizers().iter().map(String::as_str).filter(|finalizer| *finalizer != K::FINALIZER).collect();
     if present {
-        finalizers.push(FINALIZER_ENDPOINT);
+        finalizers.push(K::FINALIZER);
     }
     let mut metadata = preconditions(object);
     metadata["finalizers"] = json!(finalizers);
-    let api: Api<SipEndpoint> = Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
+    let api: Api<K> = Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
     classify(deadline(api.patch(&object.name_any(), &params(), &Patch::Merge(&json!({"metadata": metadata})))).await)
 }
 
@@ -62,10 +63,10 @@ pub async fn write_finalizer(ctx: &Context, object: &SipEndpoint, present: bool)
 ///
 /// # Errors
 /// If the API server does not answer.
-pub async fn read(ctx: &Context, object: &SipEndpoint) -> Result<Option<SipEndpoint>, kube::Error> {
-    let api: Api<SipEndpoint> = Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
+pub async fn read<K: Managed>(ctx: &Context, object: &K) -> Result<Option<K>, kube::Error> {
+    let api: Api<K> = Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
     let found = deadline(api.get_opt(&object.name_any())).await?;
-    Ok(found.filter(|found| found.uid() == object.uid()))
+    Ok(found.filter(|found| found.meta().uid == object.meta().uid))
 }
 
 /// Uid and resourceVersion, so that a lost race is a 409. A merge patch, because its conflict is a 409 where a JSON patch's failed
@@ -117,6 +118,17 @@ where
     let event = Event { type_: kind, reason: reason.to_owned(), note: Some(note), action: action.to_owned(), secondary: None };
     if let Err(error) = deadline(ctx.events.publish(&event, &reference)).await {
         debug!(%error, reason, "event not written");
+    }
+}
+
+/// After a status write that begins a state which somebody has to end.
+pub async fn finding<K: Managed>(ctx: &Context, object: &K, before: &[Condition], finding: &Finding) {
+    let stalled = finding.reason.verdict() == Verdict::Failed;
+    let before = before.iter().find(|condition| condition.type_ == "Ready").map(|condition| condition.reason.clone());
+    let same = before.as_deref() == Some(finding.reason.as_str());
+    if stalled && !same {
+        let reason = if finding.reason == Reason::Rejected { "Refused" } else { finding.reason.as_str() };
+        event(ctx, object, EventType::Warning, reason, "Reconcile", finding.message.clone()).await;
     }
 }
 

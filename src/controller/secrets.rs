@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 use crate::api::condition::Reason;
 use crate::api::ledger::SecretVersion;
 use crate::controller::deadline;
+use crate::core::key::ObjectKey;
 use crate::core::view::Problem;
 
 /// After a refused watch: consent given by then is noticed without a restart, within a minute.
@@ -25,17 +26,8 @@ const FAILED_RETRY: Duration = Duration::from_secs(2);
 /// Seconds after which a watch is begun anew where it ended: rights are checked only then, so that consent withdrawn is noticed.
 const WATCH_AGAIN: u32 = 60;
 
-/// Who wants to know when a Secret changes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Dependent {
-    /// A SipEndpoint of the Secret's namespace.
-    Endpoint(String),
-    /// A ProviderAccount of the Secret's namespace.
-    Account(String),
-}
-
-/// Called with the namespace and whoever depends on a Secret that changed.
-pub type SecretWaker = Arc<dyn Fn(&str, &Dependent) + Send + Sync>;
+/// Called with whoever depends on a Secret that changed.
+pub type SecretWaker = Arc<dyn Fn(&ObjectKey) + Send + Sync>;
 
 /// A Secret's content with the version that it was read at.
 #[derive(Clone)]
@@ -63,7 +55,7 @@ struct Namespace {
     /// Versions as the watch knows them; `None` while there is no list yet.
     versions: Option<HashMap<String, SecretVersion>>,
     denied: bool,
-    dependents: HashMap<String, HashSet<Dependent>>,
+    dependents: HashMap<String, HashSet<ObjectKey>>,
     values: HashMap<String, Content>,
     task: Option<AbortHandle>,
 }
@@ -88,7 +80,7 @@ impl Secrets {
     /// # Errors
     /// [`Reason::SecretNotFound`], [`Reason::SecretAccessDenied`] with the command that grants access, or
     /// [`Reason::Progressing`] when the API server did not answer.
-    pub async fn get(&self, namespace: &str, name: &str, who: Dependent) -> Result<Content, Problem> {
+    pub async fn get(&self, namespace: &str, name: &str, who: ObjectKey) -> Result<Content, Problem> {
         if let Some(known) = self.register(namespace, name, who) {
             return known;
         }
@@ -115,7 +107,7 @@ impl Secrets {
     }
 
     /// Forgets that `who` depends on anything in the namespace; the last one to go ends its watch.
-    pub fn forget(&self, namespace: &str, who: &Dependent) {
+    pub fn forget(&self, namespace: &str, who: &ObjectKey) {
         self.lock(|namespaces| {
             let Some(entry) = namespaces.get_mut(namespace) else { return };
             entry.dependents.retain(|_, dependents| {
@@ -132,7 +124,7 @@ impl Secrets {
     }
 
     /// Starts the namespace's watch if need be, and answers from memory what need not be asked.
-    fn register(&self, namespace: &str, name: &str, who: Dependent) -> Option<Result<Content, Problem>> {
+    fn register(&self, namespace: &str, name: &str, who: ObjectKey) -> Option<Result<Content, Problem>> {
         self.lock(|namespaces| {
             let entry = namespaces.entry(namespace.to_owned()).or_default();
             entry.dependents.entry(name.to_owned()).or_default().insert(who);
@@ -238,13 +230,13 @@ impl Secrets {
     }
 
     fn wake(&self, namespace: &str, change: impl FnOnce(&mut Namespace) -> Vec<String>) {
-        let dependents: Vec<Dependent> = self.lock(|namespaces| {
+        let dependents: Vec<ObjectKey> = self.lock(|namespaces| {
             let Some(entry) = namespaces.get_mut(namespace) else { return Vec::new() };
             let names = change(entry);
             names.iter().filter_map(|name| entry.dependents.get(name)).flatten().cloned().collect()
         });
         for dependent in &dependents {
-            (self.waker)(namespace, dependent);
+            (self.waker)(dependent);
         }
     }
 

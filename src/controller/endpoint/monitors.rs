@@ -1,17 +1,14 @@
 //! Tells of assumptions that were seen broken: at once in a metric and in the log, and in an event on the object when the pass is
 //! through (a create's record does not wait for an event).
 
-use kube::ResourceExt;
 use kube_runtime::events::EventType;
 use tracing::warn;
 
 use crate::account::SnapshotView;
-use crate::controller::context::{AccountState, Context};
+use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::execute::Pass;
-use crate::controller::gather::key;
 use crate::controller::report::event;
 use crate::core::action::Action;
-use crate::core::key::ObjectKey;
 use crate::core::monitor::{Assumption, Broken, sent};
 use crate::core::outcome::Outcome;
 use crate::core::time::Moment;
@@ -22,8 +19,8 @@ use crate::metrics;
 const REASON: &str = "AssumptionBroken";
 
 /// Before each action.
-pub fn look(pass: &mut Pass<'_>, view: &View, action: &Action) {
-    let look = pass.slot.watch.look(view, action);
+pub fn look(pass: &mut Pass<'_, SipEndpoint>, view: &View, action: &Action) {
+    let look = pass.slot.memory.watch.look(view, action);
     if let Some(lag) = look.lag {
         pass.ctx.metrics.visibility_lag(lag);
     }
@@ -31,7 +28,7 @@ pub fn look(pass: &mut Pass<'_>, view: &View, action: &Action) {
 }
 
 /// After a create that was announced at `began` and handed over at `handed`.
-pub fn created(pass: &mut Pass<'_>, view: &View, (began, handed): (Moment, Moment), outcome: &Outcome<(String, String)>) {
+pub fn created(pass: &mut Pass<'_, SipEndpoint>, view: &View, (began, handed): (Moment, Moment), outcome: &Outcome<(String, String)>) {
     let ended = pass.ctx.clock.now();
     pass.ctx.metrics.create(match outcome {
         Outcome::Done(_) => metrics::Answer::done,
@@ -40,7 +37,7 @@ pub fn created(pass: &mut Pass<'_>, view: &View, (began, handed): (Moment, Momen
         Outcome::Unknown(_) => metrics::Answer::unknown,
     });
     if let Outcome::Done((id, _)) = outcome {
-        pass.slot.watch.answered(id, ended);
+        pass.slot.memory.watch.answered(id, ended);
     }
     if !matches!(outcome, Outcome::Refused(_)) {
         note(pass, sent(view, began, handed, ended));
@@ -48,18 +45,14 @@ pub fn created(pass: &mut Pass<'_>, view: &View, (began, handed): (Moment, Momen
 }
 
 /// After an endpoint was recorded, condemned or deleted.
-pub fn wrote(pass: &mut Pass<'_>, view: &View, action: &Action) {
+pub fn wrote(pass: &mut Pass<'_, SipEndpoint>, view: &View, action: &Action) {
     let id = match action {
         Action::Record(found) => &found.id,
         Action::WriteTombstone(id) | Action::DeleteEndpoint(id, _) => id,
         _ => return,
     };
-    let account = ObjectKey::referred(&pass.object.namespace().unwrap_or_default(), &pass.object.spec.account_ref);
-    let unlisted = match pass.ctx.account(&account) {
-        Some(AccountState::Ready(account)) => unlisted(&account.snapshots(), id),
-        _ => None,
-    };
-    let broken = pass.slot.watch.wrote(view, action, unlisted);
+    let unlisted = pass.account().and_then(|account| unlisted(&account.snapshots(), id));
+    let broken = pass.slot.memory.watch.wrote(view, action, unlisted);
     note(pass, broken);
 }
 
@@ -69,7 +62,7 @@ fn unlisted(snapshots: &SnapshotView, id: &str) -> Option<Moment> {
     complete.into_iter().flatten().find(|listing| listing.endpoints.get(id).is_none()).map(|listing| listing.began)
 }
 
-fn note(pass: &mut Pass<'_>, broken: Option<Broken>) {
+fn note(pass: &mut Pass<'_, SipEndpoint>, broken: Option<Broken>) {
     let Some(broken) = broken else { return };
     let assumption = match broken.assumption {
         Assumption::LateExecution => metrics::Assumption::A1,
@@ -77,19 +70,19 @@ fn note(pass: &mut Pass<'_>, broken: Option<Broken>) {
         Assumption::Visibility => metrics::Assumption::A3,
     };
     pass.ctx.metrics.broken(assumption);
-    warn!(object = %key(&pass.object), ?assumption, seen = broken.message, "an assumption was seen broken");
-    pass.slot.untold.push(broken);
+    warn!(object = %pass.key(), ?assumption, seen = broken.message, "an assumption was seen broken");
+    pass.slot.memory.untold.push(broken);
 }
 
 /// At the end of a pass.
-pub async fn tell(ctx: &Context, pass: &mut Pass<'_>) {
-    for broken in std::mem::take(&mut pass.slot.untold) {
+pub async fn tell(pass: &mut Pass<'_, SipEndpoint>) {
+    for broken in std::mem::take(&mut pass.slot.memory.untold) {
         // Events of the same reason and action are counted together, with the note of the first.
         let action = match broken.assumption {
             Assumption::LateExecution => "Search",
             Assumption::Freeze => "Create",
             Assumption::Visibility => "Observe",
         };
-        event(ctx, &pass.object, EventType::Warning, REASON, action, broken.message).await;
+        event(pass.ctx, &pass.object, EventType::Warning, REASON, action, broken.message).await;
     }
 }

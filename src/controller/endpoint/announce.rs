@@ -4,14 +4,12 @@ use kube_runtime::events::EventType;
 use tracing::info;
 
 use crate::api::ANNOTATION_FORCE_ORPHAN;
-use crate::api::condition::{Reason, Verdict};
 use crate::api::policy::ManagementPolicy;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::context::Context;
-use crate::controller::gather::key;
+use crate::controller::managed::{account_of, key};
 use crate::controller::report::event;
-use crate::core::action::{Action, Cause, Finding, Release, Why};
-use crate::core::key::ObjectKey;
+use crate::core::action::{Action, Cause, Release, Why};
 use crate::core::view::{Memory, View};
 
 /// After a write of the ledger.
@@ -106,8 +104,7 @@ pub async fn release(ctx: &Context, object: &SipEndpoint, release: Release) {
             let place = key(object);
             let id = object.status.as_ref().and_then(|status| status.endpoint_id.as_deref()).unwrap_or("unresolved");
             info!(object = %place, account = object.spec.account_ref.name, endpoint_id = id, "audit: endpoint given up by {ANNOTATION_FORCE_ORPHAN}");
-            let account = ObjectKey::referred(&place.namespace, &object.spec.account_ref);
-            if let Some(account) = ctx.account_object(&account) {
+            if let Some(account) = ctx.account_object(&account_of(object)) {
                 let note = format!(
                     "endpoint {id} of SipEndpoint {} was given up by {ANNOTATION_FORCE_ORPHAN}; it may still be at the provider",
                     place.name
@@ -125,16 +122,5 @@ pub async fn release(ctx: &Context, object: &SipEndpoint, release: Release) {
             };
             event(ctx, object, EventType::Warning, "ReleasedUnproven", "Delete", note).await;
         }
-    }
-}
-
-/// After a status write that begins a state which somebody has to end.
-pub async fn finding(ctx: &Context, object: &SipEndpoint, view: &View, finding: &Finding) {
-    let stalled = finding.reason.verdict() == Verdict::Failed;
-    let before = view.status.conditions.iter().find(|condition| condition.type_ == "Ready").map(|condition| condition.reason.clone());
-    let same = before.as_deref() == Some(finding.reason.as_str());
-    if stalled && !same {
-        let reason = if finding.reason == Reason::Rejected { "Refused" } else { finding.reason.as_str() };
-        event(ctx, object, EventType::Warning, reason, "Reconcile", finding.message.clone()).await;
     }
 }

@@ -1,0 +1,182 @@
+//! Everything an object points at → a [`View`]. Nothing later in the pass reads the cluster for input.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use kube::ResourceExt;
+
+use crate::account::Account;
+use crate::api::condition::Reason;
+use crate::api::policy::DeletionPolicy;
+use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::brakes;
+use crate::controller::claims::Entry;
+use crate::controller::context::{AccountState, Context};
+use crate::controller::endpoint::Remembered;
+use crate::controller::gather;
+use crate::controller::managed::{account_of, key};
+use crate::controller::memories::Slot;
+use crate::core::evidence::{Evidence, Listing};
+use crate::core::key::ObjectKey;
+use crate::core::mark::{Installation, Prefix, recognise};
+use crate::core::outcome::Outcome;
+use crate::core::view::{Adoption, Brakes, Desired, Password, Policy, Problem, View};
+use crate::provider;
+
+/// Reads what the object refers to and puts it together with what is known.
+pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Slot<Remembered>) -> View {
+    let key = key(object);
+    let status = object.status.clone().unwrap_or_default();
+    let deleting = object.metadata.deletion_timestamp.is_some();
+    // Until all objects were seen, somebody else's endpoint may look like this one's.
+    let (account, state) = gather::account(ctx, object, ctx.claims.is_complete());
+    let prefix = prefix(ctx, object);
+    let desired = match deleting || gone {
+        // A deletion never needs the tenant's password.
+        true => Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() }),
+        false => provider::desired(&object.spec, &key.name, password(ctx, object, &key).await),
+    };
+    let mut view = View {
+        object: gather::object(object, gone),
+        status,
+        desired,
+        prefix,
+        installation: ctx.installation.clone(),
+        policy: Policy {
+            management: object.spec.management_policy,
+            deletion: deletion_policy(ctx, object),
+            drift: object.spec.drift_policy,
+            external_deletion: object.spec.external_deletion_policy,
+        },
+        adopt: object
+            .spec
+            .adopt
+            .as_ref()
+            .map(|adopt| Adoption { id: adopt.endpoint_id.clone(), from_installation: adopt.from_installation.clone() }),
+        claims: BTreeMap::new(),
+        account,
+        brakes: Brakes::default(),
+        evidence: Evidence::default(),
+        memory: slot.memory.learnt.memory.clone(),
+        now: ctx.clock.now(),
+        timing: ctx.settings.timing,
+        fresh: gather::fresh(ctx),
+        stopping: ctx.is_stopping(),
+    };
+    slot.memory.learnt.object_seen(&view, intent_age(ctx, &view));
+    view.memory = slot.memory.learnt.memory.clone();
+    if let Some(AccountState::Ready(account)) = &state {
+        look(ctx, &mut view, &key, account, slot);
+        view.brakes = brakes::of(ctx, object, &view, account);
+    }
+    view
+}
+
+/// What becomes of the endpoint when the object goes: what its spec says, else an adopted one stays, else what its account says.
+pub fn deletion_policy(ctx: &Context, object: &SipEndpoint) -> DeletionPolicy {
+    let spec = &object.spec;
+    let adopted = spec.adopt.as_ref().map(|_| DeletionPolicy::Retain);
+    spec.deletion_policy.or(adopted).or_else(|| ctx.terms(&account_of(object)).deletion_policy).unwrap_or_default()
+}
+
+/// What the object's username at the provider begins with.
+pub fn prefix(ctx: &Context, object: &SipEndpoint) -> Prefix {
+    prefix_of(&ctx.installation, object)
+}
+
+/// As [`prefix`].
+pub fn prefix_of(installation: &Installation, object: &SipEndpoint) -> Prefix {
+    let name = object.name_any();
+    Prefix::new(installation, &object.namespace().unwrap_or_default(), &name, &provider::base_username(&object.spec, &name))
+}
+
+async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey) -> Password {
+    let Some(at) = provider::password_secret(&object.spec) else { return Ok(None) };
+    let content = ctx.secrets.get(&key.namespace, &at.name, key.clone()).await?;
+    let bytes = content.key(&at.name, &at.key)?.to_vec();
+    Ok(Some((bytes, content.version)))
+}
+
+/// What the provider was seen to hold, as far as it concerns this object.
+fn look(ctx: &Context, view: &mut View, key: &ObjectKey, account: &Account, slot: &Slot<Remembered>) {
+    let snapshots = account.snapshots();
+    let newest = snapshots.newest.as_ref().filter(|newest| !newest.is_complete());
+    let listings: Vec<Listing<'_>> = [snapshots.complete_before.as_ref(), snapshots.complete.as_ref(), newest]
+        .into_iter()
+        .flatten()
+        .map(|listing| Listing { began: listing.began, complete: listing.is_complete(), endpoints: &listing.endpoints })
+        .collect();
+    view.claims = claims(ctx, view, key, account, &listings);
+    view.evidence = slot.memory.learnt.evidence(view, &listings, |remote, password| account.password_matches(remote, password));
+    if let Some((id, who)) = mark_of_another(ctx, view, key, account) {
+        view.claims.insert(id, who);
+    }
+}
+
+/// Which endpoints that concern this object another live object has a better right to.
+fn claims(ctx: &Context, view: &View, key: &ObjectKey, account: &Account, listings: &[Listing<'_>]) -> BTreeMap<String, String> {
+    let Some(own) = ctx.claims.get(key) else { return BTreeMap::new() };
+    let prefix = view.adopt.is_none().then(|| view.prefix.as_str());
+    let listed = listings.iter().flat_map(|listing| prefix.into_iter().flat_map(|prefix| listing.endpoints.with_prefix(prefix)));
+    let received = view.memory.own.as_ref().and_then(|own| match &own.answer {
+        Some(Outcome::Done((id, _))) => Some(id.as_str()),
+        _ => None,
+    });
+    let ids: BTreeSet<&str> = listed
+        .map(|remote| remote.id.as_str())
+        .chain(view.target())
+        .chain(received)
+        .chain(view.tombstones().iter().map(String::as_str))
+        .collect();
+    if own.uid != view.object.uid && own.adopts.is_none() {
+        // The name has its next object: what carries the mark, and what was just received for the former one, is that one's.
+        return ids.into_iter().map(|id| (id.to_owned(), format!("the next SipEndpoint {}", key.name))).collect();
+    }
+    ids.into_iter()
+        .filter_map(|id| {
+            let claim = own.claim(id);
+            let others = ctx.claims.of(id).into_iter().filter(|other| other.key != *key && same_account(ctx, other, account));
+            let winner = others.into_iter().find(|other| other.claim(id).prevails_over(&claim))?;
+            Some((id.to_owned(), who(&winner.key, key)))
+        })
+        .collect()
+}
+
+/// The endpoint to be adopted carries the mark of a live object that has not recorded any yet: as long as that one may still find it
+/// or has a create on its way, it is left alone.
+fn mark_of_another(ctx: &Context, view: &View, key: &ObjectKey, account: &Account) -> Option<(String, String)> {
+    let adopt = view.adopt.as_ref().filter(|_| view.recorded().is_none())?;
+    let marked = recognise(&view.evidence.observed(&adopt.id)?.remote.username)?;
+    let owners = ctx.claims.marked(&marked.prefix).into_iter();
+    let owner = owners.into_iter().find(|owner| owner.recorded.is_none() && same_account(ctx, owner, account))?;
+    Some((adopt.id.clone(), who(&owner.key, key)))
+}
+
+/// Whether the object's endpoint lives in this account, as far as can be told; what cannot be told counts as the same.
+pub fn same_account(ctx: &Context, entry: &Entry, account: &Account) -> bool {
+    let id = account.id();
+    match (&entry.pinned, ctx.account(&entry.account)) {
+        (Some(pinned), _) => pinned.id == id.id && pinned.provider == id.provider,
+        (None, Some(AccountState::Ready(theirs))) => theirs.id() == id,
+        // An account object that does not exist leads nowhere; one that cannot be used led where its status says.
+        (None, None) if !ctx.account_pending(&entry.account) => false,
+        (None, _) => {
+            let pinned = ctx.account_object(&entry.account).and_then(|object| object.status.as_ref()?.account.clone());
+            pinned.is_none_or(|pinned| pinned.id == id.id && pinned.provider == id.provider)
+        }
+    }
+}
+
+/// An object in words, for the status of another one: what another namespace holds is not told.
+fn who(other: &ObjectKey, key: &ObjectKey) -> String {
+    match other.namespace == key.namespace {
+        true => format!("SipEndpoint {}", other.name),
+        false => "an object of another namespace of this cluster".to_owned(),
+    }
+}
+
+/// The intent's age on the API server's clock.
+fn intent_age(ctx: &Context, view: &View) -> Option<Duration> {
+    let issued = view.intent()?.issued_time.0;
+    Duration::try_from(ctx.clock.server_now()?.duration_since(issued)).ok()
+}

@@ -1,0 +1,137 @@
+//! SipEndpoints: what is their own in the flow that all managed objects go through.
+
+pub mod announce;
+mod execute;
+pub mod gather;
+mod monitors;
+
+use crate::api::FINALIZER_ENDPOINT;
+use crate::api::refs::AccountRef;
+use crate::api::sip_endpoint::{SipEndpoint, SipEndpointStatus};
+use crate::controller::context::Context;
+use crate::controller::execute::{Pass, Step};
+use crate::controller::managed::Managed;
+use crate::controller::memories::{Memories, Slot};
+use crate::controller::{brakes, report};
+use crate::core::action::{Action, Finding, Release};
+use crate::core::key::Kind;
+use crate::core::memory::Learnt;
+use crate::core::monitor::{Broken, Watch};
+use crate::core::time::Moment;
+use crate::core::view::{Object, View};
+use crate::core::{endpoint, expectation, status};
+
+/// What is remembered of a SipEndpoint.
+#[derive(Clone, Debug, Default)]
+pub struct Remembered {
+    /// What decisions may look at.
+    pub learnt: Learnt,
+    /// What the monitors remember. No decision looks at it.
+    pub watch: Watch,
+    /// What they have seen in this pass and not told yet.
+    pub untold: Vec<Broken>,
+}
+
+impl Managed for SipEndpoint {
+    type Status = SipEndpointStatus;
+    type View = View;
+    type Memory = Remembered;
+
+    const KIND: Kind = Kind::SipEndpoint;
+    const FINALIZER: &'static str = FINALIZER_ENDPOINT;
+
+    fn account_ref(&self) -> &AccountRef {
+        &self.spec.account_ref
+    }
+
+    fn current(&self) -> Option<&SipEndpointStatus> {
+        self.status.as_ref()
+    }
+
+    fn memories(ctx: &Context) -> &Memories<Remembered> {
+        &ctx.memories
+    }
+
+    fn begin(memory: &mut Remembered, now: Moment) {
+        memory.learnt.memory.pass_began = now;
+    }
+
+    fn pass_began(memory: &Remembered) -> Moment {
+        memory.learnt.memory.pass_began
+    }
+
+    async fn gather(ctx: &Context, object: &Self, gone: bool, slot: &mut Slot<Remembered>) -> View {
+        gather::view(ctx, object, gone, slot).await
+    }
+
+    fn seen(view: &View) -> (&Object, Moment) {
+        (&view.object, view.now)
+    }
+
+    fn next(view: &View) -> Action {
+        endpoint::next(view)
+    }
+
+    fn after(view: &View, action: &Action) -> Option<SipEndpointStatus> {
+        status::after(view, action)
+    }
+
+    fn report(view: &View, finding: &Finding) -> SipEndpointStatus {
+        status::report(view, finding)
+    }
+
+    fn worth_writing(view: &View, new: &SipEndpointStatus) -> bool {
+        status::worth_writing(&view.status, new)
+    }
+
+    async fn perform(pass: &mut Pass<'_, Self>, view: &View, action: &Action) -> Step {
+        pass.execute(view, action).await
+    }
+
+    fn look(pass: &mut Pass<'_, Self>, view: &View, action: &Action) {
+        monitors::look(pass, view, action);
+    }
+
+    async fn tell(pass: &mut Pass<'_, Self>) {
+        monitors::tell(pass).await;
+    }
+
+    fn expect(pass: &Pass<'_, Self>, view: &View) {
+        if let Some(account) = pass.account() {
+            account.watch(pass.key(), expectation::of(view, pass.object.status.as_ref()));
+        }
+    }
+
+    fn note(ctx: &Context, object: &Self) {
+        ctx.claims.note(object).iter().for_each(|other| ctx.wakers.wake(other));
+    }
+
+    async fn wrote(pass: &mut Pass<'_, Self>, view: &View, action: &Action) {
+        announce::ledger(pass.ctx, &pass.object, view, action).await;
+        monitors::wrote(pass, view, action);
+        pass.slot.memory.learnt.written(view, action);
+        pass.tell_recreated().await;
+    }
+
+    async fn reported(pass: &mut Pass<'_, Self>, view: &View, finding: &Finding) {
+        report::finding(pass.ctx, &pass.object, &view.status.conditions, finding).await;
+        pass.tell_recreated().await;
+    }
+
+    fn agreed(memory: &mut Remembered) {
+        memory.learnt.agreed();
+    }
+
+    async fn releasing(ctx: &Context, object: &Self, release: Release) {
+        announce::release(ctx, object, release).await;
+    }
+
+    fn forgotten(ctx: &Context, uid: &str) {
+        brakes::gone(ctx, uid);
+    }
+
+    fn left(memory: Remembered) -> Option<Remembered> {
+        // What a create whose answer was lost made may be met by the next object of that name.
+        memory.watch.outlives().then(|| Remembered { watch: memory.watch, ..Remembered::default() })
+    }
+}
