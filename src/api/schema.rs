@@ -17,8 +17,9 @@ pub(super) const ALIAS: &str = "^[A-Za-z0-9_-]{1,50}$";
 pub(super) const NUMBER: &str = r"^\+[1-9][0-9]{6,14}$";
 /// The beginning of phone numbers, or `*` for all.
 pub(super) const NUMBER_PREFIX: &str = r"^(\*|\+[1-9][0-9]{0,14})$";
-/// A provider's id, or `*` for any.
-pub(super) const ID_OR_ANY: &str = r"^(\*|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$";
+/// A provider's id, or `*` for any: as [`ID`], in few characters and with its length left to the bound. The API server estimates what a
+/// rule costs by the length of its pattern, and this one may hold for 256 times 256 items.
+pub(super) const ID_OR_ANY: &str = r"^(\*|[^\W_][\w.-]*)$";
 /// The name of a Plivo application.
 pub(super) const APP_NAME: &str = "^[A-Za-z0-9_-]{1,100}$";
 /// The Auth ID of a Plivo subaccount.
