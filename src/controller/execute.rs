@@ -88,6 +88,8 @@ impl Pass<'_> {
             Action::Get(id, lane) => self.get(view, id, *lane).await,
             Action::Update { id, change, .. } => self.update(view, action, id, change).await,
             Action::DeleteEndpoint(id, why) => self.delete(view, action, id, *why).await,
+            // Numbers only.
+            Action::ReadRivals | Action::WritePlaced(_) => Step::Stop(None),
             Action::Wait { until, finding } => self.report(view, finding.as_ref(), *until).await,
             Action::Done(finding) => {
                 if let Some(account) = self.account() {
