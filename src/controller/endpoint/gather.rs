@@ -34,7 +34,7 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
     let desired = match deleting || gone {
         // A deletion never needs the tenant's password.
         true => Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() }),
-        false => provider::desired(&object.spec, &key.name, password(ctx, object, &key).await),
+        false => provider::desired(&object.spec, &key.name, password(ctx, object, &key).await, None),
     };
     let mut view = View {
         object: gather::object(object, gone),
