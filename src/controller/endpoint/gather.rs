@@ -104,7 +104,7 @@ fn look(ctx: &Context, view: &mut View, key: &ObjectKey, account: &Account, slot
     let listings: Vec<Listing<'_>> = [snapshots.complete_before.as_ref(), snapshots.complete.as_ref(), newest]
         .into_iter()
         .flatten()
-        .map(|listing| Listing { began: listing.began, complete: listing.is_complete(), endpoints: &listing.endpoints })
+        .map(|listing| Listing { began: listing.began, complete: listing.is_complete(), endpoints: &listing.items })
         .collect();
     view.claims = claims(ctx, view, key, account, &listings);
     view.evidence = slot.memory.learnt.evidence(view, &listings, |remote, password| account.password_matches(remote, password));
