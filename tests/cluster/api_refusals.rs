@@ -1,7 +1,7 @@
 //! What the API server refuses by our schemas, and what it says: every refusal names the place, the rule and the way out. Beside
 //! them, what it takes: values at the very bounds.
 //!
-//! The rows are in `rows` (which explains the notation), `bindings` and `cluster_accounts`.
+//! The rows are in `rows` (which explains the notation), `bindings`, `accounts`, `cluster_accounts` and `statuses`.
 
 use std::collections::HashMap;
 
@@ -10,16 +10,18 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use crate::support;
-use crate::world::eventually;
+use accounts::{ACCOUNT_CHANGES, ACCOUNT_STATUSES, BAD_ACCOUNTS, GOOD_ACCOUNTS};
 use bindings::{BAD_BINDINGS, BINDING_CHANGES, BINDING_STATUSES, GOOD_BINDINGS};
-use cluster_accounts::{ACCOUNT_STATUSES, BAD_CLUSTER_ACCOUNTS, CLUSTER_ACCOUNT_CHANGES, GOOD_CLUSTER_ACCOUNTS};
-use rows::{
-    ACCOUNT_CHANGES, BAD_ACCOUNTS, BAD_ENDPOINTS, CHANGES, CONDITION, GOOD_ACCOUNTS, GOOD_ENDPOINTS, INTENT, Rows, STATUSES, Transitions,
-};
+use cluster_accounts::{BAD_CLUSTER_ACCOUNTS, CLUSTER_ACCOUNT_CHANGES, GOOD_CLUSTER_ACCOUNTS};
+use rows::{BAD_ENDPOINTS, CHANGES, GOOD_ENDPOINTS, Rows, Transitions};
+use statuses::{CONDITION, INTENT, STATUSES};
 
+mod accounts;
 mod bindings;
 mod cluster_accounts;
 mod rows;
+mod shown;
+mod statuses;
 mod stored;
 
 fn endpoint() -> Value {
@@ -298,128 +300,37 @@ async fn a_status_is_bounded_as_the_spec_is() {
     report(&wrong);
 }
 
-#[tokio::test]
-async fn a_new_object_has_its_defaults_a_status_that_is_behind_and_no_other_status() {
-    let client = support::client().await;
-    let namespace = support::namespace(&client, "defaults").await;
-    let endpoint_spec = json!({
-        "accountRef": {"kind": "ProviderAccount", "name": "plivo"},
-        "plivo": {"username": "alice", "passwordSecretRef": {"name": "alice-sip", "key": "password"}, "generatePassword": false},
-        "managementPolicy": "Manage",
-        "driftPolicy": "Correct",
-        "externalDeletionPolicy": "Recreate",
-    });
-    let binding_spec = json!({
-        "accountRef": {"kind": "ProviderAccount", "name": "plivo"},
-        "number": "+14155550123",
-        "target": {"app_id": "16638156474000802"},
-        "driftPolicy": "Correct",
-    });
-    let account_spec = json!({"plivo": {"credentialsSecretRef": {"name": "plivo-credentials"}}, "suspend": false});
-    let mut cluster_spec = account_spec.clone();
-    cluster_spec["allowedNamespaces"] = json!([{"name": "voice"}]);
-    let table = [(endpoint(), endpoint_spec), (binding(), binding_spec), (account(), account_spec), (cluster_account(), cluster_spec)];
-    for (object, spec) in table {
-        let mut forged = object;
-        forged["metadata"]["name"] = json!(namespace);
-        forged["status"] = json!({"observedGeneration": 9, "account": {"provider": "Plivo", "id": "MA00000000000000000"}});
-        let stored = stored(&client, &namespace, &forged).await;
-        assert_eq!(stored["status"], json!({"observedGeneration": -1}), "{}", forged["kind"]);
-        let path = format!("{}/{namespace}", collection(&forged, &namespace));
-        let (_, read) = support::send(&client, Method::GET, &path, &Value::Null).await;
-        assert_eq!(read["spec"], spec);
-        discard(&client, &path).await;
+/// Every rule inside a schema: what it says.
+fn rules(schema: &Value, found: &mut Vec<String>) {
+    for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
+        found.push(rule["message"].as_str().expect("every rule has a message").to_owned());
+    }
+    schema["properties"].as_object().into_iter().flatten().for_each(|(_, property)| rules(property, found));
+    if schema["items"].is_object() {
+        rules(&schema["items"], found);
     }
 }
 
-#[tokio::test]
-async fn objects_are_found_by_their_account_and_bindings_by_their_number() {
-    let client = support::client().await;
-    let namespace = support::namespace(&client, "selectable").await;
-    let found = async |object: &Value, selector: &str| {
-        let path = format!("{}?fieldSelector={selector}", collection(object, &namespace));
-        let (_, list) = support::send(&client, Method::GET, &path, &Value::Null).await;
-        let items = list["items"].as_array().unwrap_or_else(|| panic!("{selector}: {list}"));
-        items.iter().map(|item| item["metadata"]["name"].as_str().expect("a name").to_owned()).collect::<Vec<_>>()
-    };
-    for object in [endpoint(), binding()] {
-        for (name, account) in [("alice", "plivo"), ("bob", "other")] {
-            let edit = format!(r#"metadata.name = "{name}" && spec.accountRef.name = "{account}""#);
-            stored(&client, &namespace, &edited(object.clone(), &edit)).await;
-        }
-        assert_eq!(found(&object, "spec.accountRef.name%3Dother").await, ["bob"]);
-    }
-    stored(&client, &namespace, &edited(binding(), r#"metadata.name = "carol" && spec.number = "+491701234567""#)).await;
-    assert_eq!(found(&binding(), "spec.number%3D%2B491701234567").await, ["carol"]);
-}
-
-/// The lines that kubectl prints, with single blanks.
-fn kubectl(namespace: &str, args: &[&str]) -> Vec<String> {
-    let plane = support::control_plane();
-    let output = std::process::Command::new(plane.kubectl())
-        .args(["--namespace", namespace])
-        .args(args)
-        .env("KUBECONFIG", plane.kubeconfig())
-        .output()
-        .expect("kubectl");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    text.lines().map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ")).collect()
-}
-
-#[tokio::test]
-async fn kubectl_get_shows_what_an_object_leads_to_and_why_it_is_not_ready() {
-    let client = support::client().await;
-    let tool = support::backup_tool().await;
-    let namespace = support::namespace(&client, "columns").await;
-    let condition: Value = serde_json::from_str(&CONDITION.replace("True", "False").replace("Available", "SecretNotFound")).expect("JSON");
-    let (endpoint_status, binding_status, account_status) = (
-        json!({"sip_uri": "sip:alice@phone.plivo.com", "sip_registered": true, "username": "alicex1", "endpoint_id": "7"}),
-        json!({"app_id": "16638156474000802"}),
-        json!({"account": {"provider": "Plivo", "id": "MA00000000000000000"}, "endpoints": {"managed": 3, "orphaned": 1}}),
-    );
-    let (account_head, account_line) = ("NAME PROVIDER READY REASON ENDPOINTS ORPHANED AGE", "Plivo False SecretNotFound 3 1");
-    let table = [
-        (
-            endpoint(),
-            "sipep",
-            endpoint_status,
-            "NAME SIP URI REGISTERED READY REASON AGE",
-            "sip:alice@phone.plivo.com true False SecretNotFound",
-            "USERNAME ENDPOINT ID ACCOUNT MESSAGE",
-        ),
-        (
-            binding(),
-            "pnb",
-            binding_status,
-            "NAME NUMBER TARGET READY REASON AGE",
-            "+14155550123 16638156474000802 False SecretNotFound",
-            "ACCOUNT MESSAGE",
-        ),
-        (account(), "pacct", account_status.clone(), account_head, account_line, "ACCOUNT ID MESSAGE"),
-        (cluster_account(), "cpacct", account_status, account_head, account_line, "ACCOUNT ID MESSAGE"),
+#[test]
+fn every_rule_of_a_kind_has_a_row_that_it_refuses() {
+    let table: [(&str, Rows, Transitions); 4] = [
+        ("SipEndpoint", BAD_ENDPOINTS, CHANGES),
+        ("PhoneNumberBinding", BAD_BINDINGS, BINDING_CHANGES),
+        ("ProviderAccount", BAD_ACCOUNTS, ACCOUNT_CHANGES),
+        ("ClusterProviderAccount", BAD_CLUSTER_ACCOUNTS, CLUSTER_ACCOUNT_CHANGES),
     ];
-    for (mut object, short, mut status, head, line, wide) in table {
-        object["metadata"]["name"] = json!(namespace);
-        status["conditions"] = json!([condition]);
-        let object = stored(&client, &namespace, &object).await;
-        let path = format!("{}/{namespace}/status", collection(&object, &namespace));
-        let change = |mut object: Value| {
-            object["status"] = status.clone();
-            object
-        };
-        // An operator of another test may have something to say about what is in no namespace: then it is said again.
-        let narrow = eventually(&format!("{short} is shown as: {line}"), async || {
-            let (answered, answer) = put(&tool, &path, "", change).await;
-            assert!(answered.is_success(), "{answer}");
-            let narrow = kubectl(&namespace, &["get", short, &namespace]);
-            narrow[1].starts_with(&format!("{namespace} {line} ")).then_some(narrow)
-        })
-        .await;
-        assert_eq!(narrow[0], head);
-        assert_eq!(kubectl(&namespace, &["get", short, &namespace, "-o", "wide"])[0], format!("{head} {wide}"));
-        let kind = object["kind"].as_str().expect("a kind").to_lowercase();
-        let all = kubectl(&namespace, &["get", "switchboard"]);
-        assert!(all.iter().any(|shown| shown.starts_with(&format!("{kind}.switchboard.dev/{namespace} "))), "{all:?}");
-        discard(&client, path.trim_end_matches("/status")).await;
+    for definition in switchboard::api::crd::all() {
+        let kind = &definition.spec.names.kind;
+        let (_, bad, changes) = table.iter().find(|(name, ..)| name == kind).expect("rows for every kind");
+        let says = bad.iter().map(|(_, says)| says).chain(changes.iter().map(|(.., says)| says));
+        let words: Vec<&str> = says.flat_map(|says| says.split(" | ")).filter(|words| words.contains(' ')).collect();
+        let definition = serde_json::to_value(&definition).expect("a definition is JSON");
+        let mut schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone();
+        schema["properties"].as_object_mut().expect("properties").remove("status");
+        let mut found = Vec::new();
+        rules(&schema, &mut found);
+        assert!(found.len() > 2, "{kind}: {found:?}");
+        found.retain(|message| !words.iter().any(|words| message.contains(words)));
+        assert!(found.is_empty(), "{kind}: no row for {found:#?}");
     }
 }

@@ -172,27 +172,3 @@ pub const CLUSTER_ACCOUNT_CHANGES: Transitions = &[
     ("spec.sweepPeriodSeconds = 60", "spec.sweepPeriodSeconds -", ""),
     ("spec.brake.count = 5", "spec.brake -", ""),
 ];
-
-/// A status of an account of either kind, what the refusal says; nothing if it is accepted.
-pub const ACCOUNT_STATUSES: Rows = &[
-    (r#"{"observedGeneration": -1}"#, ""),
-    (
-        r#"{"conditions": [CONDITION], "account": {"provider": "Plivo", "id": "MA00000000000000000"}, "installation": "3kf",
-            "endpoints": {"managed": 0, "unmanaged": 0, "orphaned": 0, "foreign": 0}, "numbers": {"bound": 0, "unbound": 10000},
-            "lastSweepTime": "2026-01-02T03:04:05Z"}"#,
-        "",
-    ),
-    (r#"{"numbers": {}}"#, ""),
-    (r#"{"observedGeneration": -2}"#, "status.observedGeneration | greater than or equal to -1"),
-    (r#"{"numbers": {"bound": -1}}"#, "status.numbers.bound | greater than or equal to 0"),
-    (r#"{"numbers": {"unbound": -1}}"#, "status.numbers.unbound | greater than or equal to 0"),
-    (r#"{"numbers": {"bound": "2"}}"#, "status.numbers.bound | must be of type integer"),
-    (r#"{"numbers": 2}"#, "status.numbers | must be of type object"),
-    (r#"{"numbers": {"rented": 1}}"#, r#"unknown field "status.numbers.rented""#),
-    (r#"{"endpoints": {"managed": -1}}"#, "status.endpoints.managed | greater than or equal to 0"),
-    (r#"{"lastSweepTime": "now"}"#, "status.lastSweepTime | date-time"),
-    (r#"{"installation": "<a*257>"}"#, "status.installation | Too long | 256"),
-    (r#"{"account": {"provider": "Plivo", "id": "<A*65>"}}"#, "status.account.id | Too long | 64"),
-    (r#"{"conditions": [CONDITION, CONDITION]}"#, "status.conditions[1] | Duplicate value"),
-    (r#"{"brake": {"deletions": {"token": "d-1"}}}"#, "status.brake.deletions.since | Required value"),
-];

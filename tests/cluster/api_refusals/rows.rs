@@ -274,58 +274,6 @@ pub const BAD_ENDPOINTS: Rows = &[
     (r#"metadata.name = "a/b""#, "metadata.name | lower case alphanumeric"),
 ];
 
-/// Edit of a good ProviderAccount, what the refusal says.
-pub const BAD_ACCOUNTS: Rows = &[
-    ("spec -", "spec | Required value"),
-    ("spec = {}", "spec | exactly one provider must be given; add one of: plivo"),
-    ("spec.plivo = null", "spec | exactly one provider must be given; add one of: plivo"),
-    ("spec.plivo = {}", "spec.plivo.credentialsSecretRef | Required value"),
-    (r#"spec.plivo = "MA""#, "spec.plivo | must be of type object"),
-    (r#"spec.plivo.auth_id = "MA00000000000000000""#, r#"unknown field "spec.plivo.auth_id""#),
-    (r#"spec.plivo.auth_token = "x""#, r#"unknown field "spec.plivo.auth_token""#),
-    (r#"spec.plivo.url = "http://169.254.169.254/""#, r#"unknown field "spec.plivo.url""#),
-    (r#"spec.carrierx = {"credentialsSecretRef": {"name": "x"}}"#, r#"unknown field "spec.carrierx""#),
-    (r#"spec.plivo.credentialsSecretRef = "x""#, "spec.plivo.credentialsSecretRef | must be of type object"),
-    ("spec.plivo.credentialsSecretRef = {}", "spec.plivo.credentialsSecretRef.name | Required value"),
-    (r#"spec.plivo.credentialsSecretRef.name = "Plivo""#, "spec.plivo.credentialsSecretRef.name | the name of a Secret"),
-    (r#"spec.plivo.credentialsSecretRef.name = """#, "spec.plivo.credentialsSecretRef.name | the name of a Secret"),
-    (r#"spec.plivo.credentialsSecretRef.name = "<a*254>""#, "spec.plivo.credentialsSecretRef.name | Too long | 253"),
-    (r#"spec.plivo.credentialsSecretRef.namespace = "other""#, r#"unknown field "spec.plivo.credentialsSecretRef.namespace""#),
-    (r#"spec.plivo.credentialsSecretRef.key = "token""#, r#"unknown field "spec.plivo.credentialsSecretRef.key""#),
-    ("spec.budget = {}", "spec.budget.requestsPer5Seconds | Required value"),
-    ("spec.budget = 150", "spec.budget | must be of type object"),
-    ("spec.budget.requestsPer5Seconds = 0", "spec.budget.requestsPer5Seconds | greater than or equal to 1"),
-    ("spec.budget.requestsPer5Seconds = -1", "spec.budget.requestsPer5Seconds | greater than or equal to 1"),
-    ("spec.budget.requestsPer5Seconds = 301", "spec.budget.requestsPer5Seconds | less than or equal to 300"),
-    ("spec.budget.requestsPer5Seconds = 2147483648", "spec.budget.requestsPer5Seconds | less than or equal to 300"),
-    ("spec.budget.requestsPer5Seconds = 9223372036854775807", "spec.budget.requestsPer5Seconds | less than or equal to 300"),
-    ("spec.budget.requestsPer5Seconds = 1.5", "spec.budget.requestsPer5Seconds | must be of type integer"),
-    (r#"spec.budget.requestsPer5Seconds = "150""#, "spec.budget.requestsPer5Seconds | must be of type integer"),
-    ("spec.budget.requestsPer5Seconds = null", "spec.budget.requestsPer5Seconds | Required value"),
-    ("spec.sweepPeriodSeconds = 9", "spec.sweepPeriodSeconds | greater than or equal to 10"),
-    ("spec.sweepPeriodSeconds = 0", "spec.sweepPeriodSeconds | greater than or equal to 10"),
-    ("spec.sweepPeriodSeconds = 86401", "spec.sweepPeriodSeconds | less than or equal to 86400"),
-    (r#"spec.sweepPeriodSeconds = "60s""#, "spec.sweepPeriodSeconds | must be of type integer"),
-    ("spec.sweepPeriodSeconds = 10.5", "spec.sweepPeriodSeconds | must be of type integer"),
-    (r#"spec.suspend = "true""#, "spec.suspend | must be of type boolean"),
-    ("spec.suspend = 1", "spec.suspend | must be of type boolean"),
-    ("spec.suspended = true", r#"unknown field "spec.suspended""#),
-    (r#"spec.defaults = "Retain""#, "spec.defaults | must be of type object"),
-    (r#"spec.defaults.deletionPolicy = "retain""#, r#"spec.defaults.deletionPolicy | supported values: "Delete", "Retain""#),
-    (r#"spec.defaults.deletionPolicy = """#, r#"spec.defaults.deletionPolicy | supported values: "Delete", "Retain""#),
-    (r#"spec.defaults.driftPolicy = "Report""#, r#"unknown field "spec.defaults.driftPolicy""#),
-    ("spec.brake = 25", "spec.brake | must be of type object"),
-    ("spec.brake.count = 0", "spec.brake.count | greater than or equal to 1"),
-    ("spec.brake.count = 10001", "spec.brake.count | less than or equal to 10000"),
-    ("spec.brake.count = 2.5", "spec.brake.count | must be of type integer"),
-    (r#"spec.brake.count = "25""#, "spec.brake.count | must be of type integer"),
-    ("spec.brake.percent = -1", "spec.brake.percent | greater than or equal to 0"),
-    ("spec.brake.percent = 101", "spec.brake.percent | less than or equal to 100"),
-    (r#"spec.brake.percent = "20%""#, "spec.brake.percent | must be of type integer"),
-    ("spec.brake.seconds = 60", r#"unknown field "spec.brake.seconds""#),
-    (r#"spec.allowedNamespaces = [{"name": "voice"}]"#, r#"unknown field "spec.allowedNamespaces""#),
-];
-
 /// Edit of a good SipEndpoint, accepted.
 pub const GOOD_ENDPOINTS: &[&str] = &[
     "",
@@ -380,28 +328,6 @@ pub const GOOD_ENDPOINTS: &[&str] = &[
     r#"spec.plivo.username - && spec.adopt = {"endpoint_id": "1", "fromInstallation": null}"#,
     r#"spec.plivo = {} && spec.adopt = {"endpoint_id": "1"} && spec.managementPolicy = "Observe""#,
     r#"metadata.name = "4711" && spec.plivo = {} && spec.adopt = {"endpoint_id": "1"}"#,
-];
-
-/// Edit of a good ProviderAccount, accepted.
-pub const GOOD_ACCOUNTS: &[&str] = &[
-    "spec.budget.requestsPer5Seconds = 1",
-    "spec.budget.requestsPer5Seconds = 300",
-    "spec.budget = null",
-    "spec.sweepPeriodSeconds = 10",
-    "spec.sweepPeriodSeconds = 86400",
-    "spec.sweepPeriodSeconds = null",
-    "spec.suspend = true",
-    "spec.suspend = null",
-    r#"spec.defaults.deletionPolicy = "Retain""#,
-    r#"spec.defaults.deletionPolicy = "Delete""#,
-    "spec.defaults = {}",
-    "spec.defaults = null",
-    "spec.brake = {}",
-    "spec.brake.count = 1",
-    "spec.brake.count = 10000",
-    "spec.brake.percent = 0",
-    "spec.brake.percent = 100",
-    "spec.brake = null",
 ];
 
 const USERNAME: &str = "spec.plivo.username | username cannot change: the SIP URI would change; create a new SipEndpoint";
@@ -469,74 +395,4 @@ pub const CHANGES: Transitions = &[
     (r#"spec.deletionPolicy = "Retain""#, "spec.deletionPolicy -", ""),
     (r#"spec.driftPolicy = "Report""#, "spec.driftPolicy -", ""),
     (r#"spec.externalDeletionPolicy = "Report""#, r#"spec.externalDeletionPolicy = "Recreate""#, ""),
-];
-
-/// As [`CHANGES`], for a good ProviderAccount.
-pub const ACCOUNT_CHANGES: Transitions = &[
-    ("", "spec.plivo -", "spec | exactly one provider must be given | the provider cannot change | create a new ProviderAccount"),
-    ("", r#"spec.plivo.credentialsSecretRef.name = "rotated""#, ""),
-    ("", "spec.budget.requestsPer5Seconds = 60", ""),
-    ("spec.budget.requestsPer5Seconds = 60", "spec.budget -", ""),
-    ("spec.sweepPeriodSeconds = 60", "spec.sweepPeriodSeconds -", ""),
-    ("", "spec.suspend = true", ""),
-    ("spec.suspend = true", "spec.suspend -", ""),
-    ("", r#"spec.defaults.deletionPolicy = "Retain""#, ""),
-    (r#"spec.defaults.deletionPolicy = "Retain""#, "spec.defaults -", ""),
-    ("spec.brake.count = 5", "spec.brake.count = 50", ""),
-    ("spec.brake.percent = 100", "spec.brake -", ""),
-];
-
-/// A whole condition.
-pub const CONDITION: &str =
-    r#"{"type": "Ready", "status": "True", "reason": "Available", "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z"}"#;
-/// A whole intent.
-pub const INTENT: &str = r#"{"epoch": 1, "nonce": "n", "issuedTime": "2026-01-02T03:04:05Z", "writer": "w"}"#;
-
-/// A status of an endpoint, what the refusal says; nothing if it is accepted. `CONDITION` and `INTENT` stand for whole ones.
-pub const STATUSES: Rows = &[
-    (r#"{"observedGeneration": -1}"#, ""),
-    (r#"{"observedGeneration": 3, "conditions": [CONDITION], "sip_registered": true, "endpoint_id": "39452475478853"}"#, ""),
-    (r#"{"account": {"provider": "Plivo", "id": "MA00000000000000000"}}"#, ""),
-    (
-        r#"{"ledger": {"uid": "u", "installation": "abc", "epoch": 0, "intent": INTENT, "tombstones": ["1", "2", "3", "4", "5", "6", "7", "8"]}}"#,
-        "",
-    ),
-    (r#"{"observedGeneration": -2}"#, "status.observedGeneration | greater than or equal to -1"),
-    (r#"{"observedGeneration": 1.5}"#, "status.observedGeneration | must be of type integer"),
-    (r#"{"sip_registered": "true"}"#, "status.sip_registered | must be of type boolean"),
-    (r#"{"endpoint_id": 39452475478853}"#, "status.endpoint_id | must be of type string"),
-    (r#"{"endpoint_id": "<1*65>"}"#, "status.endpoint_id | Too long | 64"),
-    (r#"{"sip_user_agent": "<a*257>"}"#, "status.sip_user_agent | Too long | 256"),
-    (r#"{"lastHandledReconcileAt": "<a*257>"}"#, "status.lastHandledReconcileAt | Too long | 256"),
-    (r#"{"conditions": [CONDITION, CONDITION]}"#, "status.conditions[1] | Duplicate value"),
-    (r#"{"conditions": [{"type": "Ready"}]}"#, "status.conditions[0].reason | Required value"),
-    (
-        r#"{"conditions": [{"type": "Ready", "status": "true", "reason": "A", "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z"}]}"#,
-        r#"status.conditions[0].status | supported values: "True", "False", "Unknown""#,
-    ),
-    (
-        r#"{"conditions": [{"type": "Ready", "status": "True", "reason": "", "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z"}]}"#,
-        "status.conditions[0].reason",
-    ),
-    (
-        r#"{"conditions": [{"type": "Ready", "status": "True", "reason": "A", "message": "", "lastTransitionTime": "now"}]}"#,
-        "status.conditions[0].lastTransitionTime | date-time",
-    ),
-    (r#"{"account": {"provider": "Acme", "id": "1"}}"#, r#"status.account.provider | supported values: "Plivo""#),
-    (r#"{"account": {"provider": "Plivo"}}"#, "status.account.id | Required value"),
-    (r#"{"ledger": {"uid": "u", "epoch": 0}}"#, "status.ledger.installation | Required value"),
-    (r#"{"ledger": {"uid": "u", "installation": "abc", "epoch": -1}}"#, "status.ledger.epoch | greater than or equal to 0"),
-    (
-        r#"{"ledger": {"uid": "u", "installation": "abc", "epoch": 0, "tombstones": ["1", "1"]}}"#,
-        "status.ledger.tombstones[1] | Duplicate value",
-    ),
-    (
-        r#"{"ledger": {"uid": "u", "installation": "abc", "epoch": 0, "tombstones": ["1", "2", "3", "4", "5", "6", "7", "8", "9"]}}"#,
-        "status.ledger.tombstones | Too many | 8",
-    ),
-    (
-        r#"{"ledger": {"uid": "u", "installation": "abc", "epoch": 0, "intent": {"epoch": 1}}}"#,
-        "status.ledger.intent.nonce | Required value",
-    ),
-    (r#"{"ledger": {"uid": "u", "installation": "abc", "epoch": 0, "password": "x"}}"#, r#"unknown field "status.ledger.password""#),
 ];
