@@ -20,5 +20,6 @@ pub mod outcome;
 pub mod ownership;
 pub mod sighting;
 pub mod status;
+pub mod tenancy;
 pub mod time;
 pub mod view;
