@@ -35,13 +35,19 @@ pub struct RunArgs {
     #[arg(long = "namespace", env = "SWITCHBOARD_NAMESPACE", value_delimiter = ',', value_name = "NAME")]
     pub namespaces: Vec<String>,
 
-    /// The namespace that the operator itself runs in; used in the commands that conditions show.
+    /// The namespace that the operator itself runs in: Secrets of ClusterProviderAccounts are read there, credentials are kept in escrow
+    /// there, and commands that conditions show name it.
     #[arg(long, env = "SWITCHBOARD_OPERATOR_NAMESPACE", default_value = "switchboard-system", value_name = "NAME")]
     pub operator_namespace: String,
 
     /// The operator's ServiceAccount; used in the commands that conditions show.
     #[arg(long, env = "SWITCHBOARD_SERVICE_ACCOUNT", default_value = "switchboard", value_name = "NAME")]
     pub service_account: String,
+
+    /// Keep no copy of credentials. Without it, what the provider accepted is kept as a Secret in the operator's namespace for as long as the
+    /// ProviderAccount lives, so that a namespace that loses its Secret first can still be deleted after a restart.
+    #[arg(long, env = "SWITCHBOARD_NO_ESCROW")]
+    pub no_escrow: bool,
 
     /// Where Plivo is. https, or http for a loopback address (a sandbox).
     #[arg(long, env = "SWITCHBOARD_PLIVO_URL", default_value = plivo::DEFAULT_URL, value_name = "URL")]
@@ -130,6 +136,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         sweep_period: args.sweep_period,
         places: Places { plivo, transport: TransportOptions { deadlines: Deadlines::with_create(timing.create()), extra_roots } },
         concurrency: args.concurrency,
+        operator_namespace: args.operator_namespace.clone(),
+        escrow: !args.no_escrow,
     };
     let start = Start {
         client,

@@ -20,6 +20,7 @@ use crate::core::evidence::{Evidence, Listing};
 use crate::core::key::ObjectKey;
 use crate::core::mark::{Installation, Prefix, recognise};
 use crate::core::outcome::Outcome;
+use crate::core::tenancy::{Use, adoptable};
 use crate::core::view::{Adoption, Brakes, Desired, Password, Policy, Problem, View};
 use crate::provider;
 
@@ -48,11 +49,11 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
             drift: object.spec.drift_policy,
             external_deletion: object.spec.external_deletion_policy,
         },
-        adopt: object
-            .spec
-            .adopt
-            .as_ref()
-            .map(|adopt| Adoption { id: adopt.endpoint_id.clone(), from_installation: adopt.from_installation.clone() }),
+        adopt: object.spec.adopt.as_ref().map(|adopt| Adoption {
+            id: adopt.endpoint_id.clone(),
+            from_installation: adopt.from_installation.clone(),
+            allowed: ctx.with_tenants(&account_of(object), |tenants| adoptable(tenants, &key.namespace, &adopt.endpoint_id)),
+        }),
         claims: BTreeMap::new(),
         account,
         brakes: Brakes::default(),
@@ -132,10 +133,15 @@ fn claims(ctx: &Context, view: &View, key: &ObjectKey, account: &Account, listin
         // The name has its next object: what carries the mark, and what was just received for the former one, is that one's.
         return ids.into_iter().map(|id| (id.to_owned(), format!("the next SipEndpoint {}", key.name))).collect();
     }
+    let username = |id: &str| {
+        let listed = listings.iter().rev().find_map(|listing| listing.endpoints.get(id)).map(|remote| remote.username.clone());
+        listed.or_else(|| view.status.username.clone().filter(|_| view.status.endpoint_id.as_deref() == Some(id)))
+    };
     ids.into_iter()
         .filter_map(|id| {
-            let claim = own.claim(id);
-            let others = ctx.claims.of(id).into_iter().filter(|other| other.key != *key && same_account(ctx, other, account));
+            let (claim, username) = (own.claim(id), username(id));
+            let others = ctx.claims.of(id).into_iter();
+            let others = others.filter(|other| other.key != *key && rivals(ctx, other, account, id, username.as_deref()));
             let winner = others.into_iter().find(|other| other.claim(id).prevails_over(&claim))?;
             Some((id.to_owned(), who(&winner.key, key)))
         })
@@ -148,8 +154,22 @@ fn mark_of_another(ctx: &Context, view: &View, key: &ObjectKey, account: &Accoun
     let adopt = view.adopt.as_ref().filter(|_| view.recorded().is_none())?;
     let marked = recognise(&view.evidence.observed(&adopt.id)?.remote.username)?;
     let owners = ctx.claims.marked(&marked.prefix).into_iter();
-    let owner = owners.into_iter().find(|owner| owner.recorded.is_none() && same_account(ctx, owner, account))?;
+    let username = view.evidence.observed(&adopt.id).map(|seen| seen.remote.username.as_str());
+    let owner = owners.into_iter().find(|owner| owner.recorded.is_none() && rivals(ctx, owner, account, &adopt.id, username))?;
     Some((adopt.id.clone(), who(&owner.key, key)))
+}
+
+/// Whether another object's claim on an endpoint of this account counts: it has recorded it, or it may have it. Who may not use the account,
+/// or may not adopt that endpoint, stands in nobody's way.
+pub fn rivals(ctx: &Context, other: &Entry, account: &Account, id: &str, username: Option<&str>) -> bool {
+    let what = match &other.adopts {
+        Some(adopts) if adopts == id => Use::Adopt { id, username },
+        _ => Use::Endpoint,
+    };
+    let may = || ctx.account_pending(&other.account) || ctx.may(&other.account, &other.key.namespace, what).is_ok();
+    // What is pinned may have a create on its way.
+    let has = other.recorded.as_deref() == Some(id) || other.adopts.is_none() && other.pinned.is_some();
+    same_account(ctx, other, account) && (has || may())
 }
 
 /// Whether the object's endpoint lives in this account, as far as can be told; what cannot be told counts as the same.
@@ -160,10 +180,7 @@ pub fn same_account(ctx: &Context, entry: &Entry, account: &Account) -> bool {
         (None, Some(AccountState::Ready(theirs))) => theirs.id() == id,
         // An account object that does not exist leads nowhere; one that cannot be used led where its status says.
         (None, None) if !ctx.account_pending(&entry.account) => false,
-        (None, _) => {
-            let pinned = ctx.account_object(&entry.account).and_then(|object| object.status.as_ref()?.account.clone());
-            pinned.is_none_or(|pinned| pinned.id == id.id && pinned.provider == id.provider)
-        }
+        (None, _) => ctx.account_object(&entry.account).and_then(|object| object.pinned()).is_none_or(|pinned| pinned == *id),
     }
 }
 
