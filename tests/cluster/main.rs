@@ -23,8 +23,12 @@ mod monitors;
 mod observe;
 mod policies;
 mod proxy;
+#[cfg(feature = "failpoints")]
+mod rbac;
 mod rest;
 mod restore;
+#[cfg(feature = "failpoints")]
+mod role_only;
 mod side_by_side;
 mod support;
 mod two_operators;

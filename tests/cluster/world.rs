@@ -86,7 +86,8 @@ impl World {
         world
     }
 
-    async fn bare(plane: &ControlPlane, namespace: String, simulator: Arc<Simulator>) -> World {
+    /// Without consent, and with nothing in it.
+    pub async fn bare(plane: &ControlPlane, namespace: String, simulator: Arc<Simulator>) -> World {
         let (client, backup_tool) = (plane.client().await, support::backup_tool_of(plane).await);
         let (admin, kubeconfig) = (simulator.admin(), plane.operator_kubeconfig().to_owned());
         World { client, namespace, simulator, admin, backup_tool, kubeconfig }
@@ -210,7 +211,12 @@ impl World {
 
     /// Starts an operator that watches all namespaces: for a control plane of the test's own.
     pub async fn operator_everywhere(&self, arguments: &[&str]) -> Operator {
-        self.operator_in(&[], arguments, &[])
+        self.operator_everywhere_with(arguments, &[]).await
+    }
+
+    /// The same, with environment.
+    pub async fn operator_everywhere_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Operator {
+        self.operator_in(&[], arguments, environment)
     }
 
     fn operator_in(&self, namespaces: &[&str], arguments: &[&str], environment: &[(&str, &str)]) -> Operator {
