@@ -7,6 +7,8 @@ mod api_refusals;
 mod api_samples;
 mod brakes;
 mod budget;
+#[cfg(feature = "failpoints")]
+mod canary;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;
 #[cfg(feature = "failpoints")]

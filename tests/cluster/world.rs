@@ -318,8 +318,10 @@ impl Operator {
     /// What `/metrics` answers, at the address that it logged.
     pub async fn metrics(&self) -> String {
         let log = self.log();
-        let (_, rest) = log.split_once("/metrics address=").expect("it serves metrics");
-        let address = rest.split_whitespace().next().expect("an address");
+        let line = log.lines().find(|line| line.contains("readyz and /metrics")).expect("it serves metrics");
+        let (_, rest) = line.split_once("address").expect("an address");
+        // As text or as JSON.
+        let address: String = rest.chars().skip_while(|one| "=\":".contains(*one)).take_while(|one| !"\" ,}".contains(*one)).collect();
         let answer = reqwest::get(format!("http://{address}/metrics")).await.expect("an answer").error_for_status().expect("a page");
         assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
         answer.text().await.expect("a text")
