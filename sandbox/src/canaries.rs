@@ -193,8 +193,13 @@ fn hex(bytes: &[u8]) -> String {
     text
 }
 
+/// Standard base64, with padding.
+pub fn base64(text: &str) -> String {
+    STANDARD.encode(text)
+}
+
 /// Everything but RFC 3986's unreserved characters as `%XX`.
-fn url_encoded(text: &str) -> String {
+pub fn url_encoded(text: &str) -> String {
     let encoded = text.bytes().map(|byte| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),
@@ -207,7 +212,8 @@ fn form_encoded(text: &str) -> String {
     url_encoded(text).replace('~', "%7E").replace("%20", "+")
 }
 
-fn html(text: &str) -> String {
+/// As a page shows it.
+pub fn html(text: &str) -> String {
     text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
