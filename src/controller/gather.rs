@@ -3,9 +3,11 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
+use crate::account::Account;
 use crate::api::condition::Reason;
 use crate::api::{ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED, ANNOTATION_RECONCILE};
 use crate::controller::context::{AccountState, Context};
+use crate::controller::index::Base;
 use crate::controller::managed::{Managed, account_of, key};
 use crate::core::key::ObjectKey;
 use crate::core::view::{AccountView, Fresh, Object, Problem};
@@ -70,4 +72,35 @@ pub fn fresh(ctx: &Context) -> Fresh {
         writer: ctx.writer.clone(),
         seed: rand::random(),
     }
+}
+
+/// Whether what the object has at the provider lives in this account, as far as can be told; what cannot be told counts as the same.
+pub fn same_account(ctx: &Context, entry: &Base, account: &Account) -> bool {
+    let id = account.id();
+    match (&entry.pinned, ctx.account(&entry.account)) {
+        (Some(pinned), _) => pinned.id == id.id && pinned.provider == id.provider,
+        (None, Some(AccountState::Ready(theirs))) => theirs.id() == id,
+        // An account object that does not exist leads nowhere; one that cannot be used led where its status says.
+        (None, None) if !ctx.account_pending(&entry.account) => false,
+        (None, _) => {
+            let pinned = ctx.account_object(&entry.account).and_then(|object| object.status.as_ref()?.account.clone());
+            pinned.is_none_or(|pinned| pinned.id == id.id && pinned.provider == id.provider)
+        }
+    }
+}
+
+/// An object in words, for the status of another one: what another namespace holds is not told.
+pub fn who(other: &ObjectKey, key: &ObjectKey) -> String {
+    match other.namespace == key.namespace {
+        true => format!("{} {}", other.kind, other.name),
+        false => "an object of another namespace of this cluster".to_owned(),
+    }
+}
+
+/// The id of the application that the object names, or what to say until there is one. The object is woken when that changes.
+///
+/// # Errors
+/// The name stands for no application, for several, or nobody knows yet.
+pub fn application(account: &Account, who: &ObjectKey, name: &str) -> Result<String, Problem> {
+    account.watch_application(who.clone(), name).app_id(name)
 }

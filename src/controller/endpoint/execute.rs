@@ -9,9 +9,9 @@ use crate::account::NotStarted;
 use crate::api::ledger::Intent;
 use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
-use crate::controller::endpoint::gather::same_account;
 use crate::controller::endpoint::{announce, monitors};
 use crate::controller::execute::{Pass, Step};
+use crate::controller::gather::same_account;
 use crate::controller::{brakes, deadline, report};
 use crate::core::action::{Action, Release, Why};
 use crate::core::budget::Lane;
@@ -67,7 +67,7 @@ impl Pass<'_, SipEndpoint> {
     /// Whether this object may record what it adopts: nobody with a better right is about to.
     fn take(&self, id: &str) -> bool {
         let Some(account) = self.account() else { return false };
-        self.ctx.claims.take(&self.key(), id, |other| same_account(self.ctx, other, &account))
+        self.ctx.claims.record(&self.key(), id, |other| same_account(self.ctx, other, &account))
     }
 
     /// Whether the account object exists, asked live; it counts as existing if there is no answer.

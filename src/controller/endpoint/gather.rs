@@ -10,10 +10,9 @@ use crate::api::condition::Reason;
 use crate::api::policy::DeletionPolicy;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::brakes;
-use crate::controller::claims::Entry;
 use crate::controller::context::{AccountState, Context};
 use crate::controller::endpoint::Remembered;
-use crate::controller::gather;
+use crate::controller::gather::{self, same_account, who};
 use crate::controller::managed::{account_of, key};
 use crate::controller::memories::Slot;
 use crate::core::evidence::{Evidence, Listing};
@@ -128,16 +127,16 @@ fn claims(ctx: &Context, view: &View, key: &ObjectKey, account: &Account, listin
         .chain(received)
         .chain(view.tombstones().iter().map(String::as_str))
         .collect();
-    if own.uid != view.object.uid && own.adopts.is_none() {
+    if own.base.uid != view.object.uid && own.adopts.is_none() {
         // The name has its next object: what carries the mark, and what was just received for the former one, is that one's.
         return ids.into_iter().map(|id| (id.to_owned(), format!("the next SipEndpoint {}", key.name))).collect();
     }
     ids.into_iter()
         .filter_map(|id| {
             let claim = own.claim(id);
-            let others = ctx.claims.of(id).into_iter().filter(|other| other.key != *key && same_account(ctx, other, account));
+            let others = ctx.claims.of(id).into_iter().filter(|other| other.base.key != *key && same_account(ctx, &other.base, account));
             let winner = others.into_iter().find(|other| other.claim(id).prevails_over(&claim))?;
-            Some((id.to_owned(), who(&winner.key, key)))
+            Some((id.to_owned(), who(&winner.base.key, key)))
         })
         .collect()
 }
@@ -148,31 +147,8 @@ fn mark_of_another(ctx: &Context, view: &View, key: &ObjectKey, account: &Accoun
     let adopt = view.adopt.as_ref().filter(|_| view.recorded().is_none())?;
     let marked = recognise(&view.evidence.observed(&adopt.id)?.remote.username)?;
     let owners = ctx.claims.marked(&marked.prefix).into_iter();
-    let owner = owners.into_iter().find(|owner| owner.recorded.is_none() && same_account(ctx, owner, account))?;
-    Some((adopt.id.clone(), who(&owner.key, key)))
-}
-
-/// Whether the object's endpoint lives in this account, as far as can be told; what cannot be told counts as the same.
-pub fn same_account(ctx: &Context, entry: &Entry, account: &Account) -> bool {
-    let id = account.id();
-    match (&entry.pinned, ctx.account(&entry.account)) {
-        (Some(pinned), _) => pinned.id == id.id && pinned.provider == id.provider,
-        (None, Some(AccountState::Ready(theirs))) => theirs.id() == id,
-        // An account object that does not exist leads nowhere; one that cannot be used led where its status says.
-        (None, None) if !ctx.account_pending(&entry.account) => false,
-        (None, _) => {
-            let pinned = ctx.account_object(&entry.account).and_then(|object| object.status.as_ref()?.account.clone());
-            pinned.is_none_or(|pinned| pinned.id == id.id && pinned.provider == id.provider)
-        }
-    }
-}
-
-/// An object in words, for the status of another one: what another namespace holds is not told.
-fn who(other: &ObjectKey, key: &ObjectKey) -> String {
-    match other.namespace == key.namespace {
-        true => format!("SipEndpoint {}", other.name),
-        false => "an object of another namespace of this cluster".to_owned(),
-    }
+    let owner = owners.into_iter().find(|owner| owner.recorded.is_none() && same_account(ctx, &owner.base, account))?;
+    Some((adopt.id.clone(), who(&owner.base.key, key)))
 }
 
 /// The intent's age on the API server's clock.
