@@ -11,6 +11,7 @@ use crate::controller::index::Base;
 use crate::controller::managed::{Managed, account_of, key};
 use crate::core::key::ObjectKey;
 use crate::core::view::{AccountView, Fresh, Object, Problem};
+use crate::provider::NamedApplication;
 
 /// What matters of the object's metadata.
 pub fn object<K: Managed>(object: &K, gone: bool) -> Object {
@@ -97,10 +98,15 @@ pub fn who(other: &ObjectKey, key: &ObjectKey) -> String {
     }
 }
 
-/// The id of the application that the object names, or what to say until there is one. The object is woken when that changes.
-///
-/// # Errors
-/// The name stands for no application, for several, or nobody knows yet.
-pub fn application(account: &Account, who: &ObjectKey, name: &str) -> Result<String, Problem> {
-    account.watch_application(who.clone(), name).app_id(name)
+/// What the application that the object names stands for, if it names one and the account can be asked. The object is woken when that
+/// changes.
+pub fn application(state: Option<&AccountState>, who: &ObjectKey, name: Option<&str>) -> NamedApplication {
+    let Some(AccountState::Ready(account)) = state else { return None };
+    match name {
+        Some(name) => Some(account.watch_application(who.clone(), name).app_id(name)),
+        None => {
+            account.unwatch_application(who);
+            None
+        }
+    }
 }

@@ -1,10 +1,8 @@
 //! Everything a binding points at → a [`View`]. Nothing later in the pass reads the cluster for input.
 
-use std::sync::Arc;
-
 use kube::ResourceExt;
 
-use crate::account::Account;
+use crate::account::{Account, Resolution};
 use crate::api::condition::Reason;
 use crate::api::phone_number_binding::PhoneNumberBinding;
 use crate::api::policy::{BindingDeletionPolicy, DeletionPolicy};
@@ -25,16 +23,12 @@ pub async fn view(ctx: &Context, object: &PhoneNumberBinding, gone: bool, slot: 
     let key = key(object);
     // Until all bindings were seen, somebody else's number may look like this one's; until all endpoints were, a target may look missing.
     let (account, state) = gather::account(ctx, object, ctx.bindings.is_complete() && ctx.claims.is_complete());
-    let live = state.and_then(|state| match state {
-        AccountState::Ready(account) => Some(account),
-        AccountState::NotReady(_) => None,
-    });
     let mut view = View {
         object: gather::object(object, gone),
         created: object.creation_timestamp().map(|time| time.0),
         status: object.status.clone().unwrap_or_default(),
         number: provider::number(&object.spec.number),
-        desired: desired(ctx, object, &key, gone, live.as_ref()),
+        desired: desired(ctx, object, &key, gone, state.as_ref()),
         policy: Policy { deletion: deletion_policy(ctx, object), drift: object.spec.drift_policy },
         rivals: Vec::new(),
         account,
@@ -47,7 +41,7 @@ pub async fn view(ctx: &Context, object: &PhoneNumberBinding, gone: bool, slot: 
     };
     slot.memory.learnt.object_seen(&view);
     view.memory = slot.memory.learnt.memory.clone();
-    if let Some(account) = &live {
+    if let Some(AccountState::Ready(account)) = &state {
         view.rivals = rivals(ctx, &key, &view.object.uid, &object.spec.number, account);
         view.evidence = slot.memory.learnt.evidence(listed(account, &view.number));
     }
@@ -63,22 +57,24 @@ fn deletion_policy(ctx: &Context, object: &PhoneNumberBinding) -> BindingDeletio
     object.spec.deletion_policy.unwrap_or_else(of_account)
 }
 
-fn desired(ctx: &Context, object: &PhoneNumberBinding, key: &ObjectKey, gone: bool, account: Option<&Arc<Account>>) -> Desired {
+fn desired(ctx: &Context, object: &PhoneNumberBinding, key: &ObjectKey, gone: bool, state: Option<&AccountState>) -> Desired {
     if gone || object.metadata.deletion_timestamp.is_some() {
         // A number is given back whatever became of what it was to be bound to.
         return Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() });
     }
+    let target = provider::target(&object.spec);
+    let name = match target {
+        Ok(Target::Name(name)) => Some(name),
+        _ => None,
+    };
+    let named = gather::application(state, key, name);
     // Said only where nothing else is: what is wrong with the account is said first.
-    let Some(account) = account else {
+    let Some(AccountState::Ready(account)) = state else {
         return Desired::Blocked(Problem { reason: Reason::Progressing, message: "the account is not known yet".into() });
     };
-    let target = provider::target(&object.spec);
-    if !matches!(target, Ok(Target::Name(_))) {
-        account.unwatch_application(key);
-    }
     let application = target.and_then(|target| match target {
         Target::Id(id) => Ok(id.to_owned()),
-        Target::Name(name) => gather::application(account, key, name),
+        Target::Name(name) => named.unwrap_or_else(|| Resolution::NotListed.app_id(name)),
         Target::Of(endpoint) => followed(ctx, &ObjectKey::endpoint(&key.namespace, endpoint), account),
     });
     provider::binding_desired(&object.spec, application)

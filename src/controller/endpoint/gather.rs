@@ -30,10 +30,11 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
     // Until all objects were seen, somebody else's endpoint may look like this one's.
     let (account, state) = gather::account(ctx, object, ctx.claims.is_complete());
     let prefix = prefix(ctx, object);
+    let application = gather::application(state.as_ref(), &key, provider::app_name(&object.spec));
     let desired = match deleting || gone {
         // A deletion never needs the tenant's password.
         true => Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() }),
-        false => provider::desired(&object.spec, &key.name, password(ctx, object, &key).await),
+        false => provider::desired(&object.spec, &key.name, password(ctx, object, &key).await, application),
     };
     let mut view = View {
         object: gather::object(object, gone),
@@ -103,7 +104,7 @@ fn look(ctx: &Context, view: &mut View, key: &ObjectKey, account: &Account, slot
     let listings: Vec<Listing<'_>> = [snapshots.complete_before.as_ref(), snapshots.complete.as_ref(), newest]
         .into_iter()
         .flatten()
-        .map(|listing| Listing { began: listing.began, complete: listing.is_complete(), endpoints: &listing.endpoints })
+        .map(|listing| Listing { began: listing.began, complete: listing.is_complete(), endpoints: &listing.items })
         .collect();
     view.claims = claims(ctx, view, key, account, &listings);
     view.evidence = slot.memory.learnt.evidence(view, &listings, |remote, password| account.password_matches(remote, password));
