@@ -2,6 +2,7 @@
 //! and with ten thousand. Objects of namespaces that are not watched are not in it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -56,11 +57,11 @@ impl Base {
 }
 
 /// What the index keeps of one object.
-pub trait Indexed: Clone + Send + Sync + 'static {
+pub trait Indexed: Clone + Debug + Send + Sync + 'static {
     /// The kind.
     type Object: Managed;
     /// What it is found by.
-    type Name: Clone + Ord + Send + Sync;
+    type Name: Clone + Debug + Ord + Send + Sync;
 
     /// What every object says of itself.
     fn base(&self) -> &Base;

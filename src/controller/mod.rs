@@ -40,8 +40,8 @@ use crate::account::{Accounts, Clock, Settings as AccountSettings};
 use crate::api::phone_number_binding::PhoneNumberBinding;
 use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
-use crate::controller::binding::bindings::{self, Bindings};
-use crate::controller::claims::{self, Claims};
+use crate::controller::binding::bindings::{Bindings, Entry as BindingEntry};
+use crate::controller::claims::Claims;
 use crate::controller::clock::Clocks;
 use crate::controller::context::{Context, Settings};
 use crate::controller::index::{Shell, Tracker};
@@ -130,7 +130,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
     };
     let endpoint_streams: Vec<_> = scopes.iter().map(watched).collect();
     let watched = |scope| {
-        let tracker = Tracker::new(&bindings, bindings::Entry::of, &wakers, &shell);
+        let tracker = Tracker::new(&bindings, BindingEntry::of, &wakers, &shell);
         watch::objects(api(&start.client, scope), watch::relevant_binding, Arc::clone(&went_back), tracker)
     };
     let binding_streams: Vec<_> = scopes.iter().map(watched).collect();

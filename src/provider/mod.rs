@@ -139,11 +139,6 @@ pub fn app_name(spec: &SipEndpointSpec) -> Option<&str> {
     spec.plivo.as_ref().and_then(|plivo| plivo.app_name.as_deref())
 }
 
-/// The application that a binding's spec names as its target.
-pub fn target_app_name(spec: &PhoneNumberBindingSpec) -> Option<&str> {
-    spec.target.app_name.as_deref()
-}
-
 /// The binding's number as the provider writes it: digits without a plus (`contracts/plivo.md` 2).
 pub fn number(spec: &PhoneNumberBindingSpec) -> &str {
     spec.number.strip_prefix('+').unwrap_or(&spec.number)
@@ -202,11 +197,6 @@ pub fn target(spec: &PhoneNumberBindingSpec) -> Result<Target<'_>, Problem> {
         (Some(target), None, None) | (None, Some(target), None) | (None, None, Some(target)) => Ok(target),
         _ => Err(invalid("exactly one of app_id, app_name and applicationOf says what answers the number")),
     }
-}
-
-/// The number as the provider writes it.
-pub fn number(e164: &str) -> String {
-    plivo::binding::number(e164)
 }
 
 /// What the spec wants of a number that this application is to answer.

@@ -96,7 +96,6 @@ impl Pass<'_, PhoneNumberBinding> {
 
     async fn update_number(&mut self, view: &View, action: &Action, (number, change): (&str, &Fields), cause: Cause) -> Step {
         let Some(account) = self.account() else { return Step::Stop(None) };
-        let began = self.ctx.clock.now();
         failpoint::at("update", "before").await;
         let outcome = match account.update_number(Lane::Urgent, &self.key(), number, change).await {
             Ok(outcome) => outcome,
@@ -105,7 +104,7 @@ impl Pass<'_, PhoneNumberBinding> {
         failpoint::at("update", "after").await;
         info!(object = %self.key(), number, ?cause, outcome = outcome.class(), "update answered");
         self.warn(&outcome);
-        self.slot.memory.learnt.updated(view, change, cause, &outcome, began, self.ctx.clock.now());
+        self.slot.memory.learnt.updated(view, change, cause, &outcome, self.ctx.clock.now());
         match outcome {
             Outcome::Done(()) => announce::updated(self.ctx, &self.object, view, action).await,
             Outcome::Refused(_) => announce::refused(self.ctx, &self.object, self.slot.memory.learnt.memory.trouble.as_ref()).await,

@@ -27,7 +27,7 @@ pub async fn view(ctx: &Context, object: &PhoneNumberBinding, gone: bool, slot: 
         object: gather::object(object, gone),
         created: object.creation_timestamp().map(|time| time.0),
         status: object.status.clone().unwrap_or_default(),
-        number: provider::number(&object.spec.number),
+        number: provider::number(&object.spec).to_owned(),
         desired: desired(ctx, object, &key, gone, state.as_ref()),
         policy: Policy { deletion: deletion_policy(ctx, object), drift: object.spec.drift_policy },
         rivals: Vec::new(),

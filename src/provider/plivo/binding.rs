@@ -4,11 +4,6 @@ use crate::api::phone_number_binding::PhoneNumberBindingSpec;
 use crate::core::fields::{Fields, Value};
 use crate::provider::plivo::fields::{ALIAS, APP_ID, COMPLIANCE_APPLICATION_ID, SUBACCOUNT};
 
-/// The number as Plivo writes it: digits with country code, no plus (`contracts/plivo.md` 2).
-pub fn number(e164: &str) -> String {
-    e164.trim_start_matches('+').to_owned()
-}
-
 /// What the spec wants of a number that this application is to answer; `""` is none. What the spec leaves out is left as it is, but for
 /// the application: an update that leaves it out points the number to the account's default (`contracts/plivo.md` 7).
 pub fn desired(spec: &PhoneNumberBindingSpec, app_id: String) -> Fields {
@@ -21,11 +16,6 @@ pub fn desired(spec: &PhoneNumberBindingSpec, app_id: String) -> Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_number_is_written_without_its_plus() {
-        assert_eq!(number("+14155550123"), "14155550123");
-    }
 
     #[test]
     fn only_the_application_is_managed_unless_the_spec_says_more() {
