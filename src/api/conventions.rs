@@ -8,11 +8,15 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use serde_json::{Value, json};
 
 use super::crd;
+use super::schema::{BESIDE, BY_THE_OPERATOR};
 
-/// The fields of an endpoint at Plivo, in requests and answers: what a property with an underscore may be called.
+/// The fields of an endpoint, an application and a number at Plivo, in requests and answers: what a property with an underscore may be
+/// called.
 const PROVIDER_NAMES: &[&str] = &[
     "alias",
     "app_id",
+    "app_name",
+    "compliance_application_id",
     "endpoint_id",
     "sip_contact",
     "sip_expires",
@@ -23,6 +27,9 @@ const PROVIDER_NAMES: &[&str] = &[
     "resource_uri",
     "username",
 ];
+
+/// What has to do with namespaces and is no reference: it says who may refer to the object.
+const GRANTS: &[&str] = &["allowedNamespaces"];
 
 /// One property with its surroundings.
 struct Property<'a> {
@@ -145,7 +152,7 @@ fn misnamed(property: &Property<'_>) -> Vec<String> {
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
         say("neither camelCase nor a provider's name");
     }
-    if name.to_lowercase().contains("namespace") {
+    if name.to_lowercase().contains("namespace") && !GRANTS.contains(name) {
         say("a reference into another namespace");
     }
     if name.to_lowercase().ends_with("url") {
@@ -205,6 +212,12 @@ fn unexplained(path: &str, schema: &JSONSchemaProps) -> Vec<String> {
     wrong
 }
 
+/// A text that people write: a field, or an item of a list.
+fn of_any_kind(path: &str, schema: &JSONSchemaProps) -> Option<String> {
+    let text = schema.type_.as_deref() == Some("string") && schema.enum_.is_none();
+    (text && schema.pattern.is_none()).then(|| format!("{path}: a text of any kind"))
+}
+
 fn violations(root: &JSONSchemaProps) -> Vec<String> {
     let mut wrong = unexplained("", root);
     for property in properties(root) {
@@ -214,8 +227,16 @@ fn violations(root: &JSONSchemaProps) -> Vec<String> {
         wrong.extend(misnamed(&property));
         wrong.extend(leaking(&property));
         wrong.extend(unexplained(&property.path, property.schema));
-        if property.in_spec && property.schema.type_.as_deref() == Some("string") && property.schema.enum_.is_none() {
-            wrong.extend(property.schema.pattern.is_none().then(|| format!("{}: a text of any kind", property.path)));
+        let item = match &property.schema.items {
+            Some(JSONSchemaPropsOrArray::Schema(item)) => Some((format!("{}[]", property.path), &**item)),
+            _ => None,
+        };
+        if let Some((path, item)) = &item {
+            wrong.extend(unexplained(path, item));
+        }
+        if property.in_spec {
+            wrong.extend(of_any_kind(&property.path, property.schema));
+            wrong.extend(item.and_then(|(path, item)| of_any_kind(&path, item)));
         }
     }
     wrong
@@ -250,6 +271,16 @@ fn a_schema_that_breaks_the_conventions_is_noticed() {
             "items": {"type": "string"}})),
             "a string without bound",
         ),
+        (
+            field(json!({"description": "it is.", "type": "array", "maxItems": 2, "x-kubernetes-list-type": "set",
+            "items": {"type": "string", "maxLength": 9}})),
+            "it[]: a text of any kind",
+        ),
+        (
+            field(json!({"description": "it is.", "type": "array", "maxItems": 2, "x-kubernetes-list-type": "set",
+            "items": {"type": "string", "maxLength": 9, "pattern": "^a$"}})),
+            "it[]: a pattern without",
+        ),
         (field(json!({"description": "it is.", "type": "object"})), "a map without bound"),
         (field(json!({"description": "it is.", "type": "integer", "format": "uint32", "minimum": 0, "maximum": 1})), "format"),
         (field(json!({"description": "it is.", "type": "integer", "format": "int32", "minimum": 0})), "without range"),
@@ -273,6 +304,7 @@ fn a_schema_that_breaks_the_conventions_is_noticed() {
         (named("sipUri"), "another spelling"),
         (named("Name"), "neither camelCase"),
         (named("secretNamespace"), "another namespace"),
+        (named("namespaces"), "another namespace"),
         (named("callbackUrl"), "made to call"),
         (named("secretRef"), "a required name"),
     ];
@@ -286,21 +318,47 @@ fn a_schema_that_breaks_the_conventions_is_noticed() {
 }
 
 #[test]
-fn a_type_that_several_kinds_use_has_one_schema() {
-    let mut seen: BTreeMap<String, JSONSchemaProps> = BTreeMap::new();
+fn a_type_that_several_kinds_or_fields_use_has_one_schema() {
+    let table = [
+        ("status.conditions", "conditions", 4),
+        ("status.account", "account", 4),
+        ("status.observedGeneration", "observedGeneration", 4),
+        ("status.lastHandledReconcileAt", "echo", 2),
+        ("status.app_id", "what the provider shows", 2),
+        ("status.alias", "what the provider shows", 4),
+        ("accountRef.kind", "kind of account", 2),
+        ("accountRef.name", "name of an account", 2),
+        ("SecretRef.name", "name of a Secret", 3),
+        ("connectionSecret.name", "name of a Secret", 4),
+        ("plivo.app_id", "id of an application", 1),
+        ("target.app_id", "id of an application", 2),
+        ("app_name", "name of an application", 2),
+        ("applicationOf.name", "name of an endpoint", 1),
+        ("endpointRef.name", "name of an endpoint", 2),
+        ("driftPolicy", "drift", 2),
+        ("plivo.credentialsSecretRef", "credentials", 2),
+    ];
+    let mut seen: BTreeMap<&str, Vec<(String, Value)>> = BTreeMap::new();
     for crd in crd::all() {
         for property in properties(schema(&crd)) {
-            let shared = ["conditions", "account", "observedGeneration"].contains(&property.name)
-                || (property.name == "name" && property.path.contains("SecretRef"));
-            if shared && !property.path.contains("[]") {
+            for (_, what, _) in table.iter().filter(|(end, ..)| property.path.ends_with(end)) {
                 let mut plain = property.schema.clone();
                 plain.description = None;
-                let first = seen.entry(property.name.to_owned()).or_insert_with(|| plain.clone());
-                assert_eq!(*first, plain, "{} {}", crd.spec.names.kind, property.path);
+                // Only the place of what is named differs, where the object has no namespace.
+                let text = serde_json::to_string(&plain).unwrap().replace(BY_THE_OPERATOR, BESIDE);
+                let place = format!("{} {}", crd.spec.names.kind, property.path);
+                seen.entry(what).or_default().push((place, serde_json::from_str(&text).unwrap()));
             }
         }
     }
-    assert_eq!(seen.len(), 4);
+    for (what, schemas) in &seen {
+        let expected = table.iter().filter(|(_, name, _)| name == what).map(|(.., count)| *count).max();
+        assert_eq!(Some(schemas.len()), expected, "{what}: {schemas:#?}");
+        for (place, schema) in schemas {
+            assert_eq!(*schema, schemas[0].1, "{what}: {place} and {}", schemas[0].0);
+        }
+    }
+    assert_eq!(seen.keys().collect::<std::collections::BTreeSet<_>>(), table.iter().map(|(_, what, _)| what).collect());
 }
 
 #[test]
@@ -319,7 +377,9 @@ fn a_status_nobody_has_written_yet_says_so_and_conditions_merge_by_type() {
 fn kubectl_shows_the_columns_and_knows_the_short_names() {
     let table = [
         ("SipEndpoint", "sipep", "SIP URI, Registered, Ready, Reason, Age", "Username, Endpoint ID, Account, Message"),
+        ("PhoneNumberBinding", "pnb", "Number, Target, Ready, Reason, Age", "Account, Message"),
         ("ProviderAccount", "pacct", "Provider, Ready, Reason, Endpoints, Orphaned, Age", "Account ID, Message"),
+        ("ClusterProviderAccount", "cpacct", "Provider, Ready, Reason, Endpoints, Orphaned, Age", "Account ID, Message"),
     ];
     let all = crd::all();
     assert_eq!(all.len(), table.len());
@@ -332,7 +392,8 @@ fn kubectl_shows_the_columns_and_knows_the_short_names() {
         assert_eq!((columns(None).as_str(), columns(Some(1)).as_str()), (narrow, wide));
         assert_eq!(spec.names.short_names.as_deref(), Some(&[short.to_owned()][..]));
         assert_eq!(spec.names.categories.as_deref(), Some(&["switchboard".to_owned()][..]));
-        assert_eq!((spec.group.as_str(), spec.scope.as_str()), (super::GROUP, "Namespaced"));
+        let scope = if kind == "ClusterProviderAccount" { "Cluster" } else { "Namespaced" };
+        assert_eq!((spec.group.as_str(), spec.scope.as_str()), (super::GROUP, scope));
         assert_eq!(spec.versions[0].name, super::VERSION);
     }
 }

@@ -6,6 +6,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
+use super::schema::{BESIDE, BY_THE_OPERATOR};
 use super::{ClusterProviderAccount, PhoneNumberBinding, ProviderAccount, SipEndpoint};
 
 /// Every kind, in the order in which they are installed.
@@ -26,10 +27,12 @@ pub fn provider_account() -> CustomResourceDefinition {
     finished(ProviderAccount::crd())
 }
 
-/// The definition of ClusterProviderAccount.
+/// The definition of ClusterProviderAccount. It has no namespace: what it refers to is the operator's.
 #[must_use]
 pub fn cluster_provider_account() -> CustomResourceDefinition {
-    finished(ClusterProviderAccount::crd())
+    let mut crd = finished(ClusterProviderAccount::crd());
+    schemas(&mut crd).for_each(|schema| everywhere(schema, &reword));
+    crd
 }
 
 /// The definition of PhoneNumberBinding.
@@ -38,10 +41,13 @@ pub fn phone_number_binding() -> CustomResourceDefinition {
     finished(PhoneNumberBinding::crd())
 }
 
+fn schemas(crd: &mut CustomResourceDefinition) -> impl Iterator<Item = &mut JSONSchemaProps> {
+    crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut())
+}
+
 fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
-    let schemas = crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut());
-    for schema in schemas {
-        tidy(schema);
+    for schema in schemas(&mut crd) {
+        everywhere(schema, &tidy);
         schema.title = None;
         let status = schema.properties.as_mut().and_then(|properties| properties.get_mut("status"));
         if let Some(status) = status {
@@ -52,7 +58,7 @@ fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     crd
 }
 
-/// Takes `nullable` away, everywhere: the API server then drops a null, so that `field: null` is the same as no field, for rules
+/// Takes `nullable` away: the API server then drops a null, so that `field: null` is the same as no field, for rules
 /// (`has`) and for us. Descriptions become one line each.
 fn tidy(schema: &mut JSONSchemaProps) {
     if schema.nullable.take().is_some()
@@ -66,15 +72,26 @@ fn tidy(schema: &mut JSONSchemaProps) {
     if let Some(description) = &mut schema.description {
         *description = description.split_whitespace().collect::<Vec<_>>().join(" ");
     }
-    for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
-        tidy(property);
+}
+
+/// Says where the references of an object without a namespace lead.
+fn reword(schema: &mut JSONSchemaProps) {
+    let messages = schema.x_kubernetes_validations.iter_mut().flatten().filter_map(|rule| rule.message.as_mut());
+    for text in schema.description.iter_mut().chain(messages) {
+        *text = text.replace(BESIDE, BY_THE_OPERATOR);
     }
+}
+
+/// Does something to a schema and to every schema inside it.
+fn everywhere(schema: &mut JSONSchemaProps, change: &dyn Fn(&mut JSONSchemaProps)) {
+    change(schema);
+    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(|property| everywhere(property, change));
     match &mut schema.items {
-        Some(JSONSchemaPropsOrArray::Schema(item)) => tidy(item),
-        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(tidy),
+        Some(JSONSchemaPropsOrArray::Schema(item)) => everywhere(item, change),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(|item| everywhere(item, change)),
         None => {}
     }
     if let Some(JSONSchemaPropsOrBool::Schema(value)) = &mut schema.additional_properties {
-        tidy(value);
+        everywhere(value, change);
     }
 }

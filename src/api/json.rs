@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Ledger, ProviderAccount, SipEndpoint, SipEndpointStatus};
+use super::{
+    ClusterProviderAccount, Ledger, PhoneNumberBinding, PhoneNumberBindingStatus, ProviderAccount, SipEndpoint, SipEndpointStatus,
+};
 
 fn endpoint() -> Value {
     json!({
@@ -15,8 +17,11 @@ fn endpoint() -> Value {
                 "username": "alice",
                 "alias": "alice-desk",
                 "passwordSecretRef": {"name": "alice-sip", "key": "sip"},
+                "generatePassword": true,
                 "app_id": "16638156474000802",
+                "app_name": "main-ivr",
             },
+            "connectionSecret": {"name": "alice-phone"},
             "managementPolicy": "Observe",
             "adopt": {"endpoint_id": "39452475478853", "fromInstallation": "3kf"},
             "deletionPolicy": "Retain",
@@ -74,6 +79,7 @@ fn account() -> Value {
             "account": {"provider": "Plivo", "id": "MA00000000000000000"},
             "installation": "3kf",
             "endpoints": {"managed": 3, "unmanaged": 2, "orphaned": 1, "foreign": 0},
+            "numbers": {"bound": 2, "unbound": 9},
             "lastSweepTime": "2026-01-02T03:04:05Z",
             "brake": {
                 "deletions": {"token": "deletions-1a2b", "since": "2026-01-02T03:04:05Z", "until": "2026-01-02T03:04:09Z", "count": 30, "admitted": 25},
@@ -86,12 +92,55 @@ fn account() -> Value {
     })
 }
 
+fn cluster_account() -> Value {
+    let mut account = account();
+    account["kind"] = json!("ClusterProviderAccount");
+    account["metadata"] = json!({"name": "plivo"});
+    account["spec"]["allowedNamespaces"] = json!([{"name": "voice", "numbers": ["+1415"], "adopt": ["14659095951490"]}, {"name": "desk"}]);
+    account
+}
+
+fn binding() -> Value {
+    json!({
+        "apiVersion": "switchboard.dev/v1alpha1",
+        "kind": "PhoneNumberBinding",
+        "metadata": {"name": "reception", "namespace": "voice"},
+        "spec": {
+            "accountRef": {"kind": "ClusterProviderAccount", "name": "plivo"},
+            "number": "+14155550123",
+            "target": {
+                "app_id": "", "app_name": "main-ivr", "applicationOf": {"name": "alice"}, "endpointRef": {"name": "alice"},
+            },
+            "alias": "reception",
+            "subaccount": "SA00000000000000000X",
+            "compliance_application_id": "f3c1",
+            "deletionPolicy": "Unassign",
+            "driftPolicy": "Report",
+        },
+        "status": {
+            "observedGeneration": 2,
+            "number": "14155550123",
+            "app_id": "16638156474000802",
+            "alias": "reception",
+            "subaccount": "",
+            "account": {"provider": "Plivo", "id": "MA00000000000000000"},
+            "previous": {"app_id": "", "alias": "old", "subaccount": ""},
+            "placed": [{"app_id": "16638156474000802", "alias": "reception"}, {"app_id": ""}],
+            "lastHandledReconcileAt": "now",
+        },
+    })
+}
+
 #[test]
 fn an_object_with_every_field_comes_back_as_it_was() {
     let read: SipEndpoint = serde_json::from_value(endpoint()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), endpoint());
     let read: ProviderAccount = serde_json::from_value(account()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), account());
+    let read: ClusterProviderAccount = serde_json::from_value(cluster_account()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), cluster_account());
+    let read: PhoneNumberBinding = serde_json::from_value(binding()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), binding());
 }
 
 #[test]
@@ -106,19 +155,34 @@ fn what_is_left_out_is_the_default_or_stays_out() {
     let spec = serde_json::to_value(&read.spec).unwrap();
     let expected = json!({
         "accountRef": {"kind": "ProviderAccount", "name": "plivo"},
-        "plivo": {"passwordSecretRef": {"name": "alice-sip", "key": "password"}},
+        "plivo": {"passwordSecretRef": {"name": "alice-sip", "key": "password"}, "generatePassword": false},
         "managementPolicy": "Manage",
         "driftPolicy": "Correct",
         "externalDeletionPolicy": "Recreate",
     });
     assert_eq!(spec, expected);
     assert_eq!(serde_json::to_value(SipEndpointStatus::default()).unwrap(), json!({}));
+    let read: PhoneNumberBinding = serde_json::from_value(json!({
+        "apiVersion": "switchboard.dev/v1alpha1",
+        "kind": "PhoneNumberBinding",
+        "metadata": {"name": "reception"},
+        "spec": {"accountRef": {"name": "plivo"}, "number": "+14155550123", "target": {"app_id": ""}},
+    }))
+    .unwrap();
+    let expected = json!({
+        "accountRef": {"kind": "ProviderAccount", "name": "plivo"},
+        "number": "+14155550123",
+        "target": {"app_id": ""},
+        "driftPolicy": "Correct",
+    });
+    assert_eq!(serde_json::to_value(&read.spec).unwrap(), expected);
+    assert_eq!(serde_json::to_value(PhoneNumberBindingStatus::default()).unwrap(), json!({}));
 }
 
 #[test]
 fn an_object_of_a_newer_version_with_more_fields_is_still_read() {
     let mut newer = endpoint();
-    newer["spec"]["connectionSecret"] = json!({"name": "alice-phone"});
+    newer["spec"]["laterField"] = json!({"name": "alice-phone"});
     newer["status"]["ledger"]["more"] = json!(1);
     let read: SipEndpoint = serde_json::from_value(newer).unwrap();
     assert_eq!(read, serde_json::from_value(endpoint()).unwrap());

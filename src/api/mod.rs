@@ -54,8 +54,9 @@ pub const ANNOTATION_PAUSED: &str = "switchboard.dev/paused";
 /// Any text: reconcile now. Echoed in `status.lastHandledReconcileAt`, cut at [`MAX_TEXT`] characters.
 pub const ANNOTATION_RECONCILE: &str = "switchboard.dev/reconcile-requested-at";
 
-/// On a SipEndpoint that is being deleted, the id of its endpoint (or `unresolved`, while none is recorded): the endpoint is given
-/// up and the object let go.
+/// On an object that is being deleted, what it has at the provider is given up and the object let go. The value is on a SipEndpoint the
+/// id of its endpoint (or `unresolved`, while none is recorded), on a PhoneNumberBinding its `spec.number` with the plus (or
+/// `unresolved`), on an account `unresolved`.
 pub const ANNOTATION_FORCE_ORPHAN: &str = "switchboard.dev/force-orphan";
 /// On an account, the token that its condition `Braked` shows: what the brake has stopped so far may go on.
 pub const ANNOTATION_ACKNOWLEDGE_BRAKE: &str = "switchboard.dev/acknowledge-brake";

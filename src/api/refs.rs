@@ -33,7 +33,7 @@ pub struct AccountRef {
     pub kind: AccountKind,
     /// name is the name of the account.
     #[schemars(length(max = 253), regex(pattern = schema::DNS_SUBDOMAIN))]
-    #[x_kube(validation = schema::object_name("an account"))]
+    #[x_kube(validation = schema::account_name())]
     pub name: String,
 }
 

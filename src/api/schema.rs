@@ -17,14 +17,15 @@ pub(super) const ALIAS: &str = "^[A-Za-z0-9_-]{1,50}$";
 pub(super) const NUMBER: &str = r"^\+[1-9][0-9]{6,14}$";
 /// The beginning of phone numbers, or `*` for all.
 pub(super) const NUMBER_PREFIX: &str = r"^(\*|\+[1-9][0-9]{0,14})$";
-/// A provider's id, or `*` for any.
-pub(super) const ID_OR_ANY: &str = r"^(\*|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$";
+/// A provider's id, or `*` for any: as [`ID`], in few characters and with its length left to the bound. The API server estimates what a
+/// rule costs by the length of its pattern, and this one may hold for 256 times 256 items.
+pub(super) const ID_OR_ANY: &str = r"^(\*|[^\W_][\w.-]*)$";
 /// The name of a Plivo application.
 pub(super) const APP_NAME: &str = "^[A-Za-z0-9_-]{1,100}$";
 /// The Auth ID of a Plivo subaccount.
 pub(super) const SUBACCOUNT: &str = "^SA[A-Z0-9]{18}$";
-/// What people call a number.
-pub(super) const NUMBER_ALIAS: &str = r"^[^\x00-\x1f\x7f]{1,100}$";
+/// What people call a number: no control characters, of ASCII and beside it.
+pub(super) const NUMBER_ALIAS: &str = r"^[^\x00-\x1f\x7f-\x9f]{1,100}$";
 /// A DNS label, the form of namespaces' names.
 pub(super) const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// A provider's id.
@@ -44,10 +45,16 @@ pub(super) const NUMBER_IS_FIXED: &str =
     "number cannot change: what was there before is known for one number only; create a new PhoneNumberBinding";
 pub(super) const PROVIDER_IS_FIXED: &str = "the provider cannot change: an endpoint cannot move to another one; create a new SipEndpoint";
 pub(super) const ACCOUNT_PROVIDER_IS_FIXED: &str =
-    "the provider cannot change: endpoints cannot move to another one; create a new ProviderAccount";
-
+    "the provider cannot change: endpoints and numbers cannot move to another one; create a new ProviderAccount";
+pub(super) const CLUSTER_ACCOUNT_PROVIDER_IS_FIXED: &str =
+    "the provider cannot change: endpoints and numbers cannot move to another one; create a new ClusterProviderAccount";
 pub(super) const ADOPTION_IS_FIXED: &str =
     "adopt cannot change, nor be added or removed: it says which endpoint this object is; create a new SipEndpoint";
+
+/// Where what an object refers to lives. In the definition of ClusterProviderAccount [`BY_THE_OPERATOR`] stands in its place.
+pub(super) const BESIDE: &str = "in the namespace of this object";
+/// Where the Secret of a ClusterProviderAccount lives.
+pub(super) const BY_THE_OPERATOR: &str = "in the operator's namespace";
 
 /// An enum of PascalCase words that is closed in the schema and prints itself.
 macro_rules! closed_enum {
@@ -101,11 +108,18 @@ fn cel_string(text: &str) -> String {
     format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'"))
 }
 
+/// The name of something that lives where [`BESIDE`] says.
 pub(super) fn object_name(what: &str) -> Rule {
-    let message = format!(
-        "name must be the name of {what} in the namespace of this object: lower-case letters, digits, dashes and dots, \
-         a letter or digit first and last"
-    );
+    named(&format!("{what} {BESIDE}"))
+}
+
+/// The name of an account, of either kind.
+pub(super) fn account_name() -> Rule {
+    named("an account, without a namespace")
+}
+
+fn named(what: &str) -> Rule {
+    let message = format!("name must be the name of {what}: lower-case letters, digits, dashes and dots, a letter or digit first and last");
     matches(DNS_SUBDOMAIN, &message)
 }
 
@@ -143,18 +157,38 @@ pub(super) fn number() -> Rule {
     )
 }
 
-pub(super) fn number_prefix() -> Rule {
+fn number_prefix() -> Rule {
     matches(
         NUMBER_PREFIX,
-        "numbers are prefixes of E.164 numbers: a plus and digits, in quotes; write \"*\" for all numbers of the account",
+        "numbers lists beginnings of E.164 numbers: a plus and 1 to 15 digits, the first not 0, in quotes; write \"*\" for all numbers",
     )
 }
 
-pub(super) fn id_or_any() -> Rule {
+fn id_or_any() -> Rule {
     matches(
         ID_OR_ANY,
         "adopt lists ids of endpoints as the provider shows them, in quotes; write \"*\" for any endpoint that carries no mark",
     )
+}
+
+/// The beginnings of numbers that a namespace may bind.
+pub(super) fn number_prefixes(_: &mut SchemaGenerator) -> Schema {
+    texts(16, NUMBER_PREFIX, number_prefix())
+}
+
+/// The ids of endpoints that a namespace may adopt.
+pub(super) fn ids_or_any(_: &mut SchemaGenerator) -> Schema {
+    texts(64, ID_OR_ANY, id_or_any())
+}
+
+/// A set of at most 256 texts. By hand, so that the rule stands at the item: a refusal then names the one that is wrong.
+fn texts(longest: u32, pattern: &str, rule: Rule) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 256,
+        "x-kubernetes-list-type": "set",
+        "items": {"type": "string", "maxLength": longest, "pattern": pattern, "x-kubernetes-validations": [rule]},
+    })
 }
 
 pub(super) fn namespace() -> Rule {
