@@ -147,8 +147,8 @@ mod tests {
     use crate::controller::index::{Change, Shell, Tracker};
     use crate::controller::wake::Wakers;
     use crate::controller::watch::Track;
-    use std::sync::Arc;
     use serde_json::json;
+    use std::sync::Arc;
 
     fn object(name: &str, version: u64, adopts: Option<&str>, recorded: Option<&str>) -> SipEndpoint {
         serde_json::from_value(json!({

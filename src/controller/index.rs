@@ -156,7 +156,10 @@ pub struct Index<E: Indexed> {
 impl<E: Indexed> Index<E> {
     /// To be filled by this many watches.
     pub fn new(watches: usize) -> Self {
-        Self { state: Mutex::new(State { objects: HashMap::new(), by_name: BTreeMap::new(), gone: VecDeque::new() }), unlisted: AtomicUsize::new(watches) }
+        Self {
+            state: Mutex::new(State { objects: HashMap::new(), by_name: BTreeMap::new(), gone: VecDeque::new() }),
+            unlisted: AtomicUsize::new(watches),
+        }
     }
 
     /// Whether all watched objects are in it. Before, nobody can be told to have something alone.
@@ -244,7 +247,8 @@ impl<E: Indexed> Index<E> {
 
     fn forget_unwatched(&self) -> Vec<Change<E>> {
         let mut state = self.state();
-        let keys: Vec<ObjectKey> = state.objects.values().map(E::base).filter(|base| base.watched == 0).map(|base| base.key.clone()).collect();
+        let keys: Vec<ObjectKey> =
+            state.objects.values().map(E::base).filter(|base| base.watched == 0).map(|base| base.key.clone()).collect();
         keys.iter().map(|key| state.set(key, None)).collect()
     }
 

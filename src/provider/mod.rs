@@ -185,7 +185,8 @@ pub enum Target<'a> {
 /// The provider cannot do that, or nothing or too much is named. The schema refuses all of it; what is written to a number must not rest
 /// on the schema alone.
 pub fn target(spec: &PhoneNumberBindingSpec) -> Result<Target<'_>, Problem> {
-    let invalid = |message: &str| Problem { reason: Reason::InvalidSpec, message: format!("spec.target: {message}; the number is left as it is") };
+    let invalid =
+        |message: &str| Problem { reason: Reason::InvalidSpec, message: format!("spec.target: {message}; the number is left as it is") };
     let target = &spec.target;
     if target.endpoint_ref.is_some() {
         return Err(invalid(ENDPOINT_REF_ON_PLIVO));

@@ -17,7 +17,8 @@ pub async fn wrote(ctx: &Context, object: &PhoneNumberBinding, view: &View, acti
     if ahead.source != Source::Inherited || view.status.previous.is_some() {
         return;
     }
-    let previous = ahead.previous.as_ref().map_or_else(|| "nobody knows any more what".to_owned(), |previous| application(&previous.app_id));
+    let previous =
+        ahead.previous.as_ref().map_or_else(|| "nobody knows any more what".to_owned(), |previous| application(&previous.app_id));
     let note = format!("{previous} answered {} before any binding of this cluster; that is known from another binding of it", view.e164());
     event(ctx, object, EventType::Normal, "Inherited", "Bind", note).await;
 }
@@ -54,7 +55,8 @@ pub async fn refused(ctx: &Context, object: &PhoneNumberBinding, trouble: Option
 pub async fn release(ctx: &Context, object: &PhoneNumberBinding, release: Release) {
     let number = &object.spec.number;
     let status = object.status.as_ref();
-    let previous = status.and_then(|status| status.previous.as_ref()).map_or_else(|| application(""), |previous| application(&previous.app_id));
+    let previous =
+        status.and_then(|status| status.previous.as_ref()).map_or_else(|| application(""), |previous| application(&previous.app_id));
     let shown = application(status.and_then(|status| status.app_id.as_deref()).unwrap_or_default());
     let (kind, reason, note) = match release {
         Release::Clean | Release::NeverSent => return,
@@ -69,17 +71,23 @@ pub async fn release(ctx: &Context, object: &PhoneNumberBinding, release: Releas
             "PreviousApplicationGone",
             format!("{previous}, which answered {number} before, was not taken by the provider any more: no application answers it now"),
         ),
-        Release::NotOurs => {
-            (EventType::Normal, "LeftAsItIs", format!("{number} is not where this binding had put it (it shows {shown}): it is left as it is"))
-        }
+        Release::NotOurs => (
+            EventType::Normal,
+            "LeftAsItIs",
+            format!("{number} is not where this binding had put it (it shows {shown}): it is left as it is"),
+        ),
         Release::PreviousLost => (
             EventType::Warning,
             "PreviousLost",
-            format!("what answered {number} before is not known, since this object's status was lost: the number is left as it is ({shown})"),
+            format!(
+                "what answered {number} before is not known, since this object's status was lost: the number is left as it is ({shown})"
+            ),
         ),
-        Release::NumberGone => {
-            (EventType::Warning, "NumberNotInAccount", format!("the account does not hold {number} any more: there is nothing to give back"))
-        }
+        Release::NumberGone => (
+            EventType::Warning,
+            "NumberNotInAccount",
+            format!("the account does not hold {number} any more: there is nothing to give back"),
+        ),
         Release::NotGivenBack => (
             EventType::Warning,
             "NotGivenBack",

@@ -7,8 +7,7 @@ use crate::provider::plivo::fields::{ALIAS, APP_ID, COMPLIANCE_APPLICATION_ID, S
 /// What the spec wants of a number that this application is to answer; `""` is none. What the spec leaves out is left as it is, but for
 /// the application: an update that leaves it out points the number to the account's default (`contracts/plivo.md` 7).
 pub fn desired(spec: &PhoneNumberBindingSpec, app_id: String) -> Fields {
-    let optional =
-        [(ALIAS, &spec.alias), (SUBACCOUNT, &spec.subaccount), (COMPLIANCE_APPLICATION_ID, &spec.compliance_application_id)];
+    let optional = [(ALIAS, &spec.alias), (SUBACCOUNT, &spec.subaccount), (COMPLIANCE_APPLICATION_ID, &spec.compliance_application_id)];
     let optional = optional.into_iter().filter_map(|(field, value)| Some((field, value.clone()?)));
     optional.chain([(APP_ID, app_id)]).map(|(field, value)| (field, Value::Text(value))).collect()
 }
