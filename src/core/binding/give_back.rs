@@ -102,6 +102,9 @@ fn give_back(view: &View, seen: Observed<'_>) -> Action {
                 None => {}
             }
         }
+        if view.surveyed().is_none() {
+            return Action::ReadRivals;
+        }
         let texts = differences.iter().map(Difference::to_string).collect();
         return retry::call(view, Action::Update { id: view.number.clone(), change: goal.fields, cause: goal.cause, differences: texts });
     }

@@ -9,6 +9,7 @@ use crate::core::action::{Action, Ahead, Cause, Finding, Source};
 use crate::core::budget::Lane;
 use crate::core::fields::{Difference, Fields, Value, diff};
 use crate::core::shared::{Viewed, first_listing, read_back, retry, wait_for};
+use crate::core::view::{AccountView, Problem};
 
 pub(super) fn next(view: &View) -> Action {
     if view.stopping {
@@ -19,6 +20,14 @@ pub(super) fn next(view: &View) -> Action {
         return action;
     }
     if !view.object.finalizer && view.lost_elsewhere() {
+        return Action::AddFinalizer;
+    }
+    if matches!(view.account, AccountView::Unknown) {
+        // Nor are the other bindings known.
+        return wait_for(view, Problem { reason: Reason::AccountNotReady, message: String::new() });
+    }
+    // Also while it is paused: what was there before is nowhere else once the one that wrote has gone.
+    if !view.object.finalizer && view.status.previous.is_some() && view.owner().is_none() {
         return Action::AddFinalizer;
     }
     if let Some(held) = view.held() {
@@ -40,9 +49,6 @@ pub(super) fn next(view: &View) -> Action {
         Desired::Wanted(wanted) => wanted,
         Desired::Blocked(problem) => return wait_for(view, problem.clone()),
     };
-    if !view.object.finalizer && view.status.previous.is_some() {
-        return Action::AddFinalizer;
-    }
     steady(view, wanted)
 }
 
@@ -122,7 +128,7 @@ fn compare(view: &View, wanted: &Fields, seen: Observed<'_>) -> Action {
     if !read_now(view, seen) {
         return get(view, Lane::Urgent);
     }
-    if let Some(action) = ahead(view, seen, wish) {
+    if let Some(action) = survey(view, seen).or_else(|| ahead(view, seen, wish)) {
         return action;
     }
     if !view.object.finalizer {
@@ -138,15 +144,12 @@ fn compare(view: &View, wanted: &Fields, seen: Observed<'_>) -> Action {
     retry::call(view, Action::Update { id: view.number.clone(), change, cause, differences: texts })
 }
 
-/// B16, B17: what has to be durable before the number is changed.
+/// B17: what has to be durable before the number is changed.
 fn ahead(view: &View, seen: Observed<'_>, wish: Placed) -> Option<Action> {
     let status = &view.status;
     let unknown = status.previous.is_none() && !view.lost();
     if !unknown && status.placed.last() == Some(&wish) && status.account.is_some() {
         return None;
-    }
-    if unknown && let Some(action) = survey(view, seen) {
-        return Some(action);
     }
     let observed = || Previous {
         app_id: seen.text("app_id").to_owned(),
@@ -159,14 +162,21 @@ fn ahead(view: &View, seen: Observed<'_>, wish: Placed) -> Option<Action> {
     Some(Action::WritePlaced(Ahead { previous, placed, source: if unknown { Source::Observed } else { Source::Spec } }))
 }
 
-/// B16: a value that another binding wrote must never pass for what was there before. Whoever wrote it had stored what was there before
-/// it. So the other bindings are read after the number was, from the API server itself; and the number once more after them, in case the
-/// one that wrote it gave it back and went in between.
+/// B16: before anything is changed the API server itself says which bindings there are, this one included: a cache may be behind, and
+/// then a binding that has gone, or does not own the number any more, would write.
+///
+/// Before the first change, besides: a value that another binding wrote must never pass for what was there before. Whoever wrote it had
+/// stored what was there before it. So the other bindings are read after the number was, and the number once more after them, in case
+/// the one that wrote it gave it back and went in between.
 fn survey(view: &View, seen: Observed<'_>) -> Option<Action> {
-    match view.memory.survey.as_ref().filter(|survey| survey.began >= view.memory.pass_began) {
-        Some(survey) if survey.reads == view.memory.reads => Some(get(view, Lane::Urgent)),
-        Some(survey) if survey.shown == seen.text("app_id") => None,
-        _ => Some(Action::ReadRivals),
+    let Some(survey) = view.surveyed() else { return Some(Action::ReadRivals) };
+    if view.status.previous.is_some() || view.lost() {
+        return None;
+    }
+    match () {
+        () if survey.reads == view.memory.reads => Some(get(view, Lane::Urgent)),
+        () if survey.shown != seen.text("app_id") => Some(Action::ReadRivals),
+        () => None,
     }
 }
 

@@ -117,7 +117,7 @@ impl Learnt {
             Outcome::Done(number) => {
                 // The only update whose answer was lost is seen to be executed: no second one can come.
                 self.memory.reads += 1;
-                let sent = self.memory.update.as_ref().map(|update| &update.change);
+                let sent = self.memory.update.as_ref().filter(|update| update.times == 0).map(|update| &update.change);
                 if sent.is_some_and(|sent| sent.iter().all(|(field, value)| number.fields.get(field) == Some(value)))
                     && matches!(self.memory.doubt, Some((at, 1)) if began >= at)
                     && changes(view, sent)
@@ -134,7 +134,7 @@ impl Learnt {
         }
     }
 
-    /// An update for this cause was answered. Whatever the answer, what was read before is not known any more.
+    /// An update for this cause was answered. Unless it was refused, what was read before is not known any more.
     pub fn updated(&mut self, view: &View, change: &Fields, cause: Cause, outcome: &Outcome<()>, now: Moment) {
         let giving_back = matches!(cause, Cause::Restored | Cause::Unassigned);
         let refusal = match outcome {
@@ -147,7 +147,10 @@ impl Learnt {
             }
             _ => None,
         };
-        self.got = None;
+        self.memory.survey = None;
+        if !matches!(outcome, Outcome::Refused(_)) {
+            self.got = None;
+        }
         match refusal {
             Some(_) if giving_back => {
                 self.memory.trouble = None;

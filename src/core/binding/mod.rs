@@ -9,11 +9,11 @@
 //! |---|---|---|
 //! | B1 | another binding holds what was there before, or (if it owns the number or is leaving it to this one) what it put there | `WritePlaced` (inherited) |
 //! | B2 | another binding has changed the number, and nobody knows any more what was there before | `AddFinalizer`: so this one does not know it either |
-//! | B3 | paused, or the account is suspended | `Done` (`Paused`, `Suspended`) |
-//! | B4 | account not usable | `Wait` with the reason |
-//! | B5 | another binding owns the number | `Wait` (`Conflict`) |
-//! | B6 | the spec or its target is wrong or missing | `Wait` with the reason |
-//! | B7 | it holds what was there before, and our finalizer is not on it (a replace, forced off, or just inherited) | `AddFinalizer` |
+//! | B3 | the account was not looked at yet, so the other bindings are not known | `Wait` |
+//! | B4 | owner, holds what was there before, and our finalizer is not on it (a replace, forced off, just inherited) | `AddFinalizer` |
+//! | B5 | paused, or the account is suspended; account not usable | `Done` (`Paused`, `Suspended`); `Wait` with the reason |
+//! | B6 | another binding owns the number | `Wait` (`Conflict`) |
+//! | B7 | the spec or its target is wrong or missing | `Wait` with the reason |
 //! | B8 | a read says that the account does not hold the number | `Done` (`NumberNotInAccount`); `List` first if the answer was not the provider's own |
 //! | B9 | not seen yet | `Get`; after a restart `List`, unless the spec changed |
 //! | B10 | last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`) |
@@ -22,7 +22,7 @@
 //! | B13 | drift that was corrected three times within an hour, or once while it is contested | `Wait` (`Contested`) |
 //! | B14 | differs, but the provider refused these values | `Wait` (`Rejected`) |
 //! | B15 | differs, not read now | `Get` |
-//! | B16 | differs, nothing was ever written: what is there was not yet seen to be nobody's | `ReadRivals`, then `Get` |
+//! | B16 | differs, the bindings of this number were not read live in this pass; or nothing was ever written, and the number was not read since | `ReadRivals`; `Get` |
 //! | B17 | differs, what is about to be written (or what was there before) is not in status | `WritePlaced` |
 //! | B18 | differs, our finalizer is not on it | `AddFinalizer` |
 //! | B19 | differs | `Update`, with `app_id` always |
@@ -42,7 +42,7 @@
 //! | R11 | not read now | `Get` |
 //! | R12 | it does not show what is to come back, and is not ours | `RemoveFinalizer`, after R17: the number is left |
 //! | R13 | ours, the last update not read back | `Get`, or `Wait` |
-//! | R14 | ours | `Update` to what was there before, or to none |
+//! | R14 | ours | `Update` to what was there before, or to none, after `ReadRivals` |
 //! | R15 | ours, the provider does not take what was there before | `Update` to none |
 //! | R16 | ours, the provider does not take even that | `RemoveFinalizer` with a Warning |
 //! | R17 | it shows what was to come back: an update may still be on its way | `Wait`, then `Get` |

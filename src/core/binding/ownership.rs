@@ -89,11 +89,11 @@ impl View {
         merge(&[wish], &leaving)
     }
 
-    /// Whether the owner holds all that this one has for it, so that this one can go.
+    /// Whether the owner holds all that this one has for it, and cannot go without giving it back, so that this one can go.
     pub fn handed_over(&self, owner: &Rival) -> bool {
         let full = owner.placed.len() >= MAX_PLACED;
         let placed = full || self.status.placed.iter().all(|placed| owner.placed.contains(placed));
-        placed && (owner.previous.is_some() || self.status.previous.is_none() && (owner.finalizer || !self.object.finalizer))
+        placed && owner.finalizer && (owner.previous.is_some() || self.status.previous.is_none())
     }
 }
 

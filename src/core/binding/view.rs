@@ -8,7 +8,7 @@ use crate::api::phone_number_binding::{PhoneNumberBindingStatus, Placed, Previou
 use crate::api::policy::{BindingDeletionPolicy, DriftPolicy};
 use crate::api::refs::AccountIdentity;
 use crate::core::binding::evidence::Evidence;
-use crate::core::binding::memory::Memory;
+use crate::core::binding::memory::{Memory, Survey};
 use crate::core::fields::{Fields, Value};
 use crate::core::shared::{Viewed, Words};
 use crate::core::time::Moment;
@@ -111,6 +111,12 @@ impl View {
     /// What was there before is not known any more: the finalizer goes on only after it was stored, so it must have been lost.
     pub fn lost(&self) -> bool {
         self.object.finalizer && self.status.previous.is_none()
+    }
+
+    /// What was learnt when the bindings of this number were last read from the API server itself, if that was in this pass and nothing was
+    /// written to the number since.
+    pub fn surveyed(&self) -> Option<&Survey> {
+        self.memory.survey.as_ref().filter(|survey| survey.began >= self.memory.pass_began)
     }
 
     /// One of our bindings has put this application there, or may have.
