@@ -12,10 +12,11 @@ use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::brakes;
 use crate::controller::claims::Entry;
 use crate::controller::context::{AccountState, Context};
-use crate::controller::endpoint::Remembered;
+use crate::controller::endpoint::{Remembered, connection};
 use crate::controller::gather;
 use crate::controller::managed::{account_of, key};
 use crate::controller::memories::Slot;
+use crate::core::endpoint::connection::ConnectionSecret;
 use crate::core::evidence::{Evidence, Listing};
 use crate::core::key::ObjectKey;
 use crate::core::mark::{Installation, Prefix, recognise};
@@ -31,10 +32,16 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
     // Until all objects were seen, somebody else's endpoint may look like this one's.
     let (account, state) = gather::account(ctx, object, ctx.claims.is_complete());
     let prefix = prefix(ctx, object);
-    let desired = match deleting || gone {
-        // A deletion never needs the tenant's password.
-        true => Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() }),
-        false => provider::desired(&object.spec, &key.name, password(ctx, object, &key).await),
+    let (connection, desired) = match deleting || gone {
+        // A deletion never needs the tenant's password, nor the Secret for the phone.
+        true => (None, Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() })),
+        false => {
+            let connection = connection::secret(ctx, object, &key).await;
+            let password = password(ctx, object, &key, connection.as_ref()).await;
+            let desired = provider::desired(&object.spec, &key.name, password.clone());
+            let desired = connection::unmade(connection.as_ref(), &password, desired);
+            (connection, desired)
+        }
     };
     let mut view = View {
         object: gather::object(object, gone),
@@ -53,6 +60,7 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
             .adopt
             .as_ref()
             .map(|adopt| Adoption { id: adopt.endpoint_id.clone(), from_installation: adopt.from_installation.clone() }),
+        connection,
         claims: BTreeMap::new(),
         account,
         brakes: Brakes::default(),
@@ -90,11 +98,14 @@ pub fn prefix_of(installation: &Installation, object: &SipEndpoint) -> Prefix {
     Prefix::new(installation, &object.namespace().unwrap_or_default(), &name, &provider::base_username(&object.spec, &name))
 }
 
-async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey) -> Password {
+async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey, connection: Option<&ConnectionSecret>) -> Password {
+    if provider::generates_password(&object.spec) {
+        return connection::password(connection, key);
+    }
     let Some(at) = provider::password_secret(&object.spec) else { return Ok(None) };
     let content = ctx.secrets.get(&key.namespace, &at.name, key.clone()).await?;
-    let bytes = content.key(&at.name, &at.key)?.to_vec();
-    Ok(Some((bytes, content.version)))
+    let value = content.value(&at.name, &at.key)?.clone();
+    Ok(Some((value, content.version)))
 }
 
 /// What the provider was seen to hold, as far as it concerns this object.
