@@ -85,7 +85,6 @@ impl Content {
     }
 }
 
-
 #[derive(Default)]
 struct Namespace {
     /// Versions as the watch knows them; `None` while there is no list yet.

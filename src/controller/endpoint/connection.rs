@@ -51,7 +51,8 @@ pub fn password(connection: Option<&ConnectionSecret>, key: &ObjectKey) -> Passw
         // The schema refuses this.
         return Err(Problem {
             reason: Reason::InvalidSpec,
-            message: "generatePassword needs connectionSecret: the password is kept there, and nowhere else; nothing is done. Name one".into(),
+            message: "generatePassword needs connectionSecret: the password is kept there, and nowhere else; nothing is done. Name one"
+                .into(),
         });
     };
     let (namespace, name) = (&key.namespace, &connection.name);

@@ -126,7 +126,10 @@ impl Secrets {
 }
 
 fn unwritten(namespace: &str, name: &str, why: &str) -> Problem {
-    Problem { reason: Reason::Progressing, message: format!("Secret {namespace}/{name} could not be written: {why}; it is tried again by itself") }
+    Problem {
+        reason: Reason::Progressing,
+        message: format!("Secret {namespace}/{name} could not be written: {why}; it is tried again by itself"),
+    }
 }
 
 #[cfg(test)]

@@ -172,9 +172,7 @@ fn domain(uri: &str) -> &str {
 fn turn(view: &View, connection: &ConnectionSecret, write: Action) -> Action {
     let refused = view.memory.unwritten.as_ref().filter(|unwritten| unwritten.name == connection.name);
     match refused.map(|unwritten| (unwritten.at + AGAIN, &unwritten.problem)).filter(|(until, _)| view.now < *until) {
-        Some((until, problem)) => {
-            Action::Wait { until: Some(until), finding: Some(Finding::new(problem.reason, problem.message.clone())) }
-        }
+        Some((until, problem)) => Action::Wait { until: Some(until), finding: Some(Finding::new(problem.reason, problem.message.clone())) },
         None => write,
     }
 }

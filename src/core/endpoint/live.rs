@@ -1,8 +1,8 @@
 //! An object that is to exist (L1 to L26).
 
 use super::{
-    actionable, actionable_now, adopt, connection, list, other_installation, own_open_intent, owned, received, record_listed, retry, search, survivor, unusable,
-    wait_for,
+    actionable, actionable_now, adopt, connection, list, other_installation, own_open_intent, owned, received, record_listed, retry,
+    search, survivor, unusable, wait_for,
 };
 use crate::api::condition::Reason;
 use crate::api::ledger::Intent;

@@ -78,7 +78,8 @@ mod tests {
             ("pässword".as_bytes(), Some("position 2")),
         ];
         for (bytes, problem) in table {
-            let desired = desired(&PlivoEndpoint::default(), "alice", Ok(Some((Secret::from_bytes(bytes.to_vec()), SecretVersion::default()))));
+            let desired =
+                desired(&PlivoEndpoint::default(), "alice", Ok(Some((Secret::from_bytes(bytes.to_vec()), SecretVersion::default()))));
             match (desired, problem) {
                 (Desired::Wanted(_), None) => {}
                 (Desired::Blocked(found), Some(words)) => {
