@@ -4,7 +4,7 @@ mod adoption;
 mod deletion;
 mod laws;
 pub(in crate::core) mod make;
-mod provider;
+pub(in crate::core) mod provider;
 mod simulation;
 mod table;
 mod world;
