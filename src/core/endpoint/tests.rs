@@ -7,6 +7,7 @@ mod laws;
 pub(in crate::core) mod make;
 mod phone;
 mod provider;
+pub(in crate::core) mod provider;
 mod simulation;
 mod table;
 mod world;
