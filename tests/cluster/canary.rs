@@ -172,7 +172,7 @@ async fn planted(plane: &ControlPlane, search: &Search, number: usize) -> (World
 
 /// The operator at its most talkative, for people or for machines.
 async fn talkative(world: &World, number: usize) -> Operator {
-    let format = if number % 2 == 0 { "text" } else { "json" };
+    let format = if number.is_multiple_of(2) { "text" } else { "json" };
     world.operator_with(&["--log", "trace", "--log-format", format], &[("RUST_BACKTRACE", "full")]).await
 }
 

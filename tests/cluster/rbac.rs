@@ -46,8 +46,11 @@ const UNUSED_YET: &[&str] = &[
 pub const UNWILLING: &str = "unwilling";
 pub const DYING: &str = "dying";
 
+/// Why something is asked for that may be refused, and which requests these are.
+type Denial = (&'static str, fn(&AuditEvent) -> bool);
+
 /// What the operator asks for although it may be refused, and why. Each happens in the test.
-const EXPECTED_DENIALS: &[(&str, fn(&AuditEvent) -> bool)] = &[
+const EXPECTED_DENIALS: &[Denial] = &[
     ("the watch by which missing consent is noticed lists first", |event| secrets_of(event, UNWILLING, &["list"])),
     ("a Secret is read while that list has not been answered", |event| secrets_of(event, UNWILLING, &["get"])),
     ("a Secret has changed after its namespace withdrew consent", |event| secrets_of(event, DYING, &["get", "list", "watch"])),

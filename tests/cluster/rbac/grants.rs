@@ -216,3 +216,80 @@ pub fn assert_minimal(found: &Use, granted: &BTreeSet<Right>, unused_yet: &[&str
         found.foreign
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A ClusterRole that may patch gadgets and get one gizmo everywhere, and a Role that may get and delete gadgets in its own namespace.
+    fn manifests() -> Vec<Value> {
+        let subjects = json!([{"kind": "ServiceAccount", "namespace": ACCOUNT.0, "name": ACCOUNT.1}]);
+        let gadgets = |verbs: Value| json!({"apiGroups": ["x.dev"], "resources": ["gadgets"], "verbs": verbs});
+        let gizmo = json!({"apiGroups": [""], "resources": ["gizmos"], "resourceNames": ["one"], "verbs": ["get"]});
+        let own = json!({"name": "own", "namespace": ACCOUNT.0});
+        vec![
+            json!({"kind": "ClusterRole", "metadata": {"name": "wide"}, "rules": [gadgets(json!(["patch"])), gizmo]}),
+            json!({"kind": "ClusterRoleBinding", "metadata": {"name": "wide"}, "roleRef": {"kind": "ClusterRole", "name": "wide"}, "subjects": subjects}),
+            json!({"kind": "Role", "metadata": own, "rules": [gadgets(json!(["get", "delete"]))]}),
+            json!({"kind": "RoleBinding", "metadata": own, "roleRef": {"kind": "Role", "name": "own"}, "subjects": subjects}),
+        ]
+    }
+
+    fn event(verb: &str, resource: &str, place: (&str, &str), by: &str) -> AuditEvent {
+        let group = if resource == "gadgets" { "x.dev" } else { "" };
+        let decision = if by.is_empty() { "forbid" } else { "allow" };
+        let reason = format!("RBAC: allowed by {by} to ServiceAccount \"switchboard/switchboard-system\"");
+        let event = json!({
+            "auditID": "1", "stage": "ResponseComplete", "verb": verb, "requestURI": "/", "user": {"username": "operator"},
+            "objectRef": {"apiGroup": group, "resource": resource, "namespace": place.0, "name": place.1},
+            "annotations": {"authorization.k8s.io/decision": decision, "authorization.k8s.io/reason": reason},
+        });
+        serde_json::from_value(event).expect("an event")
+    }
+
+    #[test]
+    fn both_differences_are_seen_and_no_right_hides_behind_another_role() {
+        let granted = granted(&manifests());
+        let wide = r#"ClusterRoleBinding "wide" of ClusterRole "wide""#;
+        let own = r#"RoleBinding "own/switchboard-system" of Role "own""#;
+        let everything = [
+            event("patch", "gadgets", ("voice", "a"), wide),
+            event("get", "gizmos", ("", "one"), wide),
+            event("get", "gadgets", ("switchboard-system", "a"), own),
+            event("delete", "gadgets", ("switchboard-system", "a"), own),
+        ];
+        let judge = |events: &[AuditEvent]| {
+            let found = Use::of(events, &granted);
+            let unused: Vec<String> = found.unused(&granted).into_iter().collect();
+            (unused, found.denied.len(), found.foreign.len(), found.too_wide().len())
+        };
+        assert_eq!(judge(&everything), (vec![], 0, 0, 0));
+        let names = [
+            "everywhere, ClusterRole wide: patch gadgets.x.dev",
+            "everywhere, ClusterRole wide: get gizmos one",
+            "own namespace, Role own: get gadgets.x.dev",
+            "own namespace, Role own: delete gadgets.x.dev",
+        ];
+        for (missing, name) in names.iter().enumerate() {
+            let some: Vec<AuditEvent> = (0..4).filter(|one| *one != missing).map(|one| everything[one].clone()).collect();
+            assert_eq!(judge(&some), (vec![(*name).to_owned()], 0, 0, 0));
+        }
+        let more = |event: AuditEvent| judge(&[&everything[..], &[event]].concat());
+        assert_eq!(more(event("list", "gadgets", ("voice", ""), "")), (vec![], 1, 0, 0), "refused");
+        assert_eq!(more(event("get", "gizmos", ("", "two"), wide)), (vec![], 0, 1, 0), "another object than the one granted");
+        let discovery = r#"ClusterRoleBinding "system:discovery" of ClusterRole "system:discovery""#;
+        assert_eq!(more(event("get", "gadgets", ("voice", "a"), discovery)), (vec![], 0, 1, 0), "by a role that is not ours");
+        let (mut narrow, place) = (everything.clone(), (ACCOUNT.0, "a"));
+        narrow[0] = event("patch", "gadgets", place, wide);
+        assert_eq!(judge(&narrow), (vec![], 0, 0, 1), "a Role would do");
+    }
+
+    #[test]
+    #[should_panic(expected = "granted in deploy/, and never used")]
+    fn a_right_that_is_not_used_fails_the_test() {
+        let granted = granted(&manifests());
+        assert_minimal(&Use::of(&[], &granted), &granted, &[]);
+    }
+}
