@@ -116,6 +116,7 @@ impl Search {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_found_anywhere_but_in_secrets() {
+    let _room = super::cases::room().await;
     let plane = audited_control_plane("canary", Rights::Cluster).await;
     let search = Search::default();
     let kubeconfig = std::fs::read_to_string(plane.operator_kubeconfig()).expect("the operator's kubeconfig");
