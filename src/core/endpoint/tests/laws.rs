@@ -340,7 +340,9 @@ fn waits_for_people(view: &View, action: &Action) -> bool {
 /// The answer in words; when it looks again at what another object has is no part of it.
 fn at_rest(action: &Action) -> String {
     match action {
-        Action::Wait { finding: Some(finding), .. } if finding.reason == Reason::AlreadyOwned => finding.message.clone(),
+        Action::Wait { finding: Some(finding), .. } if matches!(finding.reason, Reason::AlreadyOwned | Reason::AdoptNotFound) => {
+            finding.message.clone()
+        }
         _ => describe(action),
     }
 }
