@@ -9,6 +9,7 @@ use switchboard::core::action::{Action, Closed, Finding, Found, Release, Why};
 use switchboard::core::evidence::Got;
 use switchboard::core::fields::Fields;
 use switchboard::core::outcome::Outcome;
+use switchboard::core::shared::Viewed;
 use switchboard::core::time::Moment;
 use switchboard::core::view::{AccountView, View};
 

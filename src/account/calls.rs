@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::account::budget::Permit;
-use crate::account::snapshot::Amendment;
 use crate::account::{Account, Inner, Lane, ObjectKey, PROBE_EVERY};
-use crate::core::fields::{Fields, Remote};
+use crate::core::fields::{Fields, Number, Remote};
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
+use crate::core::sighting::numbers::{NumberUpdated, Numbers};
+use crate::core::sighting::{Amendment, Sightings};
 use crate::provider::{Created, Provider};
 
 /// Why a call was not begun. Nothing was sent; the object is woken when it is worth trying again.
@@ -27,7 +28,7 @@ impl<'a> CreateInFlight<'a> {
     fn new(inner: &'a Inner) -> Self {
         let mut state = inner.state();
         state.creates_in_flight += 1;
-        if let Some(running) = &mut state.running {
+        if let Some(running) = &mut state.endpoints.running {
             running.assembler.own_create_sent();
         }
         drop(state);
@@ -48,7 +49,7 @@ impl<'a> DeleteInFlight<'a> {
     fn new(inner: &'a Inner, id: &'a str) -> Self {
         let mut state = inner.state();
         *state.deletes_in_flight.entry(id.to_owned()).or_default() += 1;
-        if let Some(running) = &mut state.running {
+        if let Some(running) = &mut state.endpoints.running {
             running.assembler.own_deleted(id);
         }
         drop(state);
@@ -83,21 +84,17 @@ impl Inner {
 }
 
 impl Account {
-    /// Asks for the id that the credentials lead to; goes out even if the account is tripped or its credentials are not proven, and
-    /// heals it if the id is right. Waits for the budget, at most a minute.
-    pub async fn identify(&self) -> Outcome<String> {
+    /// Asks for the id that these credentials lead to, be they in use or not; goes out even if the account is tripped or unproven. Waits
+    /// for the budget, at most a minute.
+    pub(super) async fn identify(&self, provider: &Arc<dyn Provider>) -> Outcome<String> {
         let inner = &self.inner;
         let Ok(permit) = tokio::time::timeout(PROBE_EVERY, inner.budget.take(Lane::Urgent)).await else {
             let message = "no call was free for the probe".to_owned();
             return Outcome::Refused(Refusal { kind: RefusalKind::Unreachable, message, retry_after: None });
         };
-        let provider = inner.provider();
         inner.state().probe_at = inner.clock.now() + PROBE_EVERY;
         let outcome = provider.identify().await;
-        inner.learn(&permit, &provider, &outcome);
-        if outcome == Outcome::Done(inner.id.id.clone()) && Arc::ptr_eq(&provider, &inner.provider()) {
-            inner.untrip();
-        }
+        inner.learn(&permit, provider, &outcome);
         outcome
     }
 
@@ -117,7 +114,7 @@ impl Account {
         let outcome = provider.create_endpoint(username, fields).await;
         inner.learn(&permit, &provider, &outcome);
         if let Outcome::Done(created) = &outcome {
-            inner.amend(Amendment::Created(Remote {
+            inner.amend::<Sightings>(Amendment::Created(Remote {
                 id: created.id.clone(),
                 username: created.username.clone(),
                 sip_uri: None,
@@ -143,7 +140,7 @@ impl Account {
         let outcome = provider.update_endpoint(id, change).await;
         self.inner.learn(&permit, &provider, &outcome);
         if outcome == Outcome::Done(()) {
-            self.inner.amend(Amendment::Updated(id.to_owned(), change.clone()));
+            self.inner.amend::<Sightings>(Amendment::Updated(id.to_owned(), change.clone()));
         }
         Ok(outcome)
     }
@@ -155,7 +152,27 @@ impl Account {
         let outcome = provider.delete_endpoint(id).await;
         self.inner.learn(&permit, &provider, &outcome);
         if outcome == Outcome::Done(()) {
-            self.inner.amend(Amendment::Deleted(id.to_owned()));
+            self.inner.amend::<Sightings>(Amendment::Deleted(id.to_owned()));
+        }
+        Ok(outcome)
+    }
+
+    /// Reads one number, written as the provider does.
+    pub async fn get_number(&self, lane: Lane, who: &ObjectKey, number: &str) -> Result<Outcome<Number>, NotStarted> {
+        let (permit, provider) = self.permit(lane, who)?;
+        let outcome = provider.get_number(number).await;
+        self.inner.learn(&permit, &provider, &outcome);
+        Ok(outcome)
+    }
+
+    /// Changes fields of a number; listings follow the answer. Done says that the provider took the call, not that it kept the values:
+    /// that is what [`Account::get_number`] is for.
+    pub async fn update_number(&self, lane: Lane, who: &ObjectKey, number: &str, change: &Fields) -> Result<Outcome<()>, NotStarted> {
+        let (permit, provider) = self.permit(lane, who)?;
+        let outcome = provider.update_number(number, change).await;
+        self.inner.learn(&permit, &provider, &outcome);
+        if outcome == Outcome::Done(()) {
+            self.inner.amend::<Numbers>(NumberUpdated { number: number.to_owned(), change: change.clone() });
         }
         Ok(outcome)
     }

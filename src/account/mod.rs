@@ -6,20 +6,24 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::account::budget::Budget;
-use crate::account::snapshot::{Amendment, History};
+use crate::account::shelf::{Listable, Shelf};
 use crate::core::fields::{Remote, Secret};
-use crate::core::listing::{Assembler, SurplusHabit};
+use crate::core::sighting::Sightings;
+use crate::core::sighting::applications::Applications;
+use crate::core::sighting::numbers::Numbers;
 use crate::core::time::Moment;
 use crate::provider::{Capabilities, Provider};
 
 pub mod budget;
 mod calls;
+mod collections;
 mod registry;
+mod shelf;
 pub mod snapshot;
 mod sweep;
 
@@ -27,8 +31,10 @@ use crate::api::refs::ProviderKind;
 pub use crate::core::budget::Lane;
 pub use crate::core::key::ObjectKey;
 pub use crate::core::sighting::Expectation;
+pub use crate::core::sighting::applications::Resolution;
+pub use crate::core::sighting::numbers::NumberExpectation;
 pub use calls::NotStarted;
-pub use registry::{AccountSettings, Accounts, Owner};
+pub use registry::{AccountSettings, Accounts, Owner, Standing};
 pub use snapshot::{Snapshot, SnapshotView};
 
 /// Wakes an object: its reconcile is to run soon. Must not block and must not call back into the account.
@@ -125,34 +131,32 @@ struct Inner {
     wake: Waker,
     budget: Budget,
     provider: RwLock<Arc<dyn Provider>>,
-    /// Something that the sweep waits for has changed.
-    changed: Notify,
+    changed: Changed,
+    /// Whose listing runs.
+    turn: Semaphore,
     state: Mutex<State>,
+}
+
+/// Something that the sweep of a collection waits for has changed.
+#[derive(Default)]
+struct Changed {
+    endpoints: Notify,
+    numbers: Notify,
+    applications: Notify,
 }
 
 struct State {
     closed: bool,
-    /// The credentials are new: nothing goes out but [`Account::identify`].
+    /// Nobody has confirmed the credentials in use: nothing goes out but [`Accounts::identify`].
     unproven: bool,
     tripped: Option<(Moment, String)>,
     probe_at: Moment,
     sweep_period: Duration,
-    history: History,
-    running: Option<Running>,
-    /// Who waits for a listing that has not begun.
-    waiting: BTreeMap<ObjectKey, Lane>,
-    /// Who waits for the one that runs.
-    serving: BTreeMap<ObjectKey, Lane>,
-    watched: BTreeMap<ObjectKey, Expectation>,
+    endpoints: Shelf<Sightings>,
+    numbers: Shelf<Numbers>,
+    applications: Shelf<Applications>,
     creates_in_flight: u64,
     deletes_in_flight: BTreeMap<String, u32>,
-    habit: SurplusHabit,
-}
-
-/// A listing under way, and our calls that were answered since it began.
-struct Running {
-    assembler: Assembler,
-    since: Vec<Amendment>,
 }
 
 impl Inner {
@@ -184,37 +188,45 @@ impl Inner {
         }
     }
 
-    fn untrip(&self) {
+    /// The credentials in use were accepted. `anew`: for the first time, or after they were refused.
+    fn untrip(&self, anew: bool) {
         let objects: BTreeSet<ObjectKey> = {
             let mut state = self.state();
             let unproven = std::mem::take(&mut state.unproven);
             if state.tripped.take().is_some() {
                 tracing::info!(account = %self.id, "credentials accepted again");
-            } else if !unproven {
+            } else if !unproven && !anew {
                 return;
             }
-            state.watched.keys().chain(state.waiting.keys()).cloned().collect()
+            let numbers = state.numbers.concerned().chain(state.applications.concerned());
+            state.endpoints.concerned().chain(numbers).cloned().collect()
         };
-        self.changed.notify_one();
+        self.all_changed();
         for key in &objects {
             (self.wake)(key);
         }
     }
 
-    fn amend(&self, amendment: Amendment) {
-        let mut state = self.state();
-        state.history.amend(&amendment);
-        if let Some(running) = &mut state.running {
-            if let Amendment::Created(remote) = &amendment {
-                running.assembler.own_created(&remote.id);
-            }
-            running.since.push(amendment);
+    fn amend<C: Listable>(&self, amendment: C::Amendment) {
+        C::shelf(&mut self.state()).amend(amendment);
+    }
+
+    /// The next listing of this collection that begins after now also serves `who`.
+    fn want<C: Listable>(&self, who: ObjectKey, lane: Lane) {
+        C::shelf(&mut self.state()).want(who, lane);
+        C::changed(self).notify_one();
+    }
+
+    fn all_changed(&self) {
+        let Changed { endpoints, numbers, applications } = &self.changed;
+        for collection in [endpoints, numbers, applications] {
+            collection.notify_one();
         }
     }
 }
 
 impl Account {
-    /// Starts the account's tasks: its budget and its sweep. Must be called inside a tokio runtime.
+    /// Starts the account's tasks: its budget and its sweeps. Must be called inside a tokio runtime.
     #[expect(clippy::too_many_arguments, reason = "called in one place, with what only that place has")]
     fn open(
         id: AccountId,
@@ -233,24 +245,27 @@ impl Account {
             budget: Budget::new(limit, provider_limit, began, clock, Arc::clone(&wake)),
             wake,
             provider: RwLock::new(provider),
-            changed: Notify::new(),
+            changed: Changed::default(),
+            turn: Semaphore::new(1),
             state: Mutex::new(State {
                 closed: false,
                 unproven,
                 tripped: None,
                 probe_at: Moment::default(),
                 sweep_period: settings.sweep_period,
-                history: History::default(),
-                running: None,
-                waiting: BTreeMap::new(),
-                serving: BTreeMap::new(),
-                watched: BTreeMap::new(),
+                endpoints: Shelf::default(),
+                numbers: Shelf::default(),
+                applications: Shelf::default(),
                 creates_in_flight: 0,
                 deletes_in_flight: BTreeMap::new(),
-                habit: SurplusHabit::default(),
             }),
         });
-        let tasks = vec![tokio::spawn(inner.budget.clone().drive()), tokio::spawn(sweep::run(Arc::clone(&inner)))];
+        let tasks = vec![
+            tokio::spawn(inner.budget.clone().drive()),
+            tokio::spawn(sweep::run::<Sightings>(Arc::clone(&inner))),
+            tokio::spawn(sweep::run::<Numbers>(Arc::clone(&inner))),
+            tokio::spawn(sweep::run::<Applications>(Arc::clone(&inner))),
+        ];
         Arc::new(Self { inner, tasks: Mutex::new(tasks) })
     }
 
@@ -282,63 +297,15 @@ impl Account {
         self.inner.budget.limit()
     }
 
-    /// For a tripped account the time until [`Account::identify`] may be tried: zero if it is due. `None`: not tripped.
-    pub fn probe_due(&self) -> Option<Duration> {
-        let state = self.inner.state();
-        state.tripped.is_some().then(|| state.probe_at.since(self.inner.clock.now()))
-    }
-
     /// Whether the endpoint has this password; `None` where what was read says nothing about it. No call.
     pub fn password_matches(&self, remote: &Remote, password: &Secret) -> Option<bool> {
         self.inner.provider().password_matches(remote, password)
-    }
-
-    /// The listings of now.
-    pub fn snapshots(&self) -> SnapshotView {
-        self.inner.state().history.view()
-    }
-
-    /// The next listing that begins after now also serves `who`, who is woken when it is there. Asked again in a more urgent lane,
-    /// the lane rises. A listing that already runs does not count, but is finished in the most urgent lane anybody waits in.
-    pub fn want_listing(&self, who: ObjectKey, lane: Lane) {
-        let mut state = self.inner.state();
-        let wanted = state.waiting.entry(who).or_insert(lane);
-        *wanted = lane.min(*wanted);
-        drop(state);
-        self.inner.changed.notify_one();
-    }
-
-    /// The object belongs to this account and is woken by listings that contradict `expected`, and when the account works again.
-    pub fn watch(&self, who: ObjectKey, expected: Expectation) {
-        self.inner.state().watched.insert(who, expected);
-    }
-
-    /// The object has nothing to do with this account any more. Its places in queues are given up.
-    pub fn unwatch(&self, who: &ObjectKey) {
-        let mut state = self.inner.state();
-        state.watched.remove(who);
-        state.waiting.remove(who);
-        state.serving.remove(who);
-        drop(state);
-        self.inner.budget.forget(who);
     }
 
     /// The object needs no call now: permits reserved for it and its places in queues go to others. (A listing that served it may
     /// have come before its turn to read; a permit kept until it lapses would hold up everybody behind it.)
     pub fn give_back(&self, who: &ObjectKey) {
         self.inner.budget.forget(who);
-    }
-
-    /// Which objects belong to the account.
-    pub fn watched(&self) -> Vec<ObjectKey> {
-        self.inner.state().watched.keys().cloned().collect()
-    }
-
-    /// A new term (leadership, or a list of objects that went backwards): nothing is created before one more complete listing.
-    pub fn begin_term(&self) {
-        let now = self.inner.clock.now();
-        self.inner.state().history.begin_term(now);
-        self.inner.changed.notify_one();
     }
 
     /// Ends the tasks. Calls under way are answered, new ones are not begun.
@@ -349,21 +316,36 @@ impl Account {
         }
     }
 
-    /// Newer credentials: a tripped account may be probed at once.
-    fn replace_provider(&self, provider: Arc<dyn Provider>, unproven: bool) {
+    /// The credentials in use from now on. A tripped account may be probed with them at once.
+    fn use_provider(&self, provider: &Arc<dyn Provider>, proven: bool) {
         let mut current = self.inner.provider.write().unwrap_or_else(PoisonError::into_inner);
-        if !Arc::ptr_eq(&current, &provider) {
-            *current = provider;
+        if !Arc::ptr_eq(&current, provider) {
+            *current = Arc::clone(provider);
             let mut state = self.inner.state();
             state.probe_at = Moment::default();
-            state.unproven = unproven;
+            state.unproven = !proven;
         }
+    }
+
+    /// Whether these are the credentials in use.
+    fn uses(&self, provider: &Arc<dyn Provider>) -> bool {
+        Arc::ptr_eq(&self.inner.provider(), provider)
+    }
+
+    /// Why the account is tripped, if it is.
+    fn tripped(&self) -> Option<String> {
+        self.inner.state().tripped.as_ref().map(|(_, message)| message.clone())
+    }
+
+    /// How long rejected credentials are not to be tried again: zero if they may be.
+    fn probe_due(&self) -> Duration {
+        self.inner.state().probe_at.since(self.inner.clock.now())
     }
 
     fn configure(&self, limit: u32, sweep_period: Duration) {
         self.inner.budget.set_limit(limit);
         self.inner.state().sweep_period = sweep_period;
-        self.inner.changed.notify_one();
+        self.inner.all_changed();
     }
 }
 

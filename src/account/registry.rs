@@ -1,11 +1,13 @@
-//! Which ProviderAccounts lead to which account. Several may lead to one: it is shared, with the newest credentials, the lowest
-//! budget and the shortest sweep period of all.
+//! Which ProviderAccounts lead to which account. Several may lead to one: it is shared, with the lowest budget and the shortest sweep
+//! period of all. Each proves its own credentials, and the account uses the newest that were accepted: a wrong token in one of them
+//! stops that one and no other.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::account::{Account, AccountId, Clock, ObjectKey, Settings, Waker};
+use crate::core::outcome::{Outcome, Refusal, RefusalKind};
 use crate::core::time::Moment;
 use crate::provider::Provider;
 
@@ -34,7 +36,32 @@ struct Attachment {
     settings: AccountSettings,
     /// Of its credentials: the highest is the newest.
     version: u64,
-    unproven: bool,
+    /// They were accepted once.
+    proven: bool,
+    /// They were refused since, with these words.
+    rejected: Option<String>,
+}
+
+impl Attachment {
+    fn works(&self) -> bool {
+        self.proven && self.rejected.is_none()
+    }
+}
+
+/// How the credentials of an account object stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody has confirmed them: [`Accounts::identify`] is due.
+    Unproven,
+    /// They were accepted, and the account works.
+    Proven,
+    /// The provider refused them, or what the account uses instead of them.
+    Rejected {
+        /// What it said.
+        message: String,
+        /// Time until [`Accounts::identify`] may be tried again; zero: now.
+        due: Duration,
+    },
 }
 
 #[derive(Default)]
@@ -65,26 +92,20 @@ impl Accounts {
         self.clock
     }
 
-    /// The account object leads to this account, with these credentials and settings; an earlier attachment of the same object is
-    /// replaced. Must be called inside a tokio runtime.
+    /// The account object leads to this account, with these credentials, which were accepted before, and settings; an earlier attachment
+    /// of the same object is replaced. Must be called inside a tokio runtime.
     pub fn attach(&self, owner: Owner, provider: Arc<dyn Provider>, id: AccountId, settings: AccountSettings) -> Arc<Account> {
-        self.attach_as(owner, provider, id, settings, false)
-    }
-
-    /// As [`Accounts::attach`], with credentials that nobody has confirmed yet: if they are new to the account, nothing goes out
-    /// before [`Account::identify`] was answered as it should. A wrong token then costs one failed login, not one for each call.
-    pub fn attach_unproven(&self, owner: Owner, provider: Arc<dyn Provider>, id: AccountId, settings: AccountSettings) -> Arc<Account> {
         self.attach_as(owner, provider, id, settings, true)
     }
 
-    fn attach_as(
-        &self,
-        owner: Owner,
-        provider: Arc<dyn Provider>,
-        id: AccountId,
-        settings: AccountSettings,
-        unproven: bool,
-    ) -> Arc<Account> {
+    /// As [`Accounts::attach`], with credentials that nobody has confirmed yet: no call but [`Accounts::identify`] goes out with them
+    /// before that was answered as it should. A wrong token then costs one failed login, not one for each call. The account works on with
+    /// the credentials of another object, if there is one whose were accepted.
+    pub fn attach_unproven(&self, owner: Owner, provider: Arc<dyn Provider>, id: AccountId, settings: AccountSettings) -> Arc<Account> {
+        self.attach_as(owner, provider, id, settings, false)
+    }
+
+    fn attach_as(&self, owner: Owner, provider: Arc<dyn Provider>, id: AccountId, settings: AccountSettings, proven: bool) -> Arc<Account> {
         let mut attached = self.attached();
         let existing = attached.by_owner.values().find(|attachment| *attachment.account.id() == id).map(|found| Arc::clone(&found.account));
         let account = existing.unwrap_or_else(|| {
@@ -95,14 +116,17 @@ impl Accounts {
                 None => (self.began, capabilities.provider_limit),
             };
             let limits = (settings.budget.unwrap_or(capabilities.default_budget), provider_limit);
-            Account::open(id, Arc::clone(&provider), unproven, limits, began, self.clock, self.settings, Arc::clone(&self.wake))
+            Account::open(id, Arc::clone(&provider), !proven, limits, began, self.clock, self.settings, Arc::clone(&self.wake))
         });
+        Self::note_refused(&mut attached, &account);
         let same = attached.by_owner.get(&owner.key).filter(|before| Arc::ptr_eq(&before.provider, &provider));
+        let (known, rejected) = same.map_or((false, None), |before| (before.proven, before.rejected.clone()));
         let version = same.map(|before| before.version).unwrap_or_else(|| {
             attached.versions += 1;
             attached.versions
         });
-        let attachment = Attachment { uid: owner.uid, account: Arc::clone(&account), provider, settings, version, unproven };
+        let proven = proven || known;
+        let attachment = Attachment { uid: owner.uid, account: Arc::clone(&account), provider, settings, version, proven, rejected };
         let before = attached.by_owner.insert(owner.key, attachment);
         self.settle(&mut attached, &account);
         if let Some(before) = before.filter(|before| !Arc::ptr_eq(&before.account, &account)) {
@@ -119,6 +143,54 @@ impl Accounts {
         {
             self.settle(&mut attached, &before.account);
         }
+    }
+
+    /// How the credentials of this account object stand; `None` if it leads to no account.
+    pub fn standing(&self, owner: &ObjectKey) -> Option<Standing> {
+        let attached = self.attached();
+        let attachment = attached.by_owner.get(owner)?;
+        let account = &attachment.account;
+        Some(match attachment.rejected.clone().or_else(|| account.tripped()) {
+            _ if !attachment.proven && attachment.rejected.is_none() => Standing::Unproven,
+            Some(message) => Standing::Rejected { message, due: account.probe_due() },
+            None => Standing::Proven,
+        })
+    }
+
+    /// Asks the provider which account the credentials of this account object lead to. If it is the right one, they are proven, and a
+    /// tripped or unproven account works again with them; if they are refused, that stops the account only if it uses them.
+    pub async fn identify(&self, owner: &ObjectKey) -> Outcome<String> {
+        let (account, provider) = {
+            let attached = self.attached();
+            let Some(attachment) = attached.by_owner.get(owner) else { return replaced() };
+            (Arc::clone(&attachment.account), Arc::clone(&attachment.provider))
+        };
+        let outcome = account.identify(&provider).await;
+        let mut attached = self.attached();
+        Self::note_refused(&mut attached, &account);
+        // What was replaced meanwhile is nobody's any more.
+        let Some(attachment) = attached.by_owner.get_mut(owner).filter(|now| Arc::ptr_eq(&now.provider, &provider)) else {
+            return replaced();
+        };
+        let mut heals = None;
+        match &outcome {
+            Outcome::Done(id) if *id == account.id().id => {
+                let anew = !attachment.works();
+                (attachment.proven, attachment.rejected) = (true, None);
+                self.settle(&mut attached, &account);
+                heals = account.uses(&provider).then_some(anew);
+            }
+            Outcome::Refused(refusal) if refusal.kind == RefusalKind::Credentials => {
+                attachment.rejected = Some(refusal.message.clone());
+                self.settle(&mut attached, &account);
+            }
+            _ => {}
+        }
+        drop(attached);
+        if let Some(anew) = heals {
+            account.inner.untrip(anew);
+        }
+        outcome
     }
 
     /// The account that this account object leads to.
@@ -147,15 +219,24 @@ impl Accounts {
         }
     }
 
+    /// An account that is tripped was refused the credentials that it uses: whoever brought them hears of it.
+    fn note_refused(attached: &mut Attached, account: &Arc<Account>) {
+        let Some(message) = account.tripped() else { return };
+        let in_use = |attachment: &&mut Attachment| Arc::ptr_eq(&attachment.account, account) && account.uses(&attachment.provider);
+        for attachment in attached.by_owner.values_mut().filter(in_use) {
+            attachment.rejected.get_or_insert_with(|| message.clone());
+        }
+    }
+
     /// Brings an account to what its owners say together.
     fn settle(&self, attached: &mut Attached, account: &Arc<Account>) {
         let Attached { by_owner, closed, .. } = attached;
         let owners = || by_owner.values().filter(|attachment| Arc::ptr_eq(&attachment.account, account));
-        let Some(newest) = owners().max_by_key(|attachment| attachment.version) else {
+        let Some(newest) = owners().max_by_key(|attachment| (attachment.works(), attachment.version)) else {
             closed.insert(account.id().clone(), self.clock.now());
             return account.close();
         };
-        account.replace_provider(Arc::clone(&newest.provider), newest.unproven);
+        account.use_provider(&newest.provider, newest.proven);
         let default = newest.provider.capabilities().default_budget;
         let limit = owners().map(|attachment| attachment.settings.budget.unwrap_or(default)).min().unwrap_or(default);
         let period = owners().map(|attachment| attachment.settings.sweep_period.unwrap_or(self.settings.sweep_period)).min();
@@ -166,4 +247,9 @@ impl Accounts {
         // Only maps are changed under this lock, one statement each.
         self.attached.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn replaced<T>() -> Outcome<T> {
+    let message = "these credentials are not in use any more".to_owned();
+    Outcome::Refused(Refusal { kind: RefusalKind::Unreachable, message, retry_after: None })
 }

@@ -1,17 +1,17 @@
-//! What is known of all endpoints of an account: the newest listing, and the last two that prove absence. Between listings they
-//! follow our own answered calls.
+//! What is known of one collection of an account (its endpoints, its numbers, its applications): the newest listing, and the last two
+//! that prove absence. Between listings they follow our own answered calls.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::core::fields::{Fields, Remote};
 use crate::core::listing::Proof;
-use crate::core::sighting::Sightings;
+use crate::core::sighting::{Collection, Sightings};
 use crate::core::time::Moment;
 
 /// One listing with its proof value.
 #[derive(Clone, Debug)]
-pub struct Snapshot {
-    /// Counts up by one for each listing of the account.
+pub struct Snapshot<C = Sightings> {
+    /// Counts up by one for each listing of the collection.
     pub seq: u64,
     /// Before its first page was asked for.
     pub began: Moment,
@@ -20,59 +20,45 @@ pub struct Snapshot {
     /// What it proves.
     pub proof: Proof,
     /// What it showed, amended by our own calls since. What a create of ours added has no SIP URI and no registration yet.
-    pub endpoints: Sightings,
+    pub items: C,
 }
 
-impl Snapshot {
+impl<C> Snapshot<C> {
     /// Whether absence says something.
     pub fn is_complete(&self) -> bool {
         self.proof.is_complete()
     }
 }
 
-/// The listings of an account at one moment. Cheap to clone; to be dropped soon, since amendments copy what is still looked at.
-#[derive(Clone, Debug, Default)]
-pub struct SnapshotView {
+/// The listings of a collection at one moment. Cheap to clone; to be dropped soon, since amendments copy what is still looked at.
+#[derive(Clone, Debug)]
+pub struct SnapshotView<C = Sightings> {
     /// Whatever it proves.
-    pub newest: Option<Arc<Snapshot>>,
+    pub newest: Option<Arc<Snapshot<C>>>,
     /// The last complete one.
-    pub complete: Option<Arc<Snapshot>>,
+    pub complete: Option<Arc<Snapshot<C>>>,
     /// The complete one before that.
-    pub complete_before: Option<Arc<Snapshot>>,
+    pub complete_before: Option<Arc<Snapshot<C>>>,
     /// A complete listing was taken in this term: creating is allowed (amnesia guard).
     pub term_complete: bool,
 }
 
-/// An answered call of ours.
-#[derive(Clone, Debug)]
-pub(super) enum Amendment {
-    Created(Remote),
-    Updated(String, Fields),
-    Deleted(String),
-}
-
-impl Amendment {
-    fn apply(&self, endpoints: &mut Sightings) {
-        match self {
-            // What a listing saw of it is more than what the create answered.
-            Amendment::Created(remote) if endpoints.get(&remote.id).is_some() => {}
-            Amendment::Created(remote) => endpoints.insert(remote.clone()),
-            Amendment::Updated(id, change) => endpoints.patch(id, change),
-            Amendment::Deleted(id) => endpoints.remove(id),
-        }
-    }
-}
-
-/// The listings kept of an account, newest first: the newest, and the last two complete ones.
-#[derive(Debug, Default)]
-pub(super) struct History {
-    kept: Vec<Arc<Snapshot>>,
+/// The listings kept of a collection, newest first: the newest, and the last two complete ones.
+#[derive(Debug)]
+pub(super) struct History<C> {
+    kept: Vec<Arc<Snapshot<C>>>,
     published: u64,
     term_began: Moment,
     term_complete: bool,
 }
 
-impl History {
+impl<C> Default for History<C> {
+    fn default() -> Self {
+        Self { kept: Vec::new(), published: 0, term_began: Moment::default(), term_complete: false }
+    }
+}
+
+impl<C: Collection> History<C> {
     /// A new term: what the listings say stays, but nothing is created before a complete one that begins from now on.
     pub(super) fn begin_term(&mut self, now: Moment) {
         self.term_began = now;
@@ -85,9 +71,9 @@ impl History {
     }
 
     /// An answered call: all kept listings began before it.
-    pub(super) fn amend(&mut self, amendment: &Amendment) {
+    pub(super) fn amend(&mut self, amendment: &C::Amendment) {
         for snapshot in &mut self.kept {
-            amendment.apply(&mut Arc::make_mut(snapshot).endpoints);
+            Arc::make_mut(snapshot).items.amend(amendment);
         }
     }
 
@@ -96,15 +82,15 @@ impl History {
         &mut self,
         (began, ended): (Moment, Moment),
         proof: Proof,
-        endpoints: std::collections::BTreeMap<String, Remote>,
-        since: &[Amendment],
-    ) -> Arc<Snapshot> {
+        items: BTreeMap<String, C::Entry>,
+        since: &[C::Amendment],
+    ) -> Arc<Snapshot<C>> {
         self.published += 1;
-        let mut endpoints = Sightings::new(endpoints, self.kept.first().map(|newest| &newest.endpoints));
+        let mut items = C::of(items, self.kept.first().map(|newest| &newest.items));
         for amendment in since {
-            amendment.apply(&mut endpoints);
+            items.amend(amendment);
         }
-        let snapshot = Arc::new(Snapshot { seq: self.published, began, ended, proof, endpoints });
+        let snapshot = Arc::new(Snapshot { seq: self.published, began, ended, proof, items });
         self.term_complete |= proof.is_complete() && began >= self.term_began;
         let mut complete = usize::from(proof.is_complete());
         self.kept.retain(|kept| {
@@ -115,7 +101,17 @@ impl History {
         snapshot
     }
 
-    pub(super) fn view(&self) -> SnapshotView {
+    /// The newest listing, whatever it proves.
+    pub(super) fn newest(&self) -> Option<&Snapshot<C>> {
+        self.kept.first().map(Arc::as_ref)
+    }
+
+    /// The newest complete listing.
+    pub(super) fn complete(&self) -> Option<&Snapshot<C>> {
+        self.kept.iter().map(Arc::as_ref).find(|kept| kept.is_complete())
+    }
+
+    pub(super) fn view(&self) -> SnapshotView<C> {
         let mut complete = self.kept.iter().filter(|kept| kept.is_complete()).cloned();
         SnapshotView {
             newest: self.kept.first().cloned(),
@@ -129,8 +125,9 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::fields::{Fields, Remote};
     use crate::core::listing::Spoiled;
-    use std::collections::BTreeMap;
+    use crate::core::sighting::Amendment;
     use std::time::Duration;
 
     fn remote(id: &str) -> Remote {
@@ -144,7 +141,7 @@ mod tests {
         }
     }
 
-    fn publish(history: &mut History, at: u64, proof: Proof, ids: &[&str], since: &[Amendment]) {
+    fn publish(history: &mut History<Sightings>, at: u64, proof: Proof, ids: &[&str], since: &[Amendment]) {
         let endpoints: BTreeMap<String, Remote> = ids.iter().map(|id| ((*id).to_owned(), remote(id))).collect();
         let at = Moment(Duration::from_secs(at));
         history.publish((at, at + Duration::from_secs(1)), proof, endpoints, since);
@@ -152,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_newest_and_the_last_two_complete_listings_are_kept() {
-        let mut history = History::default();
+        let mut history = History::<Sightings>::default();
         let partial = Proof::PresenceOnly(Spoiled::Failed);
         publish(&mut history, 1, partial, &["1"], &[]);
         assert!(!history.view().term_complete);
@@ -160,7 +157,7 @@ mod tests {
             publish(&mut history, at, proof, &["1"], &[]);
         }
         let view = history.view();
-        let seq = |snapshot: Option<Arc<Snapshot>>| snapshot.map(|snapshot| snapshot.seq);
+        let seq = |snapshot: Option<Arc<Snapshot<Sightings>>>| snapshot.map(|snapshot| snapshot.seq);
         assert_eq!((seq(view.newest), seq(view.complete), seq(view.complete_before)), (Some(7), Some(5), Some(3)));
         assert_eq!(history.kept.len(), 3);
         assert!(view.term_complete);
@@ -174,14 +171,14 @@ mod tests {
 
     #[test]
     fn answered_calls_amend_all_kept_listings_and_those_that_run() {
-        let mut history = History::default();
+        let mut history = History::<Sightings>::default();
         publish(&mut history, 1, Proof::Complete, &["1", "2"], &[]);
         let looked_at = history.view();
         history.amend(&Amendment::Created(remote("3")));
         history.amend(&Amendment::Deleted("1".into()));
         publish(&mut history, 2, Proof::Complete, &["1", "2"], &[Amendment::Deleted("2".into()), Amendment::Created(remote("4"))]);
-        let ids = |snapshot: &Option<Arc<Snapshot>>| {
-            snapshot.as_ref().map(|snapshot| snapshot.endpoints.iter().map(|remote| remote.id.clone()).collect::<Vec<_>>())
+        let ids = |snapshot: &Option<Arc<Snapshot<Sightings>>>| {
+            snapshot.as_ref().map(|snapshot| snapshot.items.iter().map(|remote| remote.id.clone()).collect::<Vec<_>>())
         };
         let view = history.view();
         assert_eq!(ids(&view.newest), Some(vec!["1".to_owned(), "4".to_owned()]));

@@ -1,15 +1,18 @@
-//! Lists everything: at a cadence, and whenever somebody needs to know. One listing at a time; who comes while it runs waits for
-//! the next one, because only a listing that began after a question answers it.
+//! Lists everything: at a cadence, and whenever somebody needs to know. Each collection of an account (endpoints, numbers, applications)
+//! has one listing at a time; who comes while it runs waits for the next one, because only a listing that began after a question answers
+//! it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::SemaphorePermit;
+
 use crate::account::budget::Permit;
-use crate::account::{Inner, Lane, ObjectKey, Running};
+use crate::account::shelf::{Listable, Running};
+use crate::account::{Inner, Lane, ObjectKey, State};
 use crate::core::listing::{Assembler, Step};
 use crate::core::outcome::{Outcome, RefusalKind};
-use crate::core::sighting::differs;
 use crate::core::time::Moment;
 use crate::provider::Page;
 
@@ -20,81 +23,101 @@ const PAGE_DEADLINE: Duration = Duration::from_secs(60);
 /// Doublings of the wait between listings that proved nothing.
 const MOST_DOUBLINGS: u32 = 6;
 
-/// The sweep of one account, for as long as it lives.
-pub(super) async fn run(inner: Arc<Inner>) {
+/// The sweep of one collection of one account, for as long as it lives.
+pub(super) async fn run<C: Listable>(inner: Arc<Inner>) {
     let mut last: Option<Moment> = None;
     let mut vain: u32 = 0;
     let mut not_before = Moment::default();
     loop {
-        wait_until_due(&inner, last, not_before).await;
+        wait_until_due::<C>(&inner, last, not_before).await;
+        let turn = turn::<C>(&inner).await;
         // The listing begins when it may: who comes while the budget is waited for is still served by it.
-        let first = permit(&inner).await;
+        let first = permit::<C>(&inner).await;
         if inner.started().is_err() {
             continue;
         }
-        let began = begin(&inner);
+        let began = begin::<C>(&inner);
         last = Some(began);
         let deadline = inner.clock.instant(began + LISTING_DEADLINE);
-        if tokio::time::timeout_at(deadline, pages(&inner, first)).await.is_err() {
-            tracing::warn!(account = %inner.id, "listing cut off: it took too long");
+        if tokio::time::timeout_at(deadline, pages::<C>(&inner, first)).await.is_err() {
+            tracing::warn!(account = %inner.id, collection = C::NAME, "listing cut off: it took too long");
         }
-        let complete = publish(&inner, began);
+        let complete = publish::<C>(&inner, began);
+        drop(turn);
         vain = if complete { 0 } else { (vain + 1).min(MOST_DOUBLINGS + 1) };
         let pause = if complete { Duration::ZERO } else { inner.settings.retry_base * (1 << (vain - 1)) };
         not_before = inner.clock.now() + pause;
     }
 }
 
+/// Somebody waits for the next listing, or it is needed before anything else can go on.
+fn wanted<C: Listable>(state: &mut State) -> bool {
+    C::due_at_once(state) || !C::shelf(state).waiting.is_empty()
+}
+
 /// Waits until somebody wants a listing (or the term's first is still to be taken), or the period is over; never while tripped or
-/// with credentials that are not proven.
-async fn wait_until_due(inner: &Inner, last: Option<Moment>, not_before: Moment) {
+/// with credentials that are not proven, and not while nobody has to do with the collection.
+async fn wait_until_due<C: Listable>(inner: &Inner, last: Option<Moment>, not_before: Moment) {
     loop {
         let at = {
-            let state = inner.state();
-            let wanted = !state.waiting.is_empty() || !state.history.term_complete();
+            let mut state = inner.state();
+            let wanted = wanted::<C>(&mut state);
             let due = last.filter(|_| !wanted).map_or(not_before, |last| not_before.max(last + state.sweep_period));
-            (state.tripped.is_none() && !state.unproven).then_some(due)
+            (state.tripped.is_none() && !state.unproven && (wanted || C::swept(&state))).then_some(due)
         };
         match at {
             Some(at) if at <= inner.clock.now() => return,
             Some(at) => tokio::select! {
                 () = tokio::time::sleep_until(inner.clock.instant(at)) => {}
-                () = inner.changed.notified() => {}
+                () = C::changed(inner).notified() => {}
             },
-            None => inner.changed.notified().await,
+            None => C::changed(inner).notified().await,
+        }
+    }
+}
+
+/// Listings come one after another, whatever they list. Only one that somebody waits for does not wait for one that nobody does: ten
+/// thousand numbers are no reason to hold up a deletion, nor to be read in its lane.
+async fn turn<C: Listable>(inner: &Inner) -> Option<SemaphorePermit<'_>> {
+    let turn = inner.turn.acquire();
+    tokio::pin!(turn);
+    loop {
+        if wanted::<C>(&mut inner.state()) {
+            return inner.turn.try_acquire().ok();
+        }
+        tokio::select! {
+            turn = &mut turn => return turn.ok(),
+            () = C::changed(inner).notified() => {}
         }
     }
 }
 
 /// From here on who asks waits for the next listing. What is in flight may or may not be seen by this one.
-fn begin(inner: &Inner) -> Moment {
+fn begin<C: Listable>(inner: &Inner) -> Moment {
     let page_size = inner.provider().capabilities().page_size;
     let mut state = inner.state();
     let mut assembler = Assembler::new(page_size);
-    for _ in 0..state.creates_in_flight {
-        assembler.own_create_sent();
-    }
-    for id in state.deletes_in_flight.keys() {
-        assembler.own_deleted(id);
-    }
-    state.serving = std::mem::take(&mut state.waiting);
-    state.running = Some(Running { assembler, since: Vec::new() });
+    C::begin(&state, &mut assembler);
+    let shelf = C::shelf(&mut state);
+    shelf.serving = std::mem::take(&mut shelf.waiting);
+    shelf.running = Some(Running { assembler, since: Vec::new() });
     inner.clock.now()
 }
 
 /// Asks for pages until the listing is finished. Every page passes the budget.
-async fn pages(inner: &Inner, first: Permit) {
+async fn pages<C: Listable>(inner: &Inner, first: Permit) {
     let mut first = Some(first);
     loop {
-        let Some(Step::Page { offset, limit }) = inner.state().running.as_ref().map(|running| running.assembler.next()) else { return };
+        let step = C::shelf(&mut inner.state()).running.as_ref().map(|running| running.assembler.next());
+        let Some(Step::Page { offset, limit }) = step else { return };
         let permit = match first.take() {
             Some(first) => first,
-            None => permit(inner).await,
+            None => permit::<C>(inner).await,
         };
         // An account that was tripped while the permit was waited for sends nothing.
         let page = if inner.started().is_ok() {
             let provider = inner.provider();
-            let outcome = tokio::time::timeout(PAGE_DEADLINE, provider.list_endpoints(offset, limit)).await.ok();
+            let outcome = tokio::time::timeout(PAGE_DEADLINE, C::page(&*provider, offset, limit)).await.ok();
             if let Some(outcome) = &outcome {
                 inner.learn(&permit, &provider, outcome);
             }
@@ -106,7 +129,7 @@ async fn pages(inner: &Inner, first: Permit) {
         let usable = inner.started().is_ok();
         let again = {
             let mut state = inner.state();
-            let Some(running) = &mut state.running else { return };
+            let Some(running) = &mut C::shelf(&mut state).running else { return };
             match page {
                 Some(Outcome::Done(page)) => {
                     running.assembler.page(page.items, page.total);
@@ -127,7 +150,7 @@ async fn pages(inner: &Inner, first: Permit) {
 }
 
 /// Whether the same question may be answered next time.
-fn passing(outcome: &Outcome<Page>) -> bool {
+fn passing<T>(outcome: &Outcome<Page<T>>) -> bool {
     match outcome {
         Outcome::Unknown(_) => true,
         Outcome::Refused(refusal) => matches!(refusal.kind, RefusalKind::Throttled | RefusalKind::Unreachable),
@@ -136,10 +159,11 @@ fn passing(outcome: &Outcome<Page>) -> bool {
 }
 
 /// In the lane of the most urgent of all who wait, also of those who wait for the next listing: it cannot begin before.
-async fn permit(inner: &Inner) -> Permit {
+async fn permit<C: Listable>(inner: &Inner) -> Permit {
     let lane = || {
-        let state = inner.state();
-        state.serving.values().chain(state.waiting.values()).min().copied().unwrap_or(Lane::Sweep)
+        let mut state = inner.state();
+        let shelf = C::shelf(&mut state);
+        shelf.serving.values().chain(shelf.waiting.values()).min().copied().unwrap_or(Lane::Sweep)
     };
     loop {
         let now = lane();
@@ -148,36 +172,35 @@ async fn permit(inner: &Inner) -> Permit {
         loop {
             tokio::select! {
                 permit = &mut take => return permit,
-                () = inner.changed.notified() => if lane() < now { break },
+                () = C::changed(inner).notified() => if lane() < now { break },
             }
         }
     }
 }
 
 /// Publishes what was listed and wakes those it concerns. Whether it was complete.
-fn publish(inner: &Inner, began: Moment) -> bool {
+fn publish<C: Listable>(inner: &Inner, began: Moment) -> bool {
     let ended = inner.clock.now();
     let mut guard = inner.state();
-    let state = &mut *guard;
+    let shelf = C::shelf(&mut guard);
     // One lock from here to the publication: an answer of ours in between would be in neither.
-    let Some(running) = state.running.take() else { return false };
+    let Some(running) = shelf.running.take() else { return false };
     let mut listed = running.assembler.finish();
-    let serving = std::mem::take(&mut state.serving);
+    let serving = std::mem::take(&mut shelf.serving);
     if listed.pages == 0 {
         // Nothing was learnt: the next one serves them.
         for (key, lane) in serving {
-            let wanted = state.waiting.entry(key).or_insert(lane);
-            *wanted = lane.min(*wanted);
+            shelf.want(key, lane);
         }
         return false;
     }
-    listed.judge_habit(&mut state.habit, ended, inner.settings.settle);
+    listed.judge_habit(&mut shelf.habit, ended, inner.settings.settle);
     let complete = listed.proof.is_complete();
-    tracing::debug!(account = %inner.id, endpoints = listed.endpoints.len(), pages = listed.pages, proof = ?listed.proof, "listed");
-    let snapshot = state.history.publish((began, ended), listed.proof, listed.endpoints, &running.since);
+    let (count, pages) = (listed.items.len(), listed.pages);
+    tracing::debug!(account = %inner.id, collection = C::NAME, count, pages, proof = ?listed.proof, "listed");
+    shelf.history.publish((began, ended), listed.proof, listed.items, &running.since);
     let mut woken: BTreeSet<ObjectKey> = serving.into_keys().collect();
-    let differing = state.watched.iter().filter(|(_, expected)| differs(expected, &snapshot.endpoints, complete));
-    woken.extend(differing.map(|(key, _)| key.clone()));
+    woken.extend(C::contradicted(shelf));
     drop(guard);
     for key in &woken {
         (inner.wake)(key);

@@ -63,7 +63,7 @@ pub fn of(ctx: &Context, object: &SipEndpoint, view: &View, account: &Account) -
     }
     let problem = |kind, stopped: &Held| held(kind, stopped, &account_of(object));
     let id = account.id();
-    let size = || account.snapshots().complete.map_or(0, |listing| listing.endpoints.len());
+    let size = || account.snapshots().complete.map_or(0, |listing| listing.items.len());
     if view.object.deleting {
         ask(ctx, id, |brake| brake.seen(uid, server_now(ctx)));
         let seen = |id: &str| view.evidence.missing(id).is_none() && !view.memory.deleted.contains_key(id);
@@ -95,7 +95,7 @@ pub fn of(ctx: &Context, object: &SipEndpoint, view: &View, account: &Account) -
 pub fn recreate(ctx: &Context, view: &View, object: &SipEndpoint) -> bool {
     let account = account_of(object);
     let Some(AccountState::Ready(account)) = ctx.account(&account) else { return false };
-    let size = account.snapshots().complete.map_or(0, |listing| listing.endpoints.len());
+    let size = account.snapshots().complete.map_or(0, |listing| listing.items.len());
     let id = account.id();
     ask(ctx, id, |brake| brake.recreation(&view.object.uid, &look(ctx, view, size), || made_anew(ctx, id), true)).is_ok()
 }
@@ -135,7 +135,7 @@ fn going(ctx: &Context, object: &SipEndpoint, id: &AccountId) -> Option<Who> {
 /// All of them that the caches know of.
 fn all_going(ctx: &Context, account: &Account) -> Vec<Who> {
     let listing = account.snapshots().complete;
-    let listed = |who: &Who| listing.as_ref().is_none_or(|listing| listing.endpoints.get(&who.endpoint).is_some());
+    let listed = |who: &Who| listing.as_ref().is_none_or(|listing| listing.items.get(&who.endpoint).is_some());
     ctx.all_endpoints().filter_map(|object| going(ctx, &object, account.id())).filter(listed).collect()
 }
 
@@ -153,8 +153,8 @@ fn all_absent(ctx: &Context, account: &Account) -> Vec<Who> {
     let snapshots = account.snapshots();
     let Some(complete) = snapshots.complete else { return Vec::new() };
     let listed = |who: &Who| {
-        let newest = snapshots.newest.as_ref().and_then(|newest| newest.endpoints.get(&who.endpoint));
-        newest.or_else(|| complete.endpoints.get(&who.endpoint)).is_some()
+        let newest = snapshots.newest.as_ref().and_then(|newest| newest.items.get(&who.endpoint));
+        newest.or_else(|| complete.items.get(&who.endpoint)).is_some()
     };
     ctx.all_endpoints().filter_map(|object| replaceable(&object, account.id())).filter(|who| !listed(who)).collect()
 }
@@ -182,7 +182,7 @@ pub async fn account(ctx: &Context, object: &AccountObject, id: &AccountId) {
         if let Some(listing) = listing {
             // When it began, on the API server's clock.
             let age = SignedDuration::try_from(ctx.clock.now().since(listing.began)).unwrap_or(SignedDuration::MAX);
-            brake.listed(&listing.endpoints, now.checked_sub(age).unwrap_or(Timestamp::MIN), now);
+            brake.listed(&listing.items, now.checked_sub(age).unwrap_or(Timestamp::MIN), now);
         }
         woken.extend(brake.relax(now));
         woken

@@ -42,7 +42,7 @@ pub async fn take(ctx: &Context, account: &Account) -> Option<EndpointCounts> {
         let own = adopted.is_none().then(|| prefix(ctx, &object));
         known.add(part, own.as_ref(), adopted.into_iter().chain(recorded));
     }
-    let census = Census::take(ctx.installation.part(), &listing.endpoints, &known);
+    let census = Census::take(ctx.installation.part(), &listing.items, &known);
     // Elsewhere may live whoever stands for them.
     if !ctx.wakers.everywhere() {
         return Some(census.counts(listing.seq, None));

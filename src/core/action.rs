@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::api::condition::Reason;
 use crate::api::ledger::Intent;
+use crate::api::phone_number_binding::{Placed, Previous};
 use crate::core::budget::Lane;
 use crate::core::fields::{Fields, Remote};
 use crate::core::time::Moment;
@@ -30,11 +31,11 @@ pub enum Action {
     CloseEpoch(Closed),
     /// Ask the account for a listing that begins from now on, and wait for it.
     List(Lane, Finding),
-    /// Read the endpoint.
+    /// Read the endpoint, or the number.
     Get(String, Lane),
-    /// Change the given fields of the endpoint.
+    /// Change the given fields of the endpoint, or of the number.
     Update {
-        /// Which endpoint.
+        /// Which one.
         id: String,
         /// What to send: the differing fields, and those that the provider resets when they are left out.
         change: Fields,
@@ -51,6 +52,10 @@ pub enum Action {
     ClearTombstone(String),
     /// The recorded endpoint is proven gone: forget its id.
     Forget,
+    /// Read from the API server itself, not from a cache, which bindings of this cluster are for the same number.
+    ReadRivals,
+    /// Make durable what a number showed before and what is about to be written to it, version-checked.
+    WritePlaced(Ahead),
     /// Let the object go.
     RemoveFinalizer(Release),
     /// Come back at `until`, or when something this object depends on changes.
@@ -75,6 +80,28 @@ pub struct Found {
     pub remote: Option<Box<Remote>>,
 }
 
+/// What a binding's status has to hold before its number is changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// What the number showed before any binding of this cluster changed it; absent: not known any more.
+    pub previous: Option<Previous>,
+    /// What was, may be, or is about to be written to it, the newest last.
+    pub placed: Vec<Placed>,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// Where what is written ahead comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The number was read, and no other binding had changed it.
+    Observed,
+    /// Another binding of the same number holds it.
+    Inherited,
+    /// The spec: only what is about to be written is new.
+    Spec,
+}
+
 /// Why an intent is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closed {
@@ -95,8 +122,14 @@ pub enum Cause {
     Edited,
     /// The user changed the password's Secret.
     Rotated,
-    /// Somebody changed the endpoint behind our back.
+    /// Somebody changed it behind our back.
     Drifted,
+    /// What the spec points at has changed, or the number came over from another binding.
+    Followed,
+    /// A number is given back: what was there before.
+    Restored,
+    /// A number is given back: no application answers it any more.
+    Unassigned,
 }
 
 /// Why an endpoint is deleted.
@@ -124,6 +157,23 @@ pub enum Release {
     /// Its status was lost and its account does not exist, or what it adopts was never verified: nothing can be proven. Told in a
     /// Warning event.
     Unproven,
+    /// Another binding owns the number and has all that it needs to give it back one day.
+    HandedOver,
+    /// The number shows again what it showed before it was bound, read back.
+    Restored,
+    /// No application answers the number any more, read back (`deletionPolicy: Unassign`).
+    Unassigned,
+    /// What answered the number before does not exist any more, or the provider did not take it: no application answers it now. Told in
+    /// a Warning event.
+    PreviousGone,
+    /// The number is not where this binding had put it, so it was left as it is. Told in an event.
+    NotOurs,
+    /// What the number showed before is not known (the status was lost): it was left as it is. Told in a Warning event.
+    PreviousLost,
+    /// The account does not hold the number any more: there is nothing to give back.
+    NumberGone,
+    /// The provider did not even take "no application": the number was left as it is. Told in a Warning event.
+    NotGivenBack,
 }
 
 /// What is to be said about the object.
@@ -159,6 +209,8 @@ impl Action {
             Action::DeleteEndpoint(..) => "DeleteEndpoint",
             Action::ClearTombstone(_) => "ClearTombstone",
             Action::Forget => "Forget",
+            Action::ReadRivals => "ReadRivals",
+            Action::WritePlaced(_) => "WritePlaced",
             Action::RemoveFinalizer(_) => "RemoveFinalizer",
             Action::Wait { .. } => "Wait",
             Action::Done(_) => "Done",
@@ -185,6 +237,12 @@ impl fmt::Display for Action {
             Action::CloseEpoch(closed) => write!(f, "CloseEpoch ({closed:?})"),
             Action::Create { username, .. } => write!(f, "Create {username}"),
             Action::Update { id, differences, .. } => write!(f, "Update {id}: {}", differences.join("; ")),
+            Action::WritePlaced(ahead) => {
+                let shown = |app: &str| if app.is_empty() { "none".to_owned() } else { app.to_owned() };
+                let previous = ahead.previous.as_ref().map_or_else(|| "?".to_owned(), |previous| shown(&previous.app_id));
+                let placed: Vec<String> = ahead.placed.iter().map(|placed| shown(&placed.app_id)).collect();
+                write!(f, "WritePlaced {} after {previous} ({:?})", placed.join(", "), ahead.source)
+            }
             Action::RemoveFinalizer(release) => write!(f, "RemoveFinalizer ({release:?})"),
             Action::Done(finding) => write!(f, "Done: {}", finding.reason),
             _ => f.write_str(self.name()),

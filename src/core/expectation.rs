@@ -1,8 +1,9 @@
 //! What an object expects the account's sweep to show; it is woken only by a listing that shows something else.
 
-use crate::api::condition::ConditionType;
+use crate::api::condition::{Condition, ConditionType};
 use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::fields::Fields;
+use crate::core::shared::Viewed;
 use crate::core::sighting::Expectation;
 use crate::core::view::{Desired, View};
 
@@ -23,13 +24,13 @@ pub fn of(view: &View, status: Option<&SipEndpointStatus>) -> Expectation {
         registered: status.and_then(|status| status.sip_registered),
         open: view.object.deleting
             || view.open_intent().is_some()
-            || stalled(status)
-            || view.memory.listing_wanted.is_some_and(|wanted| view.evidence.listings.newest.is_none_or(|newest| newest < wanted)),
+            || status.is_some_and(|status| stalled(&status.conditions))
+            || view.listing_pending(),
     }
 }
 
-fn stalled(status: Option<&SipEndpointStatus>) -> bool {
-    let conditions = status.map_or(&[][..], |status| &status.conditions);
+/// Somebody has to change something, and it may be somebody at the provider.
+pub(in crate::core) fn stalled(conditions: &[Condition]) -> bool {
     conditions.iter().any(|condition| condition.type_ == ConditionType::Stalled.as_str())
 }
 

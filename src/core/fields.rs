@@ -90,6 +90,25 @@ pub struct Remote {
     pub password_digest: Option<Secret>,
 }
 
+/// A phone number as the provider showed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Number {
+    /// As the provider writes it: digits without a plus (`contracts/plivo.md` 7).
+    pub number: String,
+    /// Observed fields, canonical, each a text and `""` for none: `app_id`, `alias`, `subaccount`, `compliance_application_id`. A field
+    /// that the answer lacks altogether is absent.
+    pub fields: Fields,
+}
+
+/// An application as the provider showed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// The provider's id, opaque.
+    pub id: String,
+    /// What people call it; `""` for none.
+    pub name: String,
+}
+
 /// Whether a phone is logged in.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Registration {

@@ -22,14 +22,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::core::fields::Remote;
-
 mod proof;
 
-pub use proof::{Listed, Proof, Spoiled, SurplusHabit};
+pub use proof::{Entry, Listed, Proof, Spoiled, SurplusHabit};
 
-/// More endpoints than any account is believed to have: a listing that goes on beyond is cut off.
-const MOST_ENDPOINTS: usize = 500_000;
+/// More than any account is believed to have: a listing that goes on beyond is cut off.
+const MOST_ITEMS: usize = 500_000;
 /// So few pages may fit together by luck.
 const FEW_PAGES: u64 = 3;
 /// Pages that may be spent in vain in any listing, however short.
@@ -78,7 +76,7 @@ enum Stage {
 /// until it is finished.
 /// Tell it what we send ourselves meanwhile, before it is sent.
 #[derive(Clone, Debug)]
-pub struct Assembler {
+pub struct Assembler<T> {
     page_size: u64,
     offset: u64,
     overlap: u64,
@@ -87,7 +85,7 @@ pub struct Assembler {
     /// Pages that were not answered: since the last that was, and in all.
     unanswered: (u64, u64),
     barren: u32,
-    seen: BTreeMap<String, Remote>,
+    seen: BTreeMap<String, T>,
     covered: BTreeMap<String, Place>,
     next_rank: u64,
     /// Sequences that did not continue anything: their order is compared in the end.
@@ -106,7 +104,7 @@ pub struct Assembler {
     deleted: BTreeSet<String>,
 }
 
-impl Assembler {
+impl<T: Entry> Assembler<T> {
     /// An empty listing. `page_size` is the provider's largest page, at least 2 (an overlap needs two).
     pub fn new(page_size: u64) -> Self {
         Self {
@@ -187,8 +185,8 @@ impl Assembler {
     }
 
     /// The page asked for by [`Assembler::next`]: its elements and the total, if the answer has one.
-    pub fn page(&mut self, items: Vec<Remote>, total: Option<u64>) {
-        let ids: Vec<String> = items.iter().map(|remote| remote.id.clone()).collect();
+    pub fn page(&mut self, items: Vec<T>, total: Option<u64>) {
+        let ids: Vec<String> = items.iter().map(|item| item.id().to_owned()).collect();
         self.pages += 1;
         self.unanswered.0 = 0;
         match self.stage {
@@ -211,13 +209,13 @@ impl Assembler {
             self.spoil(Spoiled::Oversized);
         }
         let before = self.seen.len();
-        self.seen.extend(items.into_iter().map(|remote| (remote.id.clone(), remote)));
+        self.seen.extend(items.into_iter().map(|item| (item.id().to_owned(), item)));
         self.barren = if self.seen.len() > before { 0 } else { self.barren + 1 };
 
         match total {
             None => self.spoil(Spoiled::Uncounted),
             Some(total) => {
-                let total = total.min(2 * MOST_ENDPOINTS as u64);
+                let total = total.min(2 * MOST_ITEMS as u64);
                 let last = self.last_total.replace(total).unwrap_or(total);
                 self.rises += total.saturating_sub(last);
                 self.falls += last.saturating_sub(total);
@@ -231,7 +229,7 @@ impl Assembler {
         }
         // Every page of a well-meant listing brings about a page of new elements, every repaired boundary costs a few more.
         let worth = 4 * (self.seen.len() as u64) + SPARE_PAGES * self.page_size;
-        if self.stage != Stage::Finished && (self.pages * (self.page_size - 1) > worth || self.seen.len() > MOST_ENDPOINTS) {
+        if self.stage != Stage::Finished && (self.pages * (self.page_size - 1) > worth || self.seen.len() > MOST_ITEMS) {
             self.spoil(if self.back > 0 { Spoiled::NotContiguous } else { Spoiled::Endless });
             self.stage = Stage::Finished;
         }
@@ -336,7 +334,7 @@ impl Assembler {
     }
 
     /// The result.
-    pub fn finish(mut self) -> Listed {
+    pub fn finish(mut self) -> Listed<T> {
         self.cut_off();
         if !self.set_aside.iter().all(|ids| self.rising(ids)) {
             self.spoil(Spoiled::Order);
@@ -350,7 +348,7 @@ impl Assembler {
             (None, Some(0)) => Proof::Complete,
             (None, _) => Proof::PresenceOnly(Spoiled::Count),
         };
-        Listed { endpoints: self.seen, proof, pages: self.pages, gap, slack }
+        Listed { items: self.seen, proof, pages: self.pages, gap, slack }
     }
 
     /// The counts of a listing with nothing else against it. `None`: they cannot be explained.

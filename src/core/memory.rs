@@ -78,7 +78,7 @@ pub struct Updated {
 }
 
 /// A call that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trouble {
     /// Decides how long to wait and what to say.
     pub kind: TroubleKind,
@@ -97,14 +97,29 @@ pub struct Trouble {
 }
 
 /// Kinds of trouble.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TroubleKind {
     /// Certainly not executed.
     Refused(RefusalKind),
     /// Nothing was learnt.
+    #[default]
     Unknown,
     /// A readable answer about something else.
     Foreign,
+}
+
+impl Trouble {
+    /// The last failure after one more answer to this question: none after a success.
+    pub fn after<T>(self, before: Option<Trouble>, outcome: &Outcome<T>) -> Option<Trouble> {
+        let (kind, message, retry_after) = match outcome {
+            Outcome::Done(_) | Outcome::NotFound { .. } => return None,
+            Outcome::Refused(refusal) => (TroubleKind::Refused(refusal.kind), refusal.message.clone(), refusal.retry_after),
+            Outcome::Unknown(doubt) if doubt.kind == DoubtKind::Foreign => (TroubleKind::Foreign, doubt.message.clone(), None),
+            Outcome::Unknown(doubt) => (TroubleKind::Unknown, doubt.message.clone(), None),
+        };
+        let attempts = before.map_or(0, |trouble| trouble.attempts) + 1;
+        Some(Trouble { kind, message, retry_after, attempts, ..self })
+    }
 }
 
 /// What a process knows of one object between two decisions.
@@ -219,25 +234,9 @@ impl Learnt {
 
     /// Keeps the last failure, or forgets it.
     fn noted<T>(&mut self, view: &View, outcome: &Outcome<T>, now: Moment) {
-        let (kind, message, retry_after) = match outcome {
-            Outcome::Done(_) | Outcome::NotFound { .. } => {
-                self.memory.trouble = None;
-                return;
-            }
-            Outcome::Refused(refusal) => (TroubleKind::Refused(refusal.kind), refusal.message.clone(), refusal.retry_after),
-            Outcome::Unknown(doubt) if doubt.kind == DoubtKind::Foreign => (TroubleKind::Foreign, doubt.message.clone(), None),
-            Outcome::Unknown(doubt) => (TroubleKind::Unknown, doubt.message.clone(), None),
-        };
-        let attempts = self.memory.trouble.as_ref().map_or(0, |trouble| trouble.attempts) + 1;
-        self.memory.trouble = Some(Trouble {
-            kind,
-            message,
-            at: now,
-            attempts,
-            retry_after,
-            generation: view.object.generation,
-            password_version: view.wanted_version().cloned(),
-        });
+        let question =
+            Trouble { at: now, generation: view.object.generation, password_version: view.wanted_version().cloned(), ..Trouble::default() };
+        self.memory.trouble = question.after(self.memory.trouble.take(), outcome);
     }
 
     /// A write of the ledger is durable: what it makes superfluous is forgotten.

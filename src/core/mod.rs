@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod action;
+pub mod binding;
 pub mod brake;
 pub mod budget;
 pub mod census;
@@ -18,6 +19,7 @@ pub mod memory;
 pub mod monitor;
 pub mod outcome;
 pub mod ownership;
+pub mod shared;
 pub mod sighting;
 pub mod status;
 pub mod tenancy;

@@ -1,10 +1,64 @@
 //! The endpoints of one listing, findable by id and by the beginning of the username, and the question whether an object has
-//! anything to do because of them.
+//! anything to do because of them. The numbers and the applications of an account stand beside them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::core::fields::{Fields, PASSWORD, Remote, diff};
+use crate::core::fields::{Fields, PASSWORD, Remote, Value, diff};
+use crate::core::listing::Entry;
+
+pub mod applications;
+pub mod numbers;
+
+/// What a listing of one collection of an account showed, kept in step with our own answered calls.
+pub trait Collection: Clone + Debug + Default + Send + Sync + 'static {
+    /// One thing of it.
+    type Entry: Entry;
+    /// An answered call of ours that changed it.
+    type Amendment: Clone + Debug + Send;
+
+    /// Of a listing; what is unchanged may be shared with `before`.
+    fn of(entries: BTreeMap<String, Self::Entry>, before: Option<&Self>) -> Self;
+
+    /// Brings what was listed before an answered call of ours to what it is after it.
+    fn amend(&mut self, amendment: &Self::Amendment);
+}
+
+/// An answered call of ours that changed an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Amendment {
+    /// It was created.
+    Created(Remote),
+    /// These fields of it were changed.
+    Updated(String, Fields),
+    /// It was deleted.
+    Deleted(String),
+}
+
+impl Collection for Sightings {
+    type Entry = Remote;
+    type Amendment = Amendment;
+
+    fn of(entries: BTreeMap<String, Remote>, before: Option<&Self>) -> Self {
+        Self::new(entries, before)
+    }
+
+    fn amend(&mut self, amendment: &Amendment) {
+        match amendment {
+            // What a listing saw of it is more than what the create answered.
+            Amendment::Created(remote) if self.get(&remote.id).is_some() => {}
+            Amendment::Created(remote) => self.insert(remote.clone()),
+            Amendment::Updated(id, change) => self.patch(id, change),
+            Amendment::Deleted(id) => self.remove(id),
+        }
+    }
+}
+
+/// The fields of a change that may be shown.
+fn shown(change: &Fields) -> impl Iterator<Item = (&'static str, Value)> {
+    change.iter().filter(|(_, value)| value.text().is_some()).map(|(field, value)| (*field, value.clone()))
+}
 
 /// Endpoints by id, indexed by username. Cloning shares the endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +100,7 @@ impl Sightings {
     pub fn patch(&mut self, id: &str, change: &Fields) {
         if let Some(remote) = self.by_id.get_mut(id) {
             let remote = Arc::make_mut(remote);
-            remote.fields.extend(change.iter().filter(|(_, value)| value.text().is_some()).map(|(field, value)| (*field, value.clone())));
+            remote.fields.extend(shown(change));
             if change.contains_key(PASSWORD) {
                 remote.password_digest = None;
             }

@@ -7,6 +7,7 @@ use crate::api::refs::AccountIdentity;
 use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::action::{Action, Finding, Found};
 use crate::core::fields::{Remote, Value};
+use crate::core::shared::Viewed;
 use crate::core::view::{AccountView, View};
 
 /// Longest message of a condition.
@@ -148,17 +149,25 @@ fn mirror(status: &mut SipEndpointStatus, remote: &Remote) {
 
 fn with_conditions(view: &View, mut status: SipEndpointStatus, finding: &Finding, observed: Option<&Remote>) -> SipEndpointStatus {
     status.observed_generation = Some(view.object.generation);
+    let registered = (observed.is_some() || status.sip_registered.is_some()).then(|| match status.sip_registered {
+        Some(true) => (ConditionType::Registered, ConditionStatus::True, Reason::Registered, "a phone is registered".into()),
+        _ => (ConditionType::Registered, ConditionStatus::False, Reason::NotRegistered, "no phone is registered".into()),
+    });
+    status.conditions = conditions(view, finding, registered);
+    status
+}
+
+/// A condition that is wanted.
+pub type Wanted = (ConditionType, ConditionStatus, Reason, String);
+
+/// The conditions of an object of any kind for a finding; `more` is what only its kind has, besides what all have.
+pub fn conditions(view: &impl Viewed, finding: &Finding, more: Option<Wanted>) -> Vec<Condition> {
     let agrees = finding.reason == Reason::Available;
-    let mut wanted: Vec<(ConditionType, ConditionStatus, Reason, String)> = Vec::new();
+    let mut wanted: Vec<Wanted> = Vec::new();
     let truth = if agrees { ConditionStatus::True } else { ConditionStatus::False };
     wanted.push((ConditionType::Ready, truth, finding.reason, finding.message.clone()));
     wanted.push((ConditionType::Synced, truth, finding.reason, finding.message.clone()));
-    if observed.is_some() || status.sip_registered.is_some() {
-        wanted.push(match status.sip_registered {
-            Some(true) => (ConditionType::Registered, ConditionStatus::True, Reason::Registered, "a phone is registered".into()),
-            _ => (ConditionType::Registered, ConditionStatus::False, Reason::NotRegistered, "no phone is registered".into()),
-        });
-    }
+    wanted.extend(more);
     match finding.reason.verdict() {
         Verdict::Progressing => wanted.push((ConditionType::Reconciling, ConditionStatus::True, finding.reason, finding.message.clone())),
         Verdict::Failed => wanted.push((ConditionType::Stalled, ConditionStatus::True, finding.reason, finding.message.clone())),
@@ -167,25 +176,20 @@ fn with_conditions(view: &View, mut status: SipEndpointStatus, finding: &Finding
     if finding.reason == Reason::Drifted {
         wanted.push((ConditionType::Drifted, ConditionStatus::True, finding.reason, finding.message.clone()));
     }
-    status.conditions = merge(&view.status.conditions, wanted, view);
-    // `Synced` is about the spec that was compared last, which [`View::edited`] asks for.
-    let compared = matches!(finding.reason, Reason::Available | Reason::Drifted | Reason::ProviderNormalisedValue);
-    if !compared && let Some(synced) = status.conditions.iter_mut().find(|condition| condition.type_ == ConditionType::Synced.as_str()) {
-        let before = view.status.conditions.iter().find(|condition| condition.type_ == synced.type_);
+    let mut conditions = merge_conditions(view.conditions(), wanted, view.object().generation, view.time());
+    // `Synced` is about the spec that was compared last, which [`Viewed::edited`] asks for.
+    let compared = matches!(finding.reason, Reason::Available | Reason::Drifted | Reason::ProviderNormalisedValue | Reason::Contested);
+    if !compared && let Some(synced) = conditions.iter_mut().find(|condition| condition.type_ == ConditionType::Synced.as_str()) {
+        let before = view.conditions().iter().find(|condition| condition.type_ == synced.type_);
         synced.observed_generation = Some(before.and_then(|condition| condition.observed_generation).unwrap_or(0));
     }
-    status
+    conditions
 }
 
 /// New conditions in a fixed order; a transition time moves with the status only; conditions of other controllers stay.
-pub fn merge(old: &[Condition], wanted: Vec<(ConditionType, ConditionStatus, Reason, String)>, view: &View) -> Vec<Condition> {
-    merge_conditions(old, wanted, view.object.generation, &view.fresh.time)
-}
-
-/// As [`merge`], for any kind.
 pub fn merge_conditions(
     old: &[Condition],
-    wanted: Vec<(ConditionType, ConditionStatus, Reason, String)>,
+    wanted: Vec<Wanted>,
     generation: i64,
     now: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Time,
 ) -> Vec<Condition> {
@@ -211,7 +215,8 @@ pub fn merge_conditions(
     conditions
 }
 
-fn cut(text: &str, most: usize) -> String {
+/// A text of at most so many characters; what is cut off shows.
+pub fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most.saturating_sub(1)).chain(['…']).collect() }
 }
 

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::api::condition::{ConditionType, Reason};
+use crate::api::condition::{Condition, Reason};
 use crate::api::ledger::{Intent, Ledger, SecretVersion};
 use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
-use crate::api::refs::ProviderKind;
+use crate::api::refs::{AccountIdentity, ProviderKind};
 use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::evidence::Evidence;
 use crate::core::fields::{Fields, PASSWORD, Secret, Value};
 use crate::core::mark::{Installation, Prefix};
 pub use crate::core::memory::{Deleted, Memory, OwnIntent, Trouble, TroubleKind, Updated};
+use crate::core::shared::{Viewed, Words};
 use crate::core::tenancy::Adoptable;
 use crate::core::time::Moment;
 
@@ -289,13 +290,6 @@ impl View {
         }
     }
 
-    /// The spec changed since it was last compared with the provider. Not `status.observedGeneration`: that moves with every
-    /// write, and an edit that had to wait for something must not look like a drift afterwards.
-    pub fn edited(&self) -> bool {
-        let synced = self.status.conditions.iter().find(|condition| condition.type_ == ConditionType::Synced.as_str());
-        synced.and_then(|condition| condition.observed_generation) != Some(self.object.generation)
-    }
-
     /// The version of the password that the provider has, as far as is known: the one in the ledger, or the one just sent. An update
     /// whose answer was lost (`times` 0) is not known to have been executed, and not every provider shows what it has.
     pub fn password_version(&self) -> Option<&SecretVersion> {
@@ -320,33 +314,63 @@ impl View {
             Desired::Blocked(_) => None,
         }
     }
+}
 
-    /// Somebody asked that nothing be written at the provider for this object; what to say.
-    pub fn held(&self) -> Option<Problem> {
-        if self.object.paused {
-            return Some(Problem {
-                reason: Reason::Paused,
-                message: "paused by annotation: nothing is written at the provider for this object. Remove switchboard.dev/paused to go on"
-                    .into(),
-            });
-        }
-        matches!(self.account, AccountView::Ready { suspended: true, .. }).then(|| Problem {
-            reason: Reason::Suspended,
-            message: "the account is suspended: nothing is written at the provider for its objects. Set spec.suspend of the account to false to go on".into(),
-        })
+impl Viewed for View {
+    fn object(&self) -> &Object {
+        &self.object
     }
 
-    /// The pinned account is not the one that the credentials lead to.
-    pub fn account_mismatch(&self) -> Option<Problem> {
-        let AccountView::Ready { provider, id, .. } = &self.account else { return None };
-        let pinned = self.status.account.as_ref()?;
-        (pinned.id != *id || pinned.provider != *provider).then(|| Problem {
-            reason: Reason::AccountMismatch,
-            message: format!(
-                "this endpoint belongs to {} account {}, but the credentials lead to {} account {}; nothing is written in either. \
-                 Put the credentials of {} back, or delete this object and make it anew in the other account",
-                pinned.provider, pinned.id, provider, id, pinned.id
-            ),
-        })
+    fn account(&self) -> &AccountView {
+        &self.account
+    }
+
+    fn pinned(&self) -> Option<&AccountIdentity> {
+        self.status.account.as_ref()
+    }
+
+    fn conditions(&self) -> &[Condition] {
+        &self.status.conditions
+    }
+
+    fn trouble(&self) -> Option<&Trouble> {
+        self.memory.trouble.as_ref()
+    }
+
+    fn asked_anew(&self, trouble: &Trouble) -> bool {
+        let version = self.wanted_version();
+        trouble.generation != self.object.generation || (version.is_some() && version != trouble.password_version.as_ref())
+    }
+
+    fn listing_wanted(&self) -> Option<Moment> {
+        self.memory.listing_wanted
+    }
+
+    fn newest_listing(&self) -> Option<Moment> {
+        self.evidence.listings.newest
+    }
+
+    fn now(&self) -> Moment {
+        self.now
+    }
+
+    fn timing(&self) -> &Timing {
+        &self.timing
+    }
+
+    fn seed(&self) -> u64 {
+        self.fresh.seed
+    }
+
+    fn time(&self) -> &Time {
+        &self.fresh.time
+    }
+
+    fn words(&self) -> Words {
+        Words {
+            thing: "endpoint",
+            refused: " (or the password's Secret)",
+            foreign: "It is not recorded; the endpoint is looked for by its mark",
+        }
     }
 }

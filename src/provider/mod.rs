@@ -7,11 +7,12 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use crate::api::condition::Reason;
+use crate::api::phone_number_binding::PhoneNumberBindingSpec;
 use crate::api::policy::ManagementPolicy;
 use crate::api::provider_account::ProviderAccountSpec;
 use crate::api::refs::{ProviderKind, SecretKeyRef};
 use crate::api::sip_endpoint::SipEndpointSpec;
-use crate::core::fields::{Fields, Remote, Secret};
+use crate::core::fields::{Application, Fields, Number, Remote, Secret};
 use crate::core::mark::base_from_name;
 use crate::core::outcome::Outcome;
 use crate::core::view::{Desired, Password, Problem};
@@ -32,11 +33,20 @@ pub trait Provider: Send + Sync + 'static {
     /// Reads one endpoint.
     fn get_endpoint<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Outcome<Remote>>;
     /// One page of the listing of all endpoints.
-    fn list_endpoints(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page>>;
+    fn list_endpoints(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Remote>>>;
     /// Changes the given fields. The caller includes what [`Capabilities::always_sent`] names.
     fn update_endpoint<'a>(&'a self, id: &'a str, change: &'a Fields) -> BoxFuture<'a, Outcome<()>>;
     /// Deletes by id. Not found is [`Outcome::NotFound`], not success.
     fn delete_endpoint<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Outcome<()>>;
+    /// Reads one phone number that the account holds, written as the provider does. There is no call that gets one or gives one up.
+    fn get_number<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Outcome<Number>>;
+    /// One page of the listing of all numbers that the account holds.
+    fn list_numbers(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Number>>>;
+    /// Changes the given fields of a number. The caller includes what [`Capabilities::always_sent`] names; `""` is none. Done proves
+    /// nothing but that it was taken: read it back. Not found may be the number or the application: read the number to know.
+    fn update_number<'a>(&'a self, number: &'a str, change: &'a Fields) -> BoxFuture<'a, Outcome<()>>;
+    /// One page of the listing of all applications.
+    fn list_applications(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Application>>>;
     /// Whether the endpoint has this password; `None` where the answer says nothing about it. In memory only.
     fn password_matches(&self, remote: &Remote, password: &Secret) -> Option<bool>;
 }
@@ -52,9 +62,9 @@ pub struct Created {
 
 /// One page of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// The endpoints, in the provider's order.
-    pub items: Vec<Remote>,
+pub struct Page<T> {
+    /// What was listed, in the provider's order.
+    pub items: Vec<T>,
     /// How many there are in all, if the answer says so.
     pub total: Option<u64>,
 }
@@ -122,8 +132,27 @@ pub fn base_username(spec: &SipEndpointSpec, name: &str) -> String {
     spec.plivo.as_ref().and_then(|plivo| plivo.username.clone()).unwrap_or_else(|| base_from_name(name))
 }
 
+/// The application that an endpoint's spec names instead of giving its id: what the account is to resolve.
+pub fn app_name(spec: &SipEndpointSpec) -> Option<&str> {
+    spec.plivo.as_ref().and_then(|plivo| plivo.app_name.as_deref())
+}
+
+/// The application that a binding's spec names as its target.
+pub fn target_app_name(spec: &PhoneNumberBindingSpec) -> Option<&str> {
+    spec.target.app_name.as_deref()
+}
+
+/// The binding's number as the provider writes it: digits without a plus (`contracts/plivo.md` 2).
+pub fn number(spec: &PhoneNumberBindingSpec) -> &str {
+    spec.number.strip_prefix('+').unwrap_or(&spec.number)
+}
+
+/// What the name of an application in a spec stands for: its id, or why it stands for none. `None`: nobody has asked, which is right only
+/// where [`app_name`] names none.
+pub type NamedApplication = Option<Result<String, Problem>>;
+
 /// What the spec wants, in the provider's own terms.
-pub fn desired(spec: &SipEndpointSpec, name: &str, password: Password) -> Desired {
+pub fn desired(spec: &SipEndpointSpec, name: &str, password: Password, application: NamedApplication) -> Desired {
     match &spec.plivo {
         Some(_) if spec.adopt.is_none() && password == Ok(None) => Desired::Blocked(Problem {
             reason: Reason::InvalidSpec,
@@ -137,7 +166,7 @@ pub fn desired(spec: &SipEndpointSpec, name: &str, password: Password) -> Desire
             message: "managementPolicy: Observe needs adopt, which says what to observe; nothing is done. Add adopt in a new object, or use Manage"
                 .into(),
         }),
-        Some(endpoint) => plivo::desired::desired(endpoint, name, password),
+        Some(endpoint) => plivo::desired::desired(endpoint, name, password, application),
         None => Desired::Blocked(unknown_provider()),
     }
 }
@@ -170,7 +199,7 @@ mod tests {
         ];
         for (sentence, management_policy, adopt, password, wanted) in table {
             let spec = SipEndpointSpec { plivo: Some(PlivoEndpoint::default()), adopt, management_policy, ..SipEndpointSpec::default() };
-            assert_eq!(matches!(desired(&spec, "alice", password), Desired::Wanted(_)), wanted, "{sentence}");
+            assert_eq!(matches!(desired(&spec, "alice", password, None), Desired::Wanted(_)), wanted, "{sentence}");
         }
     }
 }

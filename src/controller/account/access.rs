@@ -9,7 +9,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::object::AccountObject;
-use crate::account::{Account, AccountId, AccountSettings, Health};
+use crate::account::{Account, AccountId, AccountSettings, Standing};
 use crate::api::condition::Reason;
 use crate::controller::context::{Context, Credentials};
 use crate::controller::escrow;
@@ -56,15 +56,10 @@ pub async fn establish(ctx: &Context, object: &AccountObject, used: bool) -> (Ac
         true => ctx.accounts.attach(owner, provider, id, settings),
         false => ctx.accounts.attach_unproven(owner, provider, id, settings),
     };
-    let tripped = match account.health() {
-        Health::Tripped { message, .. } => Some(message),
-        Health::Healthy | Health::Slowed { .. } => None,
-    };
-    let due = account.probe_due().unwrap_or_default();
-    let access = match (credentials.proven, tripped) {
-        (true, None) => Access::Proven(account.id().to_string()),
-        (true, Some(message)) if !due.is_zero() => Access::Rejected { message, due: Some(due) },
-        _ => prove(ctx, &account, key, credentials).await,
+    let access = match ctx.accounts.standing(key) {
+        Some(Standing::Proven) => Access::Proven(account.id().to_string()),
+        Some(Standing::Rejected { message, due }) if !due.is_zero() => Access::Rejected { message, due: Some(due) },
+        Some(Standing::Unproven | Standing::Rejected { .. }) | None => prove(ctx, &account, key, credentials).await,
     };
     let access = match (access, kept) {
         (Access::Proven(_), Some(problem)) => Access::Kept(problem),
@@ -103,7 +98,11 @@ async fn prove(ctx: &Context, account: &Arc<Account>, key: &ObjectKey, credentia
         let proven = Credentials { proven: true, ..credentials };
         ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), proven);
     };
-    let access = match tokio::time::timeout(IDENTIFY, account.identify()).await {
+    let due = || match ctx.accounts.standing(key) {
+        Some(Standing::Rejected { due, .. }) => Some(due),
+        Some(Standing::Unproven | Standing::Proven) | None => None,
+    };
+    let access = match tokio::time::timeout(IDENTIFY, ctx.accounts.identify(key)).await {
         Ok(Outcome::Done(id)) if id == account.id().id => {
             info!(account = %key, provider_account = %account.id(), "credentials accepted");
             remember(credentials);
@@ -112,7 +111,7 @@ async fn prove(ctx: &Context, account: &Arc<Account>, key: &ObjectKey, credentia
         Ok(Outcome::Done(id)) => Access::Elsewhere { claimed: account.id().to_string(), found: id },
         Ok(Outcome::Refused(refusal)) if refusal.kind == RefusalKind::Credentials => {
             remember(credentials);
-            Access::Rejected { message: refusal.message, due: account.probe_due() }
+            Access::Rejected { message: refusal.message, due: due() }
         }
         Ok(Outcome::Refused(refusal)) => Access::Unreachable(refusal.message),
         Ok(Outcome::Unknown(doubt)) => Access::Unreachable(doubt.message),

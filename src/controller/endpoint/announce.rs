@@ -59,10 +59,12 @@ pub async fn updated(ctx: &Context, object: &SipEndpoint, action: &Action) {
         Cause::Edited => "Updated",
         Cause::Rotated => "PasswordRotated",
         Cause::Drifted => "DriftCorrected",
+        // Numbers only.
+        Cause::Followed | Cause::Restored | Cause::Unassigned => "Updated",
     };
     let note = match cause {
         Cause::Rotated => "the password in the Secret changed; the provider has accepted the new one".to_owned(),
-        Cause::Edited | Cause::Drifted => differences.join("; "),
+        _ => differences.join("; "),
     };
     event(ctx, object, EventType::Normal, reason, "Update", note).await;
 }
@@ -87,6 +89,15 @@ pub async fn deleted(ctx: &Context, object: &SipEndpoint, id: &str, why: Why) {
 pub async fn release(ctx: &Context, object: &SipEndpoint, release: Release) {
     match release {
         Release::Clean | Release::NeverSent => {}
+        // Numbers only.
+        Release::HandedOver
+        | Release::Restored
+        | Release::Unassigned
+        | Release::PreviousGone
+        | Release::NotOurs
+        | Release::PreviousLost
+        | Release::NumberGone
+        | Release::NotGivenBack => {}
         Release::Retained => {
             let id = object.status.as_ref().and_then(|status| status.endpoint_id.as_deref()).unwrap_or("-");
             let policy = match object.spec.management_policy {

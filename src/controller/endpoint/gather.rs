@@ -35,7 +35,7 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
     let desired = match deleting || gone {
         // A deletion never needs the tenant's password.
         true => Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() }),
-        false => provider::desired(&object.spec, &key.name, password(ctx, object, &key).await),
+        false => provider::desired(&object.spec, &key.name, password(ctx, object, &key).await, None),
     };
     let mut view = View {
         object: gather::object(object, gone),
@@ -105,7 +105,7 @@ fn look(ctx: &Context, view: &mut View, key: &ObjectKey, account: &Account, slot
     let listings: Vec<Listing<'_>> = [snapshots.complete_before.as_ref(), snapshots.complete.as_ref(), newest]
         .into_iter()
         .flatten()
-        .map(|listing| Listing { began: listing.began, complete: listing.is_complete(), endpoints: &listing.endpoints })
+        .map(|listing| Listing { began: listing.began, complete: listing.is_complete(), endpoints: &listing.items })
         .collect();
     view.claims = claims(ctx, view, key, account, &listings);
     view.evidence = slot.memory.learnt.evidence(view, &listings, |remote, password| account.password_matches(remote, password));

@@ -59,7 +59,7 @@ pub fn wrote(pass: &mut Pass<'_, SipEndpoint>, view: &View, action: &Action) {
 /// When the newest complete listing began that does not show the endpoint.
 fn unlisted(snapshots: &SnapshotView, id: &str) -> Option<Moment> {
     let complete = [&snapshots.complete, &snapshots.complete_before];
-    complete.into_iter().flatten().find(|listing| listing.endpoints.get(id).is_none()).map(|listing| listing.began)
+    complete.into_iter().flatten().find(|listing| listing.items.get(id).is_none()).map(|listing| listing.began)
 }
 
 fn note(pass: &mut Pass<'_, SipEndpoint>, broken: Option<Broken>) {

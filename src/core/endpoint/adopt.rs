@@ -1,12 +1,13 @@
 //! An object that takes over an endpoint which exists already (L27 to L31). The id in its spec is all that it goes by: it creates
 //! nothing, looks for no mark of its own, and deletes nothing but that one endpoint.
 
-use super::{actionable, live, other_installation, retry};
+use super::{actionable, live, other_installation};
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Finding, Found};
 use crate::core::budget::Lane;
 use crate::core::fields::Remote;
 use crate::core::mark::recognise;
+use crate::core::shared::retry;
 use crate::core::tenancy::endpoint_not_found;
 use crate::core::view::{Adoption, View};
 

@@ -1,10 +1,11 @@
 //! An object that is being deleted (D1 to D16): nothing of it may be left at the provider when it goes.
 
-use super::{other_installation, own_open_intent, owned, received, retry, search, unusable, wait_for};
+use super::{other_installation, own_open_intent, owned, received, search};
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Closed, Finding, Release, Why};
 use crate::core::budget::Lane;
 use crate::core::outcome::Outcome;
+use crate::core::shared::{Viewed, retry, wait_for};
 use crate::core::view::{AccountView, Problem, View};
 
 /// Stands for an endpoint of which no id is known in `switchboard.dev/force-orphan`.
@@ -13,7 +14,7 @@ const UNRESOLVED: &str = "unresolved";
 pub(super) fn next(view: &View) -> Action {
     let forced = view.object.finalizer && forced(view);
     if let Some(id) = received(view).filter(|_| own_open_intent(view).is_some() || !view.object.finalizer)
-        && !(forced && unusable(view).is_some())
+        && !(forced && view.unusable().is_some())
     {
         return just_received(view, id);
     }
@@ -43,7 +44,7 @@ pub(super) fn next(view: &View) -> Action {
     if never_sent(view) {
         return Action::RemoveFinalizer(Release::NeverSent);
     }
-    if let Some(problem) = unusable(view) {
+    if let Some(problem) = view.unusable() {
         let lost = view.ledger().is_none() && view.recorded().is_none();
         return match &view.account {
             AccountView::Missing(_) if lost => Action::RemoveFinalizer(Release::Unproven),
@@ -62,7 +63,7 @@ pub(super) fn next(view: &View) -> Action {
 
 /// An endpoint that was created for an object that is on its way out: it is deleted whatever else holds.
 pub(super) fn just_received(view: &View, id: &str) -> Action {
-    match unusable(view) {
+    match view.unusable() {
         None => retry::call(view, delete_when_due(view, id, Why::JustReceived)),
         Some(problem) => wait_for(view, deleting(problem)),
     }

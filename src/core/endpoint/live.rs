@@ -1,9 +1,6 @@
 //! An object that is to exist (L1 to L23).
 
-use super::{
-    actionable, adopt, list, other_installation, own_open_intent, owned, received, record_listed, retry, search, survivor, unusable,
-    wait_for,
-};
+use super::{actionable, adopt, other_installation, own_open_intent, owned, received, record_listed, search, survivor};
 use crate::api::condition::Reason;
 use crate::api::ledger::Intent;
 use crate::api::policy::{DriftPolicy, ExternalDeletionPolicy};
@@ -12,6 +9,7 @@ use crate::core::budget::Lane;
 use crate::core::evidence::Observed;
 use crate::core::fields::{Difference, Fields, PASSWORD, Value, diff};
 use crate::core::outcome::Outcome;
+use crate::core::shared::{Viewed, first_listing, list, read_back, retry, wait_for};
 use crate::core::time::Moment;
 use crate::core::view::{AccountView, Desired, OwnIntent, Updated, View, Wanted};
 
@@ -42,7 +40,7 @@ pub(super) fn next(view: &View) -> Action {
         return action;
     }
     if view.open_intent().is_some() {
-        return match unusable(view) {
+        return match view.unusable() {
             Some(problem) => wait_for(view, problem),
             None => search::next(view),
         };
@@ -72,7 +70,7 @@ fn own_create(view: &View, own: &OwnIntent) -> Option<Action> {
         Some(Outcome::NotFound { .. } | Outcome::Unknown(_)) => None,
         None => Some(match &view.desired {
             Desired::Wanted(wanted)
-                if unusable(view).is_none()
+                if view.unusable().is_none()
                     && view.held().is_none()
                     && other_installation(view).is_none()
                     && !view.stopping
@@ -103,7 +101,7 @@ fn condemned(view: &View) -> Option<Action> {
     if recorded || absent || super::foreign(view, id) {
         return Some(Action::ClearTombstone(id.clone()));
     }
-    if view.held().is_some() || unusable(view).is_some() {
+    if view.held().is_some() || view.unusable().is_some() {
         return None;
     }
     Some(super::delete_seen(view, id, Why::Duplicate, Lane::Repair))
@@ -148,48 +146,17 @@ fn first_sight(view: &View, id: &str) -> Action {
         let lane = if edited && !unread { Lane::Urgent } else { Lane::Repair };
         return retry::call(view, Action::Get(id.to_owned(), lane));
     }
-    // After a restart one listing answers for all objects, and status stays as it is until then.
-    match list(view, Moment::ZERO, Lane::Sweep, Finding::new(Reason::AwaitingEvidence, "")) {
-        Action::List(lane, _) => Action::List(lane, Finding::new(Reason::Progressing, "")),
-        Action::Wait { until, .. } => Action::Wait { until, finding: None },
-        other => other,
-    }
+    first_listing(view)
 }
 
 /// L15: an update that was answered has to be seen.
 fn read_back(view: &View, observed: Observed<'_>, id: &str) -> Option<Action> {
     let update = view.memory.update.as_ref()?;
-    if observed.began < update.at || !observed.by_id && view.evidence.gets.get(id).is_none_or(|got| got.began < update.at) {
-        return Some(retry::call(view, Action::Get(id.to_owned(), Lane::Urgent)));
-    }
-    let unseen: Vec<&str> = unseen(update, observed, view.evidence.password_matches);
-    if unseen.is_empty() || !still_wanted(view, update) {
-        return None;
-    }
-    let visible = update.at + view.timing.visible();
-    if view.now < visible {
-        return Some(Action::Wait {
-            until: Some(visible),
-            finding: Some(Finding::new(
-                Reason::Progressing,
-                format!(
-                    "the provider accepted a new {} but does not show it yet; it is read again before anything is sent",
-                    unseen.join(", ")
-                ),
-            )),
-        });
-    }
-    if observed.began < visible {
-        return Some(retry::call(view, Action::Get(id.to_owned(), Lane::Urgent)));
-    }
-    (update.times >= 2).then(|| {
-        Action::Done(Finding::new(
-            Reason::ProviderNormalisedValue,
-            format!(
-                "the provider accepted {} twice and shows another value both times; it is not sent again. Write the value that the provider shows into the spec, or look at it in the console",
-                unseen.join(", ")
-            ),
-        ))
+    let by_id = observed.by_id || view.evidence.gets.get(id).is_some_and(|got| got.began >= update.at);
+    let unseen = if still_wanted(view, update) { unseen(update, observed, view.evidence.password_matches) } else { Vec::new() };
+    Some(match read_back::judge(view, id, update, &read_back::Seen { began: observed.began, by_id, unseen })? {
+        read_back::Verdict::Look(action) => action,
+        read_back::Verdict::Normalised(finding) => Action::Done(finding),
     })
 }
 

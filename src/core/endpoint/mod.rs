@@ -64,7 +64,6 @@
 mod adopt;
 mod delete;
 mod live;
-mod retry;
 mod search;
 #[cfg(test)]
 pub(in crate::core) mod tests;
@@ -76,8 +75,8 @@ use crate::core::evidence::Sighting;
 use crate::core::fields::Remote;
 use crate::core::mark::recognise;
 use crate::core::outcome::Outcome;
-use crate::core::time::Moment;
-use crate::core::view::{AccountView, Desired, OwnIntent, Problem, View, Wanted};
+use crate::core::shared::{Viewed, retry, wait_for};
+use crate::core::view::{Desired, OwnIntent, Problem, View, Wanted};
 
 /// The next step for this object. Pure: same view, same action.
 pub fn next(view: &View) -> Action {
@@ -107,16 +106,6 @@ fn received(view: &View) -> Option<&str> {
     }
 }
 
-/// The account cannot be used by this object now; what to say.
-fn unusable(view: &View) -> Option<Problem> {
-    match &view.account {
-        AccountView::Unknown => Some(Problem { reason: Reason::AccountNotReady, message: "the account has not been looked at yet".into() }),
-        AccountView::Missing(problem) | AccountView::NotReady(problem) => Some(problem.clone()),
-        AccountView::Ready { deletions_only: Some(problem), .. } if !view.object.deleting && !view.object.gone => Some(problem.clone()),
-        AccountView::Ready { .. } => view.account_mismatch(),
-    }
-}
-
 /// L9 to L11: what is wanted, if something may be done about it now; else what to answer.
 fn actionable(view: &View) -> Result<&Wanted, Box<Action>> {
     let wanted = match &view.desired {
@@ -126,19 +115,10 @@ fn actionable(view: &View) -> Result<&Wanted, Box<Action>> {
     if let Some(held) = view.held() {
         return Err(Box::new(Action::Done(Finding { reason: held.reason, message: held.message })));
     }
-    match unusable(view) {
+    match view.unusable() {
         Some(problem) => Err(Box::new(wait_for(view, problem))),
         None => Ok(wanted),
     }
-}
-
-fn wait_for(view: &View, problem: Problem) -> Action {
-    if matches!(view.account, AccountView::Unknown) {
-        // It will be known in a moment: what the status says stays, or each restart would rewrite it twice. The account wakes the
-        // object; the time-out is for a wake that got lost.
-        return Action::Wait { until: Some(view.now + view.timing.issue()), finding: None };
-    }
-    Action::Wait { until: None, finding: Some(Finding { reason: problem.reason, message: problem.message }) }
 }
 
 /// Endpoints with our mark that are listed and may be recorded or deleted: not condemned, not deleted by us since, not read as
@@ -253,19 +233,5 @@ fn record_listed(view: &View, seen: &Sighting, lane: Lane) -> Action {
             ),
         )),
         None => retry::call(view, Action::Get(id.clone(), lane)),
-    }
-}
-
-/// Whether a listing asked for by this object is still to come.
-fn listing_pending(view: &View) -> bool {
-    view.memory.listing_wanted.is_some_and(|wanted| view.evidence.listings.newest.is_none_or(|newest| newest < wanted))
-}
-
-/// Asks for a listing that begins after `after`, once.
-fn list(view: &View, after: Moment, lane: Lane, finding: Finding) -> Action {
-    // The account wakes the object; the time-out is for a wake that got lost.
-    match view.memory.listing_wanted.filter(|wanted| *wanted >= after && listing_pending(view)).map(|wanted| wanted + view.timing.settle) {
-        Some(until) if view.now < until => Action::Wait { until: Some(until), finding: Some(finding) },
-        _ => Action::List(lane, finding),
     }
 }

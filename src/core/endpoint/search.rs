@@ -1,10 +1,11 @@
 //! The search for what an unresolved create may have made (L5 to L7). Any process may do it at any time; no create is sent
 //! while it lasts.
 
-use super::{list, record_listed, survivor};
+use super::{record_listed, survivor};
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Closed, Finding};
 use crate::core::budget::Lane;
+use crate::core::shared::list;
 use crate::core::time::Moment;
 use crate::core::view::View;
 

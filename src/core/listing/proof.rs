@@ -3,16 +3,40 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::core::fields::Remote;
+use crate::core::fields::{Application, Number, Remote};
 use crate::core::time::Moment;
 
 /// Listings that must show the same difference between count and end before it counts as the provider's habit.
 const HABIT_LISTINGS: u32 = 3;
 
+/// One thing of a collection that is listed as a whole.
+pub trait Entry: Clone + PartialEq {
+    /// What tells it from all others of the collection.
+    fn id(&self) -> &str;
+}
+
+impl Entry for Remote {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Entry for Number {
+    fn id(&self) -> &str {
+        &self.number
+    }
+}
+
+impl Entry for Application {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 /// What a listing proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// Every endpoint that existed during the whole listing is in it.
+    /// Everything that existed during the whole listing is in it.
     Complete,
     /// What is in it existed; what is not in it may exist.
     PresenceOnly(Spoiled),
@@ -64,9 +88,9 @@ impl Spoiled {
 
 /// A finished listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct Listed<T> {
     /// Everything seen, by id, each as it was seen last.
-    pub endpoints: BTreeMap<String, Remote>,
+    pub items: BTreeMap<String, T>,
     /// What that proves.
     pub proof: Proof,
     /// Pages asked for.
@@ -77,7 +101,7 @@ pub struct Listed {
     pub(super) slack: (i64, i64),
 }
 
-impl Listed {
+impl<T> Listed<T> {
     /// Lets the provider's habit of a wrong count pass.
     pub fn judge_habit(&mut self, habit: &mut SurplusHabit, now: Moment, settle: Duration) {
         if let Some(gap) = self.gap

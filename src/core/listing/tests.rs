@@ -1,5 +1,5 @@
 use super::*;
-use crate::core::fields::Fields;
+use crate::core::fields::{Fields, Remote};
 use crate::core::time::Moment;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -72,7 +72,7 @@ impl Model {
         self.throughout.remove(id);
     }
 
-    fn act(&mut self, act: Act, assembler: &mut Assembler) {
+    fn act(&mut self, act: Act, assembler: &mut Assembler<Remote>) {
         match act {
             Act::OwnCreate(at) => {
                 assembler.own_create_sent();
@@ -103,12 +103,12 @@ impl Model {
 }
 
 /// Lists the model; `acts` happen one group after each page.
-fn list(model: &mut Model, page_size: u64, acts: &[Vec<Act>]) -> Listed {
+fn list(model: &mut Model, page_size: u64, acts: &[Vec<Act>]) -> Listed<Remote> {
     list_with_failures(model, page_size, acts, &[])
 }
 
 /// As [`list`]; `failing` says which requests are not answered, and after those something happens as well.
-fn list_with_failures(model: &mut Model, page_size: u64, acts: &[Vec<Act>], failing: &[bool]) -> Listed {
+fn list_with_failures(model: &mut Model, page_size: u64, acts: &[Vec<Act>], failing: &[bool]) -> Listed<Remote> {
     let mut assembler = Assembler::new(page_size);
     let mut acts = acts.iter();
     let mut failing = failing.iter();
@@ -129,7 +129,7 @@ fn list_with_failures(model: &mut Model, page_size: u64, acts: &[Vec<Act>], fail
 }
 
 /// Lists 60 endpoints, where `answer` may falsify the page (of this number, offset, limit).
-fn list_falsified(size: usize, mut answer: impl FnMut(&mut Model, u64, u64, u64) -> (Vec<Remote>, Option<u64>)) -> Listed {
+fn list_falsified(size: usize, mut answer: impl FnMut(&mut Model, u64, u64, u64) -> (Vec<Remote>, Option<u64>)) -> Listed<Remote> {
     let mut model = Model::new(Order::NewestFirst, size);
     let mut assembler = Assembler::new(PAGE);
     let mut number = 0;
@@ -155,8 +155,8 @@ fn order() -> impl Strategy<Value = Order> {
     prop_oneof![Just(Order::NewestFirst), Just(Order::OldestFirst), Just(Order::Anywhere)]
 }
 
-fn missing(model: &Model, listed: &Listed) -> Vec<String> {
-    model.throughout.iter().filter(|id| !listed.endpoints.contains_key(*id)).cloned().collect()
+fn missing(model: &Model, listed: &Listed<Remote>) -> Vec<String> {
+    model.throughout.iter().filter(|id| !listed.items.contains_key(*id)).cloned().collect()
 }
 
 proptest! {
@@ -254,7 +254,7 @@ fn pages_overlap_by_one_and_end_with_a_short_or_empty_one() {
             model.page(offset, limit)
         });
         assert_eq!(asked, expected, "{size} endpoints");
-        assert_eq!((listed.proof, listed.endpoints.len()), (Proof::Complete, size));
+        assert_eq!((listed.proof, listed.items.len()), (Proof::Complete, size));
     }
 }
 
@@ -336,7 +336,7 @@ fn a_page_that_shifted_is_repaired_and_one_that_lies_proves_presence_only() {
                 answer
             });
             assert_eq!(listed.proof.is_complete(), complete, "{name} on page {which}: {:?}", listed.proof);
-            assert!(!complete || listed.endpoints.len() >= model_size - 1, "{name} on page {which}");
+            assert!(!complete || listed.items.len() >= model_size - 1, "{name} on page {which}");
         }
     }
 }
@@ -362,11 +362,11 @@ fn a_page_that_is_not_answered_keeps_what_was_seen_as_presence() {
     assembler.failed();
     assert_eq!(assembler.next(), Step::Finished);
     let listed = assembler.finish();
-    assert_eq!((listed.proof, listed.endpoints.len()), (Proof::PresenceOnly(Spoiled::Failed), 20));
+    assert_eq!((listed.proof, listed.items.len()), (Proof::PresenceOnly(Spoiled::Failed), 20));
 }
 
 /// A listing whose count is `surplus` above what is there.
-fn list_with_surplus(size: usize, surplus: u64) -> Listed {
+fn list_with_surplus(size: usize, surplus: u64) -> Listed<Remote> {
     list_falsified(size, |model, _, offset, limit| (model.page(offset, limit).0, Some(model.now.len() as u64 + surplus)))
 }
 

@@ -1,13 +1,18 @@
 //! Canonical fields ⇄ Plivo's own terms: `app_id` goes out, `application` comes back.
 
-use super::wire::{Endpoint, UpdateEndpoint};
-use crate::core::fields::{FieldName, Fields, PASSWORD, Registration, Remote, Secret, Value};
+use super::wire::{self, Endpoint, UpdateEndpoint, UpdateNumber};
+use crate::core::fields::{Application, FieldName, Fields, Number, PASSWORD, Registration, Remote, Secret, Value};
 use crate::provider::transport::md5_hex;
 
 /// The name shown in the console.
 pub const ALIAS: FieldName = "alias";
 /// The attached application; `""` is none.
 pub const APP_ID: FieldName = "app_id";
+
+/// The subaccount that holds a number; `""` is the account itself.
+pub const SUBACCOUNT: FieldName = "subaccount";
+/// The compliance application of a number; `""` is none.
+pub const COMPLIANCE_APPLICATION_ID: FieldName = "compliance_application_id";
 
 /// Desired fields as a request body. `Err` names a field that Plivo does not have, or one of the wrong kind: it is never sent,
 /// since one unknown key makes Plivo refuse the whole update.
@@ -50,6 +55,56 @@ pub fn remote(endpoint: Endpoint) -> Option<Remote> {
         fields,
         password_digest: endpoint.password.filter(is_md5),
     })
+}
+
+/// Why a change of a number is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsendable {
+    /// Numbers have no such field, or not of that kind.
+    NoSuchField(FieldName),
+    /// The field can be changed but not emptied (`contracts/plivo.md` 7): no way back to the main account is known.
+    NotEmptied(FieldName),
+    /// Without `app_id` Plivo points the number to the account's default application.
+    NoAppId,
+}
+
+/// The desired fields of a number as a request body.
+///
+/// # Errors
+/// Why they must not be sent.
+pub fn number_change(fields: &Fields) -> Result<UpdateNumber<'_>, Unsendable> {
+    let (mut app_id, mut alias, mut subaccount, mut compliance_application_id) = (None, None, None, None);
+    for (field, value) in fields {
+        match (*field, value) {
+            (SUBACCOUNT | COMPLIANCE_APPLICATION_ID, Value::Text(text)) if text.is_empty() => return Err(Unsendable::NotEmptied(field)),
+            (APP_ID, Value::Text(text)) => app_id = Some(text.as_str()),
+            (ALIAS, Value::Text(text)) => alias = Some(text.as_str()),
+            (SUBACCOUNT, Value::Text(text)) => subaccount = Some(text.as_str()),
+            (COMPLIANCE_APPLICATION_ID, Value::Text(text)) => compliance_application_id = Some(text.as_str()),
+            _ => return Err(Unsendable::NoSuchField(field)),
+        }
+    }
+    let app_id = app_id.ok_or(Unsendable::NoAppId)?;
+    Ok(UpdateNumber { app_id, alias, subaccount, compliance_application_id })
+}
+
+/// A number as the core sees it; `None` without its digits. Null, `""` and a missing member are none; a member that cannot be read is
+/// not known.
+pub fn number(number: wire::Number) -> Option<Number> {
+    let reference = |member: Option<String>| member.map(|uri| last_segment(&uri).to_owned());
+    let fields = [
+        (ALIAS, number.alias),
+        (APP_ID, reference(number.application)),
+        (SUBACCOUNT, reference(number.sub_account)),
+        (COMPLIANCE_APPLICATION_ID, reference(number.compliance_application_id)),
+    ];
+    let fields = fields.into_iter().filter_map(|(field, text)| Some((field, Value::Text(text?)))).collect();
+    Some(Number { number: number.number?, fields })
+}
+
+/// An application as the core sees it; `None` without its id.
+pub fn application(application: wire::Application) -> Option<Application> {
+    Some(Application { id: application.app_id?, name: application.app_name.unwrap_or_default() })
 }
 
 /// Whether a remote endpoint has this password; `None` if its answer held no hash (a registered one's never does).

@@ -1,18 +1,18 @@
-//! Plivo (`contracts/plivo.md`): endpoints on its REST API, without its SDKs, which resend creates on every 5xx.
+//! Plivo (`contracts/plivo.md`): endpoints and numbers on its REST API, without its SDKs, which resend creates on every 5xx.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use reqwest::Method;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::transport::{Answer, BaseUrl, Call, Failure, Request, Scrubber, Transport, TransportOptions, Unusable};
 use super::{Capabilities, Connection, Created, Page, Places, Provider};
 use crate::api::condition::Reason;
 use crate::api::refs::ProviderKind;
-use crate::core::fields::{Fields, Remote, Secret};
+use crate::core::fields::{Application, Fields, Number, Remote, Secret};
 use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
 use crate::core::view::Problem;
 
@@ -20,6 +20,7 @@ mod classify;
 mod credentials;
 pub mod desired;
 pub mod fields;
+mod numbers;
 pub mod wire;
 
 use classify::{Target, failure, refused, success, tidy, unknown, unreadable};
@@ -177,23 +178,13 @@ impl Plivo {
         self.call(operation, read).await
     }
 
-    async fn list(&self, offset: u64, limit: u64) -> Outcome<Page> {
-        if !(1..=CAPABILITIES.page_size).contains(&limit) {
-            // What Plivo does with a larger one is unknown; a page that is silently shorter would look like the last one.
-            return refused(RefusalKind::Invalid, format!("a page has 1 to {} endpoints", CAPABILITIES.page_size));
-        }
-        let query = [("limit", limit), ("offset", offset)];
-        let operation = Operation { query: &query, ..Operation::new("list_endpoints", Call::Read, Method::GET, ["Endpoint"]) };
-        let read = |answer: &Answer| {
-            let body = success(answer, &[200], Target::Always)?;
-            let Some(list) = wire::List::read(body) else { return Err(unreadable(answer, "without a list")) };
-            // One unreadable element hides an endpoint, so the whole page proves nothing.
-            match list.objects.iter().map(|object| wire::read(object).and_then(fields::remote)).collect() {
-                Some(items) => Ok(Page { items, total: list.total_count }),
-                None => Err(unreadable(answer, "with an element without endpoint_id or username")),
-            }
+    async fn list(&self, offset: u64, limit: u64) -> Outcome<Page<Remote>> {
+        let query = match page_query(offset, limit) {
+            Ok(query) => query,
+            Err(outcome) => return outcome,
         };
-        self.call(operation, read).await
+        let operation = Operation { query: &query, ..Operation::new("list_endpoints", Call::Read, Method::GET, ["Endpoint"]) };
+        self.call(operation, |answer| page(answer, fields::remote, "endpoint_id or username")).await
     }
 
     async fn update(&self, id: &str, fields: &Fields) -> Outcome<()> {
@@ -212,16 +203,7 @@ impl Plivo {
             Err(outcome) => return outcome,
         };
         let operation = Operation::new("update_endpoint", Call::Update, Method::POST, ["Endpoint", id]);
-        let read = |answer: &Answer| {
-            let body = success(answer, &[200, 201, 202], Target::Item)?;
-            // An asynchronous answer has the same shape; only its text says that nothing was done yet.
-            match wire::read::<wire::Message>(body).and_then(|message| message.message) {
-                Some(message) if message.to_ascii_lowercase().starts_with("async") => Err(unreadable(answer, "asynchronously")),
-                Some(_) => Ok(()),
-                None => Err(unreadable(answer, "without message")),
-            }
-        };
-        self.call(Operation { body: Some(body), password, ..operation }, read).await
+        self.call(Operation { body: Some(body), password, ..operation }, changed).await
     }
 
     async fn delete(&self, id: &str) -> Outcome<()> {
@@ -254,7 +236,7 @@ impl Provider for Plivo {
         Box::pin(self.get(id))
     }
 
-    fn list_endpoints(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page>> {
+    fn list_endpoints(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Remote>>> {
         Box::pin(self.list(offset, limit))
     }
 
@@ -266,8 +248,55 @@ impl Provider for Plivo {
         Box::pin(self.delete(id))
     }
 
+    fn get_number<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Outcome<Number>> {
+        Box::pin(self.number(number))
+    }
+
+    fn list_numbers(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Number>>> {
+        Box::pin(self.numbers(offset, limit))
+    }
+
+    fn update_number<'a>(&'a self, number: &'a str, change: &'a Fields) -> BoxFuture<'a, Outcome<()>> {
+        Box::pin(self.change_number(number, change))
+    }
+
+    fn list_applications(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Application>>> {
+        Box::pin(self.applications(offset, limit))
+    }
+
     fn password_matches(&self, remote: &Remote, password: &Secret) -> Option<bool> {
         fields::password_matches(remote, password)
+    }
+}
+
+/// The arguments of one page of any list.
+fn page_query<T>(offset: u64, limit: u64) -> Result<[(&'static str, u64); 2], Outcome<T>> {
+    if !(1..=CAPABILITIES.page_size).contains(&limit) {
+        // What Plivo does with a larger one is unknown; a page that is silently shorter would look like the last one.
+        return Err(refused(RefusalKind::Invalid, format!("a page has 1 to {} elements; nothing was sent", CAPABILITIES.page_size)));
+    }
+    Ok([("limit", limit), ("offset", offset)])
+}
+
+/// One page of any list, from its answer. `key` is what each element must have.
+fn page<'a, W: Deserialize<'a>, T>(answer: &'a Answer, element: impl Fn(W) -> Option<T>, key: &str) -> Read<Page<T>> {
+    let body = success(answer, &[200], Target::Always)?;
+    let Some(list) = wire::List::read(body) else { return Err(unreadable(answer, "without a list")) };
+    // One unreadable element hides something, so the whole page proves nothing.
+    match list.objects.iter().map(|object| wire::read(object).and_then(&element)).collect() {
+        Some(items) => Ok(Page { items, total: list.total_count }),
+        None => Err(unreadable(answer, &format!("with an element without {key}"))),
+    }
+}
+
+/// The answer to any update. 206, "partial success", is not one: what of it was done is for a read to tell.
+fn changed(answer: &Answer) -> Read<()> {
+    let body = success(answer, &[200, 201, 202], Target::Item)?;
+    // An asynchronous answer has the same shape; only its text says that nothing was done yet.
+    match wire::read::<wire::Message>(body).and_then(|message| message.message) {
+        Some(message) if message.to_ascii_lowercase().starts_with("async") => Err(unreadable(answer, "asynchronously")),
+        Some(_) => Ok(()),
+        None => Err(unreadable(answer, "without message")),
     }
 }
 

@@ -46,27 +46,24 @@ pub struct Endpoint {
     pub sip_user_agent: Option<String>,
 }
 
-/// A rented number.
+/// A number that the account holds, rented or its own.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Number {
     /// Digits with country code, no plus.
-    #[serde(default, deserialize_with = "id")]
+    #[serde(default, deserialize_with = "digits")]
     pub number: Option<String>,
-    /// Free text.
-    #[serde(default, deserialize_with = "member")]
+    /// Free text. Of this and the others, `None`: it cannot be read; a missing member is the empty text.
+    #[serde(default = "empty", deserialize_with = "member")]
     pub alias: Option<String>,
     /// URI of the assigned application.
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default = "empty", deserialize_with = "member")]
     pub application: Option<String>,
-    /// `SA…`.
-    #[serde(default, deserialize_with = "text")]
+    /// `SA…`, as an id or as a path.
+    #[serde(default = "empty", deserialize_with = "member")]
     pub sub_account: Option<String>,
-    /// `local`, `tollfree` …
-    #[serde(default, deserialize_with = "text")]
-    pub number_type: Option<String>,
-    /// Whether calls reach it.
-    #[serde(default, deserialize_with = "flag")]
-    pub voice_enabled: Option<bool>,
+    /// An id.
+    #[serde(default = "empty", deserialize_with = "member")]
+    pub compliance_application_id: Option<String>,
 }
 
 /// An application, also the answer to its create.
@@ -78,12 +75,6 @@ pub struct Application {
     /// Its name.
     #[serde(default, deserialize_with = "text")]
     pub app_name: Option<String>,
-    /// Switched on.
-    #[serde(default, deserialize_with = "flag")]
-    pub enabled: Option<bool>,
-    /// Given to endpoints that are created without `app_id`.
-    #[serde(default, deserialize_with = "flag")]
-    pub default_endpoint_app: Option<bool>,
 }
 
 /// The account that the credentials lead to.
@@ -146,6 +137,23 @@ pub struct UpdateEndpoint<'a> {
     pub password: Option<&'a Secret>,
 }
 
+/// Body of `POST /Number/{number}/`. `app_id` is in each: without it Plivo chooses one. Null is never sent: it answers "changed" and
+/// changes nothing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UpdateNumber<'a> {
+    /// `""` for none.
+    pub app_id: &'a str,
+    /// Shown in the console.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<&'a str>,
+    /// `SA…`; the key is never `sub_account`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subaccount: Option<&'a str>,
+    /// Changeable only while the compliance status is pending or rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compliance_application_id: Option<&'a str>,
+}
+
 /// Personal data: kept, not printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Private(pub String);
@@ -170,6 +178,11 @@ pub fn is_id(text: &str) -> bool {
     bytes.next().is_some_and(|first| first.is_ascii_alphanumeric())
         && text.len() <= 64
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+/// Whether a text can be a number: it becomes a path segment.
+pub fn is_number(text: &str) -> bool {
+    (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// `api_id`, worth logging and never needed (`contracts/plivo.md` 2). Only in the form of a UUID: a log line is no place for whatever
@@ -228,6 +241,19 @@ fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::E
         value => as_text(value),
     };
     Ok(text.filter(|text| is_id(text)))
+}
+
+/// A phone number, as text or as a number; a plus in front is left out.
+fn digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = match Value::deserialize(deserializer)? {
+        Value::Number(number) => number.as_u64().map(|number| number.to_string()),
+        value => as_text(value),
+    };
+    Ok(text.map(|text| text.strip_prefix('+').unwrap_or(&text).to_owned()).filter(|text| is_number(text)))
+}
+
+fn empty() -> Option<String> {
+    Some(String::new())
 }
 
 fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {

@@ -11,6 +11,7 @@ use crate::core::action::{Action, Closed, Release, Why};
 use crate::core::endpoint::next;
 use crate::core::fields::{PASSWORD, Remote, Value};
 use crate::core::outcome::{Outcome, RefusalKind};
+use crate::core::shared::Viewed;
 use crate::core::tenancy::Adoptable;
 use crate::core::view::{AccountView, Desired, TroubleKind, View};
 

@@ -224,6 +224,7 @@ impl World {
                 self.sweep(index);
                 return false;
             }
+            Action::ReadRivals | Action::WritePlaced(_) => unreachable!("an endpoint is no number"),
             Action::Reserve => self.processes[index].start.view.memory.permit = true,
             Action::AddFinalizer => {
                 self.write(index, |stored| stored.object.finalizer = true);

@@ -1,0 +1,244 @@
+//! One collection of an account and all that has to do with listing it: what was listed, what runs, who waits and who watches.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::BoxFuture;
+use tokio::sync::Notify;
+
+use crate::account::snapshot::History;
+use crate::account::{Inner, Lane, ObjectKey, State};
+use crate::core::fields::{Application, Number, Remote};
+use crate::core::listing::{Assembler, SurplusHabit};
+use crate::core::outcome::Outcome;
+use crate::core::sighting::applications::{Applications, Resolution, resolve};
+use crate::core::sighting::numbers::{self, NumberExpectation, Numbers};
+use crate::core::sighting::{self, Amendment, Collection, Expectation, Sightings};
+use crate::provider::{Page, Provider};
+
+/// What the account keeps of one collection.
+pub(super) struct Shelf<C: Listable> {
+    pub(super) history: History<C>,
+    pub(super) running: Option<Running<C>>,
+    /// Who waits for a listing that has not begun.
+    pub(super) waiting: BTreeMap<ObjectKey, Lane>,
+    /// Who waits for the one that runs.
+    pub(super) serving: BTreeMap<ObjectKey, Lane>,
+    pub(super) watched: BTreeMap<ObjectKey, C::Expected>,
+    pub(super) habit: SurplusHabit,
+}
+
+/// A listing under way, and our calls that were answered since it began.
+pub(super) struct Running<C: Collection> {
+    pub(super) assembler: Assembler<C::Entry>,
+    pub(super) since: Vec<C::Amendment>,
+}
+
+impl<C: Listable> Default for Shelf<C> {
+    fn default() -> Self {
+        Self {
+            history: History::default(),
+            running: None,
+            waiting: BTreeMap::new(),
+            serving: BTreeMap::new(),
+            watched: BTreeMap::new(),
+            habit: SurplusHabit::default(),
+        }
+    }
+}
+
+impl<C: Listable> Shelf<C> {
+    /// The next listing that begins serves `who`, in this lane or a more urgent one that was asked for before.
+    pub(super) fn want(&mut self, who: ObjectKey, lane: Lane) {
+        let wanted = self.waiting.entry(who).or_insert(lane);
+        *wanted = lane.min(*wanted);
+    }
+
+    pub(super) fn forget(&mut self, who: &ObjectKey) {
+        self.watched.remove(who);
+        self.waiting.remove(who);
+        self.serving.remove(who);
+    }
+
+    /// Everybody that has to do with it.
+    pub(super) fn concerned(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.watched.keys().chain(self.waiting.keys())
+    }
+
+    /// An answered call of ours shows in all listings, and in the one that runs.
+    pub(super) fn amend(&mut self, amendment: C::Amendment) {
+        self.history.amend(&amendment);
+        if let Some(running) = &mut self.running {
+            C::note(&mut running.assembler, &amendment);
+            running.since.push(amendment);
+        }
+    }
+}
+
+/// A collection that the sweep can list.
+pub(super) trait Listable: Collection {
+    /// For the log.
+    const NAME: &'static str;
+    /// What an object expects of it.
+    type Expected: Send;
+
+    fn shelf(state: &mut State) -> &mut Shelf<Self>;
+
+    /// Wakes the task that lists it.
+    fn changed(inner: &Inner) -> &Notify;
+
+    fn page<'a>(provider: &'a dyn Provider, offset: u64, limit: u64) -> BoxFuture<'a, Outcome<Page<Self::Entry>>>;
+
+    /// Whether it is listed although nobody waits for it.
+    fn swept(state: &State) -> bool;
+
+    /// Whether a listing is due at once although nobody waits for it.
+    fn due_at_once(state: &State) -> bool;
+
+    /// What is in flight when a listing begins may or may not be seen by it.
+    fn begin(state: &State, assembler: &mut Assembler<Self::Entry>);
+
+    /// Tells a listing under way of an answered call of ours.
+    fn note(assembler: &mut Assembler<Self::Entry>, amendment: &Self::Amendment);
+
+    /// Who is contradicted by what was listed last.
+    fn contradicted(shelf: &Shelf<Self>) -> BTreeSet<ObjectKey>;
+}
+
+impl Listable for Sightings {
+    const NAME: &'static str = "endpoints";
+    type Expected = Expectation;
+
+    fn shelf(state: &mut State) -> &mut Shelf<Self> {
+        &mut state.endpoints
+    }
+
+    fn changed(inner: &Inner) -> &Notify {
+        &inner.changed.endpoints
+    }
+
+    fn page<'a>(provider: &'a dyn Provider, offset: u64, limit: u64) -> BoxFuture<'a, Outcome<Page<Remote>>> {
+        provider.list_endpoints(offset, limit)
+    }
+
+    fn swept(_: &State) -> bool {
+        true
+    }
+
+    fn due_at_once(state: &State) -> bool {
+        !state.endpoints.history.term_complete()
+    }
+
+    fn begin(state: &State, assembler: &mut Assembler<Remote>) {
+        for _ in 0..state.creates_in_flight {
+            assembler.own_create_sent();
+        }
+        for id in state.deletes_in_flight.keys() {
+            assembler.own_deleted(id);
+        }
+    }
+
+    fn note(assembler: &mut Assembler<Remote>, amendment: &Amendment) {
+        if let Amendment::Created(remote) = amendment {
+            assembler.own_created(&remote.id);
+        }
+    }
+
+    fn contradicted(shelf: &Shelf<Self>) -> BTreeSet<ObjectKey> {
+        let Some(newest) = shelf.history.newest() else { return BTreeSet::new() };
+        let differing = shelf.watched.iter().filter(|(_, expected)| sighting::differs(expected, &newest.items, newest.is_complete()));
+        differing.map(|(key, _)| key.clone()).collect()
+    }
+}
+
+impl Listable for Numbers {
+    const NAME: &'static str = "numbers";
+    type Expected = NumberExpectation;
+
+    fn shelf(state: &mut State) -> &mut Shelf<Self> {
+        &mut state.numbers
+    }
+
+    fn changed(inner: &Inner) -> &Notify {
+        &inner.changed.numbers
+    }
+
+    fn page<'a>(provider: &'a dyn Provider, offset: u64, limit: u64) -> BoxFuture<'a, Outcome<Page<Number>>> {
+        provider.list_numbers(offset, limit)
+    }
+
+    fn swept(state: &State) -> bool {
+        !state.numbers.watched.is_empty()
+    }
+
+    fn due_at_once(_: &State) -> bool {
+        false
+    }
+
+    fn begin(_: &State, _: &mut Assembler<Number>) {}
+
+    fn note(_: &mut Assembler<Number>, _: &numbers::NumberUpdated) {}
+
+    fn contradicted(shelf: &Shelf<Self>) -> BTreeSet<ObjectKey> {
+        let Some(newest) = shelf.history.newest() else { return BTreeSet::new() };
+        let differing = shelf.watched.iter().filter(|(_, expected)| numbers::differs(expected, &newest.items, newest.is_complete()));
+        differing.map(|(key, _)| key.clone()).collect()
+    }
+}
+
+/// A name of an application, and what the object was told that it stands for.
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) told: Resolution,
+}
+
+impl Shelf<Applications> {
+    /// What the name stands for at present.
+    pub(super) fn resolve(&self, name: &str) -> Resolution {
+        let newer = self.history.newest().filter(|newest| !newest.is_complete());
+        resolve(name, self.history.complete().map(|complete| &complete.items), newer.map(|newer| &newer.items))
+    }
+}
+
+impl Listable for Applications {
+    const NAME: &'static str = "applications";
+    type Expected = Named;
+
+    fn shelf(state: &mut State) -> &mut Shelf<Self> {
+        &mut state.applications
+    }
+
+    fn changed(inner: &Inner) -> &Notify {
+        &inner.changed.applications
+    }
+
+    fn page<'a>(provider: &'a dyn Provider, offset: u64, limit: u64) -> BoxFuture<'a, Outcome<Page<Application>>> {
+        provider.list_applications(offset, limit)
+    }
+
+    fn swept(state: &State) -> bool {
+        !state.applications.watched.is_empty()
+    }
+
+    /// A name means nothing before the first complete one.
+    fn due_at_once(state: &State) -> bool {
+        Self::swept(state) && state.applications.history.complete().is_none()
+    }
+
+    fn begin(_: &State, _: &mut Assembler<Application>) {}
+
+    fn note(_: &mut Assembler<Application>, amendment: &std::convert::Infallible) {
+        match *amendment {}
+    }
+
+    fn contradicted(shelf: &Shelf<Self>) -> BTreeSet<ObjectKey> {
+        // The same name is asked about by many.
+        let mut known: BTreeMap<&str, Resolution> = BTreeMap::new();
+        let mut contradicted = BTreeSet::new();
+        for (key, named) in &shelf.watched {
+            if *known.entry(&named.name).or_insert_with(|| shelf.resolve(&named.name)) != named.told {
+                contradicted.insert(key.clone());
+            }
+        }
+        contradicted
+    }
+}

@@ -1,0 +1,212 @@
+//! A binding that is to exist (B1 to B19).
+
+use super::view::{Desired, View};
+use super::{Observed, confirm_absence, get, inherit, ownership, read_now};
+use crate::api::condition::Reason;
+use crate::api::phone_number_binding::{Placed, Previous};
+use crate::api::policy::DriftPolicy;
+use crate::core::action::{Action, Ahead, Cause, Finding, Source};
+use crate::core::budget::Lane;
+use crate::core::fields::{Difference, Fields, Value, diff};
+use crate::core::shared::{Viewed, first_listing, read_back, retry, wait_for};
+use crate::core::view::{AccountView, Problem};
+
+pub(super) fn next(view: &View) -> Action {
+    if view.stopping {
+        return Action::Wait { until: None, finding: None };
+    }
+    // Before anything that may be in the way: a binding that leaves waits until this one holds what it had.
+    if let Some(action) = inherit(view) {
+        return action;
+    }
+    if !view.object.finalizer && view.lost_elsewhere() {
+        return Action::AddFinalizer;
+    }
+    if matches!(view.account, AccountView::Unknown) {
+        // Nor are the other bindings known.
+        return wait_for(view, Problem { reason: Reason::AccountNotReady, message: String::new() });
+    }
+    // Also while it is paused: what was there before is nowhere else once the one that wrote has gone.
+    if !view.object.finalizer && view.status.previous.is_some() && view.owner().is_none() {
+        return Action::AddFinalizer;
+    }
+    if let Some(held) = view.held() {
+        return Action::Done(Finding { reason: held.reason, message: held.message });
+    }
+    if let Some(problem) = view.unusable() {
+        return wait_for(view, problem);
+    }
+    if let Some(owner) = view.owner() {
+        let message = format!(
+            "number {} is bound by {}, which is older: nothing is written at the provider for this object. It takes the number over by itself when that one is deleted; if it is not needed, delete this one",
+            view.e164(),
+            owner.who
+        );
+        // The time-out is for a wake that got lost.
+        return Action::Wait { until: Some(view.now + view.timing.settle), finding: Some(Finding::new(Reason::Conflict, message)) };
+    }
+    let wanted = match &view.desired {
+        Desired::Wanted(wanted) => wanted,
+        Desired::Blocked(problem) => return wait_for(view, problem.clone()),
+    };
+    steady(view, wanted)
+}
+
+/// B8 to B11: what is there, as far as is known.
+fn steady(view: &View, wanted: &Fields) -> Action {
+    match view.evidence.missing() {
+        Some(true) => return Action::Done(not_in_account(view)),
+        Some(false) => return confirm_absence(view, Reason::AwaitingEvidence),
+        None => {}
+    }
+    let Some(seen) = view.evidence.observed() else { return first_sight(view) };
+    if let Some(update) = &view.memory.update {
+        let unseen = update.change.iter().filter(|(field, value)| seen.number.fields.get(*field) != Some(value)).map(|(field, _)| *field);
+        // What is not wanted any more need not be waited for.
+        let still = update.change.iter().all(|(field, value)| wanted.get(field).is_none_or(|now| now == value));
+        let unseen = if still { unseen.collect() } else { Vec::new() };
+        let by_id = seen.by_id || view.evidence.got.as_ref().is_some_and(|got| got.began >= update.at);
+        match read_back::judge(view, &view.number, update, &read_back::Seen { began: seen.began, by_id, unseen }) {
+            Some(read_back::Verdict::Look(action)) => return action,
+            Some(read_back::Verdict::Normalised(finding)) => return Action::Done(finding),
+            None => {}
+        }
+    }
+    compare(view, wanted, seen)
+}
+
+/// B9: nothing is known of the number.
+fn first_sight(view: &View) -> Action {
+    let edited = view.edited();
+    let unread = view.status.number.is_none();
+    let in_doubt = view.evidence.listed.is_some() || view.memory.update.is_some();
+    match edited || unread || in_doubt {
+        // What the user waits for goes first.
+        true => get(view, if edited || view.memory.update.is_some() { Lane::Urgent } else { Lane::Repair }),
+        false => first_listing(view),
+    }
+}
+
+/// B11 to B14: the number is seen; does it agree?
+fn compare(view: &View, wanted: &Fields, seen: Observed<'_>) -> Action {
+    let mut differences = diff(wanted, &seen.number.fields);
+    // Listings may show less than a read does.
+    differences.retain(|difference| seen.by_id || difference.observed.is_some());
+    let edited = view.edited();
+    if differences.is_empty() {
+        return match edited && !read_now(view, seen) {
+            true => get(view, Lane::Urgent),
+            false => Action::Done(available(view, wanted)),
+        };
+    }
+    let Some(wish) = view.wish() else { return Action::Wait { until: None, finding: None } };
+    let cause = match () {
+        () if edited => Cause::Edited,
+        // What is written ahead and was never seen to agree is no drift of others.
+        () if view.status.placed.len() != 1 || view.status.placed.last() != Some(&wish) => Cause::Followed,
+        () => Cause::Drifted,
+    };
+    let texts: Vec<String> = differences.iter().map(Difference::to_string).collect();
+    if cause == Cause::Drifted && view.policy.drift == DriftPolicy::Report {
+        return Action::Done(Finding::new(
+            Reason::Drifted,
+            format!(
+                "number {} was changed outside Switchboard and is left so (driftPolicy: Report): {}. Put it back by hand, change the spec, or set driftPolicy: Correct",
+                view.e164(),
+                texts.join("; ")
+            ),
+        ));
+    }
+    if cause == Cause::Drifted
+        && let Some(again) = view.memory.contested(view.now)
+    {
+        return Action::Wait { until: Some(again), finding: Some(contested(view, &differences)) };
+    }
+    if let Some((until, finding)) = view.memory.refusal.as_ref().and_then(|refusal| retry::pending_after(view, refusal)) {
+        return Action::Wait { until: Some(until), finding: Some(finding) };
+    }
+    if !read_now(view, seen) {
+        return get(view, Lane::Urgent);
+    }
+    if let Some(action) = survey(view, seen).or_else(|| ahead(view, seen, wish)) {
+        return action;
+    }
+    if !view.object.finalizer {
+        return Action::AddFinalizer;
+    }
+    let mut change: Fields = differences.into_iter().map(|difference| (difference.field, difference.desired)).collect();
+    // Without app_id the provider takes the account's default application; the alias goes with it where it is managed.
+    for field in ["app_id", "alias"] {
+        if let Some(value) = wanted.get(field) {
+            change.insert(field, value.clone());
+        }
+    }
+    retry::call(view, Action::Update { id: view.number.clone(), change, cause, differences: texts })
+}
+
+/// B17: what has to be durable before the number is changed.
+fn ahead(view: &View, seen: Observed<'_>, wish: Placed) -> Option<Action> {
+    let status = &view.status;
+    let unknown = status.previous.is_none() && !view.lost();
+    if !unknown && status.placed.last() == Some(&wish) && status.account.is_some() {
+        return None;
+    }
+    let observed = || Previous {
+        app_id: seen.text("app_id").to_owned(),
+        alias: seen.text("alias").to_owned(),
+        subaccount: seen.text("subaccount").to_owned(),
+    };
+    let previous = if unknown { Some(observed()) } else { status.previous.clone() };
+    let mut placed = status.placed.clone();
+    ownership::append(&mut placed, wish);
+    Some(Action::WritePlaced(Ahead { previous, placed, source: if unknown { Source::Observed } else { Source::Spec } }))
+}
+
+/// B16: before anything is changed the API server itself says which bindings there are, this one included: a cache may be behind, and
+/// then a binding that has gone, or does not own the number any more, would write.
+///
+/// Before the first change, besides: a value that another binding wrote must never pass for what was there before. Whoever wrote it had
+/// stored what was there before it. So the other bindings are read after the number was, and the number once more after them, in case
+/// the one that wrote it gave it back and went in between.
+fn survey(view: &View, seen: Observed<'_>) -> Option<Action> {
+    let Some(survey) = view.surveyed() else { return Some(Action::ReadRivals) };
+    if view.status.previous.is_some() || view.lost() {
+        return None;
+    }
+    match () {
+        () if survey.reads == view.memory.reads => Some(get(view, Lane::Urgent)),
+        () if survey.shown != seen.text("app_id") => Some(Action::ReadRivals),
+        () => None,
+    }
+}
+
+fn not_in_account(view: &View) -> Finding {
+    Finding::new(
+        Reason::NumberNotInAccount,
+        format!(
+            "the account does not hold number {}: it may belong to another account, to a subaccount, or not be rented at all. Rent or move it in the provider's console, or delete this object; Switchboard never rents numbers and looks for it in no other account. Each listing of the account's numbers is looked through for it",
+            view.e164()
+        ),
+    )
+}
+
+fn contested(view: &View, differences: &[Difference]) -> Finding {
+    // The values of others may change with each look; the message must not.
+    let fields: Vec<&str> = differences.iter().map(|difference| difference.field).collect();
+    Finding::new(
+        Reason::Contested,
+        format!(
+            "others keep changing number {} ({}), and it was put back again and again. Find out who does: another cluster, a script, the console; then remove one of the two, or set driftPolicy: Report. Meanwhile it is put back once an hour",
+            view.e164(),
+            fields.join(", ")
+        ),
+    )
+}
+
+fn available(view: &View, wanted: &Fields) -> Finding {
+    let message = match wanted.get("app_id").and_then(Value::text) {
+        Some(app_id) if !app_id.is_empty() => format!("number {} is answered by application {app_id}", view.e164()),
+        _ => format!("number {} is answered by no application, as the spec wants it: calls to it go nowhere", view.e164()),
+    };
+    Finding::new(Reason::Available, message)
+}

@@ -1,0 +1,257 @@
+//! What a process remembers of one binding, and what each answer teaches it. The executor, the simulated world of the tests and the model
+//! checker learn through the same methods.
+
+use std::time::Duration;
+
+use super::evidence::{Evidence, Got, Listed};
+use super::view::View;
+use crate::api::condition::{ConditionType, Reason};
+use crate::api::phone_number_binding::Placed;
+use crate::core::action::{Action, Cause, Source};
+use crate::core::fields::{Fields, Number, Value};
+use crate::core::outcome::{Outcome, Refusal, RefusalKind};
+use crate::core::time::Moment;
+use crate::core::view::{Trouble, Updated};
+
+/// Within this time three corrections make a number contested; then one a time.
+pub const HOUR: Duration = Duration::from_secs(3600);
+/// So many corrections within an hour are enough.
+pub const CONTESTED: usize = 3;
+
+/// What this process remembers of one binding. Losing it (a restart) costs time, never safety.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The last update, until it was read back.
+    pub update: Option<Updated>,
+    /// When our own last update was answered: older listings show our amendment, not the number.
+    pub effect: Moment,
+    /// The last failure of a call, until one succeeds or the question changes.
+    pub trouble: Option<Trouble>,
+    /// What the provider said to an update that it refused as invalid. It stands until something else is wanted, or 6 hours.
+    pub refusal: Option<Trouble>,
+    /// What was wanted at the last failure.
+    pub wish: Option<Fields>,
+    /// When a listing was last asked for.
+    pub listing_wanted: Option<Moment>,
+    /// When this pass over the object began.
+    pub pass_began: Moment,
+    /// When drift was corrected, the newest last, as many as are needed to tell whether the number is contested.
+    pub corrections: Vec<Moment>,
+    /// Others keep changing the number: it is put back once an hour.
+    pub contested: bool,
+    /// What was known when the other bindings were last read from the API server itself.
+    pub survey: Option<Survey>,
+    /// Reads of the number that were answered.
+    pub reads: u64,
+    /// What the provider did not take when the number was given back: refused as invalid, or accepted twice and not shown.
+    pub not_taken: Vec<Fields>,
+    /// When an update was last sent whose outcome is unknown, and how many such there were since the last that was seen: each may be
+    /// executed late.
+    pub doubt: Option<(Moment, u32)>,
+    /// Since when this process knows what others have written ahead: their updates may be executed late too.
+    pub foreign: Option<Moment>,
+    /// What this process knows to be the newest in `status.placed`, since it looked first.
+    pub newest: Option<Option<Placed>>,
+}
+
+/// The number as it was known when the other bindings were read from the API server itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// When that read began.
+    pub began: Moment,
+    /// The application that the number showed before.
+    pub shown: String,
+    /// How many reads of the number had been answered by then.
+    pub reads: u64,
+}
+
+/// What a process knows of one binding between two decisions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Learnt {
+    /// What decisions look at.
+    pub memory: Memory,
+    /// The last conclusive read of the number.
+    pub got: Option<Got>,
+}
+
+impl Memory {
+    /// When the last update that anybody may have sent, and that nobody has seen to be executed, can no longer surprise anybody: `settle`
+    /// after it.
+    pub fn settles(&self, settle: Duration) -> Moment {
+        let known = [self.doubt.map(|(at, _)| at), self.foreign];
+        known.into_iter().flatten().max().map_or(Moment::ZERO, |at| at + settle)
+    }
+
+    /// Others keep changing the number, and it was put back less than an hour ago; when it is put back again.
+    pub fn contested(&self, now: Moment) -> Option<Moment> {
+        let last = *self.corrections.last()?;
+        let often = self.corrections.iter().filter(|at| now.since(**at) < HOUR).count() >= CONTESTED;
+        ((self.contested || often) && now.since(last) < HOUR).then(|| last + HOUR)
+    }
+}
+
+impl Learnt {
+    /// The object is looked at: has anybody else written ahead, and was it contested when the process began?
+    pub fn object_seen(&mut self, view: &View) {
+        let memory = &mut self.memory;
+        let newest = view.status.placed.last().cloned();
+        let ready = view.status.conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str());
+        let reason = ready.map(|condition| condition.reason.as_str());
+        match &memory.newest {
+            // Nothing is on its way for an object at rest.
+            None if reason == Some(Reason::Available.as_str()) || newest.is_none() => {}
+            Some(known) if *known == newest => {}
+            _ => memory.foreign = Some(view.now),
+        }
+        if memory.newest.is_none() && reason == Some(Reason::Contested.as_str()) {
+            memory.corrections = vec![view.now];
+            memory.contested = true;
+        }
+        memory.newest = Some(newest);
+    }
+
+    /// A read of the number that began then was answered.
+    pub fn got(&mut self, view: &View, began: Moment, outcome: Outcome<Number>, now: Moment) {
+        self.noted(view, &outcome, now);
+        match outcome {
+            Outcome::Done(number) => {
+                // The only update whose answer was lost is seen to be executed: no second one can come.
+                self.memory.reads += 1;
+                let sent = self.memory.update.as_ref().filter(|update| update.times == 0).map(|update| &update.change);
+                if sent.is_some_and(|sent| sent.iter().all(|(field, value)| number.fields.get(field) == Some(value)))
+                    && matches!(self.memory.doubt, Some((at, 1)) if began >= at)
+                    && changes(view, sent)
+                {
+                    self.memory.doubt = None;
+                }
+                self.got = Some(Got { began, found: Some(number), proven: true });
+            }
+            Outcome::NotFound { proven } => {
+                self.memory.reads += 1;
+                self.got = Some(Got { began, found: None, proven });
+            }
+            Outcome::Refused(_) | Outcome::Unknown(_) => {}
+        }
+    }
+
+    /// An update for this cause was answered. Unless it was refused, what was read before is not known any more.
+    pub fn updated(&mut self, view: &View, change: &Fields, cause: Cause, outcome: &Outcome<()>, now: Moment) {
+        let giving_back = matches!(cause, Cause::Restored | Cause::Unassigned);
+        let refusal = match outcome {
+            Outcome::Refused(refusal) if refusal.kind == RefusalKind::Invalid => Some(refusal.clone()),
+            // The number, or the application? A read of the number tells.
+            Outcome::NotFound { .. } => {
+                let app_id = change.get("app_id").and_then(Value::text).unwrap_or_default();
+                let message = format!("the provider answers \"not found\" to application {app_id:?} for number {}", view.e164());
+                Some(Refusal { kind: RefusalKind::Invalid, message, retry_after: None })
+            }
+            _ => None,
+        };
+        self.memory.survey = None;
+        if !matches!(outcome, Outcome::Refused(_)) {
+            self.got = None;
+        }
+        match refusal {
+            Some(_) if giving_back => {
+                self.memory.trouble = None;
+                self.memory.not_taken.push(change.clone());
+            }
+            Some(refusal) => {
+                self.noted(view, &Outcome::<()>::Refused(refusal), now);
+                self.memory.refusal = self.memory.trouble.take();
+            }
+            None => self.noted(view, outcome, now),
+        }
+        let memory = &mut self.memory;
+        match outcome {
+            Outcome::Done(()) => {
+                memory.refusal = None;
+                memory.effect = now;
+                let before = memory.update.take();
+                if let Some(before) = before.as_ref().filter(|before| giving_back && before.change != *change && before.times >= 2) {
+                    memory.not_taken.push(before.change.clone());
+                }
+                let times = before.filter(|before| before.change == *change).map_or(0, |before| before.times) + 1;
+                memory.update = Some(Updated { change: change.clone(), at: now, times });
+            }
+            // Perhaps it was executed: read before anything is sent again.
+            Outcome::Unknown(_) => {
+                memory.effect = now;
+                let count = memory.doubt.filter(|(at, _)| now.since(*at) < view.timing.settle).map_or(0, |(_, count)| count);
+                memory.doubt = Some((now, count + 1));
+                let times = memory.update.take().filter(|before| before.change == *change).map_or(0, |before| before.times);
+                memory.update = Some(Updated { change: change.clone(), at: now, times });
+            }
+            Outcome::Refused(_) | Outcome::NotFound { .. } => {}
+        }
+        if cause == Cause::Drifted && matches!(outcome, Outcome::Done(()) | Outcome::Unknown(_)) {
+            self.corrected(now);
+        }
+    }
+
+    /// A change of others was put back.
+    fn corrected(&mut self, now: Moment) {
+        let memory = &mut self.memory;
+        let last = memory.corrections.last().copied();
+        memory.corrections.retain(|at| now.since(*at) < HOUR);
+        // A try an hour does not end the quarrel; two hours without a change do.
+        let goes_on = memory.contested && last.is_some_and(|last| now.since(last) < HOUR * 2);
+        memory.contested = goes_on || memory.corrections.len() >= CONTESTED;
+        memory.corrections.push(now);
+        let surplus = memory.corrections.len().saturating_sub(CONTESTED + 1);
+        memory.corrections.drain(..surplus);
+    }
+
+    /// The other bindings of the number were read from the API server itself; the read began then.
+    pub fn surveyed(&mut self, view: &View, began: Moment) {
+        let reads = self.memory.reads;
+        self.memory.survey = view.evidence.observed().map(|seen| Survey { began, shown: seen.text("app_id").to_owned(), reads });
+    }
+
+    /// A write of the status is durable.
+    pub fn written(&mut self, action: &Action, now: Moment) {
+        if let Action::WritePlaced(ahead) = action {
+            self.memory.newest = Some(ahead.placed.last().cloned());
+            if ahead.source == Source::Inherited {
+                self.memory.foreign = Some(now);
+            }
+        }
+    }
+
+    /// The status says that all agrees, durably.
+    pub fn agreed(&mut self, view: &View, now: Moment) {
+        let memory = &mut self.memory;
+        memory.update = None;
+        memory.trouble = None;
+        memory.refusal = None;
+        memory.survey = None;
+        memory.newest = Some(view.wish().or_else(|| view.status.placed.last().cloned()));
+        if memory.corrections.last().is_none_or(|last| now.since(*last) >= HOUR) {
+            memory.corrections.clear();
+            memory.contested = false;
+        }
+    }
+
+    /// Keeps the last failure, or forgets it.
+    fn noted<T>(&mut self, view: &View, outcome: &Outcome<T>, now: Moment) {
+        let question = Trouble { at: now, generation: view.object.generation, ..Trouble::default() };
+        self.memory.trouble = question.after(self.memory.trouble.take(), outcome);
+        if self.memory.trouble.is_some() {
+            self.memory.wish = view.wanted().cloned();
+        }
+    }
+
+    /// What is known of the number, from the newest listing and the last read. A listing that began before our own last update shows our
+    /// amendment of it, not the number: it proves nothing but that the number is there.
+    pub fn evidence(&self, listed: Option<Listed>) -> Evidence {
+        Evidence { got: self.got.clone(), listed: listed.filter(|listed| listed.began >= self.memory.effect) }
+    }
+}
+
+/// The update changes something that the number showed before: to see it is to see that it was executed.
+fn changes(view: &View, sent: Option<&Fields>) -> bool {
+    let before = view.status.placed.iter().rev().nth(1).map(|placed| placed.app_id.as_str());
+    let before = before.or(view.status.previous.as_ref().map(|previous| previous.app_id.as_str()));
+    let app_id = sent.and_then(|sent| sent.get("app_id")).and_then(Value::text);
+    app_id.is_some() && app_id != before
+}

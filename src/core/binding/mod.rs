@@ -1,0 +1,104 @@
+//! `next` for PhoneNumberBinding: the only place where anything is decided about one.
+//!
+//! Rows are tried from the top; the first that applies answers. *Usable* means: the account exists, its credentials work, and it is the
+//! pinned one. *Owner*: of the bindings of one number in one account, live ones before those on their way out, the oldest. *Ours*: the
+//! application is among `status.placed`. *Read now*: by a read of the number in this very pass. A row that would call the provider after a
+//! failure waits for its turn first (`retry`).
+//!
+//! | # | live object | answer |
+//! |---|---|---|
+//! | B1 | another binding holds what was there before, or (if it owns the number or is leaving it to this one) what it put there | `WritePlaced` (inherited) |
+//! | B2 | another binding has changed the number, and nobody knows any more what was there before | `AddFinalizer`: so this one does not know it either |
+//! | B3 | the account was not looked at yet, so the other bindings are not known | `Wait` |
+//! | B4 | owner, holds what was there before, and our finalizer is not on it (a replace, forced off, just inherited) | `AddFinalizer` |
+//! | B5 | paused, or the account is suspended; account not usable | `Done` (`Paused`, `Suspended`); `Wait` with the reason |
+//! | B6 | another binding owns the number | `Wait` (`Conflict`) |
+//! | B7 | the spec or its target is wrong or missing | `Wait` with the reason |
+//! | B8 | a read says that the account does not hold the number | `Done` (`NumberNotInAccount`); `List` first if the answer was not the provider's own |
+//! | B9 | not seen yet | `Get`; after a restart `List`, unless the spec changed |
+//! | B10 | last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`) |
+//! | B11 | all agrees | `Done` (`Available`), after a `Get` if the spec changed |
+//! | B12 | drift under `driftPolicy: Report` | `Done` (`Drifted`) |
+//! | B13 | drift that was corrected three times within an hour, or once while it is contested | `Wait` (`Contested`) |
+//! | B14 | differs, but the provider refused these values | `Wait` (`Rejected`) |
+//! | B15 | differs, not read now | `Get` |
+//! | B16 | differs, the bindings of this number were not read live in this pass; or nothing was ever written, and the number was not read since | `ReadRivals`; `Get` |
+//! | B17 | differs, what is about to be written (or what was there before) is not in status | `WritePlaced` |
+//! | B18 | differs, our finalizer is not on it | `AddFinalizer` |
+//! | B19 | differs | `Update`, with `app_id` always |
+//!
+//! | # | object being deleted | answer |
+//! |---|---|---|
+//! | R1 | gone, or no finalizer of ours | `Done` |
+//! | R2 | given up by the annotation `force-orphan` | `RemoveFinalizer` with a Warning |
+//! | R3 | the account was not looked at yet, so the other bindings are not known | `Wait` |
+//! | R4 | another binding owns the number and holds all that this one holds for it | `RemoveFinalizer` (handed over) |
+//! | R5 | another binding owns the number, but does not hold that yet | `Wait` |
+//! | R6 | as B1 | `WritePlaced` (inherited) |
+//! | R7 | Retain | `RemoveFinalizer` |
+//! | R8 | what was there before, or what this one put there, is not known any more | `RemoveFinalizer` with a Warning: the number is left |
+//! | R9 | account not usable, paused, suspended | `Wait` |
+//! | R10 | a read says that the account does not hold the number | `RemoveFinalizer`; `List` first if the answer was not the provider's own |
+//! | R11 | not read now | `Get` |
+//! | R12 | it does not show what is to come back, and is not ours | `RemoveFinalizer`, after R17: the number is left |
+//! | R13 | ours, the last update not read back | `Get`, or `Wait` |
+//! | R14 | ours | `Update` to what was there before, or to none, after `ReadRivals` |
+//! | R15 | ours, the provider does not take what was there before | `Update` to none |
+//! | R16 | ours, the provider does not take even that | `RemoveFinalizer` with a Warning |
+//! | R17 | it shows what was to come back: an update may still be on its way | `Wait`, then `Get` |
+//! | R18 | it shows what was to come back | `RemoveFinalizer` |
+
+pub mod evidence;
+pub mod expectation;
+pub mod memory;
+pub mod ownership;
+pub mod status;
+pub mod view;
+
+mod give_back;
+mod live;
+
+pub use evidence::{Evidence, Got, Listed, Observed};
+pub use memory::{Learnt, Memory};
+pub use ownership::{Standing, prevails};
+pub use view::{Desired, Policy, Rival, View};
+
+use crate::api::condition::Reason;
+use crate::core::action::{Action, Ahead, Finding, Source};
+use crate::core::budget::Lane;
+use crate::core::shared::{list, retry};
+
+/// The next step for this binding. Pure: same view, same action.
+pub fn next(view: &View) -> Action {
+    if view.object.gone {
+        return Action::Done(Finding::new(Reason::Deleting, "gone"));
+    }
+    if view.object.deleting { give_back::next(view) } else { live::next(view) }
+}
+
+/// B1, R6: what this binding has to hold because others have it.
+fn inherit(view: &View) -> Option<Action> {
+    let (previous, placed) = view.to_inherit();
+    let differs = previous != view.status.previous || placed != view.status.placed;
+    differs.then_some(Action::WritePlaced(Ahead { previous, placed, source: Source::Inherited }))
+}
+
+/// A read of the number by itself.
+fn get(view: &View, lane: Lane) -> Action {
+    retry::call(view, Action::Get(view.number.clone(), lane))
+}
+
+/// The number was read by itself in this very pass.
+fn read_now(view: &View, seen: Observed<'_>) -> bool {
+    seen.by_id && seen.began >= view.memory.pass_began
+}
+
+/// A "not found" that is not the provider's own counts only together with a listing that began later.
+fn confirm_absence(view: &View, reason: Reason) -> Action {
+    let after = view.evidence.got.as_ref().map(|got| got.began).unwrap_or_default();
+    let message = format!(
+        "a read of number {} was answered with a page that is not the provider's; a complete listing of the account's numbers must confirm that it is gone. Nothing is written until then; this goes on by itself",
+        view.e164()
+    );
+    list(view, after, Lane::Repair, Finding::new(reason, message))
+}

@@ -1,0 +1,180 @@
+//! Everything a decision about a phone number may look at, as one value. [`super::next`] reads a [`View`] and nothing else.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+
+use crate::api::condition::Condition;
+use crate::api::phone_number_binding::{PhoneNumberBindingStatus, Placed, Previous};
+use crate::api::policy::{BindingDeletionPolicy, DriftPolicy};
+use crate::api::refs::AccountIdentity;
+use crate::core::binding::evidence::Evidence;
+use crate::core::binding::memory::{Memory, Survey};
+use crate::core::fields::{Fields, Value};
+use crate::core::shared::{Viewed, Words};
+use crate::core::time::Moment;
+use crate::core::view::{AccountView, Fresh, Object, Problem, Timing, Trouble};
+
+/// One PhoneNumberBinding, what it wants, what is known of its number and how it is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    /// The Kubernetes object. Its `finalizer` is `switchboard.dev/binding`.
+    pub object: Object,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Its status as last read or written.
+    pub status: PhoneNumberBindingStatus,
+    /// The number as the provider writes it: digits without a plus.
+    pub number: String,
+    /// What the spec and its target amount to.
+    pub desired: Desired,
+    /// What to do with what.
+    pub policy: Policy,
+    /// The other bindings of this cluster for the same number in the same provider account, those on their way out included; not those
+    /// that may not use the account or the number.
+    pub rivals: Vec<Rival>,
+    /// The provider account.
+    pub account: AccountView,
+    /// What the number was seen to be.
+    pub evidence: Evidence,
+    /// What this process remembers of its own acts.
+    pub memory: Memory,
+    /// The process's monotonic clock.
+    pub now: Moment,
+    /// The waits of the protocol.
+    pub timing: Timing,
+    /// Randomness and the API server's time.
+    pub fresh: Fresh,
+    /// The process is shutting down: nothing new is begun.
+    pub stopping: bool,
+}
+
+/// The spec and its target, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Desired {
+    /// What is managed: `app_id` always, `alias`, `subaccount` and `compliance_application_id` where the spec has them. Each is a text,
+    /// `""` for none.
+    Wanted(Fields),
+    /// Something it needs is missing or wrong (`TargetNotFound`, `TargetNotReady`, `TargetHasNoApplication`, `ApplicationMissing`,
+    /// `InvalidSpec`); the number is left as it is until that is mended.
+    Blocked(Problem),
+}
+
+/// The policies of the object, defaults filled in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// What becomes of the number when the object goes.
+    pub deletion: BindingDeletionPolicy,
+    /// What happens when somebody edits the number elsewhere.
+    pub drift: DriftPolicy,
+}
+
+/// Another binding of the same number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rival {
+    /// It in words; what another namespace holds is not told.
+    pub who: String,
+    /// Its uid.
+    pub uid: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// `deletionTimestamp` is set.
+    pub deleting: bool,
+    /// Our finalizer is on it.
+    pub finalizer: bool,
+    /// `status.previous`.
+    pub previous: Option<Previous>,
+    /// `status.placed`.
+    pub placed: Vec<Placed>,
+}
+
+impl View {
+    /// The number as people write it.
+    pub fn e164(&self) -> String {
+        format!("+{}", self.number)
+    }
+
+    /// What is wanted, unless something is in the way.
+    pub fn wanted(&self) -> Option<&Fields> {
+        match &self.desired {
+            Desired::Wanted(fields) => Some(fields),
+            Desired::Blocked(_) => None,
+        }
+    }
+
+    /// What an update to the wanted state puts there.
+    pub fn wish(&self) -> Option<Placed> {
+        let wanted = self.wanted()?;
+        let field = |name: &str| wanted.get(name).and_then(Value::text).map(ToOwned::to_owned);
+        Some(Placed { app_id: field("app_id")?, alias: field("alias") })
+    }
+
+    /// What was there before is not known any more: the finalizer goes on only after it was stored, so it must have been lost.
+    pub fn lost(&self) -> bool {
+        self.object.finalizer && self.status.previous.is_none()
+    }
+
+    /// What was learnt when the bindings of this number were last read from the API server itself, if that was in this pass and nothing was
+    /// written to the number since.
+    pub fn surveyed(&self) -> Option<&Survey> {
+        self.memory.survey.as_ref().filter(|survey| survey.began >= self.memory.pass_began)
+    }
+
+    /// One of our bindings has put this application there, or may have.
+    pub fn placed(&self, app_id: &str) -> bool {
+        self.status.placed.iter().any(|placed| placed.app_id == app_id)
+    }
+}
+
+impl Viewed for View {
+    fn object(&self) -> &Object {
+        &self.object
+    }
+
+    fn account(&self) -> &AccountView {
+        &self.account
+    }
+
+    fn pinned(&self) -> Option<&AccountIdentity> {
+        self.status.account.as_ref()
+    }
+
+    fn conditions(&self) -> &[Condition] {
+        &self.status.conditions
+    }
+
+    fn trouble(&self) -> Option<&Trouble> {
+        self.memory.trouble.as_ref()
+    }
+
+    fn asked_anew(&self, trouble: &Trouble) -> bool {
+        trouble.generation != self.object.generation || self.memory.wish.as_ref() != self.wanted()
+    }
+
+    fn listing_wanted(&self) -> Option<Moment> {
+        self.memory.listing_wanted
+    }
+
+    fn newest_listing(&self) -> Option<Moment> {
+        self.evidence.listed.as_ref().map(|listed| listed.began)
+    }
+
+    fn now(&self) -> Moment {
+        self.now
+    }
+
+    fn timing(&self) -> &Timing {
+        &self.timing
+    }
+
+    fn seed(&self) -> u64 {
+        self.fresh.seed
+    }
+
+    fn time(&self) -> &Time {
+        &self.fresh.time
+    }
+
+    fn words(&self) -> Words {
+        Words { thing: "number", refused: " or its target", foreign: "What was known of the number stays as it is; it is read again" }
+    }
+}
