@@ -1,69 +1,51 @@
-//! Which live objects claim which endpoints, kept up to date by the watches: a look at one endpoint costs the same with ten objects and
-//! with ten thousand. Objects of namespaces that are not watched are not in it.
+//! Which live SipEndpoints claim which endpoints at the provider.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-
-use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt;
+use kube::Resource;
 
 use crate::api::refs::AccountIdentity;
 use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::binding::bindings::Name as BindingName;
 use crate::controller::context::Context;
 use crate::controller::endpoint::gather::prefix_of;
-use crate::controller::managed::{account_of, key};
-use crate::controller::pass;
-use crate::controller::wake::Wakers;
-use crate::controller::watch::Track;
+use crate::controller::index::{Base, Index, Indexed};
 use crate::core::key::ObjectKey;
 use crate::core::mark::Installation;
 use crate::core::ownership::{Claim, Right};
 
-/// What one live object says of itself. Also while it is being deleted, until it is gone.
+/// What one live object says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The object.
-    pub key: ObjectKey,
-    /// Its uid.
-    pub uid: String,
-    /// When it was made.
-    pub created: Option<Timestamp>,
+    /// What every object says.
+    pub base: Base,
     /// The endpoint that it has recorded.
     pub recorded: Option<String>,
     /// The endpoint that it adopts.
     pub adopts: Option<String>,
     /// The beginning of its usernames up to the end of the mark, lower-case; `None` if it adopts, and so owns nothing by its mark.
     pub prefix: Option<String>,
-    /// The account object that it refers to.
-    pub account: ObjectKey,
-    /// The provider's account that it is pinned to.
-    pub pinned: Option<AccountIdentity>,
-    /// The resourceVersion that all this is of.
-    version: u64,
-    /// The one that the watch told of last.
-    watched: u64,
+    /// It is being deleted.
+    pub deleting: bool,
+    /// The application of its endpoint as the provider showed it last, `""` for none; `None` before it was read.
+    pub app_id: Option<String>,
+}
+
+/// What an entry is found by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// An endpoint that it has recorded or adopts.
+    Id(String),
+    /// What its usernames begin with.
+    Prefix(String),
 }
 
 impl Entry {
-    fn of(object: &SipEndpoint, installation: &Installation) -> Self {
+    /// Of an object.
+    pub fn of(object: &SipEndpoint, installation: &Installation) -> Self {
         let adopts = object.spec.adopt.as_ref().map(|adopt| adopt.endpoint_id.clone());
-        let key = key(object);
         let prefix = adopts.is_none().then(|| prefix_of(installation, object).as_str().to_ascii_lowercase());
-        let account = account_of(object);
-        let (uid, created) = (object.uid().unwrap_or_default(), object.creation_timestamp().map(|time| time.0));
-        let mut entry =
-            Self { key, uid, created, recorded: None, adopts, prefix, account, pinned: None, version: 0, watched: version(object) };
+        let mut entry = Self { base: Base::of(object), recorded: None, adopts, prefix, deleting: false, app_id: None };
         entry.read(object);
         entry
-    }
-
-    /// What changes during the object's life.
-    fn read(&mut self, object: &SipEndpoint) {
-        let status = object.status.as_ref();
-        self.recorded = status.and_then(|status| status.endpoint_id.clone()).filter(|id| !id.is_empty());
-        self.pinned = status.and_then(|status| status.account.clone());
-        self.version = version(object);
     }
 
     /// Its claim on this endpoint, which may carry its mark.
@@ -73,220 +55,100 @@ impl Entry {
             () if self.adopts.as_deref() == Some(id) => Right::Adopts,
             () => Right::Mark,
         };
-        Claim { right, created: self.created, uid: self.uid.clone() }
+        Claim { right, created: self.base.created, uid: self.base.uid.clone() }
     }
 
-    fn ids(&self) -> impl Iterator<Item = &String> {
-        self.recorded.iter().chain(&self.adopts)
+    fn ids(&self) -> impl Iterator<Item = Name> {
+        self.recorded.iter().chain(&self.adopts).cloned().map(Name::Id)
     }
-}
 
-#[derive(Debug, Default)]
-struct State {
-    objects: HashMap<ObjectKey, Entry>,
-    by_id: HashMap<String, BTreeSet<ObjectKey>>,
-    by_prefix: HashMap<String, BTreeSet<ObjectKey>>,
-}
-
-impl State {
-    /// Replaces what is known of an object. Answers who else claims what it claimed or claims now, if that changed.
-    fn set(&mut self, key: &ObjectKey, entry: Option<Entry>) -> Vec<ObjectKey> {
-        let before = self.objects.remove(key);
-        for (index, names) in [(&mut self.by_id, names(before.as_ref())), (&mut self.by_prefix, prefixes(before.as_ref()))] {
-            for name in names {
-                if let Some(all) = index.get_mut(&name) {
-                    all.remove(key);
-                    if all.is_empty() {
-                        index.remove(&name);
-                    }
-                }
-            }
-        }
-        for (index, names) in [(&mut self.by_id, names(entry.as_ref())), (&mut self.by_prefix, prefixes(entry.as_ref()))] {
-            for name in names {
-                index.entry(name).or_default().insert(key.clone());
-            }
-        }
-        let changed = before.as_ref().map(|entry| (&entry.uid, &entry.recorded, &entry.adopts))
-            != entry.as_ref().map(|entry| (&entry.uid, &entry.recorded, &entry.adopts));
-        let concerned: BTreeSet<ObjectKey> = match changed {
-            true => before.iter().chain(&entry).flat_map(Entry::ids).filter_map(|id| self.by_id.get(id)).flatten().cloned().collect(),
-            false => BTreeSet::new(),
-        };
-        if let Some(entry) = entry {
-            self.objects.insert(key.clone(), entry);
-        }
-        concerned.into_iter().filter(|other| other != key).collect()
+    /// What a binding that follows it depends on.
+    fn followed(&self) -> (&str, &ObjectKey, Option<&AccountIdentity>, bool, bool, Option<&str>) {
+        let base = &self.base;
+        (&base.uid, &base.account, base.pinned.as_ref(), self.recorded.is_some(), self.deleting, self.app_id.as_deref())
     }
 }
 
-fn names(entry: Option<&Entry>) -> Vec<String> {
-    entry.iter().flat_map(|entry| entry.ids()).cloned().collect()
-}
+impl Indexed for Entry {
+    type Object = SipEndpoint;
+    type Name = Name;
 
-fn prefixes(entry: Option<&Entry>) -> Vec<String> {
-    entry.and_then(|entry| entry.prefix.clone()).into_iter().collect()
+    fn base(&self) -> &Base {
+        &self.base
+    }
+
+    fn base_mut(&mut self) -> &mut Base {
+        &mut self.base
+    }
+
+    fn read(&mut self, object: &SipEndpoint) {
+        let status = object.status.as_ref();
+        self.recorded = status.and_then(|status| status.endpoint_id.clone()).filter(|id| !id.is_empty());
+        self.base.pinned = status.and_then(|status| status.account.clone());
+        self.deleting = object.meta().deletion_timestamp.is_some();
+        self.app_id = status.and_then(|status| status.app_id.clone());
+    }
+
+    fn names(&self) -> Vec<Name> {
+        self.ids().chain(self.prefix.clone().map(Name::Prefix)).collect()
+    }
+
+    fn concerns(before: Option<&Self>, after: Option<&Self>) -> Vec<Name> {
+        let claimed = |entry: Option<&Self>| entry.map(|entry| (entry.base.uid.clone(), entry.recorded.clone(), entry.adopts.clone()));
+        match claimed(before) == claimed(after) {
+            true => Vec::new(),
+            false => before.into_iter().chain(after).flat_map(Entry::ids).collect(),
+        }
+    }
+
+    fn changed(ctx: &Context, before: Option<&Self>, after: Option<&Self>) {
+        let Some(entry) = after.or(before) else { return };
+        if before.map(Self::followed) != after.map(Self::followed) {
+            let followers = ctx.bindings.named(&BindingName::Target(entry.base.key.clone()));
+            followers.iter().for_each(|follower| ctx.wakers.wake(&follower.base.key));
+        }
+    }
+
+    fn complete(ctx: &Context) {
+        // Whether their targets exist is known now.
+        ctx.bindings.keys().iter().for_each(|key| ctx.wakers.wake(key));
+    }
 }
 
 /// The claims of all watched objects.
-#[derive(Debug, Default)]
-pub struct Claims {
-    state: Mutex<State>,
-    /// How many watches have not listed their objects yet.
-    unlisted: AtomicUsize,
-}
+pub type Claims = Index<Entry>;
 
-impl Claims {
-    /// To be filled by this many watches.
-    pub fn new(watches: usize) -> Self {
-        Self { state: Mutex::default(), unlisted: AtomicUsize::new(watches) }
-    }
-
-    /// Whether all watched objects are in it. Before, nobody can be told to have something alone.
-    pub fn is_complete(&self) -> bool {
-        self.unlisted.load(Ordering::SeqCst) == 0
-    }
-
-    /// What this object says of itself.
-    pub fn get(&self, key: &ObjectKey) -> Option<Entry> {
-        self.state().objects.get(key).cloned()
-    }
-
+impl Index<Entry> {
     /// The objects that have recorded or adopt this endpoint.
     pub fn of(&self, id: &str) -> Vec<Entry> {
-        let state = self.state();
-        state.by_id.get(id).into_iter().flatten().filter_map(|key| state.objects.get(key)).cloned().collect()
+        self.named(&Name::Id(id.to_owned()))
     }
 
     /// The live objects, none of them adopting, whose mark this is.
     pub fn marked(&self, prefix: &str) -> Vec<Entry> {
-        let state = self.state();
-        state.by_prefix.get(prefix).into_iter().flatten().filter_map(|key| state.objects.get(key)).cloned().collect()
-    }
-
-    /// All endpoints that a live object has recorded or adopts.
-    pub fn recorded_or_adopted(&self) -> HashSet<String> {
-        self.state().by_id.keys().cloned().collect()
-    }
-
-    /// What the usernames of live objects begin with, lower-case; objects that adopt have none.
-    pub fn live_prefixes(&self) -> HashSet<String> {
-        self.state().by_prefix.keys().cloned().collect()
-    }
-
-    /// After a write of our own, whose event is still on its way. Answers who else is concerned.
-    pub fn note(&self, object: &SipEndpoint) -> Vec<ObjectKey> {
-        let key = key(object);
-        let mut state = self.state();
-        // Never one that is not in it: it may be gone already.
-        let known = state.objects.get(&key).filter(|entry| Some(&entry.uid) == object.metadata.uid.as_ref());
-        let Some(mut entry) = known.filter(|entry| entry.version <= version(object)).cloned() else { return Vec::new() };
-        entry.read(object);
-        state.set(&key, Some(entry))
+        self.named(&Name::Prefix(prefix.to_owned()))
     }
 
     /// This object is about to record the endpoint: of several that adopt it in one moment only one goes on. A rival is another object of
     /// the same account.
-    pub fn take(&self, key: &ObjectKey, id: &str, rival: impl Fn(&Entry) -> bool) -> bool {
-        let mut state = self.state();
+    pub fn record(&self, key: &ObjectKey, id: &str, rival: impl Fn(&Entry) -> bool) -> bool {
         // Not watched any more: the version check of the write decides.
-        let Some(own) = state.objects.get(key).cloned() else { return true };
-        let others = state.by_id.get(id).into_iter().flatten().filter(|other| *other != key);
-        let rivals = others.filter_map(|other| state.objects.get(other)).filter(|other| rival(other));
-        let claim = own.claim(id);
-        if rivals.into_iter().any(|other| other.claim(id).prevails_over(&claim)) {
-            return false;
-        }
-        state.set(key, Some(Entry { recorded: Some(id.to_owned()), ..own }));
-        true
-    }
-
-    fn put(&self, entry: Entry) -> Vec<ObjectKey> {
-        let key = entry.key.clone();
-        let mut state = self.state();
-        // Our own write may be known already, and its event is on its way. Unless the watch itself went backwards: the API server was
-        // restored to an older state.
-        let known = state.objects.get_mut(&key).filter(|known| known.uid == entry.uid);
-        match known.filter(|known| known.version > entry.version && entry.version >= known.watched) {
-            Some(known) => {
-                known.watched = entry.version;
-                Vec::new()
-            }
-            None => state.set(&key, Some(entry)),
-        }
-    }
-
-    fn remove(&self, key: &ObjectKey) -> Vec<ObjectKey> {
-        self.state().set(key, None)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn version(object: &SipEndpoint) -> u64 {
-    object.resource_version().and_then(|text| text.parse().ok()).unwrap_or_default()
-}
-
-/// Keeps [`Claims`] up to date from one watch, and wakes who has to look again.
-pub struct Tracker {
-    claims: Arc<Claims>,
-    installation: Installation,
-    wakers: Wakers,
-    listed: AtomicBool,
-    shell: Shell,
-}
-
-/// The rest of the operator, which is told of objects that are gone; set once it is there.
-pub type Shell = Arc<OnceLock<Arc<Context>>>;
-
-impl Tracker {
-    /// For one watch.
-    pub fn new(claims: &Arc<Claims>, installation: &Installation, wakers: &Wakers, shell: &Shell) -> Self {
-        Self {
-            claims: Arc::clone(claims),
-            installation: installation.clone(),
-            wakers: wakers.clone(),
-            listed: AtomicBool::new(false),
-            shell: Arc::clone(shell),
-        }
-    }
-
-    fn wake(&self, concerned: Vec<ObjectKey>) {
-        concerned.iter().for_each(|key| self.wakers.wake(key));
-    }
-}
-
-impl Track<SipEndpoint> for Tracker {
-    type Kept = (ObjectKey, String);
-
-    fn seen(&self, object: &SipEndpoint) -> (ObjectKey, String) {
-        let concerned = self.claims.put(Entry::of(object, &self.installation));
-        self.wake(concerned);
-        (key(object), object.uid().unwrap_or_default())
-    }
-
-    fn removed(&self, (key, uid): &(ObjectKey, String)) {
-        self.wake(self.claims.remove(key));
-        if let Some(ctx) = self.shell.get() {
-            pass::removed::<SipEndpoint>(ctx, key, uid);
-        }
-    }
-
-    fn listed(&self) {
-        if !self.listed.swap(true, Ordering::SeqCst) && self.claims.unlisted.fetch_sub(1, Ordering::SeqCst) == 1 {
-            // Who was looked at before has waited for this.
-            let all: Vec<ObjectKey> = self.claims.state().objects.keys().cloned().collect();
-            self.wake(all);
-        }
+        self.take(key, &Name::Id(id.to_owned()), |own, others| {
+            let claim = own.claim(id);
+            let lost = others.iter().filter(|other| rival(other)).any(|other| other.claim(id).prevails_over(&claim));
+            (!lost).then(|| Entry { recorded: Some(id.to_owned()), ..own.clone() })
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::index::{Change, Shell, Tracker};
+    use crate::controller::wake::Wakers;
+    use crate::controller::watch::Track;
     use serde_json::json;
+    use std::sync::Arc;
 
     fn object(name: &str, version: u64, adopts: Option<&str>, recorded: Option<&str>) -> SipEndpoint {
         serde_json::from_value(json!({
@@ -303,14 +165,23 @@ mod tests {
         .expect("an object")
     }
 
-    fn tracker() -> (Arc<Claims>, Tracker) {
+    fn entry(object: &SipEndpoint) -> Entry {
+        Entry::of(object, &Installation::new("cluster-a"))
+    }
+
+    fn tracker() -> (Arc<Claims>, Tracker<Entry>) {
         let claims = Arc::new(Claims::new(1));
-        let tracker = Tracker::new(&claims, &Installation::new("cluster-a"), &Wakers::new(&[]).0, &Shell::default());
+        let tracker = Tracker::new(&claims, entry, &Wakers::new(&[]).0, &Shell::default());
         (claims, tracker)
     }
 
+    fn count(claims: &Claims) -> (usize, usize) {
+        let (ids, prefixes): (Vec<_>, Vec<_>) = claims.names().into_iter().partition(|name| matches!(name, Name::Id(_)));
+        (prefixes.len(), ids.len())
+    }
+
     fn claimants(claims: &Claims, id: &str) -> Vec<String> {
-        claims.of(id).into_iter().map(|entry| entry.key.name).collect()
+        claims.of(id).into_iter().map(|entry| entry.base.key.name).collect()
     }
 
     #[test]
@@ -319,16 +190,16 @@ mod tests {
         tracker.seen(&object("alice", 1, None, Some("e1")));
         tracker.seen(&object("bob", 2, Some("e1"), None));
         assert_eq!(claimants(&claims, "e1"), ["alice", "bob"]);
-        assert_eq!((claims.live_prefixes().len(), claims.recorded_or_adopted().len()), (1, 1));
+        assert_eq!(count(&claims), (1, 1));
 
         tracker.seen(&object("alice", 3, None, Some("e2")));
         assert_eq!((claimants(&claims, "e1"), claimants(&claims, "e2")), (vec!["bob".into()], vec!["alice".into()]));
-        let prefix = claims.live_prefixes().into_iter().next().expect("one that does not adopt");
-        assert_eq!(claims.marked(&prefix).first().map(|entry| entry.key.name.clone()), Some("alice".into()));
+        let prefix = claims.get(&ObjectKey::endpoint("voice", "alice")).and_then(|entry| entry.prefix).expect("it does not adopt");
+        assert_eq!(claims.marked(&prefix).first().map(|entry| entry.base.key.name.clone()), Some("alice".into()));
 
         tracker.removed(&(ObjectKey::endpoint("voice", "alice"), String::new()));
         tracker.removed(&(ObjectKey::endpoint("voice", "bob"), String::new()));
-        assert!(claims.recorded_or_adopted().is_empty() && claims.live_prefixes().is_empty());
+        assert_eq!(count(&claims), (0, 0));
     }
 
     #[test]
@@ -351,9 +222,9 @@ mod tests {
     #[test]
     fn who_else_claims_an_endpoint_is_told_when_a_claim_changes_and_only_then() {
         let (claims, tracker) = tracker();
-        let told = |all: Vec<ObjectKey>| all.into_iter().map(|key| key.name).collect::<Vec<_>>();
+        let told = |change: Change<Entry>| change.concerned.into_iter().map(|key| key.name).collect::<Vec<_>>();
         tracker.seen(&object("bob", 1, Some("e1"), None));
-        assert_eq!(told(claims.put(Entry::of(&object("alice", 2, None, Some("e1")), &tracker.installation))), ["bob"]);
+        assert_eq!(told(claims.put(entry(&object("alice", 2, None, Some("e1"))))), ["bob"]);
         assert_eq!(told(claims.note(&object("alice", 3, None, Some("e1")))), Vec::<String>::new());
         assert_eq!(told(claims.note(&object("alice", 4, None, Some("e2")))), ["bob"]);
         assert_eq!(told(claims.remove(&ObjectKey::endpoint("voice", "alice"))), Vec::<String>::new());
@@ -367,17 +238,17 @@ mod tests {
             tracker.seen(&object(name, 1, Some("e1"), None));
         }
         // Made in the same second, so the uid decides.
-        assert!(!claims.take(&at("bob"), "e1", |_| true));
-        assert!(claims.take(&at("bob"), "e1", |_| false), "in another account there is no rival");
-        assert!(!claims.take(&at("alice"), "e1", |_| true), "bob is about to record it");
+        assert!(!claims.record(&at("bob"), "e1", |_| true));
+        assert!(claims.record(&at("bob"), "e1", |_| false), "in another account there is no rival");
+        assert!(!claims.record(&at("alice"), "e1", |_| true), "bob is about to record it");
         claims.note(&object("bob", 1, Some("e1"), None));
-        assert!(claims.take(&at("alice"), "e1", |_| true), "bob's write has failed");
+        assert!(claims.record(&at("alice"), "e1", |_| true), "bob's write has failed");
     }
 
     #[test]
     fn nothing_is_complete_before_every_watch_has_listed() {
         let claims = Arc::new(Claims::new(2));
-        let trackers = [(); 2].map(|()| Tracker::new(&claims, &Installation::new("cluster-a"), &Wakers::new(&[]).0, &Shell::default()));
+        let trackers = [(); 2].map(|()| Tracker::new(&claims, entry, &Wakers::new(&[]).0, &Shell::default()));
         for _ in 0..2 {
             trackers[0].listed();
             assert!(!claims.is_complete(), "a watch that lists again does not stand for another one");

@@ -16,6 +16,8 @@ use crate::api::ledger::SecretVersion;
 use crate::api::policy::DeletionPolicy;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::account::object::{AccountObject, AccountStores};
+use crate::controller::binding;
+use crate::controller::binding::bindings::Bindings;
 use crate::controller::brakes::Brakes;
 use crate::controller::census::Censuses;
 use crate::controller::claims::Claims;
@@ -149,12 +151,16 @@ pub struct Context {
     pub endpoints: Vec<Store<SipEndpoint>>,
     /// Which endpoints at the provider are claimed by which of them.
     pub claims: Arc<Claims>,
+    /// Which numbers are wanted by which bindings.
+    pub bindings: Arc<Bindings>,
     /// Which objects refer to which account object.
     pub referrers: Mutex<BTreeMap<ObjectKey, Referrers>>,
     /// Secrets by consent.
     pub secrets: Secrets,
     /// Memory of SipEndpoints.
     pub memories: Memories<Remembered>,
+    /// Memory of PhoneNumberBindings.
+    pub binding_memories: Memories<binding::Remembered>,
     /// Both clocks.
     pub clock: Clocks,
     /// Settings.
@@ -165,6 +171,8 @@ pub struct Context {
     pub writer: String,
     /// Events.
     pub events: Recorder,
+    /// What is watched: these namespaces, or all (`None`).
+    pub scopes: Vec<Option<String>>,
     /// Wakes objects of every kind.
     pub wakers: Wakers,
     /// The process is shutting down.

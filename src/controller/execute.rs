@@ -60,7 +60,7 @@ impl<K: Managed> Pass<'_, K> {
                 }
                 let step = self.report(view, Some(finding), None).await;
                 if step == Step::Stop(None) && finding.reason.verdict() == crate::api::condition::Verdict::Healthy {
-                    K::agreed(&mut self.slot.memory);
+                    K::agreed(&mut self.slot.memory, view, self.ctx.clock.now());
                 }
                 step
             }

@@ -3,14 +3,17 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
+use crate::account::Account;
 use crate::api::condition::Reason;
 use crate::api::refs::AccountIdentity;
 use crate::api::{ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED, ANNOTATION_RECONCILE};
 use crate::controller::context::{AccountState, Context, Referrer};
+use crate::controller::index::Base;
 use crate::controller::managed::{Managed, account_of, key};
 use crate::core::key::ObjectKey;
 use crate::core::tenancy::{Refused, Use, account_not_found};
 use crate::core::view::{AccountView, Fresh, Object, Problem};
+use crate::provider::NamedApplication;
 
 /// What matters of the object's metadata.
 pub fn object<K: Managed>(object: &K, gone: bool) -> Object {
@@ -92,5 +95,38 @@ pub fn fresh(ctx: &Context) -> Fresh {
         time: Time(ctx.clock.server_now().unwrap_or_else(jiff::Timestamp::now)),
         writer: ctx.writer.clone(),
         seed: rand::random(),
+    }
+}
+
+/// Whether what the object has at the provider lives in this account, as far as can be told; what cannot be told counts as the same.
+pub fn same_account(ctx: &Context, entry: &Base, account: &Account) -> bool {
+    let id = account.id();
+    match (&entry.pinned, ctx.account(&entry.account)) {
+        (Some(pinned), _) => pinned.id == id.id && pinned.provider == id.provider,
+        (None, Some(AccountState::Ready(theirs))) => theirs.id() == id,
+        // An account object that does not exist leads nowhere; one that cannot be used led where its status says.
+        (None, None) if !ctx.account_pending(&entry.account) => false,
+        (None, _) => ctx.account_object(&entry.account).and_then(|object| object.pinned()).is_none_or(|pinned| pinned == *id),
+    }
+}
+
+/// An object in words, for the status of another one: what another namespace holds is not told.
+pub fn who(other: &ObjectKey, key: &ObjectKey) -> String {
+    match other.namespace == key.namespace {
+        true => format!("{} {}", other.kind, other.name),
+        false => "an object of another namespace of this cluster".to_owned(),
+    }
+}
+
+/// What the application that the object names stands for, if it names one and the account can be asked. The object is woken when that
+/// changes.
+pub fn application(state: Option<&AccountState>, who: &ObjectKey, name: Option<&str>) -> NamedApplication {
+    let Some(AccountState::Ready(account)) = state else { return None };
+    match name {
+        Some(name) => Some(account.watch_application(who.clone(), name).app_id(name)),
+        None => {
+            account.unwatch_application(who);
+            None
+        }
     }
 }

@@ -80,7 +80,7 @@ pub trait Managed:
     /// A status was written that says this.
     fn reported(pass: &mut Pass<'_, Self>, view: &Self::View, finding: &Finding) -> impl Future<Output = ()> + Send;
     /// Nothing remains to be done about an object that is well.
-    fn agreed(memory: &mut Self::Memory);
+    fn agreed(memory: &mut Self::Memory, view: &Self::View, now: Moment);
     /// Before an object is let go.
     fn releasing(ctx: &Context, object: &Self, release: Release) -> impl Future<Output = ()> + Send;
     /// The object is gone.

@@ -1,6 +1,7 @@
 //! The shell on kube-runtime: streams → Controllers → exit when any part ends.
 
 pub mod account;
+pub mod binding;
 pub mod brakes;
 pub mod census;
 pub mod claims;
@@ -10,6 +11,7 @@ pub mod endpoint;
 pub mod escrow;
 mod execute;
 pub mod gather;
+pub mod index;
 pub mod managed;
 pub mod memories;
 pub mod pass;
@@ -24,9 +26,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::{BoxFuture, select_all};
+use futures::{Stream, StreamExt};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client};
 use kube_runtime::Controller;
@@ -38,12 +40,16 @@ use tracing::{debug, info, warn};
 
 use crate::account::{Accounts, Clock, Settings as AccountSettings};
 use crate::api::cluster_provider_account::ClusterProviderAccount;
+use crate::api::phone_number_binding::PhoneNumberBinding;
 use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::account::object::{AccountKind, AccountStores};
-use crate::controller::claims::{Claims, Shell, Tracker};
+use crate::controller::binding::bindings::{Bindings, Entry as BindingEntry};
+use crate::controller::claims::Claims;
 use crate::controller::clock::Clocks;
 use crate::controller::context::{Context, Settings};
+use crate::controller::index::{Shell, Tracker};
+use crate::controller::managed::Managed;
 use crate::controller::memories::Memories;
 use crate::controller::secrets::Secrets;
 use crate::controller::wake::Wakers;
@@ -118,11 +124,22 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
     let in_new_term = Arc::clone(&accounts);
     let went_back: watch::WentBack = Arc::new(move || in_new_term.begin_term());
     let claims = Arc::new(Claims::new(scopes.len()));
+    let bindings = Arc::new(Bindings::new(scopes.len()));
     let shell = Shell::default();
-    let tracker = || Tracker::new(&claims, &start.installation, &wakers, &shell);
-    let watched = |scope| watch::objects(api(&start.client, scope), watch::relevant_endpoint, Arc::clone(&went_back), tracker());
+    let watched = |scope| {
+        let installation = start.installation.clone();
+        let entry = move |object: &SipEndpoint| claims::Entry::of(object, &installation);
+        let tracker = Tracker::new(&claims, entry, &wakers, &shell);
+        watch::objects(api(&start.client, scope), watch::relevant_endpoint, Arc::clone(&went_back), tracker)
+    };
     let endpoint_streams: Vec<_> = scopes.iter().map(watched).collect();
+    let watched = |scope| {
+        let tracker = Tracker::new(&bindings, BindingEntry::of, &wakers, &shell);
+        watch::objects(api(&start.client, scope), watch::relevant_binding, Arc::clone(&went_back), tracker)
+    };
+    let binding_streams: Vec<_> = scopes.iter().map(watched).collect();
     let caches: Vec<Cache<SipEndpoint>> = endpoint_streams.iter().map(|(_, cache)| cache.clone()).collect();
+    let binding_caches: Vec<Cache<PhoneNumberBinding>> = binding_streams.iter().map(|(_, cache)| cache.clone()).collect();
     let ctx = Arc::new(Context {
         client: start.client.clone(),
         accounts,
@@ -136,6 +153,8 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         credentials: Mutex::default(),
         endpoints: caches.iter().map(|cache| cache.store.clone()).collect(),
         claims,
+        bindings,
+        binding_memories: Memories::default(),
         referrers: Mutex::default(),
         secrets,
         memories: Memories::default(),
@@ -144,6 +163,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         installation: start.installation,
         events: Recorder::new(start.client.clone(), Reporter { controller: "switchboard".into(), instance: Some(start.writer.clone()) }),
         writer: start.writer,
+        scopes: scopes.clone(),
         wakers,
         stopping: std::sync::atomic::AtomicBool::new(false),
         passes: signal::Sender::new(0),
@@ -155,16 +175,12 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
     let mut parts: Vec<BoxFuture<'static, &'static str>> = Vec::new();
     for ((scope, wakes), (stream, cache)) in woken.endpoints.into_iter().zip(endpoint_streams) {
         debug!(?scope, "watching SipEndpoints");
-        let controller = Controller::for_stream(stream, cache.store)
-            .with_config(concurrency.clone())
-            .reconcile_on(wakes)
-            .graceful_shutdown_on(stopped(stop.clone()))
-            .run(pass::reconcile::<SipEndpoint>, |_, error, _| retry(error), Arc::clone(&ctx))
-            .for_each(|result| async move { log("SipEndpoint", result) });
-        parts.push(Box::pin(async move {
-            controller.await;
-            "the SipEndpoint controller"
-        }));
+        parts.push(managed((stream, cache), wakes, concurrency.clone(), stop.clone(), Arc::clone(&ctx), "the SipEndpoint controller"));
+    }
+    for ((scope, wakes), (stream, cache)) in woken.bindings.into_iter().zip(binding_streams) {
+        debug!(?scope, "watching PhoneNumberBindings");
+        let name = "the PhoneNumberBinding controller";
+        parts.push(managed((stream, cache), wakes, concurrency.clone(), stop.clone(), Arc::clone(&ctx), name));
     }
     let (mut own, mut shared) = (Vec::new(), Vec::new());
     for (scope, wakes) in woken.accounts {
@@ -201,6 +217,9 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         let stores = |own: Vec<Cache<_>>| own.into_iter().map(|cache| cache.store).collect();
         listed.accounts_listed(AccountStores { own: stores(own), shared: shared.into_iter().map(|cache| cache.store).collect() });
         for mut cache in caches {
+            cache.listed().await;
+        }
+        for mut cache in binding_caches {
             cache.listed().await;
         }
         gates.open("caches");
@@ -240,6 +259,27 @@ fn account_controller<K: AccountKind>(
         "an account controller"
     };
     (Box::pin(part), cache)
+}
+
+/// The controller of one watch of a managed kind, until it ends.
+fn managed<K: Managed>(
+    (stream, cache): (impl Stream<Item = Result<K, kube_runtime::watcher::Error>> + Send + 'static, Cache<K>),
+    wakes: UnboundedReceiver<ObjectRef<K>>,
+    config: Config,
+    stop: signal::Receiver<bool>,
+    ctx: Arc<Context>,
+    name: &'static str,
+) -> BoxFuture<'static, &'static str> {
+    let controller = Controller::for_stream(stream, cache.store)
+        .with_config(config)
+        .reconcile_on(wakes)
+        .graceful_shutdown_on(stopped(stop))
+        .run(pass::reconcile::<K>, |_, error, _| retry(error), ctx)
+        .for_each(|result| async move { log(K::KIND.as_str(), result) });
+    Box::pin(async move {
+        controller.await;
+        name
+    })
 }
 
 /// Waits for running passes: a create that was sent is recorded before the process ends.

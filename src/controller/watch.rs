@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch::{Receiver, Sender};
 use tracing::warn;
 
+use crate::api::phone_number_binding::PhoneNumberBinding;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::account::object::AccountKind;
 use crate::controller::deadline;
@@ -170,6 +171,18 @@ pub fn relevant_endpoint(object: &SipEndpoint) -> Option<u64> {
         ledger
             .map(|ledger| (&ledger.uid, ledger.epoch, ledger.intent.as_ref().map(|intent| &intent.nonce), &ledger.tombstones))
             .hash(hasher);
+    })
+}
+
+/// What a PhoneNumberBinding's reconcile depends on. Our own reports change none of it; somebody who wipes what must not be forgotten does.
+pub fn relevant_binding(object: &PhoneNumberBinding) -> Option<u64> {
+    let status = object.status.as_ref();
+    hash(object, |hasher| {
+        status.and_then(|status| status.account.as_ref()).map(|account| &account.id).hash(hasher);
+        let previous = status.and_then(|status| status.previous.as_ref());
+        previous.map(|previous| (&previous.app_id, &previous.alias, &previous.subaccount)).hash(hasher);
+        let placed = status.map_or(&[][..], |status| &status.placed);
+        placed.iter().for_each(|placed| (&placed.app_id, &placed.alias).hash(hasher));
     })
 }
 

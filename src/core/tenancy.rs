@@ -156,8 +156,10 @@ pub fn number_not_found(number: &str) -> Problem {
     Problem {
         reason: Reason::NumberNotInAccount,
         message: format!(
-            "the account does not hold {number}, or does not let this namespace bind it; nothing is changed. Look for the number in the provider's console; \
-             a ClusterProviderAccount lists the numbers of each namespace in allowedNamespaces. This goes on by itself when the number is there"
+            "the account does not hold number {number}, or does not let this namespace bind it: it may belong to another account, to a subaccount, or \
+             not be rented at all; a ClusterProviderAccount lists the numbers of each namespace in allowedNamespaces. Look for it in the \
+             provider's console, or delete this object. Nothing is changed: Switchboard never rents numbers and looks in no other account. \
+             Each listing of the account's numbers is looked through for it"
         ),
     }
 }

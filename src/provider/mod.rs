@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
+use crate::api::ENDPOINT_REF_ON_PLIVO;
 use crate::api::condition::Reason;
 use crate::api::phone_number_binding::PhoneNumberBindingSpec;
 use crate::api::policy::ManagementPolicy;
 use crate::api::provider_account::ProviderAccountSpec;
 use crate::api::refs::{ProviderKind, SecretKeyRef};
 use crate::api::sip_endpoint::SipEndpointSpec;
+use crate::core::binding::view as binding;
 use crate::core::fields::{Application, Fields, Number, Remote, Secret};
 use crate::core::mark::base_from_name;
 use crate::core::outcome::Outcome;
@@ -137,11 +139,6 @@ pub fn app_name(spec: &SipEndpointSpec) -> Option<&str> {
     spec.plivo.as_ref().and_then(|plivo| plivo.app_name.as_deref())
 }
 
-/// The application that a binding's spec names as its target.
-pub fn target_app_name(spec: &PhoneNumberBindingSpec) -> Option<&str> {
-    spec.target.app_name.as_deref()
-}
-
 /// The binding's number as the provider writes it: digits without a plus (`contracts/plivo.md` 2).
 pub fn number(spec: &PhoneNumberBindingSpec) -> &str {
     spec.number.strip_prefix('+').unwrap_or(&spec.number)
@@ -171,6 +168,46 @@ pub fn desired(spec: &SipEndpointSpec, name: &str, password: Password, applicati
     }
 }
 
+/// What is to answer a number, as its binding names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// The application with this id; `""` is none at all.
+    Id(&'a str),
+    /// The only application of this name.
+    Name(&'a str),
+    /// The application of this SipEndpoint.
+    Of(&'a str),
+}
+
+/// What is to answer the number.
+///
+/// # Errors
+/// The provider cannot do that, or nothing or too much is named. The schema refuses all of it; what is written to a number must not rest
+/// on the schema alone.
+pub fn target(spec: &PhoneNumberBindingSpec) -> Result<Target<'_>, Problem> {
+    let invalid =
+        |message: &str| Problem { reason: Reason::InvalidSpec, message: format!("spec.target: {message}; the number is left as it is") };
+    let target = &spec.target;
+    if target.endpoint_ref.is_some() {
+        return Err(invalid(ENDPOINT_REF_ON_PLIVO));
+    }
+    let id = target.app_id.as_deref().map(Target::Id);
+    let name = target.app_name.as_deref().map(Target::Name);
+    let of = target.application_of.as_ref().map(|endpoint| Target::Of(&endpoint.name));
+    match (id, name, of) {
+        (Some(target), None, None) | (None, Some(target), None) | (None, None, Some(target)) => Ok(target),
+        _ => Err(invalid("exactly one of app_id, app_name and applicationOf says what answers the number")),
+    }
+}
+
+/// What the spec wants of a number that this application is to answer.
+pub fn binding_desired(spec: &PhoneNumberBindingSpec, application: Result<String, Problem>) -> binding::Desired {
+    match application {
+        Ok(app_id) => binding::Desired::Wanted(plivo::binding::desired(spec, app_id)),
+        Err(problem) => binding::Desired::Blocked(problem),
+    }
+}
+
 /// What to say of a spec whose provider this version does not know.
 pub fn unknown_provider() -> Problem {
     Problem {
@@ -183,7 +220,35 @@ pub fn unknown_provider() -> Problem {
 mod tests {
     use super::*;
     use crate::api::ledger::SecretVersion;
+    use crate::api::phone_number_binding as api;
+    use crate::api::refs::EndpointRef;
     use crate::api::sip_endpoint::{Adopt, PlivoEndpoint};
+
+    #[test]
+    fn a_number_has_exactly_one_target_and_no_endpoint_answers_one() {
+        let reference = || Some(EndpointRef { name: "alice".into() });
+        let nothing = api::Target::default;
+        let table: [(&str, api::Target, Result<Target<'_>, &str>); 7] = [
+            ("an application", api::Target { app_id: Some("7".into()), ..nothing() }, Ok(Target::Id("7"))),
+            ("explicitly none", api::Target { app_id: Some(String::new()), ..nothing() }, Ok(Target::Id(""))),
+            ("one by name", api::Target { app_name: Some("ivr".into()), ..nothing() }, Ok(Target::Name("ivr"))),
+            ("that of an endpoint", api::Target { application_of: reference(), ..nothing() }, Ok(Target::Of("alice"))),
+            ("an endpoint", api::Target { endpoint_ref: reference(), ..nothing() }, Err("never by an endpoint")),
+            ("nothing", nothing(), Err("exactly one")),
+            ("two", api::Target { app_id: Some("7".into()), application_of: reference(), ..nothing() }, Err("exactly one")),
+        ];
+        for (sentence, given, expected) in table {
+            let spec = PhoneNumberBindingSpec { target: given, ..PhoneNumberBindingSpec::default() };
+            match (target(&spec), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{sentence}"),
+                (Err(problem), Err(words)) => {
+                    assert_eq!(problem.reason, Reason::InvalidSpec);
+                    assert!(problem.message.contains(words), "{sentence}: {}", problem.message);
+                }
+                (found, _) => panic!("{sentence}: {found:?}"),
+            }
+        }
+    }
 
     #[test]
     fn what_the_schema_refuses_is_not_created_either() {

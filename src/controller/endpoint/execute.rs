@@ -72,7 +72,7 @@ impl Pass<'_, SipEndpoint> {
     fn take(&self, found: &Found) -> bool {
         let Some(account) = self.account() else { return false };
         let (id, username) = (&found.id, Some(found.username.as_str()));
-        self.ctx.claims.take(&self.key(), id, |other| rivals(self.ctx, other, &account, id, username))
+        self.ctx.claims.record(&self.key(), id, |other| rivals(self.ctx, other, &account, id, username))
     }
 
     /// Whether the account object exists and serves this object's namespace, asked live; without an answer it counts as if it did.

@@ -13,7 +13,7 @@ use crate::controller::brakes;
 use crate::controller::claims::Entry;
 use crate::controller::context::{AccountState, Context};
 use crate::controller::endpoint::Remembered;
-use crate::controller::gather;
+use crate::controller::gather::{self, same_account, who};
 use crate::controller::managed::{account_of, key};
 use crate::controller::memories::Slot;
 use crate::core::evidence::{Evidence, Listing};
@@ -32,10 +32,11 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
     // Until all objects were seen, somebody else's endpoint may look like this one's.
     let (account, state) = gather::account(ctx, object, ctx.claims.is_complete());
     let prefix = prefix(ctx, object);
+    let application = gather::application(state.as_ref(), &key, provider::app_name(&object.spec));
     let desired = match deleting || gone {
         // A deletion never needs the tenant's password.
         true => Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() }),
-        false => provider::desired(&object.spec, &key.name, password(ctx, object, &key).await, None),
+        false => provider::desired(&object.spec, &key.name, password(ctx, object, &key).await, application),
     };
     let mut view = View {
         object: gather::object(object, gone),
@@ -129,7 +130,7 @@ fn claims(ctx: &Context, view: &View, key: &ObjectKey, account: &Account, listin
         .chain(received)
         .chain(view.tombstones().iter().map(String::as_str))
         .collect();
-    if own.uid != view.object.uid && own.adopts.is_none() {
+    if own.base.uid != view.object.uid && own.adopts.is_none() {
         // The name has its next object: what carries the mark, and what was just received for the former one, is that one's.
         return ids.into_iter().map(|id| (id.to_owned(), format!("the next SipEndpoint {}", key.name))).collect();
     }
@@ -141,9 +142,9 @@ fn claims(ctx: &Context, view: &View, key: &ObjectKey, account: &Account, listin
         .filter_map(|id| {
             let (claim, username) = (own.claim(id), username(id));
             let others = ctx.claims.of(id).into_iter();
-            let others = others.filter(|other| other.key != *key && rivals(ctx, other, account, id, username.as_deref()));
+            let others = others.filter(|other| other.base.key != *key && rivals(ctx, other, account, id, username.as_deref()));
             let winner = others.into_iter().find(|other| other.claim(id).prevails_over(&claim))?;
-            Some((id.to_owned(), who(&winner.key, key)))
+            Some((id.to_owned(), who(&winner.base.key, key)))
         })
         .collect()
 }
@@ -156,7 +157,7 @@ fn mark_of_another(ctx: &Context, view: &View, key: &ObjectKey, account: &Accoun
     let owners = ctx.claims.marked(&marked.prefix).into_iter();
     let username = view.evidence.observed(&adopt.id).map(|seen| seen.remote.username.as_str());
     let owner = owners.into_iter().find(|owner| owner.recorded.is_none() && rivals(ctx, owner, account, &adopt.id, username))?;
-    Some((adopt.id.clone(), who(&owner.key, key)))
+    Some((adopt.id.clone(), who(&owner.base.key, key)))
 }
 
 /// Whether another object's claim on an endpoint of this account counts: it has recorded it, or it may have it. Who may not use the account,
@@ -166,30 +167,11 @@ pub fn rivals(ctx: &Context, other: &Entry, account: &Account, id: &str, usernam
         Some(adopts) if adopts == id => Use::Adopt { id, username },
         _ => Use::Endpoint,
     };
-    let may = || ctx.account_pending(&other.account) || ctx.may(&other.account, &other.key.namespace, what).is_ok();
+    let base = &other.base;
+    let may = || ctx.account_pending(&base.account) || ctx.may(&base.account, &base.key.namespace, what).is_ok();
     // What is pinned may have a create on its way.
-    let has = other.recorded.as_deref() == Some(id) || other.adopts.is_none() && other.pinned.is_some();
-    same_account(ctx, other, account) && (has || may())
-}
-
-/// Whether the object's endpoint lives in this account, as far as can be told; what cannot be told counts as the same.
-pub fn same_account(ctx: &Context, entry: &Entry, account: &Account) -> bool {
-    let id = account.id();
-    match (&entry.pinned, ctx.account(&entry.account)) {
-        (Some(pinned), _) => pinned.id == id.id && pinned.provider == id.provider,
-        (None, Some(AccountState::Ready(theirs))) => theirs.id() == id,
-        // An account object that does not exist leads nowhere; one that cannot be used led where its status says.
-        (None, None) if !ctx.account_pending(&entry.account) => false,
-        (None, _) => ctx.account_object(&entry.account).and_then(|object| object.pinned()).is_none_or(|pinned| pinned == *id),
-    }
-}
-
-/// An object in words, for the status of another one: what another namespace holds is not told.
-fn who(other: &ObjectKey, key: &ObjectKey) -> String {
-    match other.namespace == key.namespace {
-        true => format!("SipEndpoint {}", other.name),
-        false => "an object of another namespace of this cluster".to_owned(),
-    }
+    let has = other.recorded.as_deref() == Some(id) || other.adopts.is_none() && base.pinned.is_some();
+    same_account(ctx, base, account) && (has || may())
 }
 
 /// The intent's age on the API server's clock.

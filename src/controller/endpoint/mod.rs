@@ -116,7 +116,7 @@ impl Managed for SipEndpoint {
     }
 
     fn note(ctx: &Context, object: &Self) {
-        ctx.claims.note(object).iter().for_each(|other| ctx.wakers.wake(other));
+        ctx.claims.note(object).tell(&ctx.wakers, Some(ctx));
     }
 
     async fn wrote(pass: &mut Pass<'_, Self>, view: &View, action: &Action) {
@@ -131,7 +131,7 @@ impl Managed for SipEndpoint {
         pass.tell_recreated().await;
     }
 
-    fn agreed(memory: &mut Remembered) {
+    fn agreed(memory: &mut Remembered, _view: &View, _now: Moment) {
         memory.learnt.agreed();
     }
 

@@ -16,6 +16,7 @@ use crate::core::fields::{Application, Fields, Number, Remote, Secret};
 use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
 use crate::core::view::Problem;
 
+pub mod binding;
 mod classify;
 mod credentials;
 pub mod desired;

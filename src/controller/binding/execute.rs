@@ -1,0 +1,115 @@
+//! What the executor does for PhoneNumberBindings only: calls about one number, and what each answer teaches.
+
+use kube::Api;
+use kube::api::ListParams;
+use kube::core::DeserializeGuard;
+use tracing::{info, warn};
+
+use crate::api::phone_number_binding::PhoneNumberBinding;
+use crate::controller::binding::announce;
+use crate::controller::binding::bindings::Entry;
+use crate::controller::deadline;
+use crate::controller::execute::{Pass, Step};
+use crate::core::action::{Action, Cause, Source};
+use crate::core::binding::view::View;
+use crate::core::budget::Lane;
+use crate::core::fields::Fields;
+use crate::core::outcome::Outcome;
+use crate::failpoint;
+
+/// Bindings on a page.
+const PAGE: u32 = 500;
+
+impl Pass<'_, PhoneNumberBinding> {
+    /// Performs the action that `next` answered for this view.
+    pub async fn execute(&mut self, view: &View, action: &Action) -> Step {
+        match action {
+            Action::ReadRivals => self.read_rivals(view).await,
+            Action::WritePlaced(ahead) => {
+                let point = match ahead.source {
+                    Source::Observed | Source::Inherited => "previous",
+                    Source::Spec => "placed",
+                };
+                self.write_ledger(view, action, point).await
+            }
+            Action::List(lane, finding) => {
+                if let Some(account) = self.account() {
+                    self.slot.memory.learnt.memory.listing_wanted = Some(self.ctx.clock.now());
+                    account.want_numbers(self.key(), *lane);
+                }
+                let finding = Some(finding).filter(|finding| !finding.message.is_empty());
+                self.report(view, finding, Some(view.now + view.timing.settle)).await
+            }
+            Action::Get(number, lane) => self.get_number(view, number, *lane).await,
+            Action::Update { id, change, cause, .. } => self.update_number(view, action, (id, change), *cause).await,
+            _ => self.perform(view, action).await,
+        }
+    }
+
+    /// Which bindings of this number there are, from the API server itself: the watch may be behind.
+    async fn read_rivals(&mut self, view: &View) -> Step {
+        let began = self.ctx.clock.now();
+        for scope in &self.ctx.scopes {
+            let api: Api<DeserializeGuard<PhoneNumberBinding>> = match scope {
+                Some(namespace) => Api::namespaced(self.ctx.client.clone(), namespace),
+                None => Api::all(self.ctx.client.clone()),
+            };
+            let mut params = ListParams::default().fields(&format!("spec.number={}", self.object.spec.number)).limit(PAGE);
+            loop {
+                let page = match deadline(api.list(&params)).await {
+                    Ok(page) => page,
+                    Err(error) => {
+                        warn!(object = %self.key(), %error, "the bindings of this number cannot be read; trying again");
+                        return Step::Stop(Some(view.now + self.ctx.settings.timing.retry_base * 10));
+                    }
+                };
+                // One that cannot be decoded is left alone, and leaves numbers alone.
+                for binding in page.items.iter().filter_map(|binding| binding.0.as_ref().ok()) {
+                    self.ctx.bindings.learn(Entry::of(binding)).tell(&self.ctx.wakers, Some(self.ctx));
+                }
+                match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                    Some(token) => params = params.continue_token(&token),
+                    None => break,
+                }
+            }
+        }
+        self.slot.memory.learnt.surveyed(view, began);
+        Step::Again
+    }
+
+    async fn get_number(&mut self, view: &View, number: &str, lane: Lane) -> Step {
+        let Some(account) = self.account() else { return Step::Stop(None) };
+        let began = self.ctx.clock.now();
+        failpoint::at("get", "before").await;
+        let outcome = match account.get_number(lane, &self.key(), number).await {
+            Ok(outcome) => outcome,
+            Err(refused) => {
+                let who = self.key();
+                return self.not_started(view, refused, lane, || account.want_numbers(who, lane)).await;
+            }
+        };
+        failpoint::at("get", "after").await;
+        self.warn(&outcome);
+        self.slot.memory.learnt.got(view, began, outcome, self.ctx.clock.now());
+        Step::Again
+    }
+
+    async fn update_number(&mut self, view: &View, action: &Action, (number, change): (&str, &Fields), cause: Cause) -> Step {
+        let Some(account) = self.account() else { return Step::Stop(None) };
+        failpoint::at("update", "before").await;
+        let outcome = match account.update_number(Lane::Urgent, &self.key(), number, change).await {
+            Ok(outcome) => outcome,
+            Err(refused) => return self.not_started(view, refused, Lane::Urgent, || ()).await,
+        };
+        failpoint::at("update", "after").await;
+        info!(object = %self.key(), number, ?cause, outcome = outcome.class(), "update answered");
+        self.warn(&outcome);
+        self.slot.memory.learnt.updated(view, change, cause, &outcome, self.ctx.clock.now());
+        match outcome {
+            Outcome::Done(()) => announce::updated(self.ctx, &self.object, view, action).await,
+            Outcome::Refused(_) => announce::refused(self.ctx, &self.object, self.slot.memory.learnt.memory.trouble.as_ref()).await,
+            Outcome::NotFound { .. } | Outcome::Unknown(_) => {}
+        }
+        Step::Again
+    }
+}

@@ -1,0 +1,159 @@
+//! Everything a binding points at → a [`View`]. Nothing later in the pass reads the cluster for input.
+
+use kube::ResourceExt;
+
+use crate::account::{Account, Resolution};
+use crate::api::condition::Reason;
+use crate::api::phone_number_binding::PhoneNumberBinding;
+use crate::api::policy::{BindingDeletionPolicy, DeletionPolicy};
+use crate::controller::binding::Remembered;
+use crate::controller::binding::bindings::{Entry, Name};
+use crate::controller::context::{AccountState, Context};
+use crate::controller::gather::{self, same_account, who};
+use crate::controller::managed::{account_of, key};
+use crate::controller::memories::Slot;
+use crate::core::binding::evidence::{Evidence, Listed};
+use crate::core::binding::view::{Desired, Policy, Rival, View};
+use crate::core::key::ObjectKey;
+use crate::core::tenancy::{Refused, Use, number_not_found};
+use crate::core::view::Problem;
+use crate::provider::{self, Target};
+
+/// Reads what the object refers to and puts it together with what is known.
+pub async fn view(ctx: &Context, object: &PhoneNumberBinding, gone: bool, slot: &mut Slot<Remembered>) -> View {
+    let key = key(object);
+    // Until all bindings were seen, somebody else's number may look like this one's; until all endpoints were, a target may look missing.
+    let (account, state) = gather::account(ctx, object, ctx.bindings.is_complete() && ctx.claims.is_complete());
+    let mut view = View {
+        object: gather::object(object, gone),
+        created: object.creation_timestamp().map(|time| time.0),
+        status: object.status.clone().unwrap_or_default(),
+        number: provider::number(&object.spec).to_owned(),
+        desired: desired(ctx, object, &key, gone, state.as_ref()),
+        policy: Policy { deletion: deletion_policy(ctx, object), drift: object.spec.drift_policy },
+        rivals: Vec::new(),
+        account,
+        evidence: Evidence::default(),
+        memory: slot.memory.learnt.memory.clone(),
+        now: ctx.clock.now(),
+        timing: ctx.settings.timing,
+        fresh: gather::fresh(ctx),
+        stopping: ctx.is_stopping(),
+    };
+    slot.memory.learnt.object_seen(&view);
+    view.memory = slot.memory.learnt.memory.clone();
+    // Who may not bind the number learns nothing of it, neither that it is there nor who has it.
+    let refused = !view.object.deleting && gather::entitled(ctx, object) == Err(Refused::Number);
+    if refused {
+        view.desired = Desired::Blocked(number_not_found(&object.spec.number));
+    }
+    if let Some(AccountState::Ready(account)) = state.as_ref().filter(|_| !refused) {
+        view.rivals = rivals(ctx, &key, &view.object.uid, &object.spec.number, account);
+        view.evidence = slot.memory.learnt.evidence(listed(account, &view.number));
+    }
+    view
+}
+
+/// What becomes of the number when the object goes: what its spec says, else it stays if its account lets everything stay.
+fn deletion_policy(ctx: &Context, object: &PhoneNumberBinding) -> BindingDeletionPolicy {
+    let of_account = || match ctx.terms(&account_of(object)).deletion_policy {
+        Some(DeletionPolicy::Retain) => BindingDeletionPolicy::Retain,
+        Some(DeletionPolicy::Delete) | None => BindingDeletionPolicy::Restore,
+    };
+    object.spec.deletion_policy.unwrap_or_else(of_account)
+}
+
+fn desired(ctx: &Context, object: &PhoneNumberBinding, key: &ObjectKey, gone: bool, state: Option<&AccountState>) -> Desired {
+    if gone || object.metadata.deletion_timestamp.is_some() {
+        // A number is given back whatever became of what it was to be bound to.
+        return Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() });
+    }
+    let target = provider::target(&object.spec);
+    let name = match target {
+        Ok(Target::Name(name)) => Some(name),
+        _ => None,
+    };
+    let named = gather::application(state, key, name);
+    // Said only where nothing else is: what is wrong with the account is said first.
+    let Some(AccountState::Ready(account)) = state else {
+        return Desired::Blocked(Problem { reason: Reason::Progressing, message: "the account is not known yet".into() });
+    };
+    let application = target.and_then(|target| match target {
+        Target::Id(id) => Ok(id.to_owned()),
+        Target::Name(name) => named.unwrap_or_else(|| Resolution::NotListed.app_id(name)),
+        Target::Of(endpoint) => followed(ctx, &ObjectKey::endpoint(&key.namespace, endpoint), account),
+    });
+    provider::binding_desired(&object.spec, application)
+}
+
+/// The application of a SipEndpoint, as the provider showed it last.
+fn followed(ctx: &Context, target: &ObjectKey, account: &Account) -> Result<String, Problem> {
+    let name = &target.name;
+    let problem = |reason, message: String| Err(Problem { reason, message });
+    let Some(endpoint) = ctx.claims.get(target) else {
+        return problem(
+            Reason::TargetNotFound,
+            format!(
+                "there is no SipEndpoint {name} in this namespace; the number is left as it is. Create it, this goes on by itself within a second"
+            ),
+        );
+    };
+    if !same_account(ctx, &endpoint.base, account) {
+        return problem(
+            Reason::TargetNotFound,
+            format!(
+                "SipEndpoint {name} lives in another account than the number, and no application is in both; the number is left as it is. Name a SipEndpoint of account {}",
+                account.id().id
+            ),
+        );
+    }
+    if endpoint.deleting {
+        return problem(
+            Reason::TargetNotReady,
+            format!("SipEndpoint {name} is being deleted; the number is left as it is. Name another target, or create the endpoint anew"),
+        );
+    }
+    match (&endpoint.recorded, endpoint.app_id) {
+        (Some(_), Some(application)) if application.is_empty() => problem(
+            Reason::TargetHasNoApplication,
+            format!(
+                "SipEndpoint {name} has no application, and nothing else can answer a number; the number is left as it is. Give the endpoint an app_id or app_name, or name another target"
+            ),
+        ),
+        (Some(_), Some(application)) => Ok(application),
+        _ => problem(
+            Reason::TargetNotReady,
+            format!("SipEndpoint {name} is not at the provider yet; the number is left as it is, and this goes on by itself when it is"),
+        ),
+    }
+}
+
+/// The other bindings of the number that lead to the same account. One that may not bind it stands in nobody's way, but what it knows of the
+/// number is still to be taken over: it counts as one on its way out.
+fn rivals(ctx: &Context, key: &ObjectKey, uid: &str, number: &str, account: &Account) -> Vec<Rival> {
+    let may = |other: &Entry| {
+        let base = &other.base;
+        ctx.account_pending(&base.account) || ctx.may(&base.account, &base.key.namespace, Use::Number(number)).is_ok()
+    };
+    let all = ctx.bindings.named(&Name::Number(number.to_owned())).into_iter();
+    let others = all.filter(|other| other.base.uid != uid && same_account(ctx, &other.base, account));
+    others
+        .map(|other| (may(&other), other))
+        .filter(|(may, other)| *may || other.previous.is_some() || !other.placed.is_empty())
+        .map(|(may, other)| Rival {
+            who: who(&other.base.key, key),
+            uid: other.base.uid,
+            created: other.base.created,
+            deleting: other.deleting || !may,
+            finalizer: other.finalizer,
+            previous: other.previous,
+            placed: other.placed,
+        })
+        .collect()
+}
+
+/// What the newest listing of the account's numbers says of this one.
+fn listed(account: &Account, number: &str) -> Option<Listed> {
+    let newest = account.numbers().newest?;
+    Some(Listed { began: newest.began, complete: newest.is_complete(), found: newest.items.get(number).cloned() })
+}

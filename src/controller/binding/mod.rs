@@ -1,0 +1,125 @@
+//! PhoneNumberBindings: what is their own in the flow that all managed objects go through. A number is never rented and never released:
+//! no provider has a call for it.
+
+mod announce;
+pub mod bindings;
+mod execute;
+pub mod gather;
+
+use crate::api::FINALIZER_BINDING;
+use crate::api::phone_number_binding::{PhoneNumberBinding, PhoneNumberBindingStatus};
+use crate::api::refs::{AccountIdentity, AccountRef};
+use crate::controller::context::Context;
+use crate::controller::execute::{Pass, Step};
+use crate::controller::managed::Managed;
+use crate::controller::memories::{Memories, Slot};
+use crate::controller::report;
+use crate::core::action::{Action, Finding, Release};
+use crate::core::binding::memory::Learnt;
+use crate::core::binding::view::View;
+use crate::core::binding::{self, expectation, status};
+use crate::core::key::Kind;
+use crate::core::tenancy::Use;
+use crate::core::time::Moment;
+use crate::core::view::Object;
+
+/// What is remembered of a PhoneNumberBinding.
+#[derive(Clone, Debug, Default)]
+pub struct Remembered {
+    /// What decisions may look at.
+    pub learnt: Learnt,
+}
+
+impl Managed for PhoneNumberBinding {
+    type Status = PhoneNumberBindingStatus;
+    type View = View;
+    type Memory = Remembered;
+
+    const KIND: Kind = Kind::PhoneNumberBinding;
+    const FINALIZER: &'static str = FINALIZER_BINDING;
+
+    fn account_ref(&self) -> &AccountRef {
+        &self.spec.account_ref
+    }
+
+    fn uses(&self) -> Use<'_> {
+        Use::Number(&self.spec.number)
+    }
+
+    fn pinned(&self) -> Option<&AccountIdentity> {
+        self.status.as_ref()?.account.as_ref()
+    }
+
+    fn current(&self) -> Option<&PhoneNumberBindingStatus> {
+        self.status.as_ref()
+    }
+
+    fn memories(ctx: &Context) -> &Memories<Remembered> {
+        &ctx.binding_memories
+    }
+
+    fn begin(memory: &mut Remembered, now: Moment) {
+        memory.learnt.memory.pass_began = now;
+    }
+
+    fn pass_began(memory: &Remembered) -> Moment {
+        memory.learnt.memory.pass_began
+    }
+
+    async fn gather(ctx: &Context, object: &Self, gone: bool, slot: &mut Slot<Remembered>) -> View {
+        gather::view(ctx, object, gone, slot).await
+    }
+
+    fn seen(view: &View) -> (&Object, Moment) {
+        (&view.object, view.now)
+    }
+
+    fn next(view: &View) -> Action {
+        binding::next(view)
+    }
+
+    fn after(view: &View, action: &Action) -> Option<PhoneNumberBindingStatus> {
+        status::after(view, action)
+    }
+
+    fn report(view: &View, finding: &Finding) -> PhoneNumberBindingStatus {
+        status::report(view, finding)
+    }
+
+    fn worth_writing(view: &View, new: &PhoneNumberBindingStatus) -> bool {
+        status::worth_writing(&view.status, new)
+    }
+
+    async fn perform(pass: &mut Pass<'_, Self>, view: &View, action: &Action) -> Step {
+        pass.execute(view, action).await
+    }
+
+    fn expect(pass: &Pass<'_, Self>, view: &View) {
+        if let Some(account) = pass.account() {
+            account.watch_number(pass.key(), expectation::of(view, pass.object.status.as_ref()));
+        }
+    }
+
+    fn note(ctx: &Context, object: &Self) {
+        ctx.bindings.note(object).tell(&ctx.wakers, Some(ctx));
+    }
+
+    async fn wrote(pass: &mut Pass<'_, Self>, view: &View, action: &Action) {
+        announce::wrote(pass.ctx, &pass.object, view, action).await;
+        let now = pass.ctx.clock.now();
+        pass.slot.memory.learnt.written(action, now);
+    }
+
+    async fn reported(pass: &mut Pass<'_, Self>, view: &View, finding: &Finding) {
+        report::finding(pass.ctx, &pass.object, &view.status.conditions, finding).await;
+        announce::reported(pass.ctx, &pass.object, view, finding).await;
+    }
+
+    fn agreed(memory: &mut Remembered, view: &View, now: Moment) {
+        memory.learnt.agreed(view, now);
+    }
+
+    async fn releasing(ctx: &Context, object: &Self, release: Release) {
+        announce::release(ctx, object, release).await;
+    }
+}
