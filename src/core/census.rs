@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::api::provider_account::EndpointCounts;
+use crate::api::provider_account::{EndpointCounts, NumberCounts};
 use crate::core::mark::{Prefix, recognise};
 use crate::core::sighting::Sightings;
+use crate::core::sighting::numbers::Numbers;
 
 /// The objects of this cluster that can be read.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +82,16 @@ impl Census {
     }
 }
 
+/// Counts the phone numbers of a listing. `wanted` are those that an object of this cluster stands for, in E.164; a provider may write them
+/// with or without the plus.
+pub fn numbers<'a>(listed: &Numbers, wanted: impl IntoIterator<Item = &'a str>) -> NumberCounts {
+    let digits = |number: &'a str| number.trim_start_matches('+');
+    let wanted: HashSet<&str> = wanted.into_iter().map(digits).collect();
+    let bound = listed.iter().filter(|number| wanted.contains(number.number.trim_start_matches('+'))).count();
+    let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    NumberCounts { bound: number(bound), unbound: number(listed.len() - bound) }
+}
+
 /// What was orphaned in the last two listings: one alone may have met an object that was just being made or deleted.
 #[derive(Clone, Debug, Default)]
 pub struct Orphans {
@@ -105,7 +116,9 @@ impl Orphans {
 mod tests {
     use super::*;
     use crate::core::endpoint::tests::make::named;
+    use crate::core::fields::{Fields, Number};
     use crate::core::mark::{Installation, name_part};
+    use crate::core::sighting::Collection;
 
     fn ours() -> Installation {
         Installation::new("cluster-a")
@@ -188,5 +201,25 @@ mod tests {
         for (seq, ids, expected) in steps {
             assert_eq!(orphans.confirm(seq, set(ids)), expected, "{seq} {ids:?}");
         }
+    }
+
+    #[test]
+    fn a_number_is_bound_if_an_object_stands_for_it_however_it_is_written() {
+        let listed = ["14155550123", "14155550124", "4930123456"].map(|number| (number.to_owned(), numbered(number)));
+        let listed = <Numbers as Collection>::of(listed.into(), None);
+        let table: [(&[&str], i32); 4] = [
+            (&[], 0),
+            (&["+14155550123"], 1),
+            (&["+14155550123", "14155550123", "+12125550100"], 1),
+            (&["+14155550124", "+4930123456"], 2),
+        ];
+        for (wanted, bound) in table {
+            let counts = super::numbers(&listed, wanted.iter().copied());
+            assert_eq!(counts, NumberCounts { bound, unbound: 3 - bound }, "{wanted:?}");
+        }
+    }
+
+    fn numbered(number: &str) -> Number {
+        Number { number: number.to_owned(), fields: Fields::default() }
     }
 }
