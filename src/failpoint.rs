@@ -3,6 +3,7 @@
 //!
 //! `SWITCHBOARD_FAILPOINT=create.before` stops the first task that comes there, for ever, after saying so on standard error.
 //! `SWITCHBOARD_FAILPOINT=create.before,freeze` stops the whole process there (SIGSTOP), until somebody sends it SIGCONT.
+//! `SWITCHBOARD_FAILPOINT=create.before,hold=<file>` stops only that task, until there is such a file.
 
 /// The side effects that have a fail point. Each has `.before` and `.after`; `send`, between the last check and a
 /// create, only the former.
@@ -40,7 +41,14 @@ pub async fn at(point: &'static str, side: &'static str) {
                 // The thread that takes the signal may not be scheduled yet, and until it is this one would run on.
                 std::thread::sleep(std::time::Duration::from_millis(300));
             }
-            _ => std::future::pending::<()>().await,
+            _ => match how.strip_prefix("hold=") {
+                Some(file) => {
+                    while !std::path::Path::new(file).exists() {
+                        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                    }
+                }
+                None => std::future::pending::<()>().await,
+            },
         }
     }
 }

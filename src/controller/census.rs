@@ -9,13 +9,16 @@ use kube::{Api, ResourceExt};
 use tracing::warn;
 
 use crate::account::{Account, AccountId};
-use crate::api::provider_account::EndpointCounts;
+use crate::api::provider_account::{EndpointCounts, NumberCounts};
 use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::binding::bindings::Entry;
 use crate::controller::context::Context;
 use crate::controller::deadline;
 use crate::controller::endpoint::gather::prefix;
-use crate::core::census::{Census, Known, Orphans};
+use crate::controller::gather::same_account;
+use crate::core::census::{self, Census, Known, Orphans};
 use crate::core::mark::name_part;
+use crate::core::tenancy::Use;
 
 /// Objects on a page.
 const PAGE: u32 = 500;
@@ -63,6 +66,24 @@ pub async fn take(ctx: &Context, account: &Account) -> Option<EndpointCounts> {
     let counts = census.counts(listing.seq, Some(&mut former.orphans));
     ctx.censuses.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), former);
     Some(counts)
+}
+
+/// What the newest complete listing of numbers shows; as `before` until there is one, and nothing where no binding leads to the account:
+/// numbers are not listed then.
+pub fn numbers(ctx: &Context, account: &Account, before: Option<NumberCounts>) -> Option<NumberCounts> {
+    let entries = ctx.bindings.keys().into_iter().filter_map(|key| ctx.bindings.get(&key));
+    // Who may not bind a number does not stand for it, unless it has it still.
+    let stands = |entry: &Entry| {
+        let base = &entry.base;
+        let may = || ctx.may(&base.account, &base.key.namespace, Use::Number(&entry.number)).is_ok();
+        same_account(ctx, base, account) && (!entry.placed.is_empty() || may())
+    };
+    let wanted: Vec<String> = entries.filter(stands).map(|entry| entry.number).collect();
+    if wanted.is_empty() {
+        return None;
+    }
+    let listing = account.numbers().complete;
+    listing.map(|listing| census::numbers(&listing.items, wanted.iter().map(String::as_str))).or(before)
 }
 
 /// The name parts of all SipEndpoints of the cluster, read from the quorum.

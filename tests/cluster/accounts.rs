@@ -247,18 +247,27 @@ async fn dying() {
     assert_eq!(ops.iter().filter(|op| *op == "delete_endpoint").count(), 2);
     assert_eq!(ops.len(), 6, "four creates, two deletions, nothing else: {ops:?}");
 
-    // A new process has nothing in memory: it waits, says so, and lets nothing go in silence.
+    // A new process has nothing in memory; what is in escrow serves the deletion all the same, and nothing else.
+    operator.kill().await;
+    let operator = Told::start("consent and Secret are gone after a restart", &world, &[]).await;
+    world.delete("dave").await;
+    world.gone("dave").await;
+    world.reason("alice", "AccountNotReady").await;
+    assert_eq!(world.exactly_one("alice").await["alias"], "alice");
+
+    // Without escrow it waits, says so, and lets nothing go in silence.
     operator.kill().await;
     let since = now(&world).await;
-    let _operator = Told::start("consent and Secret are gone after a restart", &world, &[]).await;
-    world.delete("dave").await;
-    world.until("dave", "waiting", |object| message(object).contains("waiting to delete")).await;
+    let _operator = Told::start("the same without escrow", &world, &["--no-escrow"]).await;
+    world.delete("erin").await;
+    world.gone("erin").await;
+    world.patch("alice", json!({"spec": {"plivo": {"alias": "front"}}})).await;
+    world.until("alice", "told", |object| super::world::reason(object) == "AccountNotReady").await;
     assert_eq!(calls_since(&world, since).await, []);
     world.consent(&world.namespace).await;
     world.account("plivo", DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, json!({})).await;
-    world.gone("dave").await;
     world.ready("alice").await;
-    assert_eq!(world.exactly_one("alice").await["alias"], "reception");
+    assert_eq!(world.exactly_one("alice").await["alias"], "front");
 }
 
 async fn suspended() {

@@ -12,6 +12,8 @@ mod canary;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;
 #[cfg(feature = "failpoints")]
+mod escrow;
+#[cfg(feature = "failpoints")]
 mod everywhere;
 mod kills;
 mod life;
@@ -22,6 +24,8 @@ mod lost_state;
 mod many;
 #[cfg(feature = "failpoints")]
 mod monitors;
+#[cfg(feature = "failpoints")]
+mod namespaces;
 mod observe;
 mod policies;
 mod proxy;
@@ -33,6 +37,8 @@ mod restore;
 mod role_only;
 mod side_by_side;
 mod support;
+#[cfg(feature = "failpoints")]
+mod tenancy;
 mod two_operators;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod world;

@@ -111,6 +111,7 @@ pub async fn status(
     };
     let Some(account) = account else { return new };
     new.account = Some(AccountIdentity { provider: account.id().provider, id: account.id().id.clone() });
+    new.numbers = census::numbers(ctx, account, old.numbers);
     if let Some(counts) = census::take(ctx, account).await {
         new.endpoints = Some(counts);
         let stale = old
