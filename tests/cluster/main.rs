@@ -9,8 +9,11 @@ mod brakes;
 mod budget;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;
+mod connection;
 #[cfg(feature = "failpoints")]
 mod everywhere;
+#[cfg(feature = "failpoints")]
+mod generated;
 mod kills;
 mod life;
 mod listings;
