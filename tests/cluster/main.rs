@@ -20,6 +20,7 @@ mod lost_state;
 mod many;
 #[cfg(feature = "failpoints")]
 mod monitors;
+mod numbers;
 mod observe;
 mod policies;
 mod proxy;
