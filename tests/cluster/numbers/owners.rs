@@ -153,7 +153,8 @@ async fn two_operators(case: &'static str) -> World {
     for number in &numbers {
         world.number(number, json!({"app_id": line.before})).await;
     }
-    join_all(numbers.iter().map(|number| world.binding(&format!("n{number}"), number, json!({"app_id": line.ivr}), json!({})))).await;
+    join_all(numbers.iter().map(async |number| world.binding(&format!("n{number}"), number, json!({"app_id": line.ivr}), json!({})).await))
+        .await;
     for number in &numbers {
         let object = world.bound(&format!("n{number}")).await;
         let previous = object.status.and_then(|status| status.previous).expect("what was there before");
@@ -161,7 +162,7 @@ async fn two_operators(case: &'static str) -> World {
     }
     world.repoint(&numbers[0], &line.other).await;
     world.answered_by(&numbers[0], &line.ivr).await;
-    join_all(numbers.iter().map(|number| world.delete_binding(&format!("n{number}")))).await;
+    join_all(numbers.iter().map(async |number| world.delete_binding(&format!("n{number}")).await)).await;
     for number in &numbers {
         world.binding_gone(&format!("n{number}")).await;
         assert_eq!(world.app_of(number).await, line.before);
