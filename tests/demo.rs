@@ -125,10 +125,15 @@ fn the_demo_tells_its_story_to_the_end() {
         "✓ one create was executed for lobby, one endpoint exists, and it is the recorded one",
         "endpoint was recreated: the SIP URI was sip:bob",
         "✓ sip:bob",
+        "✓ the provider holds the password of the Secret for erin",
+        "✓ +14155550100 is answered by 16638156474000802, after one update",
+        "DriftCorrected",
+        "✓ +14155550100 is answered by 16638156474000802 again",
+        "✓ +14155550100 is answered by 26638156474000802, as in the beginning",
         "delete sipendpoints --all",
         "✓ one endpoint is left at the provider: sip:lobby",
         "✓ the same SIP URI as before, and nothing was created",
-        "✓ the provider is empty",
+        "✓ no endpoint is left at the provider",
         "Everything is stopped.",
     ];
     let mut rest = printed.as_str();

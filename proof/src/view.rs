@@ -17,6 +17,7 @@ use switchboard::core::mark::{Installation, Prefix};
 use switchboard::core::memory::{Deleted, Learnt, Memory, OwnIntent, Trouble, TroubleKind, Updated};
 use switchboard::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
 use switchboard::core::sighting::Sightings;
+use switchboard::core::tenancy::Adoptable;
 use switchboard::core::time::Moment;
 use switchboard::core::view::{
     AccountView, Adoption, Brakes, Desired, Fresh, Object, Policy, Problem, Timing, View, Wanted, WantedPassword,
@@ -165,7 +166,7 @@ impl Template {
             prefix: self.prefix.clone(),
             installation: self.installation.clone(),
             policy: self.policy,
-            adopt: object.adopts.then(|| Adoption { id: id(0), from_installation: None }),
+            adopt: object.adopts.then(|| Adoption { id: id(0), from_installation: None, allowed: Adoptable::Yes }),
             claims: slots(leader.claims).map(|slot| (id(slot), "SipEndpoint bob".to_owned())).collect(),
             account: AccountView::Ready {
                 provider: ProviderKind::Plivo,

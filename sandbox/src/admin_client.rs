@@ -177,6 +177,13 @@ impl AdminClient {
         self.send(Method::POST, "/numbers", Some(number)).await
     }
 
+    /// Seeds `count` numbers (100,000 at most) that follow one another from the given one on; members as of
+    /// [`AdminClient::create_number`].
+    pub async fn create_numbers(&self, mut first: Value, count: u64) -> anyhow::Result<()> {
+        first["count"] = json!(count);
+        self.create_number(first).await.map(drop)
+    }
+
     /// Someone edits a number in the console.
     pub async fn patch_number(&self, number: &str, changes: Value) -> anyhow::Result<Value> {
         self.send(Method::PATCH, &format!("/numbers/{number}"), Some(changes)).await
@@ -190,6 +197,16 @@ impl AdminClient {
     /// Seeds an application: `app_name`, `app_id` (made up if missing), the arguments of the API, `account`.
     pub async fn create_application(&self, application: Value) -> anyhow::Result<Value> {
         self.send(Method::POST, "/applications", Some(application)).await
+    }
+
+    /// Someone edits an application in the console: `app_name`.
+    pub async fn patch_application(&self, app_id: &str, changes: Value) -> anyhow::Result<Value> {
+        self.send(Method::PATCH, &format!("/applications/{app_id}"), Some(changes)).await
+    }
+
+    /// Someone deletes an application in the console and keeps its endpoints; see [`AdminClient::cascade`].
+    pub async fn delete_application(&self, app_id: &str) -> anyhow::Result<()> {
+        self.send(Method::DELETE, &format!("/applications/{app_id}"), None).await.map(drop)
     }
 
     /// A phone registers: `sip_contact`, `sip_user_agent`, `expires_seconds` (default 3600).

@@ -21,10 +21,12 @@ use rand::RngExt;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::process::Process;
+pub use audit::{AllowedBy, AuditEvent, ObjectRef};
 pub use backup::Backup;
 use folder::{Data, Folder};
 pub use programs::Assets;
 
+pub mod audit;
 mod backup;
 mod folder;
 mod keys;
@@ -44,8 +46,19 @@ const REQUEST: Duration = Duration::from_secs(5);
 /// How many ports are tried for the API server, should others take them first.
 const PORTS: usize = 4;
 
-/// Who asked for what, without contents: enough to compare granted with used rights.
-const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n";
+/// The user name of the operator's ServiceAccount.
+pub const OPERATOR: &str = "system:serviceaccount:switchboard-system:switchboard";
+
+/// Which of its installations gives the operator its rights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rights {
+    /// `deploy/rbac.yaml`: all namespaces, Secrets by consent.
+    #[default]
+    Cluster,
+    /// `deploy/namespaced/operator.yaml`: nothing outside its own namespace. Namespaces that it works in apply
+    /// `deploy/namespaced/namespace.yaml`.
+    Namespaces,
+}
 
 /// How to start a control plane.
 #[derive(Clone, Debug)]
@@ -54,8 +67,10 @@ pub struct Options {
     pub dir: PathBuf,
     /// The programs; looked for when absent ([`Assets::find`]).
     pub assets: Option<Assets>,
-    /// Whether every request is noted in `log/audit.log` (level Metadata).
+    /// Whether requests are noted in `log/audit.log` and the files that it is continued in, 256 MB at most ([`audit::POLICY`]).
     pub audit_log: bool,
+    /// What the operator may do.
+    pub rights: Rights,
     /// How long the start may take, building not counted.
     pub deadline: Duration,
 }
@@ -63,7 +78,7 @@ pub struct Options {
 impl Options {
     /// The usual options for a folder.
     pub fn new(dir: impl Into<PathBuf>) -> Options {
-        Options { dir: dir.into(), assets: None, audit_log: false, deadline: Duration::from_secs(120) }
+        Options { dir: dir.into(), assets: None, audit_log: false, rights: Rights::Cluster, deadline: Duration::from_secs(120) }
     }
 }
 
@@ -120,11 +135,12 @@ impl ControlPlane {
             server: String::new(),
         };
         plane.folder.write("data", &format!("{}\n", plane.data.path().display()))?;
+        audit::clear(&plane.audit_log())?;
         plane.start_etcd().await?;
         let controllers_token = plane.start_api_server().await?;
         let client = plane.client().await;
         // Before the controllers start: they would find resources that appear later only after up to 40 s.
-        let definitions = manifests::apply(&client).await?;
+        let definitions = manifests::apply(&client, options.rights).await?;
         plane.wait(API_SERVER, "does not serve the custom resources", || manifests::served(&client, &definitions)).await?;
         let token = manifests::operator_token(&client).await?;
         plane.folder.write("operator.kubeconfig", &plane.kubeconfig_for(&token)?)?;
@@ -160,9 +176,39 @@ impl ControlPlane {
         self.folder.path()
     }
 
-    /// The audit log, in JSON lines, if [`Options::audit_log`] was set.
+    /// The audit log, in JSON lines, if [`Options::audit_log`] was set. Older lines may be in files beside it: [`ControlPlane::audited`]
+    /// reads them all.
     pub fn audit_log(&self) -> PathBuf {
-        self.folder.path().join("log/audit.log")
+        self.folder.path().join("log").join(audit::FILE)
+    }
+
+    /// Everything in the audit log up to this moment: what was answered before is in it.
+    ///
+    /// # Errors
+    /// When [`Options::audit_log`] was not set, or a request of its own does not appear in the log within the start's deadline.
+    pub async fn audited(&self) -> Result<String> {
+        ensure!(self.audited, "this control plane keeps no audit log");
+        let mark = format!("/version?until={}", keys::token()?);
+        let request = http::Request::get(&mark).body(Vec::new())?;
+        timeout(REQUEST, self.client().await.request_text(request)).await.context("the API server does not answer")??;
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let text = audit::text(&self.audit_log())?;
+            if text.contains(&mark) {
+                return Ok(text);
+            }
+            ensure!(Instant::now() < deadline, "a request does not appear in {}", self.audit_log().display());
+            sleep(POLL).await;
+        }
+    }
+
+    /// What a user has asked the API server for up to this moment, each request once, watches included that go on. Users as the API
+    /// server names them, such as [`OPERATOR`].
+    ///
+    /// # Errors
+    /// As [`ControlPlane::audited`].
+    pub async fn audit_events(&self, user: &str) -> Result<Vec<AuditEvent>> {
+        audit::events(&self.audited().await?, user)
     }
 
     /// A new client with the administrator's rights.
@@ -257,9 +303,8 @@ impl ControlPlane {
     fn run_api_server(&mut self) -> Result<()> {
         let mut args = self.api_server_args();
         if self.audited {
-            let policy = self.folder.write("pki/audit-policy.yaml", AUDIT_POLICY)?;
-            args.push(format!("--audit-policy-file={}", policy.display()));
-            args.push(format!("--audit-log-path={}", self.audit_log().display()));
+            let policy = self.folder.write("pki/audit-policy.yaml", audit::POLICY)?;
+            args.extend(audit::flags(&policy, &self.audit_log()));
         }
         self.processes.push(Process::start(self.folder.path(), API_SERVER, &self.assets.kube_apiserver, args)?);
         Ok(())

@@ -12,6 +12,7 @@ use crate::up::Stop;
 use stage::Stage;
 use teller::Teller;
 
+mod numbers;
 mod scene;
 mod stage;
 mod story;

@@ -5,9 +5,11 @@
 //!   [`admin_client`]: the interface for tests; [`http`]: a server that can cut connections
 //! * [`up`], [`cli_plivo`]: the commands that keep them running until they are interrupted
 //! * [`demo`]: the story that `make demo` tells
+//! * [`canaries`]: secrets that tests look for where they have no business
 //! * [`process`]: child processes that cannot outlive this one
 
 pub mod admin_client;
+pub mod canaries;
 pub mod cli_plivo;
 pub mod control_plane;
 pub mod demo;

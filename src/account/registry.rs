@@ -118,6 +118,7 @@ impl Accounts {
             let limits = (settings.budget.unwrap_or(capabilities.default_budget), provider_limit);
             Account::open(id, Arc::clone(&provider), !proven, limits, began, self.clock, self.settings, Arc::clone(&self.wake))
         });
+        Self::note_refused(&mut attached, &account);
         let same = attached.by_owner.get(&owner.key).filter(|before| Arc::ptr_eq(&before.provider, &provider));
         let (known, rejected) = same.map_or((false, None), |before| (before.proven, before.rejected.clone()));
         let version = same.map(|before| before.version).unwrap_or_else(|| {
@@ -166,6 +167,7 @@ impl Accounts {
         };
         let outcome = account.identify(&provider).await;
         let mut attached = self.attached();
+        Self::note_refused(&mut attached, &account);
         // What was replaced meanwhile is nobody's any more.
         let Some(attachment) = attached.by_owner.get_mut(owner).filter(|now| Arc::ptr_eq(&now.provider, &provider)) else {
             return replaced();
@@ -217,15 +219,18 @@ impl Accounts {
         }
     }
 
+    /// An account that is tripped was refused the credentials that it uses: whoever brought them hears of it.
+    fn note_refused(attached: &mut Attached, account: &Arc<Account>) {
+        let Some(message) = account.tripped() else { return };
+        let in_use = |attachment: &&mut Attachment| Arc::ptr_eq(&attachment.account, account) && account.uses(&attachment.provider);
+        for attachment in attached.by_owner.values_mut().filter(in_use) {
+            attachment.rejected.get_or_insert_with(|| message.clone());
+        }
+    }
+
     /// Brings an account to what its owners say together.
     fn settle(&self, attached: &mut Attached, account: &Arc<Account>) {
         let Attached { by_owner, closed, .. } = attached;
-        if let Some(message) = account.tripped() {
-            let in_use = |attachment: &&mut Attachment| Arc::ptr_eq(&attachment.account, account) && account.uses(&attachment.provider);
-            for attachment in by_owner.values_mut().filter(in_use) {
-                attachment.rejected.get_or_insert_with(|| message.clone());
-            }
-        }
         let owners = || by_owner.values().filter(|attachment| Arc::ptr_eq(&attachment.account, account));
         let Some(newest) = owners().max_by_key(|attachment| (attachment.works(), attachment.version)) else {
             closed.insert(account.id().clone(), self.clock.now());

@@ -1,5 +1,6 @@
 //! `switchboard run`: the operator.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,17 +32,24 @@ use crate::telemetry::{self, LogFormat};
 // The last one counts, so that additional arguments of a deployment can override its usual ones.
 #[command(args_override_self = true)]
 pub struct RunArgs {
-    /// Watch only this namespace (repeatable). Without it all namespaces are watched, which needs the ClusterRole.
-    #[arg(long = "namespace", env = "SWITCHBOARD_NAMESPACE", value_delimiter = ',', value_name = "NAME")]
+    /// Watch only this namespace (repeatable). Without it all namespaces are watched, which needs the ClusterRole. With it Roles in
+    /// these namespaces are enough (deploy/namespaced), but --installation-id must be given, and ClusterProviderAccounts are not served.
+    #[arg(long = "namespace", env = "SWITCHBOARD_NAMESPACE", value_delimiter = ',', value_parser = namespace, value_name = "NAME")]
     pub namespaces: Vec<String>,
 
-    /// The namespace that the operator itself runs in; used in the commands that conditions show.
+    /// The namespace that the operator itself runs in: Secrets of ClusterProviderAccounts are read there, credentials are kept in escrow
+    /// there, and commands that conditions show name it.
     #[arg(long, env = "SWITCHBOARD_OPERATOR_NAMESPACE", default_value = "switchboard-system", value_name = "NAME")]
     pub operator_namespace: String,
 
     /// The operator's ServiceAccount; used in the commands that conditions show.
     #[arg(long, env = "SWITCHBOARD_SERVICE_ACCOUNT", default_value = "switchboard", value_name = "NAME")]
     pub service_account: String,
+
+    /// Keep no copy of credentials. Without it, what the provider accepted is kept as a Secret in the operator's namespace for as long as the
+    /// ProviderAccount lives, so that a namespace that loses its Secret first can still be deleted after a restart.
+    #[arg(long, env = "SWITCHBOARD_NO_ESCROW")]
+    pub no_escrow: bool,
 
     /// Where Plivo is. https, or http for a loopback address (a sandbox).
     #[arg(long, env = "SWITCHBOARD_PLIVO_URL", default_value = plivo::DEFAULT_URL, value_name = "URL")]
@@ -84,6 +92,13 @@ pub struct RunArgs {
     /// What to log: a level, or a filter such as switchboard=debug,kube=info.
     #[arg(long, env = "SWITCHBOARD_LOG", default_value = "info,kube_runtime=error", value_name = "FILTER")]
     pub log: String,
+}
+
+/// A name that a namespace can have. An empty one, left over in a template, would mean the whole cluster.
+fn namespace(text: &str) -> Result<String, String> {
+    let within = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let formed = (1..=63).contains(&text.len()) && text.bytes().all(within) && !text.starts_with('-') && !text.ends_with('-');
+    if formed { Ok(text.to_owned()) } else { Err(format!("{text:?} is no name of a namespace (1 to 63 of a-z, 0-9 and -)")) }
 }
 
 /// `150s`, `2m`, `300ms`.
@@ -130,7 +145,11 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         sweep_period: args.sweep_period,
         places: Places { plivo, transport: TransportOptions { deadlines: Deadlines::with_create(timing.create()), extra_roots } },
         concurrency: args.concurrency,
+        operator_namespace: args.operator_namespace.clone(),
+        escrow: !args.no_escrow,
     };
+    // Each once: two watches of one namespace would work on the same objects.
+    let namespaces: BTreeSet<String> = args.namespaces.into_iter().collect();
     let start = Start {
         client,
         clock,
@@ -138,7 +157,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         settings,
         installation,
         service_account: format!("{}:{}", args.operator_namespace, args.service_account),
-        namespaces: args.namespaces,
+        namespaces: namespaces.into_iter().collect(),
         writer,
         gates,
         metrics,
@@ -168,9 +187,15 @@ async fn installation(client: &Client, id: Option<&str>) -> anyhow::Result<Insta
         return Ok(Installation::new(id));
     }
     let namespaces: Api<Namespace> = Api::all(client.clone());
-    let namespace = deadline(namespaces.get("kube-system"))
-        .await
-        .context("the installation id could not be derived from the namespace kube-system; grant get on it or set --installation-id")?;
+    let namespace = match deadline(namespaces.get("kube-system")).await {
+        Ok(namespace) => namespace,
+        Err(kube::Error::Api(status)) if status.code == 403 => anyhow::bail!(
+            "--installation-id is missing: without it the installation id is derived from the namespace kube-system, which this \
+             ServiceAccount may not read (with Roles in single namespaces it never may). Choose an id, pin it where the operator's \
+             arguments are kept, and never change it: endpoints are recognised by it"
+        ),
+        Err(error) => return Err(error).context("the installation id could not be derived from the namespace kube-system"),
+    };
     Ok(Installation::new(&namespace.uid().context("kube-system has no uid")?))
 }
 
@@ -203,6 +228,16 @@ async fn signals(sender: watch::Sender<bool>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn namespaces_are_named_and_not_left_empty() {
+        for good in ["voice", "a", "team-1", &"x".repeat(63)] {
+            assert_eq!(namespace(good).as_deref(), Ok(good));
+        }
+        for bad in ["", " ", "*", "Voice", "voice ", "-voice", "voice-", "voice/x", "voice.x", "..", &"x".repeat(64)] {
+            assert!(namespace(bad).is_err(), "{bad:?}");
+        }
+    }
 
     #[test]
     fn durations_need_a_unit() {

@@ -10,14 +10,15 @@ use tracing::{info, warn};
 
 use crate::account::{Account, AccountId};
 use crate::api::policy::{DeletionPolicy, ExternalDeletionPolicy, ManagementPolicy};
-use crate::api::provider_account::{BrakeRecord, BrakeStatus, ProviderAccount};
+use crate::api::provider_account::{BrakeRecord, BrakeStatus};
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::api::{ANNOTATION_ACKNOWLEDGE_BRAKE, ANNOTATION_FORCE_ORPHAN, FINALIZER_ENDPOINT};
+use crate::controller::account::object::AccountObject;
 use crate::controller::context::{AccountState, Context};
 use crate::controller::endpoint::gather::deletion_policy;
 use crate::controller::managed::{account_of, key};
-use crate::controller::report::event;
-use crate::core::account::held;
+use crate::controller::report::event_about;
+use crate::core::account::{acknowledge, held};
 use crate::core::brake::{Acknowledged, Brake, Held, Kind, Look, Stamp, Who, recreation_window};
 use crate::core::key::ObjectKey;
 use crate::core::time::Moment;
@@ -166,20 +167,15 @@ fn recorded(object: &SipEndpoint, id: &AccountId, at: Option<Timestamp>) -> Opti
 }
 
 /// What an account object brings: its limits, what is written in its status, what the last listing shows, and an acknowledgement.
-pub async fn account(ctx: &Context, object: &ProviderAccount, owner: &ObjectKey, id: &AccountId) {
-    let now = server_now(ctx);
+pub async fn account(ctx: &Context, object: &AccountObject, id: &AccountId) {
+    let (now, owner) = (server_now(ctx), &object.key);
     // Those of the others as well: after a start, whoever comes first speaks for all.
-    let leads_here = |other: &ProviderAccount| {
-        let account = other.status.as_ref().and_then(|status| status.account.as_ref());
-        account.is_some_and(|account| account.id == id.id && account.provider == id.provider)
-    };
-    let others: Vec<_> = ctx.account_objects().filter(|other| leads_here(other)).collect();
+    let others: Vec<_> = ctx.account_objects().into_iter().filter(|other| other.pinned().as_ref() == Some(id)).collect();
     let listing = ctx.accounts.get(owner).and_then(|account| account.snapshots().complete);
     let mut woken = ask(ctx, id, |brake| {
         let mut woken = Vec::new();
-        for other in others.iter().map(AsRef::as_ref).chain([object]) {
-            let place = ObjectKey::endpoint(other.namespace().unwrap_or_default(), other.name_any());
-            brake.limit(&place, Some(other.spec.brake.unwrap_or_default()));
+        for other in others.iter().chain([object]) {
+            brake.limit(&other.key, Some(other.spec.brake.unwrap_or_default()));
             let written = other.status.as_ref().and_then(|status| status.brake.as_ref());
             woken.extend(written.map(|written| brake.adopt(written)).unwrap_or_default());
         }
@@ -191,13 +187,13 @@ pub async fn account(ctx: &Context, object: &ProviderAccount, owner: &ObjectKey,
         woken.extend(brake.relax(now));
         woken
     });
-    if let Some(token) = object.annotations().get(ANNOTATION_ACKNOWLEDGE_BRAKE) {
+    if let Some(token) = object.annotation(ANNOTATION_ACKNOWLEDGE_BRAKE) {
         let (answer, engaged) = ask(ctx, id, |brake| (brake.acknowledge(token, now), !brake.engaged().is_empty()));
         match answer {
             Acknowledged::Released(kind, held) => {
                 info!(account = %owner, provider_account = %id, token, ?kind, held = held.len(), "audit: brake acknowledged");
                 let note = format!("{token} was acknowledged: {} objects go on", held.len());
-                event(ctx, object, EventType::Warning, "BrakeAcknowledged", "Acknowledge", note).await;
+                event_about(ctx, &object.reference, EventType::Warning, "BrakeAcknowledged", "Acknowledge", note).await;
                 woken.extend(held);
             }
             Acknowledged::Wrong if engaged && news(ctx, owner, token) => {
@@ -206,7 +202,7 @@ pub async fn account(ctx: &Context, object: &ProviderAccount, owner: &ObjectKey,
                     "{} is not the token of a brake that holds: nothing is released. The condition Braked shows the right one",
                     token.chars().take(64).collect::<String>()
                 );
-                event(ctx, object, EventType::Warning, "WrongToken", "Acknowledge", note).await;
+                event_about(ctx, &object.reference, EventType::Warning, "WrongToken", "Acknowledge", note).await;
             }
             Acknowledged::Wrong | Acknowledged::Spent => {}
         }
@@ -233,7 +229,7 @@ pub fn state(ctx: &Context, id: &AccountId) -> (Option<BrakeStatus>, Vec<(Kind, 
 }
 
 /// After a status write: a brake that has engaged, or holds no more.
-pub async fn announce(ctx: &Context, object: &ProviderAccount, old: Option<&BrakeStatus>, new: Option<&BrakeStatus>) {
+pub async fn announce(ctx: &Context, object: &AccountObject, old: Option<&BrakeStatus>, new: Option<&BrakeStatus>) {
     let pairs = [
         ("deletions", old.and_then(|brake| brake.deletions.as_ref()), new.and_then(|brake| brake.deletions.as_ref())),
         (
@@ -246,19 +242,22 @@ pub async fn announce(ctx: &Context, object: &ProviderAccount, old: Option<&Brak
         let Some(now) = now else { continue };
         let known = before.filter(|before| before.token == now.token);
         if known.is_none() && now.released_time.is_none() {
-            warn!(account = object.name_any(), token = now.token, count = now.count, what, "brake engaged");
-            let note = format!(
-                "{} at once: {what} are held until somebody acknowledges it: kubectl -n {} annotate provideraccount {} {ANNOTATION_ACKNOWLEDGE_BRAKE}={} --overwrite",
-                now.count,
-                object.namespace().unwrap_or_default(),
-                object.name_any(),
-                now.token
-            );
-            event(ctx, object, EventType::Warning, "BrakeEngaged", "Brake", note).await;
+            warn!(account = %object.key, token = now.token, count = now.count, what, "brake engaged");
+            let note =
+                format!("{} at once: {what} are held until somebody acknowledges it: {}", now.count, acknowledge(&object.key, &now.token));
+            event_about(ctx, &object.reference, EventType::Warning, "BrakeEngaged", "Brake", note).await;
         }
         if known.is_some_and(|before| before.released_time.is_none()) && now.released_time.is_some() {
-            info!(account = object.name_any(), token = now.token, what, "brake released");
-            event(ctx, object, EventType::Normal, "BrakeReleased", "Brake", format!("{what} are held no more ({})", now.token)).await;
+            info!(account = %object.key, token = now.token, what, "brake released");
+            event_about(
+                ctx,
+                &object.reference,
+                EventType::Normal,
+                "BrakeReleased",
+                "Brake",
+                format!("{what} are held no more ({})", now.token),
+            )
+            .await;
         }
     }
 }

@@ -131,11 +131,11 @@ impl Index<Entry> {
 
     /// This object is about to record the endpoint: of several that adopt it in one moment only one goes on. A rival is another object of
     /// the same account.
-    pub fn record(&self, key: &ObjectKey, id: &str, rival: impl Fn(&Base) -> bool) -> bool {
+    pub fn record(&self, key: &ObjectKey, id: &str, rival: impl Fn(&Entry) -> bool) -> bool {
         // Not watched any more: the version check of the write decides.
         self.take(key, &Name::Id(id.to_owned()), |own, others| {
             let claim = own.claim(id);
-            let lost = others.iter().filter(|other| rival(&other.base)).any(|other| other.claim(id).prevails_over(&claim));
+            let lost = others.iter().filter(|other| rival(other)).any(|other| other.claim(id).prevails_over(&claim));
             (!lost).then(|| Entry { recorded: Some(id.to_owned()), ..own.clone() })
         })
     }

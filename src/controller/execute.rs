@@ -8,6 +8,7 @@ use tracing::warn;
 
 use crate::account::{Account, NotStarted};
 use crate::controller::context::{AccountState, Context};
+use crate::controller::gather;
 use crate::controller::managed::{Managed, account_of, key};
 use crate::controller::memories::Slot;
 use crate::controller::report;
@@ -76,8 +77,10 @@ impl<K: Managed> Pass<'_, K> {
         key(&self.object)
     }
 
-    /// The account, if it may be called.
+    /// The account, if it may be called for this object. Asked right before each call: who may use it can have changed since the object was
+    /// looked at.
     pub fn account(&self) -> Option<Arc<Account>> {
+        gather::entitled(self.ctx, &self.object).ok()?;
         match self.ctx.account(&account_of(&self.object)) {
             Some(AccountState::Ready(account)) => Some(account),
             _ => None,

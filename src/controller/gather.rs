@@ -5,11 +5,13 @@ use kube::ResourceExt;
 
 use crate::account::Account;
 use crate::api::condition::Reason;
+use crate::api::refs::AccountIdentity;
 use crate::api::{ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED, ANNOTATION_RECONCILE};
-use crate::controller::context::{AccountState, Context};
+use crate::controller::context::{AccountState, Context, Referrer};
 use crate::controller::index::Base;
 use crate::controller::managed::{Managed, account_of, key};
 use crate::core::key::ObjectKey;
+use crate::core::tenancy::{Refused, Use, account_not_found};
 use crate::core::view::{AccountView, Fresh, Object, Problem};
 use crate::provider::NamedApplication;
 
@@ -27,16 +29,40 @@ pub fn object<K: Managed>(object: &K, gone: bool) -> Object {
     }
 }
 
-/// The account that the object refers to, as it may see it; and the live account, if it may be called.
+/// Whether the account lets the object do what it is about: asked when it is looked at, and again before each call.
+///
+/// # Errors
+/// What is refused.
+pub fn entitled<K: Managed>(ctx: &Context, object: &K) -> Result<(), Refused> {
+    let account = account_of(object);
+    let what = match object.meta().deletion_timestamp {
+        None => object.uses(),
+        Some(_) => {
+            let here = |pin: &AccountIdentity| {
+                ctx.leads_to(&account).is_some_and(|account| account.id == pin.id && account.provider == pin.provider)
+            };
+            Use::Delete { pinned: object.pinned().is_some_and(here) }
+        }
+    };
+    ctx.may(&account, &object.namespace().unwrap_or_default(), what)
+}
+
+/// The account that the object refers to, as it may see it; and the live account, if it may be called. One that does not serve the object's
+/// namespace is not there for it.
 ///
 /// `known`: what else has to be known before anything is said of the account is known.
 pub fn account<K: Managed>(ctx: &Context, object: &K, known: bool) -> (AccountView, Option<AccountState>) {
     let account = account_of(object);
-    ctx.refers(&key(object), Some(&account));
     // In this order: an account that becomes known in between is taken as known, never as missing.
     let pending = ctx.account_pending(&account);
+    let refused = entitled(ctx, object) == Err(Refused::Account);
+    let referrer = Referrer { served: !refused, deleting: object.meta().deletion_timestamp.is_some() };
+    ctx.refers(&key(object), Some((&account, referrer)));
     let state = ctx.account(&account).filter(|_| known);
-    (account_view(ctx, state.as_ref(), &account, pending || !known), state)
+    match refused && known && !pending {
+        true => (AccountView::Missing(account_not_found(&account)), None),
+        false => (account_view(ctx, state.as_ref(), &account, pending || !known), state),
+    }
 }
 
 fn account_view(ctx: &Context, state: Option<&AccountState>, key: &ObjectKey, pending: bool) -> AccountView {
@@ -47,10 +73,7 @@ fn account_view(ctx: &Context, state: Option<&AccountState>, key: &ObjectKey, pe
     };
     match state {
         None if pending => AccountView::Unknown,
-        None => AccountView::Missing(Problem {
-            reason: Reason::AccountNotFound,
-            message: format!("{} {key} does not exist; create it, this goes on by itself within a second", key.kind),
-        }),
+        None => AccountView::Missing(account_not_found(key)),
         Some(AccountState::NotReady(problem)) => AccountView::NotReady(not_ready(problem)),
         // Our finalizer is put on it because of this object, in a moment.
         Some(AccountState::Ready(_)) if !terms.guarded && terms.deletions_only.is_none() => AccountView::Unknown,
@@ -83,10 +106,7 @@ pub fn same_account(ctx: &Context, entry: &Base, account: &Account) -> bool {
         (None, Some(AccountState::Ready(theirs))) => theirs.id() == id,
         // An account object that does not exist leads nowhere; one that cannot be used led where its status says.
         (None, None) if !ctx.account_pending(&entry.account) => false,
-        (None, _) => {
-            let pinned = ctx.account_object(&entry.account).and_then(|object| object.status.as_ref()?.account.clone());
-            pinned.is_none_or(|pinned| pinned.id == id.id && pinned.provider == id.provider)
-        }
+        (None, _) => ctx.account_object(&entry.account).and_then(|object| object.pinned()).is_none_or(|pinned| pinned == *id),
     }
 }
 

@@ -7,12 +7,13 @@ use kube::{Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::api::refs::AccountRef;
+use crate::api::refs::{AccountIdentity, AccountRef};
 use crate::controller::context::Context;
 use crate::controller::execute::{Pass, Step};
 use crate::controller::memories::{Memories, Slot};
 use crate::core::action::{Action, Finding, Release};
 use crate::core::key::{Kind, ObjectKey};
+use crate::core::tenancy::Use;
 use crate::core::time::Moment;
 use crate::core::view::Object;
 
@@ -37,6 +38,10 @@ pub trait Managed:
 
     /// The account that it refers to.
     fn account_ref(&self) -> &AccountRef;
+    /// What it wants of that account while it is to exist.
+    fn uses(&self) -> Use<'_>;
+    /// The provider's account that its status says it lives in.
+    fn pinned(&self) -> Option<&AccountIdentity>;
     /// Its status as last read or written.
     fn current(&self) -> Option<&Self::Status>;
     /// The memories of all objects of the kind.

@@ -8,6 +8,7 @@ pub mod claims;
 pub mod clock;
 pub mod context;
 pub mod endpoint;
+pub mod escrow;
 mod execute;
 pub mod gather;
 pub mod index;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::{BoxFuture, select_all};
 use futures::{Stream, StreamExt};
+use kube::core::DeserializeGuard;
 use kube::{Api, Client};
 use kube_runtime::Controller;
 use kube_runtime::controller::{Action as Requeue, Config, Error as ControllerError};
@@ -37,9 +39,11 @@ use tokio::sync::watch as signal;
 use tracing::{debug, info, warn};
 
 use crate::account::{Accounts, Clock, Settings as AccountSettings};
+use crate::api::cluster_provider_account::ClusterProviderAccount;
 use crate::api::phone_number_binding::PhoneNumberBinding;
 use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::account::object::{AccountKind, AccountStores};
 use crate::controller::binding::bindings::{Bindings, Entry as BindingEntry};
 use crate::controller::claims::Claims;
 use crate::controller::clock::Clocks;
@@ -145,6 +149,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         brakes: brakes::Brakes::default(),
         censuses: census::Censuses::default(),
         account_objects: OnceLock::new(),
+        escrows: escrow::Escrows::default(),
         credentials: Mutex::default(),
         endpoints: caches.iter().map(|cache| cache.store.clone()).collect(),
         claims,
@@ -177,32 +182,40 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         let name = "the PhoneNumberBinding controller";
         parts.push(managed((stream, cache), wakes, concurrency.clone(), stop.clone(), Arc::clone(&ctx), name));
     }
-    let mut account_caches: Vec<Cache<ProviderAccount>> = Vec::new();
+    let (mut own, mut shared) = (Vec::new(), Vec::new());
     for (scope, wakes) in woken.accounts {
-        let removals = Arc::clone(&ctx);
-        let (stream, cache) =
-            watch::objects_and_removals(api(&ctx.client, &scope), watch::relevant_account, Arc::clone(&went_back), move |object| {
-                account::removed(&removals, object)
-            });
-        account_caches.push(cache.clone());
-        let controller = Controller::for_stream(stream, cache.store)
-            .with_config(concurrency.clone())
-            .reconcile_on(wakes)
-            .graceful_shutdown_on(stopped(stop.clone()))
-            .run(account::reconcile, |_, error, _| retry(error), Arc::clone(&ctx))
-            .for_each(|result| async move { log("ProviderAccount", result) });
-        parts.push(Box::pin(async move {
-            controller.await;
-            "the ProviderAccount controller"
-        }));
+        let (part, cache) = account_controller::<ProviderAccount>(&ctx, api(&ctx.client, &scope), wakes, &went_back, stop.clone());
+        own.push(cache);
+        parts.push(part);
     }
+    if woken.cluster_accounts.is_empty() {
+        info!("only some namespaces are watched, so ClusterProviderAccounts are not served: who refers to one is told that there is none");
+    }
+    for (_, wakes) in woken.cluster_accounts {
+        let everywhere = Api::all(ctx.client.clone());
+        let (part, cache) = account_controller::<ClusterProviderAccount>(&ctx, everywhere, wakes, &went_back, stop.clone());
+        shared.push(cache);
+        parts.push(part);
+    }
+    let (tidying, stop_tidying) = (Arc::clone(&ctx), stop.clone());
+    parts.push(Box::pin(async move {
+        tokio::select! {
+            () = escrow::tidy(&tidying) => {}
+            () = stopped(stop_tidying) => {}
+        }
+        "the keeper of the escrow"
+    }));
     let gates = start.gates;
     let listed = Arc::clone(&ctx);
     tokio::spawn(async move {
-        for cache in &mut account_caches {
+        for cache in &mut own {
             cache.listed().await;
         }
-        listed.accounts_listed(account_caches.into_iter().map(|cache| cache.store).collect());
+        for cache in &mut shared {
+            cache.listed().await;
+        }
+        let stores = |own: Vec<Cache<_>>| own.into_iter().map(|cache| cache.store).collect();
+        listed.accounts_listed(AccountStores { own: stores(own), shared: shared.into_iter().map(|cache| cache.store).collect() });
         for mut cache in caches {
             cache.listed().await;
         }
@@ -223,6 +236,29 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         Some(part) if !asked => anyhow::bail!("{part} ended by itself; the process ends so that it is started anew"),
         _ => Ok(()),
     }
+}
+
+/// The controller of one kind of account objects, in one watch.
+fn account_controller<K: AccountKind>(
+    ctx: &Arc<Context>,
+    api: Api<DeserializeGuard<K>>,
+    wakes: UnboundedReceiver<ObjectRef<K>>,
+    went_back: &watch::WentBack,
+    stop: signal::Receiver<bool>,
+) -> (BoxFuture<'static, &'static str>, Cache<K>) {
+    let tracker = account::Tracker(Arc::clone(ctx));
+    let (stream, cache) = watch::objects(api, watch::relevant_account, Arc::clone(went_back), tracker);
+    let controller = Controller::for_stream(stream, cache.store.clone())
+        .with_config(Config::default().concurrency(ctx.settings.concurrency))
+        .reconcile_on(wakes)
+        .graceful_shutdown_on(stopped(stop))
+        .run(account::reconcile, |_, error, _| retry(error), Arc::clone(ctx))
+        .for_each(|result| async move { log(K::KIND.as_str(), result) });
+    let part = async move {
+        controller.await;
+        "an account controller"
+    };
+    (Box::pin(part), cache)
 }
 
 /// The controller of one watch of a managed kind, until it ends.

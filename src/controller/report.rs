@@ -1,6 +1,7 @@
 //! The only writer to the API server: version-checked merge patches, each with a deadline, and events.
 
 use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use kube_runtime::events::{Event, EventType};
@@ -72,7 +73,12 @@ pub async fn read<K: Managed>(ctx: &Context, object: &K) -> Result<Option<K>, ku
 /// Uid and resourceVersion, so that a lost race is a 409. A merge patch, because its conflict is a 409 where a JSON patch's failed
 /// `test` is a 422.
 pub fn preconditions(object: &impl Resource) -> Value {
-    json!({"uid": object.meta().uid, "resourceVersion": object.meta().resource_version})
+    preconditions_of(object.meta())
+}
+
+/// As [`preconditions`].
+pub fn preconditions_of(meta: &ObjectMeta) -> Value {
+    json!({"uid": meta.uid, "resourceVersion": meta.resource_version})
 }
 
 /// `new` with an explicit null for every key of `old` that it lacks, at every depth: what a merge patch needs to remove.
@@ -113,10 +119,14 @@ pub async fn event<K>(ctx: &Context, object: &K, kind: EventType, reason: &str, 
 where
     K: Resource<DynamicType = ()> + Serialize,
 {
+    event_about(ctx, &object.object_ref(&()), kind, reason, action, note).await;
+}
+
+/// As [`event`].
+pub async fn event_about(ctx: &Context, about: &ObjectReference, kind: EventType, reason: &str, action: &str, note: String) {
     let note = note.char_indices().take_while(|(at, _)| *at < NOTE).map(|(_, c)| c).collect();
-    let reference: ObjectReference = object.object_ref(&());
     let event = Event { type_: kind, reason: reason.to_owned(), note: Some(note), action: action.to_owned(), secondary: None };
-    if let Err(error) = deadline(ctx.events.publish(&event, &reference)).await {
+    if let Err(error) = deadline(ctx.events.publish(&event, about)).await {
         debug!(%error, reason, "event not written");
     }
 }

@@ -38,12 +38,31 @@ pub struct Content {
 }
 
 impl Content {
+    /// What a Secret holds.
+    pub fn of(secret: Secret) -> Self {
+        let version =
+            SecretVersion { uid: secret.uid().unwrap_or_default(), resource_version: secret.resource_version().unwrap_or_default() };
+        let data = secret.data.unwrap_or_default();
+        // Bytes that are not text become text that no rule accepts; the value's own check names the position.
+        let data =
+            data.into_iter().map(|(key, bytes)| (key, crate::core::fields::Secret::new(String::from_utf8_lossy(&bytes.0).into_owned())));
+        Self { version, data: Arc::new(data.collect()) }
+    }
+
     /// The bytes of a key.
     ///
     /// # Errors
     /// [`Reason::SecretKeyMissing`] with the Secret's name, without the names of its other keys.
     pub fn key(&self, secret: &str, key: &str) -> Result<&[u8], Problem> {
-        self.data.get(key).map(|value| value.expose().as_bytes()).ok_or_else(|| Problem {
+        self.value(secret, key).map(|value| value.expose().as_bytes())
+    }
+
+    /// As [`Content::key`], as a value that does not show itself.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn value(&self, secret: &str, key: &str) -> Result<&crate::core::fields::Secret, Problem> {
+        self.data.get(key).ok_or_else(|| Problem {
             reason: Reason::SecretKeyMissing,
             message: format!("Secret {secret} has no key {key:?}; add it, this goes on by itself within a second"),
         })
@@ -140,13 +159,7 @@ impl Secrets {
     }
 
     fn keep(&self, namespace: &str, name: &str, secret: Secret) -> Content {
-        let version =
-            SecretVersion { uid: secret.uid().unwrap_or_default(), resource_version: secret.resource_version().unwrap_or_default() };
-        let data = secret.data.unwrap_or_default();
-        // Bytes that are not text become text that no rule accepts; the value's own check names the position.
-        let data =
-            data.into_iter().map(|(key, bytes)| (key, crate::core::fields::Secret::new(String::from_utf8_lossy(&bytes.0).into_owned())));
-        let content = Content { version, data: Arc::new(data.collect()) };
+        let content = Content::of(secret);
         self.lock(|namespaces| {
             if let Some(entry) = namespaces.get_mut(namespace) {
                 entry.values.insert(name.to_owned(), content.clone());

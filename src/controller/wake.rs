@@ -62,6 +62,11 @@ impl Wakers {
         self.everywhere
     }
 
+    /// Whether objects of this namespace are watched.
+    pub fn watches(&self, namespace: &str) -> bool {
+        self.everywhere || self.accounts.contains_key(&Some(namespace.to_owned()))
+    }
+
     /// Has the object looked at soon.
     pub fn wake(&self, key: &ObjectKey) {
         match key.kind {

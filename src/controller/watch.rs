@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures::{FutureExt, Stream, StreamExt, TryFutureExt};
 use kube::api::ListParams;
-use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::core::DeserializeGuard;
 use kube::{Api, Resource, ResourceExt};
 use kube_runtime::reflector::{self, Store};
 use kube_runtime::watcher::{self, Event};
@@ -17,8 +17,8 @@ use tokio::sync::watch::{Receiver, Sender};
 use tracing::warn;
 
 use crate::api::phone_number_binding::PhoneNumberBinding;
-use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::account::object::AccountKind;
 use crate::controller::deadline;
 use crate::controller::rollback::{noticed, number};
 
@@ -62,27 +62,12 @@ pub trait Track<K>: Send + 'static {
     fn listed(&self) {}
 }
 
-/// Wants to know of objects that are gone, and of nothing else.
-struct Removals<F>(F);
-
-impl<K: Clone + Send, F: Fn(&K) + Send + 'static> Track<K> for Removals<F> {
-    type Kept = K;
-
-    fn seen(&self, object: &K) -> K {
-        object.clone()
-    }
-
-    fn removed(&self, kept: &K) {
-        (self.0)(kept);
-    }
-}
-
 fn cached<K>(
     events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
     relevant: fn(&K) -> Option<u64>,
 ) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Cache<K>)
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let (store, writer) = reflector::store();
     let done = Sender::new(false);
@@ -95,19 +80,6 @@ where
     (events.applied_objects().predicate_filter(relevant, PredicateConfig::default()), Cache { store, listed })
 }
 
-/// As [`objects`], telling of objects that are gone.
-pub fn objects_and_removals<K>(
-    api: Api<DeserializeGuard<K>>,
-    relevant: fn(&K) -> Option<u64>,
-    went_back: WentBack,
-    removed: impl Fn(&K) + Send + 'static,
-) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Cache<K>)
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-{
-    objects(api, relevant, went_back, Removals(removed))
-}
-
 /// A stream of objects to reconcile, and the cache that it fills. The tracker knows of an object before the stream gives it out, and
 /// `went_back` is called before anything of an older history is told.
 pub fn objects<K, T>(
@@ -117,7 +89,7 @@ pub fn objects<K, T>(
     tracker: T,
 ) -> (impl Stream<Item = Result<K, watcher::Error>> + Send + 'static, Cache<K>)
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     T: Track<K>,
 {
     let mut known: BTreeMap<String, T::Kept> = BTreeMap::new();
@@ -143,7 +115,7 @@ where
 /// no other (trap T10).
 fn decoded<K>(api: Api<DeserializeGuard<K>>, went_back: WentBack) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let watched = api.clone();
     let watch = move || watcher::watcher(watched.clone(), watcher::Config::default().page_size(100)).boxed();
@@ -214,11 +186,12 @@ pub fn relevant_binding(object: &PhoneNumberBinding) -> Option<u64> {
     })
 }
 
-/// What a ProviderAccount's reconcile depends on. Another operator may engage or release a brake.
-pub fn relevant_account(object: &ProviderAccount) -> Option<u64> {
+/// What an account object's reconcile depends on. Another operator may engage or release a brake.
+pub fn relevant_account<K: AccountKind>(object: &K) -> Option<u64> {
     hash(object, |hasher| {
-        object.status.is_none().hash(hasher);
-        let brake = object.status.as_ref().and_then(|status| status.brake.as_ref());
+        let status = object.current();
+        status.is_none().hash(hasher);
+        let brake = status.and_then(|status| status.brake.as_ref());
         let records = brake.into_iter().flat_map(|brake| [&brake.deletions, &brake.absences]).flatten();
         records.for_each(|record| (&record.token, record.released_time.is_some()).hash(hasher));
     })

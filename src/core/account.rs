@@ -1,11 +1,11 @@
-//! `verdict` for ProviderAccounts: what an account object says about itself, whom it serves, and when it is looked at again.
+//! `verdict` for ProviderAccounts and ClusterProviderAccounts: what an account object says about itself, whom it serves, and when it is looked at again.
 //!
 //! | # | the account object | Ready, reason | serves |
 //! |---|---|---|---|
 //! | A1 | its credentials lead nowhere, and none that were proven are kept | False, as found | nobody |
 //! | A2 | a brake holds | False, `Braked` | all (what is held, it tells itself) |
 //! | A3 | it is being deleted, and objects use it | False, `DeletionRefused` | deletions |
-//! | A4 | its Secret is gone or may not be read any more, proven credentials are kept | False, as found | deletions |
+//! | A4 | its Secret is gone or may not be read any more, proven credentials are kept (in memory, or in escrow) | False, as found | deletions |
 //! | A5 | `spec.suspend` | False, `Suspended` | all (who may write is asked of `suspended`) |
 //! | A6 | otherwise | True, `Available` | all |
 //!
@@ -13,12 +13,12 @@
 
 use std::time::Duration;
 
-use crate::api::ANNOTATION_ACKNOWLEDGE_BRAKE;
 use crate::api::condition::{ConditionStatus, ConditionType, Reason, Verdict as Kstatus};
 use crate::api::provider_account::BrakeRecord;
+use crate::api::{ANNOTATION_ACKNOWLEDGE_BRAKE, ANNOTATION_FORCE_ORPHAN};
 use crate::core::action::Finding;
 use crate::core::brake::{Held, Kind};
-use crate::core::key::ObjectKey;
+use crate::core::key::{Kind as AccountKind, ObjectKey};
 use crate::core::view::Problem;
 
 /// How many of those who use an account are named.
@@ -33,14 +33,30 @@ pub struct Facts<'a> {
     pub access: Access,
     /// `deletionTimestamp` is set.
     pub deleting: bool,
-    /// The SipEndpoints that refer to it, by name; read live if it is being deleted.
-    pub users: Vec<String>,
+    /// Who uses it; read live if it is being deleted.
+    pub users: Users,
     /// `spec.suspend`.
     pub suspended: bool,
     /// Brakes of its account that hold.
     pub brakes: Vec<(Kind, BrakeRecord)>,
     /// The waits.
     pub waits: Waits,
+}
+
+/// The objects that refer to an account and may use it, or have something in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Users {
+    /// These.
+    Known(Vec<ObjectKey>),
+    /// The API server did not say which.
+    Unread,
+}
+
+impl Users {
+    /// Certainly nobody.
+    pub fn none(&self) -> bool {
+        matches!(self, Users::Known(known) if known.is_empty())
+    }
 }
 
 /// When an account is looked at again.
@@ -62,6 +78,13 @@ pub enum Access {
     /// As [`Access::Missing`], because they are gone or may not be read any more; the last ones that were proven are still in memory, and
     /// objects need them.
     Kept(Problem),
+    /// As [`Access::Missing`], because they are gone or may not be read any more, while deletions are due; and there are none in escrow.
+    Lost {
+        /// What was found of the account's own Secret.
+        found: Problem,
+        /// Why there is nothing else.
+        escrow: NoEscrow,
+    },
     /// They are of another account than the one that this object is pinned to.
     Pinned {
         /// Whose they are.
@@ -85,6 +108,17 @@ pub enum Access {
     },
     /// The provider could not be asked.
     Unreachable(String),
+}
+
+/// Why deletions cannot be served from escrow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoEscrow {
+    /// The operator keeps none.
+    Off,
+    /// There is none of this account.
+    Absent,
+    /// It could not be read, for this reason.
+    Unreadable(String),
 }
 
 /// Whom an account serves.
@@ -155,9 +189,14 @@ fn serves(facts: &Facts<'_>) -> (Serves, Duration) {
         }
         Access::Kept(found) => return (Serves::Deletions(problem(found.reason, kept(found))), rest),
         Access::Missing(found) => (found.clone(), rest),
+        Access::Lost { found, escrow } => {
+            let again = if matches!(escrow, NoEscrow::Unreadable(_)) { retry } else { rest };
+            (Problem { message: lost(found, escrow), ..found.clone() }, again)
+        }
         Access::Pinned { found, pinned } => {
+            let kind = facts.key.kind;
             let message = format!(
-                "the Secret's credentials are of account {found}, but this ProviderAccount is pinned to {pinned}: nothing is called in either. Put the credentials of {pinned} back, or make a new ProviderAccount for {found}"
+                "the Secret's credentials are of account {found}, but this {kind} is pinned to {pinned}: nothing is called in either. Put the credentials of {pinned} back, or make a new {kind} for {found}"
             );
             (problem(Reason::AccountMismatch, message), rest)
         }
@@ -185,18 +224,45 @@ fn kept(problem: &Problem) -> String {
     format!("{}. Deletions that run go on with the credentials that were last accepted; nothing else is done with them", problem.message)
 }
 
+/// Nothing but people can end this, so it says what they can do.
+fn lost(found: &Problem, escrow: &NoEscrow) -> String {
+    let why = match escrow {
+        NoEscrow::Off => "the operator runs with --no-escrow, so it kept no copy of the credentials".to_owned(),
+        NoEscrow::Absent => "there is no copy of the credentials in escrow".to_owned(),
+        NoEscrow::Unreadable(error) => {
+            format!("the copy of the credentials in escrow cannot be read ({error}), which is tried again by itself")
+        }
+    };
+    format!(
+        "{}. Deletions wait for it: {why}. Put the Secret back, or give up what an object has at the provider with the annotation {ANNOTATION_FORCE_ORPHAN}",
+        found.message
+    )
+}
+
 fn in_use(facts: &Facts<'_>) -> String {
-    if let [one] = facts.users.as_slice() {
-        return format!("SipEndpoint {one} uses it: it goes when that is gone");
+    let Users::Known(users) = &facts.users else {
+        return "whether anything uses it could not be read: it stays until that is known".into();
+    };
+    // Those of its own namespace by name.
+    let name = |user: &ObjectKey| if user.namespace == facts.key.namespace { user.name.clone() } else { user.to_string() };
+    if let [one] = users.as_slice() {
+        return format!("{} {} uses it: it goes when that is gone", one.kind, name(one));
     }
-    let named = facts.users.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = if facts.users.len() > NAMED { ", …" } else { "" };
-    format!("{} SipEndpoints use it ({named}{more}): it goes when the last of them is gone", facts.users.len())
+    let alike = users.first().map(|first| first.kind).filter(|kind| users.iter().all(|user| user.kind == *kind));
+    let full = |user: &ObjectKey| if alike.is_some() { name(user) } else { format!("{} {}", user.kind, name(user)) };
+    let named = users.iter().take(NAMED).map(full).collect::<Vec<_>>().join(", ");
+    let more = if users.len() > NAMED { ", …" } else { "" };
+    let what = alike.map_or("objects".to_owned(), |kind| format!("{kind}s"));
+    format!("{} {what} use it ({named}{more}): it goes when the last of them is gone", users.len())
 }
 
 /// The command that acknowledges a brake.
-fn command(account: &ObjectKey, token: &str) -> String {
-    format!("kubectl -n {} annotate provideraccount {} {ANNOTATION_ACKNOWLEDGE_BRAKE}={token} --overwrite", account.namespace, account.name)
+pub fn acknowledge(account: &ObjectKey, token: &str) -> String {
+    let place = match account.kind {
+        AccountKind::ClusterProviderAccount => format!("annotate clusterprovideraccount {}", account.name),
+        _ => format!("-n {} annotate provideraccount {}", account.namespace, account.name),
+    };
+    format!("kubectl {place} {ANNOTATION_ACKNOWLEDGE_BRAKE}={token} --overwrite")
 }
 
 /// What the brakes hold, for the account's conditions.
@@ -209,7 +275,7 @@ pub fn braked(facts: &Facts<'_>) -> String {
             ),
             Kind::Absences => format!("{} endpoints vanished at the provider within a minute; none is created anew", record.count),
         };
-        format!("{what} until somebody acknowledges it with the token {}: {}", record.token, command(facts.key, &record.token))
+        format!("{what} until somebody acknowledges it with the token {}: {}", record.token, acknowledge(facts.key, &record.token))
     };
     facts.brakes.iter().map(one).collect::<Vec<_>>().join(". ")
 }
@@ -226,7 +292,7 @@ pub fn held(kind: Kind, held: &Held, account: &ObjectKey) -> Problem {
                     "more endpoints of this account than its brake allows vanished at the provider within a minute: no new one is created for this object"
                 }
             };
-            let command = command(account, token);
+            let command = acknowledge(account, token);
             Problem { reason: Reason::Braked, message: format!("{what} until somebody acknowledges it ({token}): {command}") }
         }
         Held::Throttled { most, .. } => Problem {
@@ -255,178 +321,4 @@ pub fn conditions(verdict: &Verdict, facts: &Facts<'_>) -> Vec<(ConditionType, C
 }
 
 #[cfg(test)]
-mod tests {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-    use k8s_openapi::jiff::Timestamp;
-
-    use super::*;
-
-    const REST: Duration = Duration::from_secs(60);
-    const RETRY: Duration = Duration::from_secs(4);
-
-    fn key() -> ObjectKey {
-        ObjectKey::account("voice", "plivo")
-    }
-
-    fn facts(key: &ObjectKey, access: Access) -> Facts<'_> {
-        let waits = Waits { rest: REST, retry: RETRY };
-        Facts { key, access, deleting: false, users: vec!["alice".into()], suspended: false, brakes: Vec::new(), waits }
-    }
-
-    #[test]
-    fn an_account_that_could_go_serves_nobody_and_says_why() {
-        let key = ObjectKey::account("voice", "plivo");
-        let verdict = unguarded(&facts(&key, proven()), "403: a webhook");
-        assert!(matches!(&verdict.serves, Serves::Nobody(problem) if problem.message.contains("403: a webhook")));
-        assert_eq!((verdict.finding.reason, verdict.again), (Reason::Progressing, RETRY));
-    }
-
-    fn proven() -> Access {
-        Access::Proven("Plivo/MA1".into())
-    }
-
-    fn gone() -> Problem {
-        Problem { reason: Reason::SecretNotFound, message: "Secret voice/c does not exist".into() }
-    }
-
-    fn engaged(kind: Kind) -> (Kind, BrakeRecord) {
-        let time = Time(Timestamp::UNIX_EPOCH);
-        let record = BrakeRecord {
-            token: "deletions-1a".into(),
-            since: time.clone(),
-            until: time,
-            count: 30,
-            admitted: 25,
-            released_time: None,
-            released_until: None,
-        };
-        (kind, record)
-    }
-
-    #[test]
-    fn an_account_says_what_is_wrong_serves_whom_it_can_and_looks_again_in_time() {
-        type Case = (&'static str, Access, fn(&mut Facts<'_>), Reason, &'static str, Duration, &'static [&'static str]);
-        let elsewhere = Access::Elsewhere { claimed: "Plivo/MA1".into(), found: "MA2".into() };
-        let pinned = Access::Pinned { found: "MA2".into(), pinned: "MA1".into() };
-        let rejected = |due| Access::Rejected { message: "401".into(), due };
-        let minute = Duration::from_secs(50);
-        let table: Vec<Case> = vec![
-            ("all is well", proven(), |_| {}, Reason::Available, "all", REST, &["accepts", "Plivo/MA1"]),
-            ("suspended", proven(), |facts| facts.suspended = true, Reason::Suspended, "all", REST, &["Set spec.suspend to false"]),
-            ("no Secret", Access::Missing(gone()), |_| {}, Reason::SecretNotFound, "nobody", REST, &["does not exist"]),
-            (
-                "no Secret, kept",
-                Access::Kept(gone()),
-                |_| {},
-                Reason::SecretNotFound,
-                "deletions",
-                REST,
-                &["does not exist", "last accepted"],
-            ),
-            ("of another account", pinned.clone(), |_| {}, Reason::AccountMismatch, "nobody", REST, &["MA1", "MA2", "nothing is called"]),
-            ("leads elsewhere", elsewhere, |_| {}, Reason::AccountMismatch, "nobody", RETRY, &["MA2", "Mend the Secret"]),
-            ("rejected", rejected(Some(minute)), |_| {}, Reason::CredentialsRejected, "nobody", minute, &["401", "mend the Secret"]),
-            ("rejected, due", rejected(None), |_| {}, Reason::CredentialsRejected, "nobody", RETRY, &["401"]),
-            ("unreachable", Access::Unreachable("no route".into()), |_| {}, Reason::ProviderUnreachable, "nobody", RETRY, &["no route"]),
-            (
-                "deleted in use",
-                proven(),
-                |facts| facts.deleting = true,
-                Reason::DeletionRefused,
-                "deletions",
-                RETRY,
-                &["SipEndpoint alice uses it"],
-            ),
-            (
-                "deleted in use by many",
-                proven(),
-                |facts| (facts.deleting, facts.users) = (true, ["a", "b", "c", "d"].map(str::to_owned).to_vec()),
-                Reason::DeletionRefused,
-                "deletions",
-                RETRY,
-                &["4 SipEndpoints", "(a, b, c, …)"],
-            ),
-            (
-                "deleted with its Secret",
-                Access::Kept(gone()),
-                |facts| facts.deleting = true,
-                Reason::DeletionRefused,
-                "deletions",
-                RETRY,
-                &["SipEndpoint alice", "does not exist", "last accepted"],
-            ),
-            (
-                "deleted with its Secret, nothing kept",
-                Access::Missing(gone()),
-                |facts| facts.deleting = true,
-                Reason::SecretNotFound,
-                "nobody",
-                RETRY,
-                &["does not exist", "SipEndpoint alice uses it"],
-            ),
-            (
-                "braked",
-                proven(),
-                |facts| facts.brakes = vec![engaged(Kind::Deletions)],
-                Reason::Braked,
-                "all",
-                REST,
-                &[
-                    "30 endpoints",
-                    "25 went through",
-                    "kubectl -n voice annotate provideraccount plivo switchboard.dev/acknowledge-brake=deletions-1a --overwrite",
-                ],
-            ),
-            (
-                "braked while being deleted",
-                Access::Kept(gone()),
-                |facts| (facts.deleting, facts.brakes) = (true, vec![engaged(Kind::Absences)]),
-                Reason::Braked,
-                "deletions",
-                RETRY,
-                &["vanished", "none is created anew"],
-            ),
-            (
-                "braked, and of another account",
-                pinned,
-                |facts| facts.brakes = vec![engaged(Kind::Deletions)],
-                Reason::AccountMismatch,
-                "nobody",
-                REST,
-                &["MA2"],
-            ),
-        ];
-        let key = key();
-        for (sentence, access, change, reason, served, again, words) in table {
-            let mut facts = facts(&key, access);
-            change(&mut facts);
-            let verdict = verdict(&facts);
-            assert_eq!(verdict.finding.reason, reason, "{sentence}");
-            let whom = match &verdict.serves {
-                Serves::Nobody(_) => "nobody",
-                Serves::Deletions(_) => "deletions",
-                Serves::All => "all",
-            };
-            assert_eq!((whom, verdict.again), (served, again), "{sentence}");
-            for word in words {
-                assert!(verdict.finding.message.contains(word), "{sentence}: {word:?} in {}", verdict.finding.message);
-            }
-            let conditions = conditions(&verdict, &facts);
-            let has = |kind| conditions.iter().any(|(found, truth, ..)| *found == kind && *truth == ConditionStatus::True);
-            assert_eq!(has(ConditionType::Ready), reason == Reason::Available, "{sentence}");
-            assert_eq!(has(ConditionType::Stalled), reason.verdict() == Kstatus::Failed, "{sentence}");
-            assert_eq!(has(ConditionType::Reconciling), reason.verdict() == Kstatus::Progressing, "{sentence}");
-            assert_eq!(has(ConditionType::Braked), !facts.brakes.is_empty(), "{sentence}");
-        }
-    }
-
-    #[test]
-    fn what_a_held_object_says_names_the_token_and_the_command_and_does_not_change() {
-        for kind in [Kind::Deletions, Kind::Absences] {
-            let problem = held(kind, &Held::Braked { token: "t-1".into() }, &key());
-            assert_eq!(problem.reason, Reason::Braked);
-            let command = "kubectl -n voice annotate provideraccount plivo switchboard.dev/acknowledge-brake=t-1 --overwrite";
-            assert!(problem.message.contains("(t-1)") && problem.message.contains(command), "{}", problem.message);
-        }
-    }
-}
+mod tests;

@@ -22,5 +22,6 @@ pub mod ownership;
 pub mod shared;
 pub mod sighting;
 pub mod status;
+pub mod tenancy;
 pub mod time;
 pub mod view;

@@ -15,6 +15,7 @@ use crate::core::fields::{Fields, PASSWORD, Secret, Value};
 use crate::core::mark::{Installation, Prefix};
 pub use crate::core::memory::{Deleted, Memory, OwnIntent, Trouble, TroubleKind, Updated};
 use crate::core::shared::{Viewed, Words};
+use crate::core::tenancy::Adoptable;
 use crate::core::time::Moment;
 
 /// One SipEndpoint, what it wants, what is known of it and how it is known.
@@ -115,6 +116,8 @@ pub struct Adoption {
     pub id: String,
     /// The installation whose mark it may carry.
     pub from_installation: Option<String>,
+    /// Whether the account lets the object's namespace adopt it.
+    pub allowed: Adoptable,
 }
 
 /// What the account's brakes say of one object. They stop what looks like an accident until somebody acknowledges it.

@@ -1,7 +1,7 @@
 //! What the API server refuses by our schemas, and what it says: every refusal names the place, the rule and the way out. Beside
 //! them, what it takes: values at the very bounds.
 //!
-//! The rows are in `rows`, the notation is explained there.
+//! The rows are in `rows` (which explains the notation), `bindings`, `accounts`, `cluster_accounts` and `statuses`.
 
 use std::collections::HashMap;
 
@@ -10,9 +10,19 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use crate::support;
-use rows::{ACCOUNT_CHANGES, BAD_ACCOUNTS, BAD_ENDPOINTS, CHANGES, CONDITION, GOOD_ACCOUNTS, GOOD_ENDPOINTS, INTENT, STATUSES};
+use accounts::{ACCOUNT_CHANGES, ACCOUNT_STATUSES, BAD_ACCOUNTS, GOOD_ACCOUNTS};
+use bindings::{BAD_BINDINGS, BINDING_CHANGES, BINDING_STATUSES, GOOD_BINDINGS};
+use cluster_accounts::{BAD_CLUSTER_ACCOUNTS, CLUSTER_ACCOUNT_CHANGES, GOOD_CLUSTER_ACCOUNTS};
+use rows::{BAD_ENDPOINTS, CHANGES, GOOD_ENDPOINTS, Rows, Transitions};
+use statuses::{CONDITION, INTENT, STATUSES};
 
+mod accounts;
+mod bindings;
+mod cluster_accounts;
 mod rows;
+mod shown;
+mod statuses;
+mod stored;
 
 fn endpoint() -> Value {
     json!({
@@ -32,6 +42,24 @@ fn account() -> Value {
         "kind": "ProviderAccount",
         "metadata": {"name": "plivo"},
         "spec": {"plivo": {"credentialsSecretRef": {"name": "plivo-credentials"}}},
+    })
+}
+
+fn cluster_account() -> Value {
+    json!({
+        "apiVersion": "switchboard.dev/v1alpha1",
+        "kind": "ClusterProviderAccount",
+        "metadata": {"name": "plivo"},
+        "spec": {"plivo": {"credentialsSecretRef": {"name": "plivo-credentials"}}, "allowedNamespaces": [{"name": "voice"}]},
+    })
+}
+
+fn binding() -> Value {
+    json!({
+        "apiVersion": "switchboard.dev/v1alpha1",
+        "kind": "PhoneNumberBinding",
+        "metadata": {"name": "reception"},
+        "spec": {"accountRef": {"name": "plivo"}, "number": "+14155550123", "target": {"app_id": "16638156474000802"}},
     })
 }
 
@@ -77,7 +105,11 @@ fn edited(mut object: Value, edits: &str) -> Value {
 
 fn collection(object: &Value, namespace: &str) -> String {
     let plural = object["kind"].as_str().expect("a kind").to_lowercase() + "s";
-    format!("/apis/switchboard.dev/v1alpha1/namespaces/{namespace}/{plural}")
+    let group = object["apiVersion"].as_str().expect("an API version");
+    match plural.as_str() {
+        "clusterprovideraccounts" => format!("/apis/{group}/{plural}"),
+        _ => format!("/apis/{group}/namespaces/{namespace}/{plural}"),
+    }
 }
 
 const DRY_STRICT: &str = "?dryRun=All&fieldValidation=Strict";
@@ -124,11 +156,47 @@ async fn bad_accounts_are_refused_with_place_rule_and_way_out() {
 }
 
 #[tokio::test]
+async fn bad_bindings_are_refused_with_place_rule_and_way_out() {
+    let client = support::client().await;
+    let namespace = support::namespace(&client, "refusals").await;
+    created(&client, &namespace, binding(), BAD_BINDINGS.iter().copied()).await;
+}
+
+#[tokio::test]
+async fn bad_cluster_accounts_are_refused_with_place_rule_and_way_out() {
+    let client = support::client().await;
+    created(&client, "", cluster_account(), BAD_CLUSTER_ACCOUNTS.iter().copied()).await;
+}
+
+#[tokio::test]
+async fn a_cluster_account_may_list_256_namespaces_each_with_256_numbers_and_ids() {
+    let client = support::client().await;
+    // As many as the bounds allow, and every one is looked at within what the API server lets rules cost.
+    let texts = |digits: usize, plus: &str| (100..356).map(|n| format!("{plus}{n:0<digits$}")).collect::<Vec<_>>();
+    let (numbers, ids) = (texts(5, "+"), texts(6, ""));
+    let namespaces: Vec<Value> = (0..256).map(|n| json!({"name": format!("voice-{n}"), "numbers": numbers, "adopt": ids})).collect();
+    let mut full = cluster_account();
+    full["spec"]["allowedNamespaces"] = json!(namespaces);
+    let path = collection(&full, "") + DRY_STRICT;
+    assert_eq!(judge("full", "", &support::send(&client, Method::POST, &path, &full).await), None);
+    // The last item of the last list is looked at as the first is.
+    full["spec"]["allowedNamespaces"][255]["adopt"][255] = json!("../1");
+    let says = "spec.allowedNamespaces[255].adopt[255] | ids of endpoints as the provider shows them";
+    assert_eq!(judge("one bad id", says, &support::send(&client, Method::POST, &path, &full).await), None);
+    full["spec"]["allowedNamespaces"][255]["adopt"][255] = json!("1");
+    full["spec"]["allowedNamespaces"].as_array_mut().expect("a list").push(json!({"name": "voice-256"}));
+    let says = "spec.allowedNamespaces | Too many | 256";
+    assert_eq!(judge("one too many", says, &support::send(&client, Method::POST, &path, &full).await), None);
+}
+
+#[tokio::test]
 async fn values_at_the_bounds_are_accepted_and_null_is_the_same_as_absent() {
     let client = support::client().await;
     let namespace = support::namespace(&client, "bounds").await;
     created(&client, &namespace, endpoint(), GOOD_ENDPOINTS.iter().map(|edit| (*edit, ""))).await;
     created(&client, &namespace, account(), GOOD_ACCOUNTS.iter().map(|edit| (*edit, ""))).await;
+    created(&client, &namespace, binding(), GOOD_BINDINGS.iter().map(|edit| (*edit, ""))).await;
+    created(&client, "", cluster_account(), GOOD_CLUSTER_ACCOUNTS.iter().map(|edit| (*edit, ""))).await;
 }
 
 async fn stored(client: &Client, namespace: &str, object: &Value) -> Value {
@@ -138,20 +206,40 @@ async fn stored(client: &Client, namespace: &str, object: &Value) -> Value {
     answer
 }
 
-async fn changed(client: &Client, namespace: &str, base: Value, rows: &[(&str, &str, &str)]) {
+/// Operators of other tests see what is in no namespace.
+async fn discard(client: &Client, path: &str) {
+    let (status, answer) = support::send(client, Method::DELETE, path, &json!({})).await;
+    assert!(status.is_success(), "{answer}");
+}
+
+/// Changes an object as it is now, again while somebody else (an operator of another test) writes to it in between.
+async fn put(client: &Client, path: &str, query: &str, change: impl Fn(Value) -> Value) -> (StatusCode, Value) {
+    let mut answer = (StatusCode::CONFLICT, Value::Null);
+    for _ in 0..10 {
+        let (_, now) = support::send(client, Method::GET, path, &Value::Null).await;
+        answer = support::send(client, Method::PUT, &format!("{path}{query}"), &change(now)).await;
+        if answer.0 != StatusCode::CONFLICT {
+            break;
+        }
+    }
+    answer
+}
+
+async fn changed(client: &Client, namespace: &str, base: Value, rows: Transitions) {
     let mut wrong = Vec::new();
-    let mut known: HashMap<&str, Value> = HashMap::new();
+    let mut known: HashMap<&str, String> = HashMap::new();
     for (before, change, says) in rows {
         if !known.contains_key(before) {
             let mut object = edited(base.clone(), before);
-            object["metadata"]["name"] = json!(format!("before-{}", known.len()));
-            known.insert(before, stored(client, namespace, &object).await);
+            object["metadata"]["name"] = json!(format!("{namespace}-{}", known.len()));
+            let stored = stored(client, namespace, &object).await;
+            known.insert(before, format!("{}/{}", collection(&base, namespace), stored["metadata"]["name"].as_str().expect("a name")));
         }
-        let object = edited(known[before].clone(), change);
-        let name = object["metadata"]["name"].as_str().expect("a name");
-        let path = format!("{}/{name}{DRY_STRICT}", collection(&base, namespace));
-        let answer = support::send(client, Method::PUT, &path, &object).await;
+        let answer = put(client, &known[before], DRY_STRICT, |object| edited(object, change)).await;
         wrong.extend(judge(&format!("{before} → {change}"), says, &answer));
+    }
+    for path in known.values() {
+        discard(client, path).await;
     }
     report(&wrong);
 }
@@ -171,83 +259,78 @@ async fn an_account_keeps_its_provider_and_may_change_all_else() {
 }
 
 #[tokio::test]
+async fn a_binding_keeps_its_number_and_its_account_and_may_change_all_else() {
+    let client = support::client().await;
+    let namespace = support::namespace(&client, "changes").await;
+    changed(&client, &namespace, binding(), BINDING_CHANGES).await;
+}
+
+#[tokio::test]
+async fn a_cluster_account_keeps_its_provider_and_may_change_whom_it_serves() {
+    let client = support::client().await;
+    let namespace = support::namespace(&client, "changes").await;
+    changed(&client, &namespace, cluster_account(), CLUSTER_ACCOUNT_CHANGES).await;
+}
+
+#[tokio::test]
 async fn a_status_is_bounded_as_the_spec_is() {
     let client = support::client().await;
     let writer = support::backup_tool().await;
     let namespace = support::namespace(&client, "statuses").await;
-    let object = stored(&client, &namespace, &endpoint()).await;
-    let path = format!("{}/alice/status{DRY_STRICT}", collection(&object, &namespace));
+    let kinds: [(Value, Rows); 4] =
+        [(endpoint(), STATUSES), (binding(), BINDING_STATUSES), (account(), ACCOUNT_STATUSES), (cluster_account(), ACCOUNT_STATUSES)];
     let mut wrong = Vec::new();
-    for (status, says) in STATUSES {
-        let text = expand(&status.replace("CONDITION", CONDITION).replace("INTENT", INTENT));
-        let mut object = object.clone();
-        object["status"] = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{status}: {error}"));
-        wrong.extend(judge(status, says, &support::send(&writer, Method::PUT, &path, &object).await));
+    for (mut object, rows) in kinds {
+        object["metadata"]["name"] = json!(namespace);
+        let object = stored(&client, &namespace, &object).await;
+        let path = format!("{}/{namespace}", collection(&object, &namespace));
+        for (status, says) in rows {
+            let text = expand(&status.replace("CONDITION", CONDITION).replace("INTENT", INTENT));
+            let status: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{status}: {error}"));
+            let change = |mut object: Value| {
+                object["status"] = status.clone();
+                object
+            };
+            // A status is a resource of its own: what is read at its path is the whole object.
+            let answer = put(&writer, &format!("{path}/status"), DRY_STRICT, change).await;
+            wrong.extend(judge(&format!("{}: {status}", object["kind"]), says, &answer));
+        }
+        discard(&client, &path).await;
     }
     report(&wrong);
 }
 
-#[tokio::test]
-async fn a_new_object_has_its_defaults_a_status_that_is_behind_and_no_other_status() {
-    let client = support::client().await;
-    let namespace = support::namespace(&client, "defaults").await;
-    let forged = edited(endpoint(), r#"status = {"observedGeneration": 9, "endpoint_id": "1"}"#);
-    stored(&client, &namespace, &forged).await;
-    let path = format!("{}/alice", collection(&forged, &namespace));
-    let (_, read) = support::send(&client, Method::GET, &path, &Value::Null).await;
-    assert_eq!(read["status"], json!({"observedGeneration": -1}));
-    assert_eq!(
-        read["spec"],
-        json!({
-            "accountRef": {"kind": "ProviderAccount", "name": "plivo"},
-            "plivo": {"username": "alice", "passwordSecretRef": {"name": "alice-sip", "key": "password"}},
-            "managementPolicy": "Manage",
-            "driftPolicy": "Correct",
-            "externalDeletionPolicy": "Recreate",
-        })
-    );
-}
-
-#[tokio::test]
-async fn endpoints_are_found_by_their_account() {
-    let client = support::client().await;
-    let namespace = support::namespace(&client, "selectable").await;
-    for (name, account) in [("alice", "plivo"), ("bob", "other")] {
-        let edit = format!(r#"metadata.name = "{name}" && spec.accountRef.name = "{account}""#);
-        stored(&client, &namespace, &edited(endpoint(), &edit)).await;
+/// Every rule inside a schema: what it says.
+fn rules(schema: &Value, found: &mut Vec<String>) {
+    for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
+        found.push(rule["message"].as_str().expect("every rule has a message").to_owned());
     }
-    let path = collection(&endpoint(), &namespace) + "?fieldSelector=spec.accountRef.name%3Dother";
-    let (_, list) = support::send(&client, Method::GET, &path, &Value::Null).await;
-    let names: Vec<_> = list["items"].as_array().expect("items").iter().map(|item| &item["metadata"]["name"]).collect();
-    assert_eq!(names, ["bob"]);
+    schema["properties"].as_object().into_iter().flatten().for_each(|(_, property)| rules(property, found));
+    if schema["items"].is_object() {
+        rules(&schema["items"], found);
+    }
 }
 
-#[tokio::test]
-async fn kubectl_get_shows_the_sip_uri_and_why_an_endpoint_is_not_ready() {
-    let client = support::client().await;
-    let namespace = support::namespace(&client, "columns").await;
-    let mut object = stored(&client, &namespace, &endpoint()).await;
-    let condition: Value = serde_json::from_str(&CONDITION.replace("True", "False").replace("Available", "SecretNotFound")).expect("JSON");
-    object["status"] =
-        json!({"sip_uri": "sip:alice@phone.plivo.com", "sip_registered": true, "username": "alicex1", "conditions": [condition]});
-    let path = format!("{}/alice/status", collection(&object, &namespace));
-    let (status, answer) = support::send(&support::backup_tool().await, Method::PUT, &path, &object).await;
-    assert!(status.is_success(), "{answer}");
-    let plane = support::control_plane();
-    let kubectl = |args: &[&str]| {
-        let output = std::process::Command::new(plane.kubectl())
-            .args(["--namespace", &namespace])
-            .args(args)
-            .env("KUBECONFIG", plane.kubeconfig())
-            .output()
-            .expect("kubectl");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        text.lines().map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
-    };
-    let narrow = kubectl(&["get", "sipep"]);
-    assert_eq!(narrow[0], "NAME SIP URI REGISTERED READY REASON AGE");
-    assert!(narrow[1].starts_with("alice sip:alice@phone.plivo.com true False SecretNotFound "), "{narrow:?}");
-    let wide = kubectl(&["get", "sipep", "-o", "wide"]);
-    assert_eq!(wide[0], "NAME SIP URI REGISTERED READY REASON AGE USERNAME ENDPOINT ID ACCOUNT MESSAGE");
-    assert!(kubectl(&["get", "switchboard"]).iter().any(|line| line.contains("alice")));
+#[test]
+fn every_rule_of_a_kind_has_a_row_that_it_refuses() {
+    let table: [(&str, Rows, Transitions); 4] = [
+        ("SipEndpoint", BAD_ENDPOINTS, CHANGES),
+        ("PhoneNumberBinding", BAD_BINDINGS, BINDING_CHANGES),
+        ("ProviderAccount", BAD_ACCOUNTS, ACCOUNT_CHANGES),
+        ("ClusterProviderAccount", BAD_CLUSTER_ACCOUNTS, CLUSTER_ACCOUNT_CHANGES),
+    ];
+    for definition in switchboard::api::crd::all() {
+        let kind = &definition.spec.names.kind;
+        let (_, bad, changes) = table.iter().find(|(name, ..)| name == kind).expect("rows for every kind");
+        let says = bad.iter().map(|(_, says)| says).chain(changes.iter().map(|(.., says)| says));
+        let words: Vec<&str> = says.flat_map(|says| says.split(" | ")).filter(|words| words.contains(' ')).collect();
+        let definition = serde_json::to_value(&definition).expect("a definition is JSON");
+        let mut schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone();
+        schema["properties"].as_object_mut().expect("properties").remove("status");
+        let mut found = Vec::new();
+        rules(&schema, &mut found);
+        assert!(found.len() > 2, "{kind}: {found:?}");
+        found.retain(|message| !words.iter().any(|words| message.contains(words)));
+        assert!(found.is_empty(), "{kind}: no row for {found:#?}");
+    }
 }

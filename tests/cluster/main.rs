@@ -7,6 +7,8 @@ mod api_refusals;
 mod api_samples;
 mod brakes;
 mod budget;
+#[cfg(feature = "failpoints")]
+mod canary;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;
 #[cfg(feature = "failpoints")]
@@ -24,8 +26,12 @@ mod numbers;
 mod observe;
 mod policies;
 mod proxy;
+#[cfg(feature = "failpoints")]
+mod rbac;
 mod rest;
 mod restore;
+#[cfg(feature = "failpoints")]
+mod role_only;
 mod side_by_side;
 mod support;
 mod two_operators;

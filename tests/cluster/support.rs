@@ -1,6 +1,6 @@
 //! The control plane that all tests of this program share, and requests to it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, Config, ResourceExt};
-use sandbox::control_plane::ControlPlane;
+use sandbox::control_plane::{ControlPlane, Options};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -41,9 +41,14 @@ pub fn second_control_plane() -> &'static ControlPlane {
 
 /// One for the caller alone.
 pub async fn own_control_plane(name: &str) -> ControlPlane {
+    own_control_plane_with(name, Options::new).await
+}
+
+/// The same, with options for its folder.
+pub async fn own_control_plane_with(name: &str, options: impl FnOnce(PathBuf) -> Options) -> ControlPlane {
     build_sandbox_if_missing();
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let plane = ControlPlane::start(&dir).await.unwrap_or_else(|error| panic!("no control plane: {error:#}"));
+    let plane = ControlPlane::start_with(options(dir)).await.unwrap_or_else(|error| panic!("no control plane: {error:#}"));
     install(&plane.client().await).await;
     plane
 }

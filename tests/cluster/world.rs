@@ -86,7 +86,8 @@ impl World {
         world
     }
 
-    async fn bare(plane: &ControlPlane, namespace: String, simulator: Arc<Simulator>) -> World {
+    /// Without consent, and with nothing in it.
+    pub async fn bare(plane: &ControlPlane, namespace: String, simulator: Arc<Simulator>) -> World {
         let (client, backup_tool) = (plane.client().await, support::backup_tool_of(plane).await);
         let (admin, kubeconfig) = (simulator.admin(), plane.operator_kubeconfig().to_owned());
         World { client, namespace, simulator, admin, backup_tool, kubeconfig }
@@ -210,7 +211,12 @@ impl World {
 
     /// Starts an operator that watches all namespaces: for a control plane of the test's own.
     pub async fn operator_everywhere(&self, arguments: &[&str]) -> Operator {
-        self.operator_in(&[], arguments, &[])
+        self.operator_everywhere_with(arguments, &[]).await
+    }
+
+    /// The same, with environment.
+    pub async fn operator_everywhere_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Operator {
+        self.operator_in(&[], arguments, environment)
     }
 
     fn operator_in(&self, namespaces: &[&str], arguments: &[&str], environment: &[(&str, &str)]) -> Operator {
@@ -312,8 +318,10 @@ impl Operator {
     /// What `/metrics` answers, at the address that it logged.
     pub async fn metrics(&self) -> String {
         let log = self.log();
-        let (_, rest) = log.split_once("/metrics address=").expect("it serves metrics");
-        let address = rest.split_whitespace().next().expect("an address");
+        let line = log.lines().find(|line| line.contains("readyz and /metrics")).expect("it serves metrics");
+        let (_, rest) = line.split_once("address").expect("an address");
+        // As text or as JSON.
+        let address: String = rest.chars().skip_while(|one| "=\":".contains(*one)).take_while(|one| !"\" ,}".contains(*one)).collect();
         let answer = reqwest::get(format!("http://{address}/metrics")).await.expect("an answer").error_for_status().expect("a page");
         assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
         answer.text().await.expect("a text")

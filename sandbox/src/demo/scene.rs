@@ -21,7 +21,7 @@ pub(super) const NAMESPACE: &str = "voice";
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often something is looked at.
-const POLL: Duration = Duration::from_millis(100);
+pub(super) const POLL: Duration = Duration::from_millis(100);
 
 /// The means of a scene.
 pub(super) struct Scene<'a> {

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use rand::RngExt;
 use serde_json::{Value, json};
 
+use super::numbers;
 use super::scene::{NAMESPACE, Scene, aligned, text};
 use crate::plivo::{DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, md5_hex};
 
@@ -20,7 +21,11 @@ pub(super) async fn tell(scene: &Scene<'_>, to_the_end: bool) -> Result<()> {
     password(scene).await?;
     lost_answer(scene).await?;
     deleted_elsewhere(scene).await?;
+    numbers::connection(scene).await?;
+    numbers::bound(scene).await?;
+    numbers::drift(scene).await?;
     if to_the_end {
+        numbers::restored(scene).await?;
         delete(scene).await?;
     }
     Ok(())
@@ -220,13 +225,16 @@ async fn books(scene: &Scene<'_>) -> Result<()> {
     scene.teller.say("The provider's ledger, everything that was ever executed there:");
     for entry in &ledger {
         let object = if entry.after.is_null() { &entry.before } else { &entry.after };
-        let what = ["username", "app_name"].map(|member| text(object, member)).concat();
+        let what = ["username", "app_name", "number"].map(|member| text(object, member)).concat();
         scene.teller.answer(&format!("{:>2}  {:<8} {:<19} {what}", entry.seq, entry.actor, entry.op));
     }
     let count = |op: &str| ledger.iter().filter(|entry| entry.actor == "api" && entry.op == op).count();
-    let counts = (count("create_endpoint"), count("update_endpoint"), count("delete_endpoint"));
-    ensure!(counts == (4, 2, 3), "4 creates, 2 updates and 3 deletions were to be seen, not {counts:?}");
-    scene.teller.holds("the provider is empty. The operator made 4 endpoints (bob's twice), updated 2, deleted 3; the console deleted 1");
+    let counts = (count("create_endpoint"), count("update_endpoint"), count("delete_endpoint"), count("update_number"));
+    ensure!(counts == (5, 2, 4, 3), "5 creates, 2 updates, 4 deletions and 3 updates of the number were to be seen, not {counts:?}");
+    scene.teller.holds(
+        "no endpoint is left at the provider. The operator made 5 (bob's twice), updated 2, deleted 4; the console deleted 1. The number\n\
+         was bound, put back and restored: 3 updates",
+    );
     Ok(())
 }
 

@@ -20,6 +20,8 @@ use super::store::End;
 use super::world::{Account, World, flag};
 use crate::faults::Faults;
 
+/// So many numbers are made by one call at most.
+const MOST_SEEDED: u64 = 100_000;
 /// Fault scripts may carry bodies of megabytes.
 const LARGEST_INPUT: usize = 128 << 20;
 
@@ -67,6 +69,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/numbers", post(create_number))
         .route("/numbers/{id}", patch(patch_number).delete(delete_number))
         .route("/applications", post(create_application))
+        .route("/applications/{id}", patch(patch_application).delete(delete_application))
         .route("/registrations/{id}", put(register).delete(unregister))
         .route("/faults", get(faults).put(set_faults).delete(clear_faults))
         .route("/switches", get(switches).put(set_switches))
@@ -256,17 +259,30 @@ fn edit_number(number: &mut Number, body: &Map<String, Value>) -> Result<(), Ref
     Ok(())
 }
 
-async fn create_number(AxumState(shared): Handle, Input(body): Input<Map<String, Value>>) -> Result<(StatusCode, Json<Value>), Refused> {
+/// With `count`, so many numbers that follow one another, all or none; answers with the first.
+async fn create_number(
+    AxumState(shared): Handle,
+    Input(mut body): Input<Map<String, Value>>,
+) -> Result<(StatusCode, Json<Value>), Refused> {
+    let count = body.remove("count").map_or(Some(1), |count| count.as_u64().filter(|count| (1..=MOST_SEEDED).contains(count)));
+    let Some(count) = count else { return Err(bad(format!("count is 1 to {MOST_SEEDED}"))) };
     let mut state = shared.lock();
     let account = account_of(&shared, &state, &body)?;
-    let Some(id) = text(&body, "number")?.filter(|id| is_number(id)) else { return Err(bad("number is 7 to 15 digits without a plus")) };
-    if state.world.numbers.get(&id).is_some() {
-        return Err(Refused(StatusCode::CONFLICT, format!("number {id} exists")));
+    let Some(first) = text(&body, "number")?.filter(|id| is_number(id)) else { return Err(bad("number is 7 to 15 digits without a plus")) };
+    // At most 15 digits.
+    let start: u64 = first.parse().map_err(|_| bad("number is 7 to 15 digits without a plus"))?;
+    let ids: Vec<String> = (0..count).map(|index| format!("{:0width$}", start + index, width = first.len())).collect();
+    if let Some(id) = ids.iter().find(|id| !is_number(id) || state.world.numbers.get(id).is_some()) {
+        return Err(Refused(StatusCode::CONFLICT, format!("number {id} exists or is too long")));
     }
     let mut number = Number::new(Timestamp::now());
     edit_number(&mut number, &body)?;
-    state.console(&account, shared.now_ms(), &Value::Object(body), |world, act| world.insert_number(act, "create_number", &id, number));
-    Ok((StatusCode::CREATED, shown_number(&state, &id)))
+    state.console(&account, shared.now_ms(), &Value::Object(body), |world, act| {
+        for id in &ids {
+            world.insert_number(act, "create_number", id, number.clone());
+        }
+    });
+    Ok((StatusCode::CREATED, shown_number(&state, &first)))
 }
 
 async fn patch_number(AxumState(shared): Handle, Path(id): Path<String>, Input(body): Input<Map<String, Value>>) -> Answered {
@@ -309,6 +325,26 @@ async fn create_application(
     });
     let shown = state.world.applications.get(&id).map(|(item, application)| application.shown(&id, &item.account));
     Ok((StatusCode::CREATED, Json(json!(shown))))
+}
+
+/// Someone edits an application in the console: `app_name`.
+async fn patch_application(AxumState(shared): Handle, Path(id): Path<String>, Input(body): Input<Map<String, Value>>) -> Answered {
+    known(&body, &["app_name"])?;
+    let mut state = shared.lock();
+    let Some((item, application)) = state.world.applications.get(&id) else { return Err(missing("application", &id)) };
+    let (account, mut changed) = (item.account.clone(), application.clone());
+    changed.app_name = text(&body, "app_name")?.unwrap_or(changed.app_name);
+    state.console(&account, shared.now_ms(), &Value::Object(body), |world, act| world.change_application(act, &id, changed));
+    Ok(Json(json!(state.world.applications.get(&id).map(|(item, application)| application.shown(&id, &item.account)))))
+}
+
+/// Someone deletes an application in the console and keeps its endpoints.
+async fn delete_application(AxumState(shared): Handle, Path(id): Path<String>) -> Result<StatusCode, Refused> {
+    let mut state = shared.lock();
+    let Some((item, _)) = state.world.applications.get(&id) else { return Err(missing("application", &id)) };
+    let account = item.account.clone();
+    state.console(&account, shared.now_ms(), &Value::Null, |world, act| world.remove_application(act, &id, false, None));
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn cascade(AxumState(shared): Handle, Input(body): Input<Map<String, Value>>) -> Result<StatusCode, Refused> {

@@ -209,20 +209,27 @@ impl World {
     }
 
     pub(super) fn update_application(&mut self, act: &mut Act<'_>, id: &str, body: &Map<String, Value>) -> Answer {
-        let Some((item, application)) = self.application_of(&act.account, id) else {
+        let Some((_, application)) = self.application_of(&act.account, id) else {
             return act.not_found(&format!("Application {id} not found."));
         };
-        let (owner, old) = (item.account.clone(), application.clone());
+        let old = application.clone();
         let complaints = check(self, act, body, false);
         if !complaints.is_empty() {
             return act.refuse(&complaints);
         }
-        let mut changed = old.clone();
+        let mut changed = old;
         changed.apply(body);
         self.take_default_flags(act, id, &changed);
-        act.note("update_application", id, Value::Object(old.shown(id, &owner)), Value::Object(changed.shown(id, &owner)));
-        self.applications.update(id, changed, act.now_ms);
+        self.change_application(act, id, changed);
         Answer::changed(&act.api_id)
+    }
+
+    /// Stores a changed application and notes it.
+    pub(super) fn change_application(&mut self, act: &mut Act<'_>, id: &str, changed: Application) {
+        let Some((item, old)) = self.applications.get(id) else { return };
+        let (before, after) = (old.shown(id, &item.account), changed.shown(id, &item.account));
+        act.note("update_application", id, Value::Object(before), Value::Object(after));
+        self.applications.update(id, changed, act.now_ms);
     }
 
     /// `arguments` come from query and body; `cascade` defaults to true, and one false is enough.

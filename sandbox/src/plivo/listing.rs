@@ -74,7 +74,7 @@ impl World {
             Ok(asked) => asked,
             Err(complaints) => return (act.refuse(&complaints), false),
         };
-        let acted = what == Listed::Endpoints && fault.is_some_and(|fault| self.somebody_else(act, fault, asked.offset));
+        let acted = fault.is_some_and(|fault| self.somebody_else(act, what, fault, asked.offset));
         let account = act.account.clone();
         let argument = |name: &str| query.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.clone());
         let mut rng = rand::rngs::StdRng::seed_from_u64(act.rng.next_u64());
@@ -118,31 +118,54 @@ impl World {
     }
 
     /// Insertions and deletions by somebody else between two pages. They need a page before this one to shift anything.
-    fn somebody_else(&mut self, act: &mut Act<'_>, fault: ListFault, offset: usize) -> bool {
-        if offset == 0 || !matches!(fault, ListFault::InsertShift | ListFault::DeleteShift | ListFault::Swap) {
+    fn somebody_else(&mut self, act: &mut Act<'_>, what: Listed, fault: ListFault, offset: usize) -> bool {
+        let shifts = matches!(fault, ListFault::InsertShift | ListFault::DeleteShift | ListFault::Swap);
+        if offset == 0 || !shifts || what == Listed::Applications {
             return false;
         }
         let order = act.switches.list_order;
-        let account = act.account.clone();
-        let rows = self.endpoints.list(act.now_ms, act.switches.delays(Look::List), order, |_, item, _| item.account == account);
-        let victim = rows.iter().take(offset).find(|(_, item, _)| item.foreign).map(|(id, ..)| (*id).to_owned());
+        let (account, delays) = (act.account.clone(), act.switches.delays(Look::List));
+        // Only what was made behind the API's back, and in the case of a number points nowhere, may vanish: it is nobody's whose objects
+        // are under test.
+        let victim = match what {
+            Listed::Numbers => {
+                let rows = self.numbers.list(act.now_ms, delays, order, |_, item, number| Number::visible_to(item, number, &account));
+                rows.iter().take(offset).find(|(_, item, number)| item.foreign && number.app_id.is_none()).map(|(id, ..)| (*id).to_owned())
+            }
+            Listed::Endpoints | Listed::Applications => {
+                let rows = self.endpoints.list(act.now_ms, delays, order, |_, item, _| item.account == account);
+                rows.iter().take(offset).find(|(_, item, _)| item.foreign).map(|(id, ..)| (*id).to_owned())
+            }
+        };
         let (front, back) = if order == ListOrder::OldestFirst { (End::Oldest, End::Newest) } else { (End::Newest, End::Oldest) };
         let (insert_at, victim) = match (fault, victim) {
             (ListFault::InsertShift, _) => (Some(front), None),
-            // Only what was made behind the API's back may vanish: it is nobody's whose objects are under test.
             (_, None) => return false,
             (ListFault::Swap, victim) => (Some(back), victim),
             (_, victim) => (None, victim),
         };
         act.actor = Actor::Console;
         if let Some(victim) = victim {
-            self.remove_endpoint(act, &victim);
+            match what {
+                Listed::Numbers => self.remove_number(act, "delete_number", &victim),
+                Listed::Endpoints | Listed::Applications => self.remove_endpoint(act, &victim),
+            }
         }
-        if let Some(end) = insert_at {
-            let username = self.with_suffix(act, "somebodyelse");
-            let endpoint = Endpoint { username, alias: "somebody-else".to_owned(), password_md5: md5_hex(&act.digits(12)), app_id: None };
-            let id = self.new_endpoint_id(act);
-            self.insert_endpoint(act, &id, endpoint, end);
+        match insert_at {
+            Some(end) if what == Listed::Numbers => {
+                let number = format!("1999{}", act.digits(8));
+                if self.numbers.get(&number).is_none() {
+                    self.insert_number_at(act, "create_number", &number, end, Number::new(act.now));
+                }
+            }
+            Some(end) => {
+                let username = self.with_suffix(act, "somebodyelse");
+                let endpoint =
+                    Endpoint { username, alias: "somebody-else".to_owned(), password_md5: md5_hex(&act.digits(12)), app_id: None };
+                let id = self.new_endpoint_id(act);
+                self.insert_endpoint(act, &id, endpoint, end);
+            }
+            None => {}
         }
         act.actor = Actor::Api;
         true

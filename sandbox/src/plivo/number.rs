@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Complaints, REQUIRED};
 use super::store::{End, Item};
-use super::switches::{Look, NumberDetach, NumberOmittedApp, Switches};
+use super::switches::{Look, NumberAlias, NumberDetach, NumberOmittedApp, Switches};
 use super::world::{Act, Actor, AppArgument, World, put_application};
 
 #[derive(Clone, Debug)]
@@ -92,7 +92,12 @@ impl World {
         let mut complaints = Complaints::default();
         match body.get("alias") {
             None | Some(Value::Null) => {}
-            Some(Value::String(alias)) => changed.alias = Some(alias.clone()),
+            Some(Value::String(alias)) => {
+                changed.alias = Some(match act.switches.number_alias {
+                    NumberAlias::Keep => alias.clone(),
+                    NumberAlias::Lower => alias.to_lowercase(),
+                })
+            }
             Some(_) => complaints.add("alias", "Not a valid string."),
         }
         match body.get("subaccount") {
@@ -180,8 +185,12 @@ impl World {
     }
 
     pub(super) fn insert_number(&mut self, act: &mut Act<'_>, op: &'static str, id: &str, number: Number) {
+        self.insert_number_at(act, op, id, End::Newest, number);
+    }
+
+    pub(super) fn insert_number_at(&mut self, act: &mut Act<'_>, op: &'static str, id: &str, end: End, number: Number) {
         let after = Value::Object(number.shown(id, &act.account, act.switches));
-        self.numbers.insert(id, &act.account, act.actor == Actor::Console, End::Newest, number, act.now_ms);
+        self.numbers.insert(id, &act.account, act.actor == Actor::Console, end, number, act.now_ms);
         act.note(op, id, Value::Null, after);
     }
 

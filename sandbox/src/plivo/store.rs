@@ -71,11 +71,13 @@ pub(super) enum End {
 pub(super) struct Store<T> {
     items: BTreeMap<String, Item<T>>,
     changes: u64,
+    /// The highest and the lowest place that was given so far.
+    places: (i64, i64),
 }
 
 impl<T> Default for Store<T> {
     fn default() -> Self {
-        Self { items: BTreeMap::new(), changes: 0 }
+        Self { items: BTreeMap::new(), changes: 0, places: (0, 0) }
     }
 }
 
@@ -84,10 +86,15 @@ pub(super) type Row<'a, T> = (&'a str, &'a Item<T>, &'a T);
 
 impl<T: Clone> Store<T> {
     pub(super) fn insert(&mut self, id: &str, account: &str, foreign: bool, end: End, value: T, now_ms: u64) {
-        let keys = self.items.values().map(|item| item.order);
         let order = match end {
-            End::Newest => keys.max().unwrap_or(0) + 1,
-            End::Oldest => keys.min().unwrap_or(0) - 1,
+            End::Newest => {
+                self.places.0 += 1;
+                self.places.0
+            }
+            End::Oldest => {
+                self.places.1 -= 1;
+                self.places.1
+            }
         };
         self.changes += 1;
         let version = Version { at_ms: now_ms, number: self.changes, change: Change::Create, value: Some(value) };

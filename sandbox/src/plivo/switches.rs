@@ -99,6 +99,8 @@ switches! {
         number_omitted_app: NumberOmittedApp { DefaultApp = "default_app", Unchanged = "unchanged" }
         /// `"app_id": ""` on a number.
         number_detach: NumberDetach { None = "none", DefaultApp = "default_app" }
+        /// An alias that is given to a number: kept, or made the same for all as a provider may do.
+        number_alias: NumberAlias { Keep = "keep", Lower = "lower" }
         /// The numbers of a deleted application.
         app_delete_numbers: AppDeleteNumbers { Null = "null", Dangling = "dangling" }
         /// The answer to an unknown `app_id`.

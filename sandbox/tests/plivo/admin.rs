@@ -83,6 +83,41 @@ async fn the_console_edits_everything() {
 }
 
 #[tokio::test]
+async fn ten_thousand_numbers_are_seeded_by_one_call() {
+    let world = World::new().await;
+    world.admin.create_numbers(json!({"number": "14150000000", "alias": "seeded"}), 10_000).await.unwrap();
+    let page = world.get("Number/?limit=20&offset=9990").await.json();
+    assert_eq!((page["objects"].as_array().map(Vec::len), &page["meta"]["total_count"]), (Some(10), &json!(10_000)));
+    let shown = world.get("Number/14150009999/").await.json();
+    assert_eq!((&shown["alias"], world.get("Number/14150010000/").await.status), (&json!("seeded"), 404));
+    let state = world.admin.state().await.unwrap();
+    assert_eq!((&state["numbers_rented"], &state["numbers_released"]), (&json!(0), &json!(0)));
+    // All or none.
+    for (number, count) in [("14149999999", 2), ("14150009999", 1), ("999999999999999", 2), ("15550000000", 0), ("15550000000", 100_001)] {
+        assert!(world.admin.create_numbers(json!({"number": number}), count).await.is_err(), "{number} and {count}");
+    }
+    assert_eq!(world.get("Number/?limit=1").await.json()["meta"]["total_count"], 10_000);
+}
+
+#[tokio::test]
+async fn the_console_renames_and_deletes_applications_and_keeps_their_endpoints() {
+    let world = World::new().await;
+    let app = world.application(json!({"app_name": "a"})).await;
+    let endpoint = world.endpoint("alice").await;
+    world.post(&format!("Endpoint/{endpoint}/"), json!({"app_id": app})).await;
+    assert_eq!(world.admin.patch_application(&app, json!({"app_name": "b"})).await.unwrap()["app_name"], "b");
+    assert_eq!(world.get(&format!("Application/{app}/")).await.json()["app_name"], "b");
+    assert!(world.admin.patch_application(&app, json!({"answer_url": "x"})).await.is_err());
+    world.admin.delete_application(&app).await.unwrap();
+    assert_eq!(world.get(&format!("Application/{app}/")).await.status, 404);
+    assert_eq!(world.get(&format!("Endpoint/{endpoint}/")).await.json()["application"], Value::Null);
+    assert!(world.admin.delete_application(&app).await.is_err());
+    let acts: Vec<_> = world.admin.ledger().await.unwrap().into_iter().skip(3).map(|entry| (entry.op, entry.actor)).collect();
+    let console = |op: &str| (op.to_owned(), "console".to_owned());
+    assert_eq!(acts, [console("update_application"), console("delete_application"), console("update_endpoint")]);
+}
+
+#[tokio::test]
 async fn an_application_deleted_elsewhere_takes_its_endpoints_along() {
     let world = World::new().await;
     let app = world.application(json!({"app_name": "a"})).await;

@@ -181,6 +181,31 @@ async fn shifts_touch_only_what_was_made_behind_the_api() {
 }
 
 #[tokio::test]
+async fn numbers_shift_too_but_none_that_points_somewhere() {
+    // What there is in the end, in the order of the digits, and what the ledger says was done.
+    let table: [(&str, &[&str], usize); 3] = [
+        ("insert_shift", &["create_number"], 7),
+        ("delete_shift", &["delete_number"], 5),
+        ("swap", &["delete_number", "create_number"], 6),
+    ];
+    for (fault, ops, left) in table {
+        let world = World::new().await;
+        world.admin.create_numbers(json!({"number": "15550000000"}), 6).await.unwrap();
+        world.admin.patch_number("15550000005", json!({"app_id": "4711"})).await.unwrap();
+        let seeded = world.ops().await.len();
+        world.admin.set_faults(json!([{"match": {"path": "/Number/$", "count": 1}, "list": fault}])).await.unwrap();
+        let numbers = async |offset: usize| column(&world.get(&format!("Number/?limit=3&offset={offset}")).await.json(), "number");
+        assert_eq!(numbers(0).await, ["15550000005", "15550000004", "15550000003"]);
+        let second = numbers(3).await;
+        let expected = if fault == "insert_shift" { "15550000003" } else { "15550000001" };
+        assert_eq!(second[0], expected, "{fault}: {second:?}");
+        assert_eq!(world.ops().await[seeded..], *ops, "{fault}");
+        assert_eq!(world.get("Number/").await.json()["meta"]["total_count"], left, "{fault}");
+        assert_eq!(world.get("Number/15550000005/").await.status, 200, "{fault}: it points somewhere");
+    }
+}
+
+#[tokio::test]
 async fn a_fault_on_one_page_lies_on_that_page_alone() {
     for fault in [
         "wrong_count",

@@ -65,6 +65,13 @@ async fn shows(world: &World, switch: &str, value: &str) {
         }
         "endpoint_omitted_app" | "endpoint_detach" => endpoint_applications(world, switch, value).await,
         "number_omitted_app" | "number_detach" => number_applications(world, switch, value).await,
+        "number_alias" => {
+            world.admin.create_number(json!({"number": "15550000001", "alias": "Seeded"})).await.unwrap();
+            assert_eq!(world.get("Number/15550000001/").await.json()["alias"], "Seeded", "{what}");
+            assert_eq!(world.post("Number/15550000001/", json!({"alias": "Main Line", "app_id": ""})).await.status, 202);
+            let expected = if value == "lower" { "main line" } else { "Main Line" };
+            assert_eq!(world.get("Number/15550000001/").await.json()["alias"], expected, "{what}");
+        }
         "app_delete_numbers" => {
             let app = world.application(json!({"app_name": "app"})).await;
             world.admin.create_number(json!({"number": "15550000001", "app_id": app})).await.unwrap();

@@ -15,6 +15,7 @@ use crate::controller::memories::Slot;
 use crate::core::binding::evidence::{Evidence, Listed};
 use crate::core::binding::view::{Desired, Policy, Rival, View};
 use crate::core::key::ObjectKey;
+use crate::core::tenancy::{Refused, Use, number_not_found};
 use crate::core::view::Problem;
 use crate::provider::{self, Target};
 
@@ -41,7 +42,12 @@ pub async fn view(ctx: &Context, object: &PhoneNumberBinding, gone: bool, slot: 
     };
     slot.memory.learnt.object_seen(&view);
     view.memory = slot.memory.learnt.memory.clone();
-    if let Some(AccountState::Ready(account)) = &state {
+    // Who may not bind the number learns nothing of it, neither that it is there nor who has it.
+    let refused = !view.object.deleting && gather::entitled(ctx, object) == Err(Refused::Number);
+    if refused {
+        view.desired = Desired::Blocked(number_not_found(&object.spec.number));
+    }
+    if let Some(AccountState::Ready(account)) = state.as_ref().filter(|_| !refused) {
         view.rivals = rivals(ctx, &key, &view.object.uid, &object.spec.number, account);
         view.evidence = slot.memory.learnt.evidence(listed(account, &view.number));
     }
@@ -122,26 +128,28 @@ fn followed(ctx: &Context, target: &ObjectKey, account: &Account) -> Result<Stri
     }
 }
 
-/// The other bindings of the number that lead to the same account and may use it.
+/// The other bindings of the number that lead to the same account. One that may not bind it stands in nobody's way, but what it knows of the
+/// number is still to be taken over: it counts as one on its way out.
 fn rivals(ctx: &Context, key: &ObjectKey, uid: &str, number: &str, account: &Account) -> Vec<Rival> {
+    let may = |other: &Entry| {
+        let base = &other.base;
+        ctx.account_pending(&base.account) || ctx.may(&base.account, &base.key.namespace, Use::Number(number)).is_ok()
+    };
     let all = ctx.bindings.named(&Name::Number(number.to_owned())).into_iter();
-    let rivals = all.filter(|other| other.base.uid != uid && may_bind(ctx, other) && same_account(ctx, &other.base, account));
-    rivals
-        .map(|other| Rival {
+    let others = all.filter(|other| other.base.uid != uid && same_account(ctx, &other.base, account));
+    others
+        .map(|other| (may(&other), other))
+        .filter(|(may, other)| *may || other.previous.is_some() || !other.placed.is_empty())
+        .map(|(may, other)| Rival {
             who: who(&other.base.key, key),
             uid: other.base.uid,
             created: other.base.created,
-            deleting: other.deleting,
+            deleting: other.deleting || !may,
             finalizer: other.finalizer,
             previous: other.previous,
             placed: other.placed,
         })
         .collect()
-}
-
-/// Whether a binding may use its account for its number at all: one that may not has no claim on it.
-fn may_bind(_ctx: &Context, _other: &Entry) -> bool {
-    true
 }
 
 /// What the newest listing of the account's numbers says of this one.

@@ -8,7 +8,7 @@ pub mod gather;
 
 use crate::api::FINALIZER_BINDING;
 use crate::api::phone_number_binding::{PhoneNumberBinding, PhoneNumberBindingStatus};
-use crate::api::refs::AccountRef;
+use crate::api::refs::{AccountIdentity, AccountRef};
 use crate::controller::context::Context;
 use crate::controller::execute::{Pass, Step};
 use crate::controller::managed::Managed;
@@ -19,6 +19,7 @@ use crate::core::binding::memory::Learnt;
 use crate::core::binding::view::View;
 use crate::core::binding::{self, expectation, status};
 use crate::core::key::Kind;
+use crate::core::tenancy::Use;
 use crate::core::time::Moment;
 use crate::core::view::Object;
 
@@ -39,6 +40,14 @@ impl Managed for PhoneNumberBinding {
 
     fn account_ref(&self) -> &AccountRef {
         &self.spec.account_ref
+    }
+
+    fn uses(&self) -> Use<'_> {
+        Use::Number(&self.spec.number)
+    }
+
+    fn pinned(&self) -> Option<&AccountIdentity> {
+        self.status.as_ref()?.account.as_ref()
     }
 
     fn current(&self) -> Option<&PhoneNumberBindingStatus> {

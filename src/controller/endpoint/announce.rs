@@ -8,7 +8,7 @@ use crate::api::policy::ManagementPolicy;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::context::Context;
 use crate::controller::managed::{account_of, key};
-use crate::controller::report::event;
+use crate::controller::report::{event, event_about};
 use crate::core::action::{Action, Cause, Release, Why};
 use crate::core::view::{Memory, View};
 
@@ -118,9 +118,9 @@ pub async fn release(ctx: &Context, object: &SipEndpoint, release: Release) {
             if let Some(account) = ctx.account_object(&account_of(object)) {
                 let note = format!(
                     "endpoint {id} of SipEndpoint {} was given up by {ANNOTATION_FORCE_ORPHAN}; it may still be at the provider",
-                    place.name
+                    if place.namespace == account.key.namespace { place.name } else { place.to_string() }
                 );
-                event(ctx, account.as_ref(), EventType::Warning, "EndpointOrphaned", "Delete", note).await;
+                event_about(ctx, &account.reference, EventType::Warning, "EndpointOrphaned", "Delete", note).await;
             }
         }
         Release::Unproven => {

@@ -2,22 +2,26 @@
 
 use std::time::Duration;
 
-use kube::{Api, ResourceExt};
+use kube::Api;
 use tracing::info;
 
 use crate::account::NotStarted;
+use crate::api::cluster_provider_account::{AllowedNamespace, ClusterProviderAccount};
 use crate::api::ledger::Intent;
 use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
+use crate::controller::endpoint::gather::rivals;
 use crate::controller::endpoint::{announce, monitors};
 use crate::controller::execute::{Pass, Step};
-use crate::controller::gather::same_account;
+use crate::controller::managed::{Managed, account_of};
 use crate::controller::{brakes, deadline, report};
-use crate::core::action::{Action, Release, Why};
+use crate::core::action::{Action, Found, Release, Why};
 use crate::core::budget::Lane;
 use crate::core::fields::Fields;
+use crate::core::key::Kind;
 use crate::core::outcome::Outcome;
 use crate::core::status;
+use crate::core::tenancy::{Tenants, Use, may};
 use crate::core::view::View;
 use crate::failpoint;
 
@@ -33,7 +37,7 @@ impl Pass<'_, SipEndpoint> {
             Action::WriteIntent(intent) => self.write_intent(view, action, intent).await,
             Action::Create { username, fields } => self.create(view, username, fields).await,
             // Another object was faster, in this very moment.
-            Action::Record(found) if view.adopt.is_some() && !self.take(&found.id) => Step::Again,
+            Action::Record(found) if view.adopt.is_some() && !self.take(found) => Step::Again,
             Action::Record(_) => self.write_ledger(view, action, "record").await,
             Action::CloseEpoch(_) => self.write_ledger(view, action, "close_epoch").await,
             Action::WriteTombstone(_) | Action::ClearTombstone(_) => self.write_ledger(view, action, "tombstone").await,
@@ -65,15 +69,27 @@ impl Pass<'_, SipEndpoint> {
     }
 
     /// Whether this object may record what it adopts: nobody with a better right is about to.
-    fn take(&self, id: &str) -> bool {
+    fn take(&self, found: &Found) -> bool {
         let Some(account) = self.account() else { return false };
-        self.ctx.claims.record(&self.key(), id, |other| same_account(self.ctx, other, &account))
+        let (id, username) = (&found.id, Some(found.username.as_str()));
+        self.ctx.claims.record(&self.key(), id, |other| rivals(self.ctx, other, &account, id, username))
     }
 
-    /// Whether the account object exists, asked live; it counts as existing if there is no answer.
+    /// Whether the account object exists and serves this object's namespace, asked live; without an answer it counts as if it did.
     async fn account_exists(&self) -> bool {
-        let accounts: Api<ProviderAccount> = Api::namespaced(self.ctx.client.clone(), &self.object.namespace().unwrap_or_default());
-        !matches!(deadline(accounts.get_metadata_opt(&self.object.spec.account_ref.name)).await, Ok(None))
+        let (account, client) = (account_of(&self.object), self.ctx.client.clone());
+        match account.kind {
+            Kind::ClusterProviderAccount => {
+                let accounts: Api<ClusterProviderAccount> = Api::all(client);
+                let Ok(found) = deadline(accounts.get_opt(&account.name)).await else { return true };
+                let serves = |all: &[AllowedNamespace]| may(Tenants::Listed(all), &self.key().namespace, Use::Endpoint).is_ok();
+                found.is_some_and(|found| serves(&found.spec.allowed_namespaces) || self.object.pinned().is_some())
+            }
+            _ => {
+                let accounts: Api<ProviderAccount> = Api::namespaced(client, &account.namespace);
+                !matches!(deadline(accounts.get_metadata_opt(&account.name)).await, Ok(None))
+            }
+        }
     }
 
     fn reserve(&mut self, view: &View) -> Step {
@@ -94,7 +110,6 @@ impl Pass<'_, SipEndpoint> {
     }
 
     async fn create(&mut self, view: &View, username: &str, fields: &Fields) -> Step {
-        let Some(account) = self.account() else { return Step::Stop(None) };
         self.slot.memory.learnt.memory.permit = false;
         failpoint::at("create", "before").await;
         // The process may have stood still since the decision: too late is not sent, and `next` closes the epoch.
@@ -103,6 +118,8 @@ impl Pass<'_, SipEndpoint> {
             return Step::Again;
         }
         failpoint::at("send", "before").await;
+        // Without an account nothing is sent either, and `next` closes the epoch.
+        let Some(account) = self.account() else { return Step::Again };
         let handed = self.ctx.clock.now();
         let outcome = match account.create(&self.key(), username, fields).await {
             Ok(outcome) => outcome.map(|created| (created.id, created.username)),
@@ -128,9 +145,9 @@ impl Pass<'_, SipEndpoint> {
     }
 
     async fn get(&mut self, view: &View, id: &str, lane: Lane) -> Step {
-        let Some(account) = self.account() else { return Step::Stop(None) };
         let began = self.ctx.clock.now();
         failpoint::at("get", "before").await;
+        let Some(account) = self.account() else { return Step::Stop(None) };
         let outcome = match account.get(lane, &self.key(), id).await {
             Ok(outcome) => outcome,
             Err(refused) => {
@@ -145,9 +162,9 @@ impl Pass<'_, SipEndpoint> {
     }
 
     async fn update(&mut self, view: &View, action: &Action, id: &str, change: &Fields) -> Step {
-        let Some(account) = self.account() else { return Step::Stop(None) };
         let began = self.ctx.clock.now();
         failpoint::at("update", "before").await;
+        let Some(account) = self.account() else { return Step::Stop(None) };
         let outcome = match account.update(Lane::Urgent, &self.key(), id, change).await {
             Ok(outcome) => outcome,
             Err(refused) => return self.not_started(view, refused, Lane::Urgent, || ()).await,
@@ -164,9 +181,9 @@ impl Pass<'_, SipEndpoint> {
     }
 
     async fn delete(&mut self, view: &View, action: &Action, id: &str, why: Why) -> Step {
-        let Some(account) = self.account() else { return Step::Stop(None) };
         let began = self.ctx.clock.now();
         failpoint::at("delete", "before").await;
+        let Some(account) = self.account() else { return Step::Stop(None) };
         let outcome = match account.delete(Lane::Urgent, &self.key(), id).await {
             Ok(outcome) => outcome,
             Err(refused) => return self.not_started(view, refused, Lane::Urgent, || ()).await,

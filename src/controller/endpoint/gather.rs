@@ -10,6 +10,7 @@ use crate::api::condition::Reason;
 use crate::api::policy::DeletionPolicy;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::brakes;
+use crate::controller::claims::Entry;
 use crate::controller::context::{AccountState, Context};
 use crate::controller::endpoint::Remembered;
 use crate::controller::gather::{self, same_account, who};
@@ -19,6 +20,7 @@ use crate::core::evidence::{Evidence, Listing};
 use crate::core::key::ObjectKey;
 use crate::core::mark::{Installation, Prefix, recognise};
 use crate::core::outcome::Outcome;
+use crate::core::tenancy::{Use, adoptable};
 use crate::core::view::{Adoption, Brakes, Desired, Password, Policy, Problem, View};
 use crate::provider;
 
@@ -48,11 +50,11 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
             drift: object.spec.drift_policy,
             external_deletion: object.spec.external_deletion_policy,
         },
-        adopt: object
-            .spec
-            .adopt
-            .as_ref()
-            .map(|adopt| Adoption { id: adopt.endpoint_id.clone(), from_installation: adopt.from_installation.clone() }),
+        adopt: object.spec.adopt.as_ref().map(|adopt| Adoption {
+            id: adopt.endpoint_id.clone(),
+            from_installation: adopt.from_installation.clone(),
+            allowed: ctx.with_tenants(&account_of(object), |tenants| adoptable(tenants, &key.namespace, &adopt.endpoint_id)),
+        }),
         claims: BTreeMap::new(),
         account,
         brakes: Brakes::default(),
@@ -132,10 +134,15 @@ fn claims(ctx: &Context, view: &View, key: &ObjectKey, account: &Account, listin
         // The name has its next object: what carries the mark, and what was just received for the former one, is that one's.
         return ids.into_iter().map(|id| (id.to_owned(), format!("the next SipEndpoint {}", key.name))).collect();
     }
+    let username = |id: &str| {
+        let listed = listings.iter().rev().find_map(|listing| listing.endpoints.get(id)).map(|remote| remote.username.clone());
+        listed.or_else(|| view.status.username.clone().filter(|_| view.status.endpoint_id.as_deref() == Some(id)))
+    };
     ids.into_iter()
         .filter_map(|id| {
-            let claim = own.claim(id);
-            let others = ctx.claims.of(id).into_iter().filter(|other| other.base.key != *key && same_account(ctx, &other.base, account));
+            let (claim, username) = (own.claim(id), username(id));
+            let others = ctx.claims.of(id).into_iter();
+            let others = others.filter(|other| other.base.key != *key && rivals(ctx, other, account, id, username.as_deref()));
             let winner = others.into_iter().find(|other| other.claim(id).prevails_over(&claim))?;
             Some((id.to_owned(), who(&winner.base.key, key)))
         })
@@ -148,8 +155,23 @@ fn mark_of_another(ctx: &Context, view: &View, key: &ObjectKey, account: &Accoun
     let adopt = view.adopt.as_ref().filter(|_| view.recorded().is_none())?;
     let marked = recognise(&view.evidence.observed(&adopt.id)?.remote.username)?;
     let owners = ctx.claims.marked(&marked.prefix).into_iter();
-    let owner = owners.into_iter().find(|owner| owner.recorded.is_none() && same_account(ctx, &owner.base, account))?;
+    let username = view.evidence.observed(&adopt.id).map(|seen| seen.remote.username.as_str());
+    let owner = owners.into_iter().find(|owner| owner.recorded.is_none() && rivals(ctx, owner, account, &adopt.id, username))?;
     Some((adopt.id.clone(), who(&owner.base.key, key)))
+}
+
+/// Whether another object's claim on an endpoint of this account counts: it has recorded it, or it may have it. Who may not use the account,
+/// or may not adopt that endpoint, stands in nobody's way.
+pub fn rivals(ctx: &Context, other: &Entry, account: &Account, id: &str, username: Option<&str>) -> bool {
+    let what = match &other.adopts {
+        Some(adopts) if adopts == id => Use::Adopt { id, username },
+        _ => Use::Endpoint,
+    };
+    let base = &other.base;
+    let may = || ctx.account_pending(&base.account) || ctx.may(&base.account, &base.key.namespace, what).is_ok();
+    // What is pinned may have a create on its way.
+    let has = other.recorded.as_deref() == Some(id) || other.adopts.is_none() && base.pinned.is_some();
+    same_account(ctx, base, account) && (has || may())
 }
 
 /// The intent's age on the API server's clock.

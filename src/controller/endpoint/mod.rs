@@ -6,7 +6,7 @@ pub mod gather;
 mod monitors;
 
 use crate::api::FINALIZER_ENDPOINT;
-use crate::api::refs::AccountRef;
+use crate::api::refs::{AccountIdentity, AccountRef};
 use crate::api::sip_endpoint::{SipEndpoint, SipEndpointStatus};
 use crate::controller::context::Context;
 use crate::controller::execute::{Pass, Step};
@@ -17,6 +17,7 @@ use crate::core::action::{Action, Finding, Release};
 use crate::core::key::Kind;
 use crate::core::memory::Learnt;
 use crate::core::monitor::{Broken, Watch};
+use crate::core::tenancy::Use;
 use crate::core::time::Moment;
 use crate::core::view::{Object, View};
 use crate::core::{endpoint, expectation, status};
@@ -42,6 +43,18 @@ impl Managed for SipEndpoint {
 
     fn account_ref(&self) -> &AccountRef {
         &self.spec.account_ref
+    }
+
+    fn uses(&self) -> Use<'_> {
+        let Some(adopt) = &self.spec.adopt else { return Use::Endpoint };
+        let status = self.status.as_ref();
+        // The username is that of the recorded id.
+        let recorded = status.filter(|status| status.endpoint_id.as_ref() == Some(&adopt.endpoint_id));
+        Use::Adopt { id: &adopt.endpoint_id, username: recorded.and_then(|status| status.username.as_deref()) }
+    }
+
+    fn pinned(&self) -> Option<&AccountIdentity> {
+        self.status.as_ref()?.account.as_ref()
     }
 
     fn current(&self) -> Option<&SipEndpointStatus> {

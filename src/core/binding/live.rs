@@ -9,6 +9,7 @@ use crate::core::action::{Action, Ahead, Cause, Finding, Source};
 use crate::core::budget::Lane;
 use crate::core::fields::{Difference, Fields, Value, diff};
 use crate::core::shared::{Viewed, first_listing, read_back, retry, wait_for};
+use crate::core::tenancy::number_not_found;
 use crate::core::view::{AccountView, Problem};
 
 pub(super) fn next(view: &View) -> Action {
@@ -181,13 +182,8 @@ fn survey(view: &View, seen: Observed<'_>) -> Option<Action> {
 }
 
 fn not_in_account(view: &View) -> Finding {
-    Finding::new(
-        Reason::NumberNotInAccount,
-        format!(
-            "the account does not hold number {}: it may belong to another account, to a subaccount, or not be rented at all. Rent or move it in the provider's console, or delete this object; Switchboard never rents numbers and looks for it in no other account. Each listing of the account's numbers is looked through for it",
-            view.e164()
-        ),
-    )
+    let Problem { reason, message } = number_not_found(&view.e164());
+    Finding::new(reason, message)
 }
 
 fn contested(view: &View, differences: &[Difference]) -> Finding {

@@ -8,6 +8,7 @@ use crate::core::budget::Lane;
 use crate::core::fields::Remote;
 use crate::core::mark::recognise;
 use crate::core::shared::retry;
+use crate::core::tenancy::endpoint_not_found;
 use crate::core::view::{Adoption, View};
 
 pub(super) fn next(view: &View, adopt: &Adoption) -> Action {
@@ -25,6 +26,10 @@ pub(super) fn next(view: &View, adopt: &Adoption) -> Action {
         Ok(wanted) => wanted,
         Err(action) => return *action,
     };
+    // Before anything that could tell what the account holds.
+    if !allowed(view, adopt) {
+        return Action::Wait { until: Some(view.now + view.timing.settle * 2), finding: Some(not_found(view, adopt)) };
+    }
     if let Some(action) = belongs_to_another(view, &adopt.id) {
         return action;
     }
@@ -45,17 +50,26 @@ pub(super) fn belongs_to_another(view: &View, id: &str) -> Option<Action> {
     Some(Action::Wait { until: Some(view.now + view.timing.settle), finding: Some(Finding::new(Reason::AlreadyOwned, message)) })
 }
 
+/// Whether the account lets this namespace adopt it, by all that is known of it.
+fn allowed(view: &View, adopt: &Adoption) -> bool {
+    let seen = view.evidence.observed(&adopt.id).map(|seen| seen.remote.username.as_str());
+    let recorded = view.recorded().and(view.status.username.as_deref());
+    adopt.allowed.admits(seen) && adopt.allowed.admits(recorded)
+}
+
+/// L29, in the same words whether there is none or it may not be adopted from here.
+fn not_found(view: &View, adopt: &Adoption) -> Finding {
+    let problem = endpoint_not_found(&adopt.id, view.timing.settle * 2);
+    Finding { reason: problem.reason, message: problem.message }
+}
+
 /// L28 to L31: looked at by id, judged by its mark, then recorded.
 fn take(view: &View, adopt: &Adoption) -> Action {
     let id = &adopt.id;
     if let Some(read) = view.evidence.missing(id) {
         // Nothing is done about it, so nothing has to be proven; a listing that shows it wakes the object.
         let again = read + view.timing.settle * 2;
-        let message = format!(
-            "there is no endpoint {id} in this account, so nothing can be adopted; nothing is created instead. Look for its id in the provider's console: spec.adopt cannot change, so a wrong one needs a new object. It is looked for again every {:?}",
-            view.timing.settle * 2
-        );
-        let finding = Finding::new(Reason::AdoptNotFound, message);
+        let finding = not_found(view, adopt);
         return match view.now < again {
             true => Action::Wait { until: Some(again), finding: Some(finding) },
             false => retry::call(view, Action::Get(id.clone(), Lane::Urgent)),

@@ -33,7 +33,7 @@
 //! | L23 | not recorded, none listed | `Reserve`, `AddFinalizer`, `WriteIntent` |
 //! | L27 | recorded or to be adopted, usable, but another live object has a better right to it | `Wait` (`AlreadyOwned`) |
 //! | L28 | adopts, not read by id lately | `Get` |
-//! | L29 | adopts, no such endpoint | `Wait` (`AdoptNotFound`), then `Get` again |
+//! | L29 | adopts, no such endpoint, or none that its namespace may adopt | `Wait` (`AdoptNotFound`); `Get` again, if it may |
 //! | L30 | adopts, but it carries the mark of an installation that the spec does not name | `Done` (`AlreadyOwned`) |
 //! | L31 | adopts, read by id | `AddFinalizer` if it is to be deleted with the object, `Record` |
 //! | L32 | adopted, absence proven | `Done` (`ExternallyDeleted`), whatever the policies say |

@@ -7,6 +7,9 @@ use crate::core::fields::Secret;
 /// Longest text that is shown, in characters.
 pub const MAX_TEXT: usize = 300;
 
+/// Hex digits of the shortest digest, MD5.
+const DIGEST: usize = 32;
+
 /// Control characters (and the invisible ones that reorder text) become blanks; at most [`MAX_TEXT`] characters.
 pub(super) fn clean(text: &str) -> String {
     let hidden = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -26,12 +29,13 @@ pub(super) fn clean(text: &str) -> String {
 pub struct Scrubber(Vec<Secret>);
 
 impl Scrubber {
-    /// Adds a secret, raw and as the MD5 that Plivo makes of passwords.
+    /// Adds a secret, as it is, as pages and forms would show it, and as the MD5 that Plivo makes of passwords.
     pub fn with(mut self, secret: &Secret) -> Self {
         // A text of one or two characters would blank out half the message and protect nothing.
         if secret.expose().len() > 2 {
-            self.0.push(secret.clone());
-            self.0.push(Secret::new(md5_hex(secret.expose())));
+            let text = secret.expose();
+            let forms = [text.to_owned(), in_html(text), in_url(text), format!("{text:?}").trim_matches('"').to_owned(), md5_hex(text)];
+            self.0.extend(forms.into_iter().map(Secret::new));
         }
         // Longest first, so that a secret that contains another one leaves nothing behind.
         self.0.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
@@ -42,8 +46,31 @@ impl Scrubber {
     pub fn scrub(&self, text: &str) -> String {
         // Before the cut: half a secret would not be recognised.
         let scrubbed = self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "***"));
-        clean(&scrubbed)
+        clean(&without_digests(&scrubbed))
     }
+}
+
+/// Runs of hex digits as long as a digest become `***`: a provider may show the hash of a password that this call did not send.
+fn without_digests(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let run = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+        kept.push_str(if run < DIGEST { &rest[..run] } else { "***" });
+        let other = rest[run..].find(|c: char| c.is_ascii_hexdigit()).map_or(rest.len(), |at| run + at);
+        kept.push_str(&rest[run..other]);
+        rest = &rest[other..];
+    }
+    kept
+}
+
+fn in_html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn in_url(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// MD5 in lower-case hex digits: Plivo shows passwords in this form (`contracts/plivo.md` 6).

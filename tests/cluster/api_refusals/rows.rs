@@ -3,8 +3,20 @@
 //! In an edit `a.b = JSON` sets, `a.b -` removes, ` && ` joins edits, and `<x*3>` in a value stands for `xxx`. What a refusal must say
 //! is written as fragments between ` | `; an empty text means that the result is accepted.
 
+/// An edit or a value, what the refusal says.
+pub type Rows = &'static [(&'static str, &'static str)];
+
+/// What is stored, how it is changed, what the refusal says.
+pub type Transitions = &'static [(&'static str, &'static str, &'static str)];
+
+const APP_NAME: &str = "spec.plivo.app_name | must be the name of an application | the only one of that name";
+const CONNECTION: &str = "spec.connectionSecret.name | the name of a Secret in the namespace of this object";
+/// A good SipEndpoint whose password is made.
+const GENERATED: &str =
+    r#"spec.plivo.passwordSecretRef - && spec.plivo.generatePassword = true && spec.connectionSecret = {"name": "alice-phone"}"#;
+
 /// Edit of a good SipEndpoint, what the refusal says.
-pub const BAD_ENDPOINTS: &[(&str, &str)] = &[
+pub const BAD_ENDPOINTS: Rows = &[
     // username
     (r#"spec.plivo.username = """#, "spec.plivo.username | 1 to 12 letters and digits"),
     (r#"spec.plivo.username = " ""#, "spec.plivo.username | 1 to 12 letters and digits"),
@@ -62,7 +74,28 @@ pub const BAD_ENDPOINTS: &[(&str, &str)] = &[
     (r#"spec.plivo.app_id = "<1*65>""#, "spec.plivo.app_id | Too long | 64"),
     (r#"spec.plivo.app_id = {"name": "main"}"#, r#"unknown field "spec.plivo.app_id.name""#),
     (r#"spec.plivo.appId = "1""#, r#"unknown field "spec.plivo.appId""#),
-    (r#"spec.plivo.app_name = "main-ivr""#, r#"unknown field "spec.plivo.app_name""#),
+    // app_name
+    (r#"spec.plivo.app_name = """#, APP_NAME),
+    (r#"spec.plivo.app_name = " ""#, APP_NAME),
+    (r#"spec.plivo.app_name = "main ivr""#, APP_NAME),
+    (r#"spec.plivo.app_name = "main.ivr""#, APP_NAME),
+    (r#"spec.plivo.app_name = "main/ivr""#, APP_NAME),
+    (r#"spec.plivo.app_name = "main-ivr\n""#, APP_NAME),
+    (r#"spec.plivo.app_name = "{{x}}""#, APP_NAME),
+    (r#"spec.plivo.app_name = "Anrufe-für-alle""#, APP_NAME),
+    (r#"spec.plivo.app_name = "<a*101>""#, "spec.plivo.app_name | Too long | 100"),
+    ("spec.plivo.app_name = 5", "spec.plivo.app_name | must be of type string"),
+    (r#"spec.plivo.app_name = {"name": "main-ivr"}"#, r#"unknown field "spec.plivo.app_name.name""#),
+    (r#"spec.plivo.appName = "main-ivr""#, r#"unknown field "spec.plivo.appName""#),
+    (
+        r#"spec.plivo.app_id = "1" && spec.plivo.app_name = "main-ivr""#,
+        "spec.plivo.app_name | app_id and app_name cannot be given together | which application is meant",
+    ),
+    (r#"spec.plivo.app_id = "" && spec.plivo.app_name = "main-ivr""#, "spec.plivo.app_name | app_id and app_name cannot be given together"),
+    (
+        r#"spec.plivo = {"app_id": "1", "app_name": "main-ivr"} && spec.adopt = {"endpoint_id": "1"}"#,
+        "spec.plivo.app_name | app_id and app_name cannot be given together",
+    ),
     // passwordSecretRef
     ("spec.plivo.passwordSecretRef -", "spec.plivo.passwordSecretRef | a password is needed"),
     ("spec.plivo.passwordSecretRef = null", "spec.plivo.passwordSecretRef | a password is needed"),
@@ -82,7 +115,77 @@ pub const BAD_ENDPOINTS: &[(&str, &str)] = &[
     (r#"spec.plivo.passwordSecretRef.key = "<a*254>""#, "spec.plivo.passwordSecretRef.key | Too long | 253"),
     (r#"spec.plivo.passwordSecretRef.namespace = "other""#, r#"unknown field "spec.plivo.passwordSecretRef.namespace""#),
     (r#"spec.plivo.password = "secret""#, r#"unknown field "spec.plivo.password""#),
-    ("spec.plivo.generatePassword = true", r#"unknown field "spec.plivo.generatePassword""#),
+    // generatePassword
+    (
+        r#"spec.plivo.generatePassword = true && spec.connectionSecret = {"name": "alice-phone"}"#,
+        "spec.plivo.generatePassword | passwordSecretRef and generatePassword cannot be given together: either the password exists, or",
+    ),
+    ("spec.plivo.generatePassword = true", "spec.plivo.generatePassword | spec.connectionSecret | generatePassword needs connectionSecret"),
+    (
+        "spec.plivo.generatePassword = true && spec.plivo.passwordSecretRef -",
+        "spec.connectionSecret | generatePassword needs connectionSecret: the password is kept there, and nowhere else",
+    ),
+    (
+        "spec.plivo.generatePassword = true && spec.plivo.passwordSecretRef = null && spec.connectionSecret = null",
+        "spec.connectionSecret | generatePassword needs connectionSecret",
+    ),
+    (
+        "spec.plivo.generatePassword = false && spec.plivo.passwordSecretRef -",
+        "spec.plivo.passwordSecretRef | a password is needed to create an endpoint | or set generatePassword",
+    ),
+    (
+        r#"spec.plivo.passwordSecretRef - && spec.connectionSecret = {"name": "alice-phone"}"#,
+        "spec.plivo.passwordSecretRef | a password is needed to create an endpoint",
+    ),
+    (
+        "spec.plivo.generatePassword = null && spec.plivo.passwordSecretRef -",
+        "spec.plivo.passwordSecretRef | a password is needed to create an endpoint",
+    ),
+    (
+        r#"spec.plivo = {"generatePassword": true} && spec.connectionSecret = {"name": "a"} && spec.adopt = {"endpoint_id": "1"}"#,
+        "spec.plivo.generatePassword | cannot be given together with adopt: a password is never made anew for an endpoint that exists",
+    ),
+    (
+        r#"spec.plivo = {"generatePassword": true} && spec.adopt = {"endpoint_id": "1"}"#,
+        "spec.plivo.generatePassword | cannot be given together with adopt | spec.connectionSecret | generatePassword needs",
+    ),
+    (
+        r#"spec.plivo = {"generatePassword": true} && spec.adopt = {"endpoint_id": "1"} && spec.managementPolicy = "Observe""#,
+        "spec.plivo.generatePassword | cannot be given together with adopt | name its Secret in passwordSecretRef, or leave",
+    ),
+    (r#"spec.plivo.generatePassword = "true""#, "spec.plivo.generatePassword | must be of type boolean"),
+    (r#"spec.plivo.generatePassword = "yes""#, "spec.plivo.generatePassword | must be of type boolean"),
+    ("spec.plivo.generatePassword = 24", "spec.plivo.generatePassword | must be of type boolean"),
+    (r#"spec.plivo.generatePassword = {}"#, "spec.plivo.generatePassword | must be of type boolean"),
+    ("spec.generatePassword = true", r#"unknown field "spec.generatePassword""#),
+    ("spec.plivo.generate_password = true", r#"unknown field "spec.plivo.generate_password""#),
+    // connectionSecret
+    (
+        r#"spec.connectionSecret = {"name": "alice-sip"}"#,
+        "spec.connectionSecret.name | cannot be the Secret of passwordSecretRef | use another name",
+    ),
+    (
+        r#"spec.plivo.passwordSecretRef.key = "sip" && spec.connectionSecret = {"name": "alice-sip"}"#,
+        "spec.connectionSecret.name | the operator writes the one and only reads the other",
+    ),
+    (r#"spec.connectionSecret = "alice-phone""#, "spec.connectionSecret | must be of type object"),
+    ("spec.connectionSecret = []", "spec.connectionSecret | must be of type object"),
+    ("spec.connectionSecret = true", "spec.connectionSecret | must be of type object"),
+    ("spec.connectionSecret = {}", "spec.connectionSecret.name | Required value"),
+    (r#"spec.connectionSecret = {"name": null}"#, "spec.connectionSecret.name | Required value"),
+    (r#"spec.connectionSecret = {"name": ""}"#, CONNECTION),
+    (r#"spec.connectionSecret = {"name": "Alice"}"#, CONNECTION),
+    (r#"spec.connectionSecret = {"name": "alice phone"}"#, CONNECTION),
+    (r#"spec.connectionSecret = {"name": "other/alice"}"#, CONNECTION),
+    (r#"spec.connectionSecret = {"name": "../alice"}"#, CONNECTION),
+    (r#"spec.connectionSecret = {"name": "alice-"}"#, CONNECTION),
+    (r#"spec.connectionSecret = {"name": "alice\n"}"#, CONNECTION),
+    (r#"spec.connectionSecret = {"name": "<a*254>"}"#, "spec.connectionSecret.name | Too long | 253"),
+    (r#"spec.connectionSecret = {"name": 5}"#, "spec.connectionSecret.name | must be of type string"),
+    (r#"spec.connectionSecret = {"name": "alice-phone", "namespace": "other"}"#, r#"unknown field "spec.connectionSecret.namespace""#),
+    (r#"spec.connectionSecret = {"name": "alice-phone", "key": "password"}"#, r#"unknown field "spec.connectionSecret.key""#),
+    (r#"spec.plivo.connectionSecret = {"name": "alice-phone"}"#, r#"unknown field "spec.plivo.connectionSecret""#),
+    (r#"spec.connectionSecretRef = {"name": "alice-phone"}"#, r#"unknown field "spec.connectionSecretRef""#),
     // accountRef
     ("spec.accountRef -", "spec.accountRef | Required value"),
     ("spec.accountRef = {}", "spec.accountRef.name | Required value"),
@@ -90,13 +193,16 @@ pub const BAD_ENDPOINTS: &[(&str, &str)] = &[
     ("spec.accountRef.name = null", "spec.accountRef.name | Required value"),
     (r#"spec.accountRef.name = """#, "spec.accountRef.name | the name of an account"),
     (r#"spec.accountRef.name = "Plivo""#, "spec.accountRef.name | lower-case letters"),
-    (r#"spec.accountRef.name = "voice/plivo""#, "spec.accountRef.name | in the namespace of this object"),
+    (r#"spec.accountRef.name = "voice/plivo""#, "spec.accountRef.name | the name of an account, without a namespace"),
     (r#"spec.accountRef.name = "plivo\n""#, "spec.accountRef.name | lower-case letters"),
     (r#"spec.accountRef.name = "<a*254>""#, "spec.accountRef.name | Too long | 253"),
     (r#"spec.accountRef.name = 5"#, "spec.accountRef.name | must be of type string"),
-    (r#"spec.accountRef.kind = "provideraccount""#, r#"spec.accountRef.kind | supported values: "ProviderAccount""#),
-    (r#"spec.accountRef.kind = "Secret""#, r#"spec.accountRef.kind | supported values: "ProviderAccount""#),
-    (r#"spec.accountRef.kind = """#, r#"spec.accountRef.kind | supported values: "ProviderAccount""#),
+    (
+        r#"spec.accountRef.kind = "provideraccount""#,
+        r#"spec.accountRef.kind | supported values: "ProviderAccount", "ClusterProviderAccount""#,
+    ),
+    (r#"spec.accountRef.kind = "Secret""#, r#"spec.accountRef.kind | supported values: "ProviderAccount", "ClusterProviderAccount""#),
+    (r#"spec.accountRef.kind = """#, r#"spec.accountRef.kind | supported values: "ProviderAccount", "ClusterProviderAccount""#),
     (r#"spec.accountRef.namespace = "other""#, r#"unknown field "spec.accountRef.namespace""#),
     // policies
     (r#"spec.deletionPolicy = "delete""#, r#"spec.deletionPolicy | supported values: "Delete", "Retain""#),
@@ -168,58 +274,6 @@ pub const BAD_ENDPOINTS: &[(&str, &str)] = &[
     (r#"metadata.name = "a/b""#, "metadata.name | lower case alphanumeric"),
 ];
 
-/// Edit of a good ProviderAccount, what the refusal says.
-pub const BAD_ACCOUNTS: &[(&str, &str)] = &[
-    ("spec -", "spec | Required value"),
-    ("spec = {}", "spec | exactly one provider must be given; add one of: plivo"),
-    ("spec.plivo = null", "spec | exactly one provider must be given; add one of: plivo"),
-    ("spec.plivo = {}", "spec.plivo.credentialsSecretRef | Required value"),
-    (r#"spec.plivo = "MA""#, "spec.plivo | must be of type object"),
-    (r#"spec.plivo.auth_id = "MA00000000000000000""#, r#"unknown field "spec.plivo.auth_id""#),
-    (r#"spec.plivo.auth_token = "x""#, r#"unknown field "spec.plivo.auth_token""#),
-    (r#"spec.plivo.url = "http://169.254.169.254/""#, r#"unknown field "spec.plivo.url""#),
-    (r#"spec.carrierx = {"credentialsSecretRef": {"name": "x"}}"#, r#"unknown field "spec.carrierx""#),
-    (r#"spec.plivo.credentialsSecretRef = "x""#, "spec.plivo.credentialsSecretRef | must be of type object"),
-    ("spec.plivo.credentialsSecretRef = {}", "spec.plivo.credentialsSecretRef.name | Required value"),
-    (r#"spec.plivo.credentialsSecretRef.name = "Plivo""#, "spec.plivo.credentialsSecretRef.name | the name of a Secret"),
-    (r#"spec.plivo.credentialsSecretRef.name = """#, "spec.plivo.credentialsSecretRef.name | the name of a Secret"),
-    (r#"spec.plivo.credentialsSecretRef.name = "<a*254>""#, "spec.plivo.credentialsSecretRef.name | Too long | 253"),
-    (r#"spec.plivo.credentialsSecretRef.namespace = "other""#, r#"unknown field "spec.plivo.credentialsSecretRef.namespace""#),
-    (r#"spec.plivo.credentialsSecretRef.key = "token""#, r#"unknown field "spec.plivo.credentialsSecretRef.key""#),
-    ("spec.budget = {}", "spec.budget.requestsPer5Seconds | Required value"),
-    ("spec.budget = 150", "spec.budget | must be of type object"),
-    ("spec.budget.requestsPer5Seconds = 0", "spec.budget.requestsPer5Seconds | greater than or equal to 1"),
-    ("spec.budget.requestsPer5Seconds = -1", "spec.budget.requestsPer5Seconds | greater than or equal to 1"),
-    ("spec.budget.requestsPer5Seconds = 301", "spec.budget.requestsPer5Seconds | less than or equal to 300"),
-    ("spec.budget.requestsPer5Seconds = 2147483648", "spec.budget.requestsPer5Seconds | less than or equal to 300"),
-    ("spec.budget.requestsPer5Seconds = 9223372036854775807", "spec.budget.requestsPer5Seconds | less than or equal to 300"),
-    ("spec.budget.requestsPer5Seconds = 1.5", "spec.budget.requestsPer5Seconds | must be of type integer"),
-    (r#"spec.budget.requestsPer5Seconds = "150""#, "spec.budget.requestsPer5Seconds | must be of type integer"),
-    ("spec.budget.requestsPer5Seconds = null", "spec.budget.requestsPer5Seconds | Required value"),
-    ("spec.sweepPeriodSeconds = 9", "spec.sweepPeriodSeconds | greater than or equal to 10"),
-    ("spec.sweepPeriodSeconds = 0", "spec.sweepPeriodSeconds | greater than or equal to 10"),
-    ("spec.sweepPeriodSeconds = 86401", "spec.sweepPeriodSeconds | less than or equal to 86400"),
-    (r#"spec.sweepPeriodSeconds = "60s""#, "spec.sweepPeriodSeconds | must be of type integer"),
-    ("spec.sweepPeriodSeconds = 10.5", "spec.sweepPeriodSeconds | must be of type integer"),
-    (r#"spec.suspend = "true""#, "spec.suspend | must be of type boolean"),
-    ("spec.suspend = 1", "spec.suspend | must be of type boolean"),
-    ("spec.suspended = true", r#"unknown field "spec.suspended""#),
-    (r#"spec.defaults = "Retain""#, "spec.defaults | must be of type object"),
-    (r#"spec.defaults.deletionPolicy = "retain""#, r#"spec.defaults.deletionPolicy | supported values: "Delete", "Retain""#),
-    (r#"spec.defaults.deletionPolicy = """#, r#"spec.defaults.deletionPolicy | supported values: "Delete", "Retain""#),
-    (r#"spec.defaults.driftPolicy = "Report""#, r#"unknown field "spec.defaults.driftPolicy""#),
-    ("spec.brake = 25", "spec.brake | must be of type object"),
-    ("spec.brake.count = 0", "spec.brake.count | greater than or equal to 1"),
-    ("spec.brake.count = 10001", "spec.brake.count | less than or equal to 10000"),
-    ("spec.brake.count = 2.5", "spec.brake.count | must be of type integer"),
-    (r#"spec.brake.count = "25""#, "spec.brake.count | must be of type integer"),
-    ("spec.brake.percent = -1", "spec.brake.percent | greater than or equal to 0"),
-    ("spec.brake.percent = 101", "spec.brake.percent | less than or equal to 100"),
-    (r#"spec.brake.percent = "20%""#, "spec.brake.percent | must be of type integer"),
-    ("spec.brake.seconds = 60", r#"unknown field "spec.brake.seconds""#),
-    (r#"spec.allowedNamespaces = [{"name": "voice"}]"#, r#"unknown field "spec.allowedNamespaces""#),
-];
-
 /// Edit of a good SipEndpoint, accepted.
 pub const GOOD_ENDPOINTS: &[&str] = &[
     "",
@@ -239,6 +293,20 @@ pub const GOOD_ENDPOINTS: &[&str] = &[
     r#"spec.plivo.app_id = "0""#,
     r#"spec.plivo.app_id = "<1*64>""#,
     r#"spec.plivo.app_id = "7f4d3f0e-0a0c-4c3e-9d63-1f4a6f1d2b3c""#,
+    r#"spec.plivo.app_name = "m""#,
+    r#"spec.plivo.app_name = "<a*100>""#,
+    r#"spec.plivo.app_name = "-Main_IVR-2" && spec.plivo.app_id = null"#,
+    r#"spec.plivo = {"app_name": "main-ivr"} && spec.adopt = {"endpoint_id": "1"}"#,
+    GENERATED,
+    r#"spec.plivo = {"generatePassword": true, "passwordSecretRef": null} && spec.connectionSecret = {"name": "<a*253>"}"#,
+    "spec.plivo.generatePassword = false",
+    "spec.plivo.generatePassword = null",
+    r#"spec.plivo = {"generatePassword": false} && spec.adopt = {"endpoint_id": "1"}"#,
+    r#"spec.connectionSecret = {"name": "a"}"#,
+    r#"spec.connectionSecret = {"name": "alice-sip.phone"}"#,
+    "spec.connectionSecret = null",
+    r#"spec.plivo = {} && spec.connectionSecret = {"name": "alice-sip"} && spec.adopt = {"endpoint_id": "1"}"#,
+    r#"spec.accountRef.kind = "ClusterProviderAccount""#,
     r#"spec.plivo.passwordSecretRef.name = "<a*253>""#,
     r#"spec.plivo.passwordSecretRef.name = "a.b-c.9""#,
     r#"spec.plivo.passwordSecretRef.key = "<a*253>""#,
@@ -262,35 +330,13 @@ pub const GOOD_ENDPOINTS: &[&str] = &[
     r#"metadata.name = "4711" && spec.plivo = {} && spec.adopt = {"endpoint_id": "1"}"#,
 ];
 
-/// Edit of a good ProviderAccount, accepted.
-pub const GOOD_ACCOUNTS: &[&str] = &[
-    "spec.budget.requestsPer5Seconds = 1",
-    "spec.budget.requestsPer5Seconds = 300",
-    "spec.budget = null",
-    "spec.sweepPeriodSeconds = 10",
-    "spec.sweepPeriodSeconds = 86400",
-    "spec.sweepPeriodSeconds = null",
-    "spec.suspend = true",
-    "spec.suspend = null",
-    r#"spec.defaults.deletionPolicy = "Retain""#,
-    r#"spec.defaults.deletionPolicy = "Delete""#,
-    "spec.defaults = {}",
-    "spec.defaults = null",
-    "spec.brake = {}",
-    "spec.brake.count = 1",
-    "spec.brake.count = 10000",
-    "spec.brake.percent = 0",
-    "spec.brake.percent = 100",
-    "spec.brake = null",
-];
-
 const USERNAME: &str = "spec.plivo.username | username cannot change: the SIP URI would change; create a new SipEndpoint";
 const ADOPTION: &str = "spec.adopt | adopt cannot change, nor be added or removed | create a new SipEndpoint";
 const ADOPTED: &str = r#"spec.plivo = {} && spec.adopt = {"endpoint_id": "1"}"#;
 const ACCOUNT: &str = "spec.accountRef | accountRef cannot change | create a new SipEndpoint";
 
 /// Edit of a good SipEndpoint that is stored, edit of what is stored, what the refusal says; nothing if it is accepted.
-pub const CHANGES: &[(&str, &str, &str)] = &[
+pub const CHANGES: Transitions = &[
     ("spec.plivo.username -", r#"spec.plivo.username = "alice""#, USERNAME),
     ("", r#"spec.plivo.username = "bob""#, USERNAME),
     ("", r#"spec.plivo.username = "Alice""#, USERNAME),
@@ -298,7 +344,25 @@ pub const CHANGES: &[(&str, &str, &str)] = &[
     ("", "spec.plivo.username = null", USERNAME),
     ("", r#"spec.accountRef.name = "other""#, ACCOUNT),
     ("", "spec.accountRef -", "spec.accountRef | Required value"),
-    ("", r#"spec.accountRef.kind = "ClusterProviderAccount""#, "spec.accountRef.kind | supported values"),
+    ("", r#"spec.accountRef.kind = "ClusterProviderAccount""#, ACCOUNT),
+    (r#"spec.accountRef.kind = "ClusterProviderAccount""#, "spec.accountRef.kind -", ACCOUNT),
+    (r#"spec.accountRef.kind = "ClusterProviderAccount""#, r#"spec.accountRef.name = "other""#, ACCOUNT),
+    (GENERATED, "spec.connectionSecret -", "spec.connectionSecret | generatePassword needs connectionSecret"),
+    (GENERATED, "spec.plivo.generatePassword -", "spec.plivo.passwordSecretRef | a password is needed"),
+    (GENERATED, r#"spec.plivo.passwordSecretRef = {"name": "x"}"#, "spec.plivo.generatePassword | either the password exists, or it is"),
+    (
+        GENERATED,
+        r#"spec.plivo.username - && spec.adopt = {"endpoint_id": "1"}"#,
+        "spec.plivo.generatePassword | together with adopt | spec.adopt",
+    ),
+    (ADOPTED, r#"spec.plivo.generatePassword = true && spec.connectionSecret = {"name": "a"}"#, "spec.plivo.generatePassword | with adopt"),
+    ("", r#"spec.connectionSecret = {"name": "alice-sip"}"#, "spec.connectionSecret.name | cannot be the Secret of passwordSecretRef"),
+    (
+        r#"spec.connectionSecret = {"name": "alice-phone"}"#,
+        r#"spec.plivo.passwordSecretRef.name = "alice-phone""#,
+        "spec.connectionSecret.name | cannot be the Secret of passwordSecretRef",
+    ),
+    (r#"spec.plivo.app_id = "1""#, r#"spec.plivo.app_name = "main-ivr""#, "spec.plivo.app_name | cannot be given together"),
     ("", "spec.plivo -", "spec | exactly one provider must be given | spec.plivo | the provider cannot change | create a new SipEndpoint"),
     ("", r#"spec.plivo - && spec.carrierx = {"name": "pbx"}"#, r#"unknown field "spec.carrierx""#),
     ("spec.plivo.username -", r#"spec.adopt = {"endpoint_id": "1"}"#, ADOPTION),
@@ -318,78 +382,17 @@ pub const CHANGES: &[(&str, &str, &str)] = &[
     (r#"spec.plivo.app_id = "1""#, r#"spec.plivo.app_id = """#, ""),
     (r#"spec.plivo.app_id = "1""#, "spec.plivo.app_id -", ""),
     ("", r#"spec.plivo.passwordSecretRef = {"name": "new", "key": "sip"}"#, ""),
+    ("", GENERATED, ""),
+    (GENERATED, r#"spec.plivo.generatePassword - && spec.plivo.passwordSecretRef = {"name": "x"}"#, ""),
+    (GENERATED, r#"spec.connectionSecret.name = "other-phone""#, ""),
+    ("", r#"spec.connectionSecret = {"name": "alice-phone"}"#, ""),
+    (r#"spec.connectionSecret = {"name": "alice-phone"}"#, "spec.connectionSecret -", ""),
+    ("", r#"spec.plivo.app_name = "main-ivr""#, ""),
+    (r#"spec.plivo.app_id = "1""#, r#"spec.plivo.app_id - && spec.plivo.app_name = "main-ivr""#, ""),
+    (r#"spec.plivo.app_name = "main-ivr""#, r#"spec.plivo.app_name = "other-ivr""#, ""),
+    (r#"spec.plivo.app_name = "main-ivr""#, "spec.plivo.app_name -", ""),
     ("", r#"spec.deletionPolicy = "Retain""#, ""),
     (r#"spec.deletionPolicy = "Retain""#, "spec.deletionPolicy -", ""),
     (r#"spec.driftPolicy = "Report""#, "spec.driftPolicy -", ""),
     (r#"spec.externalDeletionPolicy = "Report""#, r#"spec.externalDeletionPolicy = "Recreate""#, ""),
-];
-
-/// As [`CHANGES`], for a good ProviderAccount.
-pub const ACCOUNT_CHANGES: &[(&str, &str, &str)] = &[
-    ("", "spec.plivo -", "spec | exactly one provider must be given | the provider cannot change | create a new ProviderAccount"),
-    ("", r#"spec.plivo.credentialsSecretRef.name = "rotated""#, ""),
-    ("", "spec.budget.requestsPer5Seconds = 60", ""),
-    ("spec.budget.requestsPer5Seconds = 60", "spec.budget -", ""),
-    ("spec.sweepPeriodSeconds = 60", "spec.sweepPeriodSeconds -", ""),
-    ("", "spec.suspend = true", ""),
-    ("spec.suspend = true", "spec.suspend -", ""),
-    ("", r#"spec.defaults.deletionPolicy = "Retain""#, ""),
-    (r#"spec.defaults.deletionPolicy = "Retain""#, "spec.defaults -", ""),
-    ("spec.brake.count = 5", "spec.brake.count = 50", ""),
-    ("spec.brake.percent = 100", "spec.brake -", ""),
-];
-
-/// A whole condition.
-pub const CONDITION: &str =
-    r#"{"type": "Ready", "status": "True", "reason": "Available", "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z"}"#;
-/// A whole intent.
-pub const INTENT: &str = r#"{"epoch": 1, "nonce": "n", "issuedTime": "2026-01-02T03:04:05Z", "writer": "w"}"#;
-
-/// A status of an endpoint, what the refusal says; nothing if it is accepted. `CONDITION` and `INTENT` stand for whole ones.
-pub const STATUSES: &[(&str, &str)] = &[
-    (r#"{"observedGeneration": -1}"#, ""),
-    (r#"{"observedGeneration": 3, "conditions": [CONDITION], "sip_registered": true, "endpoint_id": "39452475478853"}"#, ""),
-    (r#"{"account": {"provider": "Plivo", "id": "MA00000000000000000"}}"#, ""),
-    (
-        r#"{"ledger": {"uid": "u", "installation": "abc", "epoch": 0, "intent": INTENT, "tombstones": ["1", "2", "3", "4", "5", "6", "7", "8"]}}"#,
-        "",
-    ),
-    (r#"{"observedGeneration": -2}"#, "status.observedGeneration | greater than or equal to -1"),
-    (r#"{"observedGeneration": 1.5}"#, "status.observedGeneration | must be of type integer"),
-    (r#"{"sip_registered": "true"}"#, "status.sip_registered | must be of type boolean"),
-    (r#"{"endpoint_id": 39452475478853}"#, "status.endpoint_id | must be of type string"),
-    (r#"{"endpoint_id": "<1*65>"}"#, "status.endpoint_id | Too long | 64"),
-    (r#"{"sip_user_agent": "<a*257>"}"#, "status.sip_user_agent | Too long | 256"),
-    (r#"{"lastHandledReconcileAt": "<a*257>"}"#, "status.lastHandledReconcileAt | Too long | 256"),
-    (r#"{"conditions": [CONDITION, CONDITION]}"#, "status.conditions[1] | Duplicate value"),
-    (r#"{"conditions": [{"type": "Ready"}]}"#, "status.conditions[0].reason | Required value"),
-    (
-        r#"{"conditions": [{"type": "Ready", "status": "true", "reason": "A", "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z"}]}"#,
-        r#"status.conditions[0].status | supported values: "True", "False", "Unknown""#,
-    ),
-    (
-        r#"{"conditions": [{"type": "Ready", "status": "True", "reason": "", "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z"}]}"#,
-        "status.conditions[0].reason",
-    ),
-    (
-        r#"{"conditions": [{"type": "Ready", "status": "True", "reason": "A", "message": "", "lastTransitionTime": "now"}]}"#,
-        "status.conditions[0].lastTransitionTime | date-time",
-    ),
-    (r#"{"account": {"provider": "Acme", "id": "1"}}"#, r#"status.account.provider | supported values: "Plivo""#),
-    (r#"{"account": {"provider": "Plivo"}}"#, "status.account.id | Required value"),
-    (r#"{"ledger": {"uid": "u", "epoch": 0}}"#, "status.ledger.installation | Required value"),
-    (r#"{"ledger": {"uid": "u", "installation": "abc", "epoch": -1}}"#, "status.ledger.epoch | greater than or equal to 0"),
-    (
-        r#"{"ledger": {"uid": "u", "installation": "abc", "epoch": 0, "tombstones": ["1", "1"]}}"#,
-        "status.ledger.tombstones[1] | Duplicate value",
-    ),
-    (
-        r#"{"ledger": {"uid": "u", "installation": "abc", "epoch": 0, "tombstones": ["1", "2", "3", "4", "5", "6", "7", "8", "9"]}}"#,
-        "status.ledger.tombstones | Too many | 8",
-    ),
-    (
-        r#"{"ledger": {"uid": "u", "installation": "abc", "epoch": 0, "intent": {"epoch": 1}}}"#,
-        "status.ledger.intent.nonce | Required value",
-    ),
-    (r#"{"ledger": {"uid": "u", "installation": "abc", "epoch": 0, "password": "x"}}"#, r#"unknown field "status.ledger.password""#),
 ];

@@ -7,6 +7,7 @@ use crate::core::fields::Remote;
 use crate::core::mark::{Installation, Prefix};
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::status::after;
+use crate::core::tenancy::Adoptable;
 use crate::core::view::TroubleKind;
 
 fn edited_there() -> Remote {
@@ -72,6 +73,8 @@ fn received() -> Start {
     about_to_create().own(Some(Outcome::Done("e1")))
 }
 
+const NOT_FOUND: &str = "Wait until 1300: AdoptNotFound";
+
 fn taking() -> Vec<Row> {
     let seen = || adopting().got_remote(999, theirs("e1"));
     let record = "Record e1 (reception131031145958)";
@@ -86,6 +89,13 @@ fn taking() -> Vec<Row> {
         Row("L28", "in its turn", adopting().trouble(TroubleKind::Refused(RefusalKind::Throttled), 1000, 9), "Wait until 1100: Throttled"),
         Row("L29", "there is none", adopting().missing("e1", 999), "Wait until 1299: AdoptNotFound"),
         Row("L29", "looked for again", adopting().missing("e1", 700), "Get e1 Urgent"),
+        Row("L29", "it may not be adopted from here: it is not even read", adopting().allowed(Adoptable::No), NOT_FOUND),
+        Row("L29", "nor recorded, had it been read", seen().allowed(Adoptable::No), NOT_FOUND),
+        Row("L29", "nor told whose it is", seen().claimed("e1").allowed(Adoptable::No), NOT_FOUND),
+        Row("L28", "only without a mark: it is read", adopting().allowed(Adoptable::Unmarked), "Get e1 Urgent"),
+        Row("L31", "and has none", seen().allowed(Adoptable::Unmarked), record),
+        Row("L29", "and has one of ours", adopting().got_remote(999, orphan()).allowed(Adoptable::Unmarked), NOT_FOUND),
+        Row("L29", "or another installation's", adopting().got_remote(999, foreign("e1")).allowed(Adoptable::Unmarked), NOT_FOUND),
         Row("L28", "it appears", adopting().missing("e1", 995).listed_remotes(996, true, vec![theirs("e1")]), "Get e1 Urgent"),
         Row("L30", "another installation's", adopting().got_remote(999, foreign("e1")), "Done: AlreadyOwned"),
         Row("L30", "not the named one's", adopting().naming("zzz").got_remote(999, foreign("e1")), "Done: AlreadyOwned"),
@@ -129,6 +139,7 @@ fn keeping() -> Vec<Row> {
         Row("L12", "after a restart it waits for a listing", adopted_unseen().not_listed_this_term(), "List Sweep: Progressing"),
         Row("L13", "its id is another endpoint's now", adopted().got_remote(995, stranger("e1")), "Done: OwnershipLost"),
         Row("L13", "be it one with this object's mark", adopted().listed(995, &["e1"]), "Done: OwnershipLost"),
+        Row("L29", "it may not be adopted from here any more", edited().allowed(Adoptable::No), NOT_FOUND),
         Row("L16", "an edit", edited(), r#"Update e1 Edited: alias="desk2""#),
         Row("L16", "a drift", adopted().got_remote(995, edited_there()), r#"Update e1 Drifted: alias="desk""#),
         Row("L16", "a rotation", adopted().rotated(2).got_remote(995, theirs("e1")), "Update e1 Rotated: password=***"),

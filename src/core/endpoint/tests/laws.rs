@@ -12,6 +12,7 @@ use crate::core::endpoint::next;
 use crate::core::fields::{PASSWORD, Remote, Value};
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::shared::Viewed;
+use crate::core::tenancy::Adoptable;
 use crate::core::view::{AccountView, Desired, TroubleKind, View};
 
 /// What may never be answered, for whatever view.
@@ -30,9 +31,13 @@ pub fn check(view: &View, action: &Action) {
             wrong("a new write while paused or shutting down");
         }
     }
-    if view.adopt.is_some() {
-        let id = view.adopt.as_ref().map(|adopt| adopt.id.as_str());
+    if let Some(adopt) = &view.adopt {
+        let id = Some(adopt.id.as_str());
+        let seen = view.evidence.observed(&adopt.id).map(|seen| seen.remote.username.as_str());
         match action {
+            Action::Get(..) | Action::Record(_) | Action::Update { .. } if !view.object.deleting && !adopt.allowed.admits(seen) => {
+                wrong("a use of what may not be adopted from here")
+            }
             Action::Create { .. } | Action::WriteIntent(_) | Action::Reserve | Action::Forget | Action::WriteTombstone(_) => {
                 wrong("an endpoint is made, or a second one looked for, beside an adopted one");
             }
@@ -194,6 +199,9 @@ fn adoption(tape: &mut Tape<'_>, mut start: Start) -> Start {
         // It has never created anything; a ledger that says so was put there by somebody.
         start.view.memory.own = None;
         start.view.status.username = (!tape.one_in(4)).then(|| if tape.one_in(8) { "mallory77".into() } else { remote(id).username });
+        if tape.one_in(8) {
+            start = start.allowed(if tape.one_in(2) { Adoptable::Unmarked } else { Adoptable::No });
+        }
         if tape.one_in(4) {
             start = start.observe();
         }

@@ -18,6 +18,7 @@ use crate::core::mark::{Installation, Prefix};
 use crate::core::memory::Learnt;
 use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
 use crate::core::sighting::Sightings as Endpoints;
+use crate::core::tenancy::Adoptable;
 use crate::core::time::Moment;
 use crate::core::view::{
     AccountView, Adoption, Brakes, Deleted, Desired, Fresh, Memory, Object, OwnIntent, Policy, Problem, Timing, Trouble, TroubleKind,
@@ -192,11 +193,16 @@ pub fn theirs(id: &str) -> Remote {
 
 impl Start {
     pub fn adopt(self, id: &str) -> Self {
-        self.with(|view| view.adopt = Some(Adoption { id: id.into(), from_installation: None }))
+        self.with(|view| view.adopt = Some(Adoption { id: id.into(), from_installation: None, allowed: Adoptable::Yes }))
     }
 
     pub fn naming(self, part: &str) -> Self {
         self.with(|view| view.adopt = view.adopt.take().map(|adopt| Adoption { from_installation: Some(part.into()), ..adopt }))
+    }
+
+    /// What the account lets the object's namespace adopt.
+    pub fn allowed(self, allowed: Adoptable) -> Self {
+        self.with(|view| view.adopt = view.adopt.take().map(|adopt| Adoption { allowed, ..adopt }))
     }
 
     pub fn observe(self) -> Self {

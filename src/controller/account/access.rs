@@ -1,0 +1,148 @@
+//! Credentials → a live account, proven by the cheapest call. Where the Secret cannot be read any more, what was proven before serves the
+//! deletions that are due: from memory, or, after a restart, from escrow.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::object::AccountObject;
+use crate::account::{Account, AccountId, AccountSettings, Standing};
+use crate::api::condition::Reason;
+use crate::controller::context::{Context, Credentials};
+use crate::controller::escrow;
+use crate::controller::secrets::Content;
+use crate::core::account::Access;
+use crate::core::fields::Secret;
+use crate::core::key::{Kind, ObjectKey};
+use crate::core::outcome::{Outcome, RefusalKind};
+use crate::core::view::Problem;
+use crate::provider::{connect, credentials_secret, unknown_provider};
+
+/// Proving credentials includes waiting for the budget; longer than this means that the provider does not answer.
+const IDENTIFY: Duration = Duration::from_secs(60);
+
+/// The way into the account, and the account if it may be called.
+pub async fn establish(ctx: &Context, object: &AccountObject, used: bool) -> (Access, Option<Arc<Account>>) {
+    let key = &object.key;
+    let (credentials, kept) = match credentials(ctx, object).await {
+        Ok(credentials) => (credentials, None),
+        Err(problem) => match kept(ctx, object, &problem, used).await {
+            Ok(credentials) => (credentials, Some(problem)),
+            Err(access) => {
+                // Credentials that are gone, or may not be read any more, are not used from memory; an API server that did not answer
+                // says nothing about them.
+                if problem.reason != Reason::Progressing {
+                    super::leave(ctx, &object.owner());
+                }
+                return (access, None);
+            }
+        },
+    };
+    let connection = &credentials.connection;
+    if let Some(pinned) = object.pinned().filter(|pinned| pinned.id != connection.id) {
+        super::leave(ctx, &object.owner());
+        return (Access::Pinned { found: connection.id.clone(), pinned: pinned.id }, None);
+    }
+    let settings = AccountSettings {
+        budget: object.spec.budget.as_ref().and_then(|budget| u32::try_from(budget.requests_per_5_seconds).ok()),
+        sweep_period: object.spec.sweep_period_seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs),
+    };
+    let id = AccountId { provider: connection.provider.capabilities().provider, id: connection.id.clone() };
+    let (owner, provider) = (object.owner(), Arc::clone(&connection.provider));
+    let account = match credentials.proven {
+        true => ctx.accounts.attach(owner, provider, id, settings),
+        false => ctx.accounts.attach_unproven(owner, provider, id, settings),
+    };
+    let access = match ctx.accounts.standing(key) {
+        Some(Standing::Proven) => Access::Proven(account.id().to_string()),
+        Some(Standing::Rejected { message, due }) if !due.is_zero() => Access::Rejected { message, due: Some(due) },
+        Some(Standing::Unproven | Standing::Rejected { .. }) | None => prove(ctx, &account, key, credentials).await,
+    };
+    let access = match (access, kept) {
+        (Access::Proven(_), Some(problem)) => Access::Kept(problem),
+        (access, _) => access,
+    };
+    let usable = matches!(access, Access::Proven(_) | Access::Kept(_));
+    (access, usable.then_some(account))
+}
+
+/// The Secret is gone, or consent was withdrawn, perhaps because the namespace is going: what was proven serves deletions as long as
+/// there are objects that need it.
+async fn kept(ctx: &Context, object: &AccountObject, problem: &Problem, used: bool) -> Result<Credentials, Access> {
+    let missing = Access::Missing(problem.clone());
+    if !used || !matches!(problem.reason, Reason::SecretNotFound | Reason::SecretAccessDenied) {
+        return Err(missing);
+    }
+    let known = ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).get(&object.key).cloned();
+    if let Some(known) = known.filter(|known| known.proven) {
+        return Ok(known);
+    }
+    if object.key.kind != Kind::ProviderAccount || !ctx.deletions_due(&object.key) {
+        return Err(missing);
+    }
+    match escrow::read(ctx, object).await {
+        Ok(content) => {
+            let name = credentials_secret(&object.spec).ok_or(missing)?;
+            connected(ctx, object, name, &content).map_err(Access::Missing)
+        }
+        Err(escrow) => Err(Access::Lost { found: problem.clone(), escrow }),
+    }
+}
+
+/// Asks the provider whose credentials they are.
+async fn prove(ctx: &Context, account: &Arc<Account>, key: &ObjectKey, credentials: Credentials) -> Access {
+    let remember = |credentials: Credentials| {
+        let proven = Credentials { proven: true, ..credentials };
+        ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), proven);
+    };
+    let due = || match ctx.accounts.standing(key) {
+        Some(Standing::Rejected { due, .. }) => Some(due),
+        Some(Standing::Unproven | Standing::Proven) | None => None,
+    };
+    let access = match tokio::time::timeout(IDENTIFY, ctx.accounts.identify(key)).await {
+        Ok(Outcome::Done(id)) if id == account.id().id => {
+            info!(account = %key, provider_account = %account.id(), "credentials accepted");
+            remember(credentials);
+            return Access::Proven(account.id().to_string());
+        }
+        Ok(Outcome::Done(id)) => Access::Elsewhere { claimed: account.id().to_string(), found: id },
+        Ok(Outcome::Refused(refusal)) if refusal.kind == RefusalKind::Credentials => {
+            remember(credentials);
+            Access::Rejected { message: refusal.message, due: due() }
+        }
+        Ok(Outcome::Refused(refusal)) => Access::Unreachable(refusal.message),
+        Ok(Outcome::Unknown(doubt)) => Access::Unreachable(doubt.message),
+        Ok(Outcome::NotFound { .. }) => Access::Unreachable(format!("{} was not found at the provider", account.id())),
+        Err(_) => Access::Unreachable(format!("the provider did not answer within {IDENTIFY:?}")),
+    };
+    warn!(account = %key, ?access, "credentials not proven");
+    access
+}
+
+/// The credentials in the Secret, parsed before anything is called.
+async fn credentials(ctx: &Context, object: &AccountObject) -> Result<Credentials, Problem> {
+    let name = credentials_secret(&object.spec).ok_or_else(unknown_provider)?;
+    let content = ctx.secrets.get(object.home(ctx), name, object.key.clone()).await?;
+    connected(ctx, object, name, &content)
+}
+
+/// The way into the account with these values; the same as before, if they are the same. They become known as unproven.
+fn connected(ctx: &Context, object: &AccountObject, name: &str, content: &Content) -> Result<Credentials, Problem> {
+    let mut all = ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = all.get(&object.key).filter(|known| known.version == content.version) {
+        return Ok(known.clone());
+    }
+    // Only the provider's part knows which values are credentials.
+    let used: RefCell<BTreeMap<String, Secret>> = RefCell::default();
+    let connection = connect(&object.spec, &ctx.settings.places, |value| {
+        let secret = content.value(name, value)?;
+        used.borrow_mut().insert(value.to_owned(), secret.clone());
+        Ok(secret.expose().as_bytes())
+    })?;
+    let fresh = Credentials { version: content.version.clone(), connection, values: Arc::new(used.into_inner()), proven: false };
+    all.insert(object.key.clone(), fresh.clone());
+    Ok(fresh)
+}

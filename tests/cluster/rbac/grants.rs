@@ -1,0 +1,218 @@
+//! What the files of `deploy/` grant to the operator, and what the API server says that it used.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::Path;
+
+use sandbox::control_plane::AuditEvent;
+use serde_json::Value;
+
+/// Namespace and name of the operator's ServiceAccount.
+pub const ACCOUNT: (&str, &str) = ("switchboard-system", "switchboard");
+
+/// Roles that namespaces bind by themselves, as the comments of `deploy/rbac.yaml` say.
+pub const BY_CONSENT: [&str; 2] = ["switchboard-secret-reader", "switchboard-secret-writer"];
+
+/// Where a right holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// In the whole cluster, by a ClusterRoleBinding.
+    Everywhere,
+    /// In the operator's own namespace, by a RoleBinding.
+    Own,
+    /// In a namespace that lets the operator in, by a RoleBinding.
+    Tenant,
+}
+
+/// One verb on one resource, by one role.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Right {
+    pub place: Place,
+    /// Kind and name.
+    pub role: String,
+    pub verb: String,
+    /// With its subresource, in plural, and the group.
+    pub resource: String,
+    /// The one object that it holds for.
+    pub name: Option<String>,
+}
+
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match self.place {
+            Place::Everywhere => "everywhere",
+            Place::Own => "own namespace",
+            Place::Tenant => "tenant namespace",
+        };
+        let Right { role, verb, resource, name, .. } = self;
+        write!(f, "{place}, {role}: {verb} {resource}")?;
+        name.iter().try_for_each(|name| write!(f, " {name}"))
+    }
+}
+
+/// Each as a line.
+pub fn lines(rights: &BTreeSet<Right>) -> BTreeSet<String> {
+    rights.iter().map(Right::to_string).collect()
+}
+
+/// All objects of manifests of `deploy/`.
+pub fn objects(files: &[&str]) -> Vec<Value> {
+    let read = |file: &&str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file);
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        serde_saphyr::from_multiple::<Value>(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let objects: Vec<Value> = files.iter().flat_map(read).filter(|object| !object.is_null()).collect();
+    assert!(!objects.is_empty(), "{files:?}");
+    objects
+}
+
+/// The strings of a list.
+pub fn texts(value: &Value) -> BTreeSet<&str> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// A string; empty if there is none.
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// What the manifests give to the operator: by their bindings, and in tenants' namespaces by the roles that are bound there by hand.
+pub fn granted(objects: &[Value]) -> BTreeSet<Right> {
+    let mut rights = BTreeSet::new();
+    for binding in objects {
+        let own_subject = |subject: &Value| {
+            (text(&subject["kind"]), text(&subject["namespace"]), text(&subject["name"])) == ("ServiceAccount", ACCOUNT.0, ACCOUNT.1)
+        };
+        if !binding["subjects"].as_array().into_iter().flatten().any(own_subject) {
+            continue;
+        }
+        let namespace = text(&binding["metadata"]["namespace"]);
+        let place = match (text(&binding["kind"]), namespace) {
+            ("ClusterRoleBinding", _) => Place::Everywhere,
+            ("RoleBinding", own) if own == ACCOUNT.0 => Place::Own,
+            ("RoleBinding", _) => Place::Tenant,
+            (other, _) => panic!("a {other} with subjects"),
+        };
+        let reference = &binding["roleRef"];
+        let role = objects.iter().find(|role| {
+            role["kind"] == reference["kind"]
+                && role["metadata"]["name"] == reference["name"]
+                && (role["kind"] == "ClusterRole" || text(&role["metadata"]["namespace"]) == namespace)
+        });
+        rights.extend(rules(role.unwrap_or_else(|| panic!("{binding} binds a role that is not there")), place));
+    }
+    let by_hand = |role: &&Value| role["kind"] == "ClusterRole" && BY_CONSENT.contains(&text(&role["metadata"]["name"]));
+    rights.extend(objects.iter().filter(by_hand).flat_map(|role| rules(role, Place::Tenant)));
+    rights
+}
+
+fn rules(role: &Value, place: Place) -> BTreeSet<Right> {
+    let mut rights = BTreeSet::new();
+    for rule in role["rules"].as_array().expect("a role has rules") {
+        assert!(rule["nonResourceURLs"].is_null(), "{rule}");
+        let names: Vec<Option<String>> = match rule["resourceNames"].as_array() {
+            Some(names) => names.iter().map(|name| Some(text(name).to_owned())).collect(),
+            None => vec![None],
+        };
+        for group in texts(&rule["apiGroups"]) {
+            for resource in texts(&rule["resources"]) {
+                for verb in texts(&rule["verbs"]) {
+                    rights.extend(names.iter().map(|name| Right {
+                        place,
+                        role: format!("{} {}", text(&role["kind"]), text(&role["metadata"]["name"])),
+                        verb: verb.to_owned(),
+                        resource: qualified(resource, group),
+                        name: name.clone(),
+                    }));
+                }
+            }
+        }
+    }
+    rights
+}
+
+fn qualified(resource: &str, group: &str) -> String {
+    if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") }
+}
+
+/// What an operator did.
+#[derive(Debug, Default)]
+pub struct Use {
+    /// The rights that it used, and the namespaces that it used each in (empty: the whole cluster).
+    pub rights: BTreeMap<Right, BTreeSet<String>>,
+    /// What was not let through.
+    pub denied: Vec<AuditEvent>,
+    /// What was let through by something else than a role of ours, as text.
+    pub foreign: BTreeSet<String>,
+}
+
+impl Use {
+    /// Attributes each request to the role that allowed it.
+    pub fn of(events: &[AuditEvent], granted: &BTreeSet<Right>) -> Use {
+        let mut found = Use::default();
+        for event in events {
+            if !event.is_allowed() {
+                found.denied.push(event.clone());
+                continue;
+            }
+            let (Some(by), Some(object)) = (event.allowed_by(), &event.object_ref) else {
+                found.foreign.insert(format!("{} {}", event.verb, event.uri));
+                continue;
+            };
+            let resource = match object.subresource.as_str() {
+                "" => object.resource.clone(),
+                subresource => format!("{}/{subresource}", object.resource),
+            };
+            let place = match &by.namespace {
+                None => Place::Everywhere,
+                Some(own) if own == ACCOUNT.0 => Place::Own,
+                Some(_) => Place::Tenant,
+            };
+            let role = format!("{} {}", by.role_kind, by.role);
+            let right = |name| Right {
+                place,
+                role: role.clone(),
+                verb: event.verb.clone(),
+                resource: qualified(&resource, &object.api_group),
+                name,
+            };
+            // A rule may hold for one object only.
+            let named = right(Some(object.name.clone()));
+            let right = if granted.contains(&named) { named } else { right(None) };
+            if granted.contains(&right) {
+                found.rights.entry(right).or_default().insert(object.namespace.clone());
+            } else {
+                found.foreign.insert(format!("{right} (binding {})", by.binding));
+            }
+        }
+        found
+    }
+
+    /// What was granted and not used.
+    pub fn unused(&self, granted: &BTreeSet<Right>) -> BTreeSet<String> {
+        lines(&granted.iter().filter(|right| !self.rights.contains_key(right)).cloned().collect())
+    }
+
+    /// Rights of the whole cluster that were used in the operator's own namespace only: a Role there would do.
+    pub fn too_wide(&self) -> BTreeSet<String> {
+        let own = BTreeSet::from([ACCOUNT.0.to_owned()]);
+        let wide = |(right, namespaces): &(&Right, &BTreeSet<String>)| right.place == Place::Everywhere && **namespaces == own;
+        self.rights.iter().filter(wide).map(|(right, _)| right.to_string()).collect()
+    }
+}
+
+/// Fails with both differences, if there are any but those expected.
+pub fn assert_minimal(found: &Use, granted: &BTreeSet<Right>, unused_yet: &[&str]) {
+    let unused_yet: BTreeSet<String> = unused_yet.iter().map(|&line| line.to_owned()).collect();
+    let unused = found.unused(granted);
+    let (missing, built): (Vec<_>, Vec<_>) = (unused.difference(&unused_yet).collect(), unused_yet.difference(&unused).collect());
+    let wide = found.too_wide();
+    assert!(
+        missing.is_empty() && built.is_empty() && found.foreign.is_empty() && wide.is_empty(),
+        "granted in deploy/, and never used:\n{missing:#?}\nused, and not granted by deploy/:\n{:#?}\n\
+         used in the operator's own namespace only, and granted everywhere:\n{wide:#?}\n\
+         listed as not used yet, and used (or not granted) by now; take these lines out:\n{built:#?}",
+        found.foreign
+    );
+}
