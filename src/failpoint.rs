@@ -6,7 +6,7 @@
 
 /// The side effects that have a fail point. Each has `.before` and `.after`; `send`, between the last check and a
 /// create, only the former.
-pub const POINTS: [&str; 13] = [
+pub const POINTS: [&str; 15] = [
     "send",
     "finalizer",
     "intent",
@@ -20,6 +20,8 @@ pub const POINTS: [&str; 13] = [
     "tombstone",
     "previous",
     "placed",
+    "store_password",
+    "connection",
 ];
 
 /// Passes, unless the environment names this place.

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::api::provider_account::EndpointCounts;
+use crate::api::provider_account::{EndpointCounts, NumberCounts};
 use crate::core::mark::{Prefix, recognise};
 use crate::core::sighting::Sightings;
+use crate::core::sighting::numbers::Numbers;
 
 /// The objects of this cluster that can be read.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +72,6 @@ impl Census {
 
     /// What is reported. `orphans`: of the account's former listings; absent, if objects may live where nobody looks.
     pub fn counts(self, seq: u64, orphans: Option<&mut Orphans>) -> EndpointCounts {
-        let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
         EndpointCounts {
             managed: number(self.managed),
             unmanaged: number(self.unmanaged),
@@ -79,6 +79,17 @@ impl Census {
             orphaned: orphans.map(|orphans| number(orphans.confirm(seq, self.unclaimed.into_keys().collect()))),
         }
     }
+}
+
+/// What is reported of a listing of numbers. `bound` are those that an object of this cluster stands for, written as the provider does;
+/// one that the account does not hold is none of them.
+pub fn numbers(listing: &Numbers, bound: &HashSet<String>) -> NumberCounts {
+    let held = bound.iter().filter(|bound| listing.get(bound).is_some()).count();
+    NumberCounts { bound: number(held), unbound: number(listing.len() - held) }
+}
+
+fn number(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 /// What was orphaned in the last two listings: one alone may have met an object that was just being made or deleted.
@@ -105,7 +116,9 @@ impl Orphans {
 mod tests {
     use super::*;
     use crate::core::endpoint::tests::make::named;
+    use crate::core::fields::{Fields, Number};
     use crate::core::mark::{Installation, name_part};
+    use crate::core::sighting::Collection;
 
     fn ours() -> Installation {
         Installation::new("cluster-a")
@@ -166,6 +179,16 @@ mod tests {
             assert_eq!(count(2, Some(&mut orphans)), expected, "{sentence}, looked at again");
             assert_eq!(count(3, None).orphaned, None, "{sentence}, where not all namespaces are watched");
         }
+    }
+
+    #[test]
+    fn a_number_is_bound_if_the_account_holds_it_and_an_object_stands_for_it() {
+        let held = |digits: &str| (digits.to_owned(), Number { number: digits.to_owned(), fields: Fields::new() });
+        let listing = Numbers::of(["1", "2", "3"].map(held).into(), None);
+        let counts = |bound: &[&str]| numbers(&listing, &bound.iter().map(|digits| (*digits).to_owned()).collect());
+        assert_eq!(counts(&[]), NumberCounts { bound: 0, unbound: 3 });
+        assert_eq!(counts(&["2", "9"]), NumberCounts { bound: 1, unbound: 2 });
+        assert_eq!(counts(&["1", "2", "3"]), NumberCounts { bound: 3, unbound: 0 });
     }
 
     #[test]
