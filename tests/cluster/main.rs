@@ -29,6 +29,7 @@ mod many;
 mod monitors;
 #[cfg(feature = "failpoints")]
 mod namespaces;
+mod numbers;
 mod observe;
 mod policies;
 mod proxy;
