@@ -7,8 +7,21 @@
 
 /// The side effects that have a fail point. Each has `.before` and `.after`; `send`, between the last check and a
 /// create, only the former.
-pub const POINTS: [&str; 11] =
-    ["send", "finalizer", "intent", "create", "record", "close_epoch", "get", "delete", "release", "update", "tombstone"];
+pub const POINTS: [&str; 13] = [
+    "send",
+    "finalizer",
+    "intent",
+    "create",
+    "record",
+    "close_epoch",
+    "get",
+    "delete",
+    "release",
+    "update",
+    "tombstone",
+    "store_password",
+    "connection",
+];
 
 /// Passes, unless the environment names this place.
 #[cfg(feature = "failpoints")]

@@ -256,6 +256,39 @@ fn nobody_but_the_providers_own_room_asks_which_provider_it_is() {
     assert!(named.is_empty(), "{}", named.join("\n"));
 }
 
+/// Every request that the code can make, as its method and path.
+fn requests() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut requests = BTreeSet::new();
+    for source in sources() {
+        let text = fs::read_to_string(root.join(&source.path)).expect("a source file");
+        let text: String = text.split_whitespace().collect();
+        for (at, call) in text.match_indices("Operation::new(") {
+            let arguments = &text[at + call.len()..];
+            let Some((method, path)) = arguments.split_once("Method::").and_then(|(_, after)| after.split_once(",[")) else { continue };
+            let (path, _) = path.split_once(']').expect("the end of the path");
+            requests.insert(format!("{method} {path}"));
+        }
+        let named = ["PhoneNumber\"", "PhoneNumber/"].iter().any(|path| text.contains(path));
+        assert!(!named, "{} names the path on which numbers are offered and rented", source.path);
+    }
+    requests
+}
+
+#[test]
+fn no_request_exists_that_rents_adds_or_releases_a_number_or_changes_an_application() {
+    let requests = requests();
+    assert!(requests.contains(r#"POST "Endpoint""#), "this test does not see the requests: {requests:?}");
+    let of = |collection: &str| requests.iter().filter(|request| request.contains(collection)).cloned().collect::<Vec<_>>();
+    assert_eq!(of("Number"), [r#"GET "Number""#, r#"GET "Number",number"#, r#"POST "Number",number"#]);
+    assert_eq!(of("Application"), [r#"GET "Application""#]);
+    // Nobody else sends anything.
+    for source in sources().iter().filter(|source| source.room() == Some("provider")) {
+        let sends = source.code.contains("transport.send(");
+        assert!(!sends || source.path == "src/provider/plivo/mod.rs", "{} sends by itself", source.path);
+    }
+}
+
 #[test]
 fn no_file_has_a_second_subject() {
     let long = sources().into_iter().filter(|source| source.lines > LONGEST);

@@ -155,6 +155,8 @@ impl Mind {
             Action::List(_, finding) => (Kind::List, reported(finding).filter(|_| !finding.message.is_empty()), Some(finding.reason)),
             // Reserved by `decide`.
             Action::Reserve => (Kind::Rest, None, None),
+            // The modelled object has no connection Secret.
+            Action::StorePassword | Action::WriteConnection(_) => (Kind::Rest, None, None),
             Action::AddFinalizer => (Kind::AddFinalizer, None, None),
             Action::RemoveFinalizer(release) => (Kind::RemoveFinalizer(*release), None, None),
             Action::WriteIntent(_) => (Kind::WriteIntent, written(), None),

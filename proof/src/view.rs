@@ -167,6 +167,7 @@ impl Template {
             installation: self.installation.clone(),
             policy: self.policy,
             adopt: object.adopts.then(|| Adoption { id: id(0), from_installation: None, allowed: Adoptable::Yes }),
+            connection: None,
             claims: slots(leader.claims).map(|slot| (id(slot), "SipEndpoint bob".to_owned())).collect(),
             account: AccountView::Ready {
                 provider: ProviderKind::Plivo,
@@ -300,6 +301,8 @@ impl Template {
             permit: leader.permit,
             pass_began: moment(0, JUST_ASKED),
             lost_uri: None,
+            unwritten: None,
+            rewritten: None,
         };
         let gets = (0..SLOTS).filter_map(|slot| {
             let (age, found) = leader.gets[slot]?;

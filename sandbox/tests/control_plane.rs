@@ -144,7 +144,8 @@ async fn namespaces_end_and_the_operator_has_the_rights_of_deploy_and_no_more() 
     assert_eq!(status_code(secrets("voice").list(&ListParams::default()).await), 403, "Secrets without consent");
     assert_eq!(status_code(secrets("voice").get("any").await), 403, "a Secret without consent");
     secrets("switchboard-system").list(&ListParams::default()).await.expect("Secrets of its own namespace");
-    assert_eq!(status_code(secrets("switchboard-system").delete("any", &DeleteParams::default()).await), 403, "no deletion");
+    assert_eq!(status_code(secrets("switchboard-system").delete("any", &DeleteParams::default()).await), 404, "escrow goes");
+    assert_eq!(status_code(secrets("voice").delete("any", &DeleteParams::default()).await), 403, "a tenant's Secret");
 
     // The command of the documentation, as an administrator.
     let reader = "--clusterrole=switchboard-secret-reader";
@@ -196,6 +197,12 @@ const RIGHTS: &[(&str, &str, &str, Option<&str>, bool)] = &[
     ("patch", "switchboard.dev", "sipendpoints", None, true),
     ("patch", "switchboard.dev", "sipendpoints/status", None, true),
     ("patch", "switchboard.dev", "provideraccounts/status", None, true),
+    ("watch", "switchboard.dev", "phonenumberbindings", None, true),
+    ("patch", "switchboard.dev", "phonenumberbindings", None, true),
+    ("patch", "switchboard.dev", "phonenumberbindings/status", None, true),
+    ("watch", "switchboard.dev", "clusterprovideraccounts", None, true),
+    ("patch", "switchboard.dev", "clusterprovideraccounts", None, true),
+    ("patch", "switchboard.dev", "clusterprovideraccounts/status", None, true),
     ("create", "events.k8s.io", "events", None, true),
     ("patch", "events.k8s.io", "events", None, true),
     ("get", "", "namespaces", Some("kube-system"), true),
@@ -204,10 +211,15 @@ const RIGHTS: &[(&str, &str, &str, Option<&str>, bool)] = &[
     ("create", "switchboard.dev", "sipendpoints", None, false),
     ("update", "switchboard.dev", "sipendpoints", None, false),
     ("delete", "switchboard.dev", "sipendpoints", None, false),
+    ("create", "switchboard.dev", "phonenumberbindings", None, false),
+    ("delete", "switchboard.dev", "clusterprovideraccounts", None, false),
     ("update", "switchboard.dev", "sipendpoints/status", None, false),
     ("get", "", "secrets", None, false),
     ("list", "", "secrets", None, false),
     ("watch", "", "secrets", None, false),
+    ("create", "", "secrets", None, false),
+    ("patch", "", "secrets", None, false),
+    ("delete", "", "secrets", None, false),
     ("create", "", "pods", None, false),
     ("create", "", "serviceaccounts/token", None, false),
     ("create", "rbac.authorization.k8s.io", "rolebindings", None, false),
@@ -220,16 +232,22 @@ const RIGHTS: &[(&str, &str, &str, Option<&str>, bool)] = &[
 const PEOPLE: &[(&str, &str, &str, bool)] = &[
     ("view", "list", "sipendpoints", true),
     ("view", "get", "provideraccounts", true),
+    ("view", "watch", "phonenumberbindings", true),
+    ("view", "get", "clusterprovideraccounts", true),
     ("view", "create", "sipendpoints", false),
     ("edit", "list", "provideraccounts", true),
     ("edit", "create", "sipendpoints", true),
     ("edit", "delete", "sipendpoints", true),
     ("edit", "patch", "sipendpoints/status", false),
+    ("edit", "create", "phonenumberbindings", true),
+    ("edit", "patch", "phonenumberbindings/status", false),
     ("edit", "create", "provideraccounts", false),
     ("edit", "patch", "provideraccounts", false),
     ("admin", "patch", "sipendpoints", true),
     ("admin", "patch", "provideraccounts", true),
     ("admin", "patch", "provideraccounts/status", false),
+    ("admin", "create", "clusterprovideraccounts", false),
+    ("admin", "patch", "clusterprovideraccounts", false),
 ];
 
 /// `kubectl create rolebinding` in the namespace `voice`, as an administrator.

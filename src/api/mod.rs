@@ -58,6 +58,9 @@ pub const ANNOTATION_RECONCILE: &str = "switchboard.dev/reconcile-requested-at";
 /// id of its endpoint (or `unresolved`, while none is recorded), on a PhoneNumberBinding its `spec.number` with the plus (or
 /// `unresolved`), on an account `unresolved`.
 pub const ANNOTATION_FORCE_ORPHAN: &str = "switchboard.dev/force-orphan";
+/// On a Secret: the SipEndpoint whose connection Secret it is. Who puts it on a Secret that has no owner (one that was restored, say)
+/// gives the Secret to that object.
+pub const ANNOTATION_CONNECTION: &str = "switchboard.dev/connection-of";
 /// On an account, the token that its condition `Braked` shows: what the brake has stopped so far may go on.
 pub const ANNOTATION_ACKNOWLEDGE_BRAKE: &str = "switchboard.dev/acknowledge-brake";
 

@@ -1,18 +1,27 @@
 //! Secrets by consent: one metadata watch for each namespace that is referred to, values read when they are needed and kept as
 //! [`Secret`] in memory only.
 
+mod consent;
+mod generate;
+mod write;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client, ResourceExt};
 use kube_runtime::watcher::{self, Event};
 use tokio::task::AbortHandle;
 use tracing::{debug, warn};
 
+pub use self::consent::Consent;
+pub use self::generate::password as generated;
+pub use self::write::NotWritten;
+use crate::api::ANNOTATION_CONNECTION;
 use crate::api::condition::Reason;
 use crate::api::ledger::SecretVersion;
 use crate::controller::deadline;
@@ -35,6 +44,8 @@ pub struct Content {
     /// Which version this is.
     pub version: SecretVersion,
     data: Arc<BTreeMap<String, crate::core::fields::Secret>>,
+    owners: Vec<OwnerReference>,
+    connection_of: Option<String>,
 }
 
 impl Content {
@@ -42,11 +53,15 @@ impl Content {
     pub fn of(secret: Secret) -> Self {
         let version =
             SecretVersion { uid: secret.uid().unwrap_or_default(), resource_version: secret.resource_version().unwrap_or_default() };
-        let data = secret.data.unwrap_or_default();
         // Bytes that are not text become text that no rule accepts; the value's own check names the position.
-        let data =
-            data.into_iter().map(|(key, bytes)| (key, crate::core::fields::Secret::new(String::from_utf8_lossy(&bytes.0).into_owned())));
-        Self { version, data: Arc::new(data.collect()) }
+        let data = secret.data.unwrap_or_default().into_iter();
+        let data = data.map(|(key, bytes)| (key, crate::core::fields::Secret::from_bytes(bytes.0)));
+        Self {
+            version,
+            data: Arc::new(data.collect()),
+            owners: secret.metadata.owner_references.unwrap_or_default(),
+            connection_of: secret.metadata.annotations.and_then(|mut annotations| annotations.remove(ANNOTATION_CONNECTION)),
+        }
     }
 
     /// The bytes of a key.
@@ -57,15 +72,31 @@ impl Content {
         self.value(secret, key).map(|value| value.expose().as_bytes())
     }
 
-    /// As [`Content::key`], as a value that does not show itself.
+    /// The value of a key.
     ///
     /// # Errors
-    /// The same.
+    /// As [`Content::key`].
     pub fn value(&self, secret: &str, key: &str) -> Result<&crate::core::fields::Secret, Problem> {
-        self.data.get(key).ok_or_else(|| Problem {
+        self.get(key).ok_or_else(|| Problem {
             reason: Reason::SecretKeyMissing,
             message: format!("Secret {secret} has no key {key:?}; add it, this goes on by itself within a second"),
         })
+    }
+
+    /// The value of a key, if there is one.
+    pub fn get(&self, key: &str) -> Option<&crate::core::fields::Secret> {
+        self.data.get(key)
+    }
+
+    /// The object of this uid is its controller.
+    pub fn is_owned_by(&self, uid: &str) -> bool {
+        self.owners.iter().any(|owner| owner.uid == uid)
+    }
+
+    /// It was put there for the object of this kind and name: it says so, and belongs to nobody else. An owner of the same kind and name is
+    /// a former object of that name.
+    pub fn is_meant_for(&self, kind: &str, name: &str) -> bool {
+        self.connection_of.as_deref() == Some(name) && self.owners.iter().all(|owner| owner.kind == kind && owner.name == name)
     }
 }
 
@@ -100,7 +131,7 @@ impl Secrets {
     /// [`Reason::SecretNotFound`], [`Reason::SecretAccessDenied`] with the command that grants access, or
     /// [`Reason::Progressing`] when the API server did not answer.
     pub async fn get(&self, namespace: &str, name: &str, who: ObjectKey) -> Result<Content, Problem> {
-        if let Some(known) = self.register(namespace, name, who) {
+        if let Some(known) = self.register(namespace, name, who.clone()) {
             return known;
         }
         let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
@@ -116,12 +147,20 @@ impl Secrets {
                     }
                 });
                 self.lost(namespace, true);
-                Err(self.denied(namespace))
+                Err(consent::missing(Consent::Read, &self.account, namespace))
             }
-            Err(error) => Err(Problem {
-                reason: Reason::Progressing,
-                message: format!("Secret {namespace}/{name} could not be read: {error}; it is tried again by itself"),
-            }),
+            Err(error) => {
+                // The watch may be well, and then nothing else would come back for it.
+                let (waker, who) = (Arc::clone(&self.waker), who);
+                tokio::spawn(async move {
+                    tokio::time::sleep(FAILED_RETRY).await;
+                    waker(&who);
+                });
+                Err(Problem {
+                    reason: Reason::Progressing,
+                    message: format!("Secret {namespace}/{name} could not be read: {error}; it is tried again by itself"),
+                })
+            }
         }
     }
 
@@ -151,7 +190,7 @@ impl Secrets {
                 entry.task = Some(self.spawn(namespace, Duration::ZERO));
             }
             if entry.denied {
-                return Some(Err(self.denied(namespace)));
+                return Some(Err(consent::missing(Consent::Read, &self.account, namespace)));
             }
             let version = entry.versions.as_ref()?.get(name)?;
             entry.values.get(name).filter(|content| content.version == *version).cloned().map(Ok)
@@ -166,6 +205,11 @@ impl Secrets {
             }
         });
         content
+    }
+
+    /// The Secret is read anew by whoever asks next.
+    fn distrust(&self, namespace: &str, name: &str) {
+        self.lock(|namespaces| namespaces.get_mut(namespace).and_then(|entry| entry.values.remove(name)));
     }
 
     fn spawn(&self, namespace: &str, after: Duration) -> AbortHandle {
@@ -250,21 +294,6 @@ impl Secrets {
         });
         for dependent in &dependents {
             (self.waker)(dependent);
-        }
-    }
-
-    fn denied(&self, namespace: &str) -> Problem {
-        let name = self.account.split_once(':').map_or("switchboard", |(_, name)| name);
-        let operator = self.account.split_once(':').map_or("switchboard-system", |(namespace, _)| namespace);
-        Problem {
-            reason: Reason::SecretAccessDenied,
-            message: format!(
-                "ServiceAccount {name} in {operator} may not read Secrets in {namespace}. Grant it with: kubectl -n {namespace} create rolebinding switchboard-secret-reader \
-                 --clusterrole=switchboard-secret-reader --serviceaccount={}; or as YAML: {{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {{name: switchboard-secret-reader, \
-                 namespace: {namespace}}}, roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: switchboard-secret-reader}}, subjects: [{{kind: ServiceAccount, name: {name}, \
-                 namespace: {operator}}}]}}. This goes on by itself within a minute",
-                self.account
-            ),
         }
     }
 

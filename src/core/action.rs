@@ -6,6 +6,7 @@ use crate::api::condition::Reason;
 use crate::api::ledger::Intent;
 use crate::api::phone_number_binding::{Placed, Previous};
 use crate::core::budget::Lane;
+use crate::core::endpoint::connection::Entries;
 use crate::core::fields::{Fields, Remote};
 use crate::core::time::Moment;
 
@@ -14,6 +15,10 @@ use crate::core::time::Moment;
 pub enum Action {
     /// Put our finalizer on, before the first intent.
     AddFinalizer,
+    /// Generate the password and store it in the connection Secret, before anything is created with it.
+    StorePassword,
+    /// Write these entries into the connection Secret, and make it go with the object.
+    WriteConnection(Entries),
     /// Reserve a create permit of the budget: no intent is written without one.
     Reserve,
     /// Make the coming create durable, version-checked.
@@ -197,6 +202,8 @@ impl Action {
     pub fn name(&self) -> &'static str {
         match self {
             Action::AddFinalizer => "AddFinalizer",
+            Action::StorePassword => "StorePassword",
+            Action::WriteConnection(_) => "WriteConnection",
             Action::Reserve => "Reserve",
             Action::WriteIntent(_) => "WriteIntent",
             Action::Create { .. } => "Create",
@@ -244,6 +251,9 @@ impl fmt::Display for Action {
                 write!(f, "WritePlaced {} after {previous} ({:?})", placed.join(", "), ahead.source)
             }
             Action::RemoveFinalizer(release) => write!(f, "RemoveFinalizer ({release:?})"),
+            Action::WriteConnection(entries) => {
+                write!(f, "WriteConnection {}", entries.keys().copied().collect::<Vec<_>>().join(" "))
+            }
             Action::Done(finding) => write!(f, "Done: {}", finding.reason),
             _ => f.write_str(self.name()),
         }

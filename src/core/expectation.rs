@@ -12,7 +12,7 @@ use crate::core::view::{Desired, View};
 pub fn of(view: &View, status: Option<&SipEndpointStatus>) -> Expectation {
     let fields = match &view.desired {
         Desired::Wanted(wanted) => wanted.fields.clone(),
-        Desired::Blocked(_) => Fields::new(),
+        Desired::Blocked(_) | Desired::Unmade(_) => Fields::new(),
     };
     Expectation {
         id: status.and_then(|status| status.endpoint_id.clone()).or_else(|| view.adopt.as_ref().map(|adopt| adopt.id.clone())),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use secrecy::zeroize::Zeroize;
 use secrecy::{ExposeSecret, SecretString};
 
 /// A field's name in the provider's own spelling (`alias`, `app_id`).
@@ -17,9 +18,27 @@ pub const PASSWORD: FieldName = "password";
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Wraps a value; the given string is moved, not copied.
-    pub fn new(value: String) -> Self {
-        Self(SecretString::from(value))
+    /// Wraps a value; the given string is moved, or zeroed.
+    pub fn new(mut value: String) -> Self {
+        if value.capacity() == value.len() {
+            return Self(SecretString::from(value));
+        }
+        // Shrinking it would leave a copy where it was.
+        let exact = Self(SecretString::from(Box::<str>::from(value.as_str())));
+        value.zeroize();
+        exact
+    }
+
+    /// Wraps bytes; what is not text becomes text that no rule accepts.
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::new(text),
+            Err(error) => {
+                let lossy = Self::new(String::from_utf8_lossy(error.as_bytes()).into_owned());
+                error.into_bytes().zeroize();
+                lossy
+            }
+        }
     }
 
     /// The value, for the one place that sends it.

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use crate::api::ledger::SecretVersion;
 use crate::core::action::Action;
+use crate::core::endpoint::connection::{ConnectionSecret, Held, Unwritten};
 use crate::core::evidence::{Evidence, Got, Listing};
 use crate::core::fields::{Fields, Remote, Secret};
 use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
 use crate::core::time::Moment;
-use crate::core::view::{Desired, View};
+use crate::core::view::{Desired, Problem, View};
 
 /// An intent older than the settle time by this much, on the API server's clock, has settled whoever looks.
 const SERVER_MARGIN: Duration = Duration::from_secs(600);
@@ -42,6 +43,10 @@ pub struct Memory {
     pub pass_began: Moment,
     /// The SIP URI of an endpoint that was found deleted, until its successor is recorded.
     pub lost_uri: Option<String>,
+    /// The last write of the connection Secret was refused.
+    pub unwritten: Option<Unwritten>,
+    /// We wrote the Secret with the generated password, and the password in it stayed: its version before and since.
+    pub rewritten: Option<(SecretVersion, SecretVersion)>,
 }
 
 /// An intent of this process.
@@ -256,6 +261,26 @@ impl Learnt {
             }
             _ => {}
         }
+    }
+
+    /// The connection Secret was written, and has this version now; `before` is what it was when that was decided.
+    pub fn connection_written(&mut self, before: &ConnectionSecret, version: SecretVersion) {
+        self.memory.unwritten = None;
+        if let Held::Own { version: old, .. } = &before.held
+            && before.generates
+        {
+            // Our own write is no rotation.
+            let first = match self.memory.rewritten.take() {
+                Some((first, last)) if last == *old => first,
+                _ => old.clone(),
+            };
+            self.memory.rewritten = Some((first, version));
+        }
+    }
+
+    /// The connection Secret could not be written.
+    pub fn connection_refused(&mut self, name: &str, problem: Problem, now: Moment) {
+        self.memory.unwritten = Some(Unwritten { name: name.to_owned(), problem, at: now });
     }
 
     /// The status says that all agrees, durably: the password's version is remembered there, and no failure matters any more.

@@ -6,6 +6,7 @@ use crate::api::ledger::{Intent, Ledger, MAX_TOMBSTONES};
 use crate::api::refs::AccountIdentity;
 use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::action::{Action, Finding, Found};
+use crate::core::endpoint::connection;
 use crate::core::fields::{Remote, Value};
 use crate::core::shared::Viewed;
 use crate::core::view::{AccountView, View};
@@ -61,7 +62,7 @@ pub fn after(view: &View, action: &Action) -> Option<SipEndpointStatus> {
         _ => return None,
     };
     status.ledger = Some(ledger);
-    Some(with_conditions(view, status, &finding, None))
+    Some(with_conditions(view, status, (&finding, &finding), None))
 }
 
 /// The whole status for a finding, with what the provider shows mirrored into it.
@@ -81,7 +82,9 @@ pub fn report(view: &View, finding: &Finding) -> SipEndpointStatus {
     if finding.reason == Reason::Available || finding.reason.verdict() != Verdict::Progressing {
         status.last_handled_reconcile_at = view.object.reconcile_requested.as_ref().map(|text| cut(text, MAX_TEXT));
     }
-    with_conditions(view, status, finding, observed)
+    // A Secret that cannot be written is no difference at the provider.
+    let synced = connection::apart_from_it(view, finding);
+    with_conditions(view, status, (finding, synced.as_ref().unwrap_or(finding)), observed)
 }
 
 /// Whether the status is worth a write: times and what ticks with every re-registration are not.
@@ -129,7 +132,8 @@ fn recorded(view: &View, mut status: SipEndpointStatus, mut ledger: Ledger, foun
     }
     status.ledger = Some(ledger);
     let message = format!("endpoint {} exists; reading it back", found.id);
-    with_conditions(view, status, &Finding::new(Reason::Progressing, message), found.remote.as_deref())
+    let finding = Finding::new(Reason::Progressing, message);
+    with_conditions(view, status, (&finding, &finding), found.remote.as_deref())
 }
 
 fn mirror(status: &mut SipEndpointStatus, remote: &Remote) {
@@ -147,26 +151,32 @@ fn mirror(status: &mut SipEndpointStatus, remote: &Remote) {
     status.sip_user_agent = registration.and_then(|registration| registration.user_agent.as_deref()).and_then(text);
 }
 
-fn with_conditions(view: &View, mut status: SipEndpointStatus, finding: &Finding, observed: Option<&Remote>) -> SipEndpointStatus {
+/// With what to say of the object, and of the provider alone.
+fn with_conditions(
+    view: &View,
+    mut status: SipEndpointStatus,
+    (finding, synced): (&Finding, &Finding),
+    observed: Option<&Remote>,
+) -> SipEndpointStatus {
     status.observed_generation = Some(view.object.generation);
     let registered = (observed.is_some() || status.sip_registered.is_some()).then(|| match status.sip_registered {
         Some(true) => (ConditionType::Registered, ConditionStatus::True, Reason::Registered, "a phone is registered".into()),
         _ => (ConditionType::Registered, ConditionStatus::False, Reason::NotRegistered, "no phone is registered".into()),
     });
-    status.conditions = conditions(view, finding, registered);
+    status.conditions = conditions(view, (finding, synced), registered);
     status
 }
 
 /// A condition that is wanted.
 pub type Wanted = (ConditionType, ConditionStatus, Reason, String);
 
-/// The conditions of an object of any kind for a finding; `more` is what only its kind has, besides what all have.
-pub fn conditions(view: &impl Viewed, finding: &Finding, more: Option<Wanted>) -> Vec<Condition> {
-    let agrees = finding.reason == Reason::Available;
+/// The conditions of an object of any kind: what to say of it, and of the provider alone; `more` is what only its kind has, besides what
+/// all have.
+pub fn conditions(view: &impl Viewed, (finding, synced): (&Finding, &Finding), more: Option<Wanted>) -> Vec<Condition> {
     let mut wanted: Vec<Wanted> = Vec::new();
-    let truth = if agrees { ConditionStatus::True } else { ConditionStatus::False };
-    wanted.push((ConditionType::Ready, truth, finding.reason, finding.message.clone()));
-    wanted.push((ConditionType::Synced, truth, finding.reason, finding.message.clone()));
+    let truth = |finding: &Finding| if finding.reason == Reason::Available { ConditionStatus::True } else { ConditionStatus::False };
+    wanted.push((ConditionType::Ready, truth(finding), finding.reason, finding.message.clone()));
+    wanted.push((ConditionType::Synced, truth(synced), synced.reason, synced.message.clone()));
     wanted.extend(more);
     match finding.reason.verdict() {
         Verdict::Progressing => wanted.push((ConditionType::Reconciling, ConditionStatus::True, finding.reason, finding.message.clone())),
@@ -178,7 +188,7 @@ pub fn conditions(view: &impl Viewed, finding: &Finding, more: Option<Wanted>) -
     }
     let mut conditions = merge_conditions(view.conditions(), wanted, view.object().generation, view.time());
     // `Synced` is about the spec that was compared last, which [`Viewed::edited`] asks for.
-    let compared = matches!(finding.reason, Reason::Available | Reason::Drifted | Reason::ProviderNormalisedValue | Reason::Contested);
+    let compared = matches!(synced.reason, Reason::Available | Reason::Drifted | Reason::ProviderNormalisedValue | Reason::Contested);
     if !compared && let Some(synced) = conditions.iter_mut().find(|condition| condition.type_ == ConditionType::Synced.as_str()) {
         let before = view.conditions().iter().find(|condition| condition.type_ == synced.type_);
         synced.observed_generation = Some(before.and_then(|condition| condition.observed_generation).unwrap_or(0));

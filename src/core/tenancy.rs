@@ -260,7 +260,7 @@ mod tests {
     fn what_is_said_names_both_possibilities() {
         let account = account_not_found(&ObjectKey::cluster_account("shared"));
         assert!(account.message.contains("does not exist, or"), "{}", account.message);
-        assert!(number_not_found("+14155550123").message.contains("does not hold +14155550123, or"));
+        assert!(number_not_found("+14155550123").message.contains("does not hold number +14155550123, or"));
         assert!(
             endpoint_not_found("e1", Duration::from_secs(300)).message.contains("no endpoint e1 in this account that this namespace may")
         );

@@ -10,6 +10,7 @@ use crate::api::ledger::{Intent, Ledger, SecretVersion};
 use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
 use crate::api::refs::{AccountIdentity, ProviderKind};
 use crate::api::sip_endpoint::SipEndpointStatus;
+use crate::core::endpoint::connection::ConnectionSecret;
 use crate::core::evidence::Evidence;
 use crate::core::fields::{Fields, PASSWORD, Secret, Value};
 use crate::core::mark::{Installation, Prefix};
@@ -35,6 +36,8 @@ pub struct View {
     pub policy: Policy,
     /// Which existing endpoint this object takes over, if it does.
     pub adopt: Option<Adoption>,
+    /// The Secret for the phone, if the spec names one and the object is to exist.
+    pub connection: Option<ConnectionSecret>,
     /// Endpoints that concern this object but that another live object has a better right to: id → who, in words.
     pub claims: BTreeMap<String, String>,
     /// The provider account.
@@ -81,13 +84,16 @@ pub struct Object {
 pub enum Desired {
     /// Everything in it is true.
     Wanted(Box<Wanted>),
+    /// The password is to be generated and is not stored: it is made where no endpoint exists. For one that exists it is missing; what to
+    /// say then.
+    Unmade(Problem),
     /// Something it needs is missing or wrong; nothing is created or changed until it is mended.
     Blocked(Problem),
 }
 
-/// A password as gathered: its bytes and the version of the Secret that they came from, nothing if the spec names none, or why it
-/// cannot be had.
-pub type Password = Result<Option<(Vec<u8>, SecretVersion)>, Problem>;
+/// A password as gathered: the value and the version of the Secret that it came from, nothing if the spec names none, or why it cannot
+/// be had.
+pub type Password = Result<Option<(Secret, SecretVersion)>, Problem>;
 
 /// A wanted endpoint in the provider's own terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -295,7 +301,7 @@ impl View {
     pub fn password_version(&self) -> Option<&SecretVersion> {
         let wanted = match &self.desired {
             Desired::Wanted(wanted) => wanted.password.as_ref(),
-            Desired::Blocked(_) => None,
+            Desired::Blocked(_) | Desired::Unmade(_) => None,
         };
         match (wanted, &self.memory.update) {
             (Some(wanted), Some(update))
@@ -303,7 +309,13 @@ impl View {
             {
                 Some(&wanted.version)
             }
-            _ => self.ledger().and_then(|ledger| ledger.password_secret.as_ref()),
+            _ => {
+                let noted = self.ledger().and_then(|ledger| ledger.password_secret.as_ref());
+                match &self.memory.rewritten {
+                    Some((before, after)) if noted == Some(before) => Some(after),
+                    _ => noted,
+                }
+            }
         }
     }
 
@@ -311,7 +323,7 @@ impl View {
     pub fn wanted_version(&self) -> Option<&SecretVersion> {
         match &self.desired {
             Desired::Wanted(wanted) => wanted.password.as_ref().map(|password| &password.version),
-            Desired::Blocked(_) => None,
+            Desired::Blocked(_) | Desired::Unmade(_) => None,
         }
     }
 }

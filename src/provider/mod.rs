@@ -129,6 +129,11 @@ pub fn password_secret(spec: &SipEndpointSpec) -> Option<&SecretKeyRef> {
     spec.plivo.as_ref().and_then(|plivo| plivo.password_secret_ref.as_ref())
 }
 
+/// Whether the password is generated, and lives in the connection Secret.
+pub fn generates_password(spec: &SipEndpointSpec) -> bool {
+    spec.plivo.as_ref().is_some_and(|plivo| plivo.generate_password && plivo.password_secret_ref.is_none())
+}
+
 /// What the endpoint's username begins with, before the mark.
 pub fn base_username(spec: &SipEndpointSpec, name: &str) -> String {
     spec.plivo.as_ref().and_then(|plivo| plivo.username.clone()).unwrap_or_else(|| base_from_name(name))
@@ -154,7 +159,7 @@ pub fn desired(spec: &SipEndpointSpec, name: &str, password: Password, applicati
         Some(_) if spec.adopt.is_none() && password == Ok(None) => Desired::Blocked(Problem {
             reason: Reason::InvalidSpec,
             message:
-                "no password is given, and without one no endpoint can be created; nothing is done. Name its Secret in passwordSecretRef"
+                "no password is given, and without one no endpoint can be created; nothing is done. Name its Secret in passwordSecretRef, or set generatePassword and connectionSecret"
                     .into(),
         }),
         // The schema refuses this; a decision that creates must not rest on the schema alone.
@@ -252,7 +257,7 @@ mod tests {
 
     #[test]
     fn what_the_schema_refuses_is_not_created_either() {
-        let given = || Ok(Some((b"hunter22".to_vec(), SecretVersion::default())));
+        let given = || Ok(Some((Secret::new("hunter22".into()), SecretVersion::default())));
         let adopt = || Some(Adopt { endpoint_id: "1".into(), from_installation: None });
         let (manage, observe) = (ManagementPolicy::Manage, ManagementPolicy::Observe);
         let table: [(&str, ManagementPolicy, Option<Adopt>, Password, bool); 5] = [

@@ -116,6 +116,7 @@ impl Search {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_found_anywhere_but_in_secrets() {
+    let _room = super::cases::room().await;
     let plane = audited_control_plane("canary", Rights::Cluster).await;
     let search = Search::default();
     let kubeconfig = std::fs::read_to_string(plane.operator_kubeconfig()).expect("the operator's kubeconfig");
@@ -172,7 +173,7 @@ async fn planted(plane: &ControlPlane, search: &Search, number: usize) -> (World
 
 /// The operator at its most talkative, for people or for machines.
 async fn talkative(world: &World, number: usize) -> Operator {
-    let format = if number % 2 == 0 { "text" } else { "json" };
+    let format = if number.is_multiple_of(2) { "text" } else { "json" };
     world.operator_with(&["--log", "trace", "--log-format", format], &[("RUST_BACKTRACE", "full")]).await
 }
 

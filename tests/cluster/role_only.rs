@@ -66,9 +66,7 @@ async fn an_operator_with_roles_in_its_namespaces_works_there_and_asks_for_nothi
     let granted = granted(&objects(NAMESPACED));
     let events = plane.audit_events(control_plane::OPERATOR).await.expect("the audit log");
     let found = Use::of(&events[refused.len()..], &granted);
-    let denied: Vec<&str> = found.denied.iter().map(|event| event.uri.as_str()).collect();
-    assert!(denied.is_empty(), "asked for, and refused: {denied:#?}\n{log}");
-    assert_minimal(&found, &granted, UNUSED_YET);
+    assert_minimal(&found, &granted, UNUSED_YET, |_| false);
     let namespaces: Vec<&String> = found.rights.values().flatten().collect();
     let known = [first.namespace.as_str(), second.namespace.as_str(), "switchboard-system"];
     assert!(namespaces.iter().all(|namespace| known.contains(&namespace.as_str())), "{namespaces:?}");

@@ -13,7 +13,7 @@ use switchboard::provider::plivo::{fields, wire};
 use crate::script::{Act, JSON, Server, http};
 use crate::{PATIENT, client};
 
-fn recorded() -> BTreeMap<String, String> {
+pub fn recorded() -> BTreeMap<String, String> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/plivo");
     let files = std::fs::read_dir(folder).expect("fixtures").map(|file| file.expect("a file").path());
     files
@@ -21,7 +21,7 @@ fn recorded() -> BTreeMap<String, String> {
         .collect()
 }
 
-fn body(name: &str) -> Json {
+pub fn body(name: &str) -> Json {
     serde_json::from_str(&recorded()[name]).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 

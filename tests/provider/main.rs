@@ -3,6 +3,7 @@
 mod answers;
 mod fixtures;
 mod harm;
+mod numbers;
 mod requests;
 mod script;
 mod secrets;
@@ -23,6 +24,7 @@ const AUTH_ID: &str = "MAXXXXXXXXXXXXXXXXXX";
 const TOKEN: &str = "canaryToken0123456789abcdefghijklmnopqrs";
 const SIP_PASSWORD: &str = "canaryPassword42x";
 const USERNAME: &str = "aliceab12cd34ef5k";
+/// Of an endpoint, of an application, and a number that the account holds.
 const ID: &str = "32866729519064";
 
 /// Long enough never to matter on a slow machine.
@@ -67,6 +69,11 @@ fn desired() -> Fields {
     ])
 }
 
+/// What is wanted of a number.
+fn pointed() -> Fields {
+    Fields::from([("alias", Value::Text("Main line".to_owned())), ("app_id", Value::Text("379619814477342321".to_owned()))])
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Op {
     Identify,
@@ -75,9 +82,36 @@ enum Op {
     List,
     Update,
     Delete,
+    GetNumber,
+    ListNumbers,
+    ListApplications,
+    UpdateNumber,
 }
 
-const OPS: [Op; 6] = [Op::Identify, Op::Create, Op::Get, Op::List, Op::Update, Op::Delete];
+const OPS: [Op; 10] = [
+    Op::Identify,
+    Op::Create,
+    Op::Get,
+    Op::List,
+    Op::Update,
+    Op::Delete,
+    Op::GetNumber,
+    Op::ListNumbers,
+    Op::ListApplications,
+    Op::UpdateNumber,
+];
+
+impl Op {
+    /// The operation on endpoints whose answers mean the same.
+    fn kind(self) -> Self {
+        match self {
+            Op::GetNumber => Op::Get,
+            Op::ListNumbers | Op::ListApplications => Op::List,
+            Op::UpdateNumber => Op::Update,
+            other => other,
+        }
+    }
+}
 
 /// What became of a call: the class in words, and everything that the outcome prints.
 struct Told {
@@ -93,6 +127,10 @@ async fn run(client: &Plivo, op: Op) -> Told {
         Op::List => told(client.list_endpoints(0, 20).await),
         Op::Update => told(client.update_endpoint(ID, &desired()).await),
         Op::Delete => told(client.delete_endpoint(ID).await),
+        Op::GetNumber => told(client.get_number(ID).await),
+        Op::ListNumbers => told(client.list_numbers(0, 20).await),
+        Op::ListApplications => told(client.list_applications(0, 20).await),
+        Op::UpdateNumber => told(client.update_number(ID, &pointed()).await),
     }
 }
 

@@ -9,12 +9,13 @@ use switchboard::provider::transport::{BaseUrl, TransportOptions, Unusable};
 
 use crate::script::{Act, Server, http};
 use crate::secrets::base64;
-use crate::{AUTH_ID, ID, Op, PATIENT, SIP_PASSWORD, TOKEN, USERNAME, client, desired, install, run};
+use crate::{AUTH_ID, ID, Op, PATIENT, SIP_PASSWORD, TOKEN, USERNAME, client, desired, install, pointed, run};
 
 #[tokio::test]
 async fn each_operation_sends_the_request_of_the_contract() {
     let body = json!({"username": USERNAME, "alias": "alice-desk", "app_id": "", "password": SIP_PASSWORD});
     let update = json!({"alias": "alice-desk", "app_id": "", "password": SIP_PASSWORD});
+    let number = json!({"alias": "Main line", "app_id": "379619814477342321"});
     let account = format!("/v1/Account/{AUTH_ID}/");
     let expected = [
         (Op::Identify, format!("GET {account}"), None),
@@ -23,7 +24,12 @@ async fn each_operation_sends_the_request_of_the_contract() {
         (Op::List, format!("GET {account}Endpoint/?limit=20&offset=0"), None),
         (Op::Update, format!("POST {account}Endpoint/{ID}/"), Some(update)),
         (Op::Delete, format!("DELETE {account}Endpoint/{ID}/"), None),
+        (Op::GetNumber, format!("GET {account}Number/{ID}/"), None),
+        (Op::ListNumbers, format!("GET {account}Number/?limit=20&offset=0"), None),
+        (Op::ListApplications, format!("GET {account}Application/?limit=20&offset=0"), None),
+        (Op::UpdateNumber, format!("POST {account}Number/{ID}/"), Some(number)),
     ];
+    assert_eq!(expected.iter().map(|(op, ..)| *op).collect::<Vec<_>>(), crate::OPS);
     for (op, line, body) in expected {
         let server = Server::start(|_| Act::Say(http(500, "", ""))).await;
         run(&client(&server.url(), PATIENT), op).await;
@@ -63,6 +69,33 @@ async fn only_the_given_fields_are_sent_and_none_is_the_empty_text() {
 }
 
 #[tokio::test]
+async fn an_update_of_a_number_names_its_application_always_and_nothing_that_is_not_given() {
+    let text = |text: &str| Value::Text(text.to_owned());
+    let table = [
+        (Fields::from([("app_id", text(""))]), json!({"app_id": ""})),
+        (Fields::from([("app_id", text("1")), ("alias", text(""))]), json!({"app_id": "1", "alias": ""})),
+        (
+            Fields::from([
+                ("app_id", text("379619814477342321")),
+                ("alias", text("Main \"line\"")),
+                ("subaccount", text("SAXXXXXXXXXXXXXXXXXX")),
+                ("compliance_application_id", text("20372631212782797")),
+            ]),
+            json!({
+                "app_id": "379619814477342321", "alias": "Main \"line\"", "subaccount": "SAXXXXXXXXXXXXXXXXXX",
+                "compliance_application_id": "20372631212782797",
+            }),
+        ),
+    ];
+    for (change, expected) in table {
+        let server = Server::start(|_| Act::Say(http(202, "", r#"{"message": "changed"}"#))).await;
+        assert_eq!(client(&server.url(), PATIENT).update_number(ID, &change).await, Outcome::Done(()));
+        let body: Json = serde_json::from_str(&server.requests()[0].body).expect("JSON");
+        assert_eq!(body, expected);
+    }
+}
+
+#[tokio::test]
 async fn what_must_not_be_sent_is_refused_before_anything_is_sent() {
     let server = Server::start(|_| Act::Say(http(500, "", ""))).await;
     let client = client(&server.url(), PATIENT);
@@ -80,6 +113,22 @@ async fn what_must_not_be_sent_is_refused_before_anything_is_sent() {
         kinds.push((id, kind(client.update_endpoint(id, &desired()).await)));
         kinds.push((id, kind(client.delete_endpoint(id).await)));
     }
+    for number in ["", "+14155550100", "1415-555", "1/2", "..", "1?x=1", "14155550100\n", "１", &long] {
+        kinds.push((number, kind(client.get_number(number).await)));
+        kinds.push((number, kind(client.update_number(number, &pointed()).await)));
+    }
+    let app_id = || ("app_id", text(""));
+    for change in [
+        Fields::new(),
+        Fields::from([("alias", text("a")), ("subaccount", text("SAXXXXXXXXXXXXXXXXXX"))]),
+        Fields::from([app_id(), ("subaccount", text(""))]),
+        Fields::from([app_id(), ("compliance_application_id", text(""))]),
+        Fields::from([app_id(), ("sub_account", text("SAXXXXXXXXXXXXXXXXXX"))]),
+        Fields::from([app_id(), ("callback_url", text("http://evil.example"))]),
+        Fields::from([("app_id", Value::Secret(Secret::new("1".into())))]),
+    ] {
+        kinds.push(("update number", kind(client.update_number(ID, &change).await)));
+    }
     let without_app_id = Fields::from([("alias", text("a"))]);
     let unknown = Fields::from([("app_id", text("")), ("callback_url", text("http://evil.example"))]);
     let plain_password = Fields::from([("app_id", text("")), (PASSWORD, text("hunter22"))]);
@@ -91,6 +140,8 @@ async fn what_must_not_be_sent_is_refused_before_anything_is_sent() {
     }
     for limit in [0, 21, u64::MAX] {
         kinds.push(("list", kind(client.list_endpoints(0, limit).await)));
+        kinds.push(("list numbers", kind(client.list_numbers(0, limit).await)));
+        kinds.push(("list applications", kind(client.list_applications(0, limit).await)));
     }
     for (what, kind) in kinds {
         assert_eq!(kind, Some(RefusalKind::Invalid), "{what:?}");

@@ -31,19 +31,19 @@ const SWITCHES: [(&str, &[&str]); 17] = [
     ("missing_slash", &["not_found", "redirect", "accept"]),
 ];
 
-async fn simulator(switches: &[(&str, &str)], rate_limit: Option<(u32, Duration)>) -> Simulator {
+pub async fn simulator(switches: &[(&str, &str)], rate_limit: Option<(u32, Duration)>) -> Simulator {
     install();
     let switches = switches.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Simulator::start(Options { switches, rate_limit, ..Options::default() }).await.expect("a simulator")
 }
 
-fn plivo(simulator: &Simulator, token: &str) -> Plivo {
+pub fn plivo(simulator: &Simulator, token: &str) -> Plivo {
     let credentials = Credentials { auth_id: DEFAULT_AUTH_ID.to_owned(), auth_token: Secret::new(token.to_owned()) };
     let options = TransportOptions { deadlines: PATIENT, extra_roots: None };
     Plivo::new(&BaseUrl::parse(simulator.url()).expect("a base URL"), credentials, &options).expect("a client")
 }
 
-fn done<T: std::fmt::Debug>(outcome: Outcome<T>, what: &str) -> T {
+pub fn done<T: std::fmt::Debug>(outcome: Outcome<T>, what: &str) -> T {
     match outcome {
         Outcome::Done(value) => value,
         other => panic!("{what}: {other:?}"),

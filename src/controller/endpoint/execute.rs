@@ -33,6 +33,8 @@ impl Pass<'_, SipEndpoint> {
             Action::RemoveFinalizer(Release::Unproven) if view.adopt.is_none() && self.account_exists().await => {
                 Step::Stop(Some(view.now + Duration::from_secs(5)))
             }
+            Action::StorePassword => self.store_password(view).await,
+            Action::WriteConnection(entries) => self.write_connection(view, entries, "connection").await,
             Action::Reserve => self.reserve(view),
             Action::WriteIntent(intent) => self.write_intent(view, action, intent).await,
             Action::Create { username, fields } => self.create(view, username, fields).await,

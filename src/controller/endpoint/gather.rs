@@ -12,10 +12,11 @@ use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::brakes;
 use crate::controller::claims::Entry;
 use crate::controller::context::{AccountState, Context};
-use crate::controller::endpoint::Remembered;
+use crate::controller::endpoint::{Remembered, connection};
 use crate::controller::gather::{self, same_account, who};
 use crate::controller::managed::{account_of, key};
 use crate::controller::memories::Slot;
+use crate::core::endpoint::connection::ConnectionSecret;
 use crate::core::evidence::{Evidence, Listing};
 use crate::core::key::ObjectKey;
 use crate::core::mark::{Installation, Prefix, recognise};
@@ -33,10 +34,16 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
     let (account, state) = gather::account(ctx, object, ctx.claims.is_complete());
     let prefix = prefix(ctx, object);
     let application = gather::application(state.as_ref(), &key, provider::app_name(&object.spec));
-    let desired = match deleting || gone {
-        // A deletion never needs the tenant's password.
-        true => Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() }),
-        false => provider::desired(&object.spec, &key.name, password(ctx, object, &key).await, application),
+    let (connection, desired) = match deleting || gone {
+        // A deletion never needs the tenant's password, nor the Secret for the phone.
+        true => (None, Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() })),
+        false => {
+            let connection = connection::secret(ctx, object, &key).await;
+            let password = password(ctx, object, &key, connection.as_ref()).await;
+            let desired = provider::desired(&object.spec, &key.name, password.clone(), application);
+            let desired = connection::unmade(connection.as_ref(), &password, desired);
+            (connection, desired)
+        }
     };
     let mut view = View {
         object: gather::object(object, gone),
@@ -55,6 +62,7 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
             from_installation: adopt.from_installation.clone(),
             allowed: ctx.with_tenants(&account_of(object), |tenants| adoptable(tenants, &key.namespace, &adopt.endpoint_id)),
         }),
+        connection,
         claims: BTreeMap::new(),
         account,
         brakes: Brakes::default(),
@@ -92,11 +100,14 @@ pub fn prefix_of(installation: &Installation, object: &SipEndpoint) -> Prefix {
     Prefix::new(installation, &object.namespace().unwrap_or_default(), &name, &provider::base_username(&object.spec, &name))
 }
 
-async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey) -> Password {
+async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey, connection: Option<&ConnectionSecret>) -> Password {
+    if provider::generates_password(&object.spec) {
+        return connection::password(connection, key);
+    }
     let Some(at) = provider::password_secret(&object.spec) else { return Ok(None) };
     let content = ctx.secrets.get(&key.namespace, &at.name, key.clone()).await?;
-    let bytes = content.key(&at.name, &at.key)?.to_vec();
-    Ok(Some((bytes, content.version)))
+    let value = content.value(&at.name, &at.key)?.clone();
+    Ok(Some((value, content.version)))
 }
 
 /// What the provider was seen to hold, as far as it concerns this object.

@@ -1,6 +1,7 @@
 //! SipEndpoints: what is their own in the flow that all managed objects go through.
 
 pub mod announce;
+mod connection;
 mod execute;
 pub mod gather;
 mod monitors;

@@ -26,7 +26,11 @@ pub(super) fn next(view: &View) -> Action {
     }
     if let Some(owner) = view.owner() {
         if view.handed_over(owner) {
-            return Action::RemoveFinalizer(Release::HandedOver);
+            // A cache may be behind, and the heir gone.
+            return match view.surveyed() {
+                Some(_) => Action::RemoveFinalizer(Release::HandedOver),
+                None => Action::ReadRivals,
+            };
         }
         let what = format!("handing the number over to {}, which does not hold yet what was there before", owner.who);
         // The time-out is for a wake that got lost.

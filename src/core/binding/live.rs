@@ -104,7 +104,7 @@ fn compare(view: &View, wanted: &Fields, seen: Observed<'_>) -> Action {
     let cause = match () {
         () if edited => Cause::Edited,
         // What is written ahead and was never seen to agree is no drift of others.
-        () if view.status.placed.len() != 1 || view.status.placed.last() != Some(&wish) => Cause::Followed,
+        () if !view.written_ahead() || view.status.placed.iter().any(|placed| placed.app_id != wish.app_id) => Cause::Followed,
         () => Cause::Drifted,
     };
     let texts: Vec<String> = differences.iter().map(Difference::to_string).collect();
@@ -149,7 +149,7 @@ fn compare(view: &View, wanted: &Fields, seen: Observed<'_>) -> Action {
 fn ahead(view: &View, seen: Observed<'_>, wish: Placed) -> Option<Action> {
     let status = &view.status;
     let unknown = status.previous.is_none() && !view.lost();
-    if !unknown && status.placed.last() == Some(&wish) && status.account.is_some() {
+    if !unknown && view.written_ahead() && status.account.is_some() {
         return None;
     }
     let observed = || Previous {
@@ -176,7 +176,7 @@ fn survey(view: &View, seen: Observed<'_>) -> Option<Action> {
     }
     match () {
         () if survey.reads == view.memory.reads => Some(get(view, Lane::Urgent)),
-        () if survey.shown != seen.text("app_id") => Some(Action::ReadRivals),
+        () if survey.shown.as_deref() != Some(seen.text("app_id")) => Some(Action::ReadRivals),
         () => None,
     }
 }

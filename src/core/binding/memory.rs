@@ -59,8 +59,8 @@ pub struct Memory {
 pub struct Survey {
     /// When that read began.
     pub began: Moment,
-    /// The application that the number showed before.
-    pub shown: String,
+    /// The application that the number showed before, if it had been seen.
+    pub shown: Option<String>,
     /// How many reads of the number had been answered by then.
     pub reads: u64,
 }
@@ -192,20 +192,19 @@ impl Learnt {
     /// A change of others was put back.
     fn corrected(&mut self, now: Moment) {
         let memory = &mut self.memory;
-        let last = memory.corrections.last().copied();
-        memory.corrections.retain(|at| now.since(*at) < HOUR);
         // A try an hour does not end the quarrel; two hours without a change do.
-        let goes_on = memory.contested && last.is_some_and(|last| now.since(last) < HOUR * 2);
-        memory.contested = goes_on || memory.corrections.len() >= CONTESTED;
+        let goes_on = memory.contested && memory.corrections.last().is_some_and(|last| now.since(*last) < HOUR * 2);
+        memory.corrections.retain(|at| now.since(*at) < HOUR);
         memory.corrections.push(now);
-        let surplus = memory.corrections.len().saturating_sub(CONTESTED + 1);
+        memory.contested = goes_on || memory.corrections.len() >= CONTESTED;
+        let surplus = memory.corrections.len().saturating_sub(CONTESTED);
         memory.corrections.drain(..surplus);
     }
 
     /// The other bindings of the number were read from the API server itself; the read began then.
     pub fn surveyed(&mut self, view: &View, began: Moment) {
-        let reads = self.memory.reads;
-        self.memory.survey = view.evidence.observed().map(|seen| Survey { began, shown: seen.text("app_id").to_owned(), reads });
+        let shown = view.evidence.observed().map(|seen| seen.text("app_id").to_owned());
+        self.memory.survey = Some(Survey { began, shown, reads: self.memory.reads });
     }
 
     /// A write of the status is durable.

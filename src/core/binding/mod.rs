@@ -1,9 +1,9 @@
 //! `next` for PhoneNumberBinding: the only place where anything is decided about one.
 //!
 //! Rows are tried from the top; the first that applies answers. *Usable* means: the account exists, its credentials work, and it is the
-//! pinned one. *Owner*: of the bindings of one number in one account, live ones before those on their way out, the oldest. *Ours*: the
-//! application is among `status.placed`. *Read now*: by a read of the number in this very pass. A row that would call the provider after a
-//! failure waits for its turn first (`retry`).
+//! pinned one. *Owner*: the oldest of the live bindings of one number in one account. *Ours*: the application is among `status.placed`.
+//! *Read now*: by a read of the number in this very pass. A row that would call the provider after a failure waits for its turn first
+//! (`retry`).
 //!
 //! | # | live object | answer |
 //! |---|---|---|
@@ -32,8 +32,8 @@
 //! | R1 | gone, or no finalizer of ours | `Done` |
 //! | R2 | given up by the annotation `force-orphan` | `RemoveFinalizer` with a Warning |
 //! | R3 | the account was not looked at yet, so the other bindings are not known | `Wait` |
-//! | R4 | another binding owns the number and holds all that this one holds for it | `RemoveFinalizer` (handed over) |
-//! | R5 | another binding owns the number, but does not hold that yet | `Wait` |
+//! | R4 | a live binding holds all that this one holds for it, and our finalizer is on it | `RemoveFinalizer` (handed over), after `ReadRivals` |
+//! | R5 | there is a live binding, but it does not hold that yet | `Wait` |
 //! | R6 | as B1 | `WritePlaced` (inherited) |
 //! | R7 | Retain | `RemoveFinalizer` |
 //! | R8 | what was there before, or what this one put there, is not known any more | `RemoveFinalizer` with a Warning: the number is left |
@@ -57,6 +57,8 @@ pub mod view;
 
 mod give_back;
 mod live;
+#[cfg(test)]
+pub(in crate::core) mod tests;
 
 pub use evidence::{Evidence, Got, Listed, Observed};
 pub use memory::{Learnt, Memory};

@@ -31,11 +31,6 @@ impl Rival {
         Standing { deleting: self.deleting, created: self.created, uid: &self.uid }
     }
 
-    /// It may own the number: one on its way out without our finalizer does nothing any more.
-    fn counts(&self) -> bool {
-        !self.deleting || self.finalizer
-    }
-
     /// It has written to the number, or may have.
     fn written(&self) -> bool {
         self.previous.is_some() || self.finalizer
@@ -48,13 +43,15 @@ impl View {
         Standing { deleting: self.object.deleting, created: self.created, uid: &self.object.uid }
     }
 
-    /// The binding that owns the number instead of this one.
+    /// The binding that owns the number instead of this one: a live one, the oldest. One that is on its way out owns nothing any more, but
+    /// gives back what it put there unless a live one takes it over; it never hands over to another one on its way out. Else two that go
+    /// at once could each rely on the other.
     pub fn owner(&self) -> Option<&Rival> {
-        let first = self.rivals.iter().filter(|rival| rival.counts()).min_by_key(|rival| rival.standing())?;
+        let first = self.rivals.iter().filter(|rival| !rival.deleting).min_by_key(|rival| rival.standing())?;
         prevails(first.standing(), self.standing()).then_some(first)
     }
 
-    /// Those whose writes may still be on the number, or on their way to it, when this one owns it.
+    /// Those on their way out whose writes may still be on the number, or on their way to it.
     fn leaving(&self) -> impl Iterator<Item = &Rival> {
         self.rivals.iter().filter(|rival| rival.deleting && rival.finalizer)
     }
@@ -76,17 +73,25 @@ impl View {
         let previous = self.status.previous.clone().or_else(|| heritage.and_then(|rival| rival.previous.clone()));
         let mut placed: Vec<&Placed> = heritage.into_iter().flat_map(|rival| &rival.placed).collect();
         match self.owner() {
-            Some(owner) if !self.object.deleting && owner.written() => placed.extend(&owner.placed),
-            Some(_) => {}
+            Some(_) if self.object.deleting => {}
+            Some(owner) => placed.extend(owner.written().then_some(&owner.placed).into_iter().flatten()),
             None => placed.extend(self.leaving().flat_map(|rival| &rival.placed)),
         }
         (previous, merge(&self.status.placed, &placed))
     }
 
-    /// What stays in `placed` once the number was seen to be as wanted: what those on their way out put there is theirs to hand over.
+    /// What stays in `placed` once the number was seen to be as wanted: what those on their way out put there is theirs to hand over; and an
+    /// alias that was put there once and is not managed any more may still be there, whatever a read shows that is a little behind.
     pub fn settled_placed(&self, wish: Placed) -> Vec<Placed> {
+        let managed = self.wanted().is_some_and(|wanted| wanted.contains_key("alias"));
+        let older = self.status.placed.iter().filter(|placed| !managed && placed.alias.is_some() && placed.alias != wish.alias);
+        let mut own: Vec<Placed> = Vec::new();
+        for alias in older.map(|placed| placed.alias.clone()) {
+            append(&mut own, Placed { app_id: wish.app_id.clone(), alias });
+        }
+        append(&mut own, wish);
         let leaving: Vec<&Placed> = self.leaving().flat_map(|rival| &rival.placed).collect();
-        merge(&[wish], &leaving)
+        merge(&own, &leaving)
     }
 
     /// Whether the owner holds all that this one has for it, and cannot go without giving it back, so that this one can go.

@@ -72,6 +72,6 @@ fn pin(view: &View, status: &mut PhoneNumberBindingStatus) {
 
 fn said(view: &View, mut status: PhoneNumberBindingStatus, finding: &Finding) -> PhoneNumberBindingStatus {
     status.observed_generation = Some(view.object.generation);
-    status.conditions = conditions(view, finding, None);
+    status.conditions = conditions(view, (finding, finding), None);
     status
 }

@@ -101,11 +101,23 @@ impl View {
         }
     }
 
-    /// What an update to the wanted state puts there.
+    /// What an update to the wanted state puts there. An alias that is not managed (any more) still is what was put there, by this binding or
+    /// by one before it, if the number shows it.
     pub fn wish(&self) -> Option<Placed> {
         let wanted = self.wanted()?;
         let field = |name: &str| wanted.get(name).and_then(Value::text).map(ToOwned::to_owned);
-        Some(Placed { app_id: field("app_id")?, alias: field("alias") })
+        let kept = || {
+            let shown = self.evidence.observed()?.text("alias").to_owned();
+            self.status.placed.iter().any(|placed| placed.alias.as_ref() == Some(&shown)).then_some(shown)
+        };
+        Some(Placed { app_id: field("app_id")?, alias: field("alias").or_else(kept) })
+    }
+
+    /// The newest in `status.placed` is what is wanted.
+    pub fn written_ahead(&self) -> bool {
+        let wanted = |field: &str| self.wanted()?.get(field)?.text();
+        let alias = |placed: &Placed| wanted("alias").is_none_or(|alias| placed.alias.as_deref() == Some(alias));
+        self.status.placed.last().is_some_and(|placed| wanted("app_id") == Some(&placed.app_id) && alias(placed))
     }
 
     /// What was there before is not known any more: the finalizer goes on only after it was stored, so it must have been lost.

@@ -1,6 +1,8 @@
-//! An object that is to exist (L1 to L23).
+//! An object that is to exist (L1 to L26).
 
-use super::{actionable, adopt, other_installation, own_open_intent, owned, received, record_listed, search, survivor};
+use super::{
+    actionable, actionable_now, adopt, connection, other_installation, own_open_intent, owned, received, record_listed, search, survivor,
+};
 use crate::api::condition::Reason;
 use crate::api::ledger::Intent;
 use crate::api::policy::{DriftPolicy, ExternalDeletionPolicy};
@@ -44,6 +46,10 @@ pub(super) fn next(view: &View) -> Action {
             Some(problem) => wait_for(view, problem),
             None => search::next(view),
         };
+    }
+    if matches!(view.desired, Desired::Unmade(_)) && view.recorded().is_none() {
+        // What is found by its mark is recorded all the same: then it is an endpoint that exists, and its password is missed (L9).
+        return actionable_now(view).unwrap_or_else(|| absent(view));
     }
     let wanted = match actionable(view) {
         Ok(wanted) => wanted,
@@ -127,12 +133,11 @@ pub(super) fn steady(view: &View, wanted: &Wanted, id: &str) -> Action {
             None => retry::call(view, Action::Get(id, Lane::Repair)),
         };
     }
-    if !view.observes()
-        && let Some(action) = read_back(view, observed, id)
-    {
-        return action;
+    let read_back = if view.observes() { None } else { read_back(view, observed, id) };
+    match read_back.unwrap_or_else(|| compare(view, wanted, observed, id)) {
+        Action::Done(finding) => connection::then(view, wanted, observed.remote, finding),
+        action => action,
     }
-    compare(view, wanted, observed, id)
 }
 
 /// L12: recorded, but nothing newer than the record is known.
@@ -370,6 +375,9 @@ fn absent(view: &View) -> Action {
     }
     if let Some((until, finding)) = retry::pending(view) {
         return Action::Wait { until: Some(until), finding: Some(finding) };
+    }
+    if let Some(action) = connection::before_create(view) {
+        return action;
     }
     if !view.memory.permit {
         return Action::Reserve;

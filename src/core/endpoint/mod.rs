@@ -38,6 +38,8 @@
 //! | L31 | adopts, read by id | `AddFinalizer` if it is to be deleted with the object, `Record` |
 //! | L32 | adopted, absence proven | `Done` (`ExternallyDeleted`), whatever the policies say |
 //! | L33 | adopted under `managementPolicy: Observe`, fields or password differ | `Done` (`Drifted`), never an `Update` |
+//! | L34 | not recorded, none listed, its generated password is not stored, or in a Secret that does not go with the object yet | `StorePassword`, `WriteConnection`; before L23 |
+//! | L35 | recorded and seen, nothing to do at the provider (or nothing may be done), the connection Secret is not right | `WriteConnection`; `Wait` (`Conflict`, `SecretAccessDenied` …) if it is not ours, or a write was refused lately |
 //!
 //! An object that adopts passes through L24, L25, L9 to L11, L27, then L28 to L31 until it has recorded, then L12 to L18, L32, L33:
 //! never through what creates, searches by mark, or deletes.
@@ -62,6 +64,7 @@
 //! | D12 | otherwise | `List` |
 
 mod adopt;
+pub mod connection;
 mod delete;
 mod live;
 mod search;
@@ -110,15 +113,21 @@ fn received(view: &View) -> Option<&str> {
 fn actionable(view: &View) -> Result<&Wanted, Box<Action>> {
     let wanted = match &view.desired {
         Desired::Wanted(wanted) => wanted,
-        Desired::Blocked(problem) => return Err(Box::new(wait_for(view, problem.clone()))),
+        Desired::Blocked(problem) | Desired::Unmade(problem) => return Err(Box::new(wait_for(view, problem.clone()))),
     };
-    if let Some(held) = view.held() {
-        return Err(Box::new(Action::Done(Finding { reason: held.reason, message: held.message })));
-    }
-    match view.unusable() {
-        Some(problem) => Err(Box::new(wait_for(view, problem))),
+    match actionable_now(view) {
+        Some(Action::Done(held)) => Err(Box::new(connection::while_held(view, wanted).unwrap_or(Action::Done(held)))),
+        Some(action) => Err(Box::new(action)),
         None => Ok(wanted),
     }
+}
+
+/// L10, L11: whatever is wanted, nothing may be done at the provider now; what to answer.
+fn actionable_now(view: &View) -> Option<Action> {
+    if let Some(held) = view.held() {
+        return Some(Action::Done(Finding { reason: held.reason, message: held.message }));
+    }
+    view.unusable().map(|problem| wait_for(view, problem))
 }
 
 /// Endpoints with our mark that are listed and may be recorded or deleted: not condemned, not deleted by us since, not read as

@@ -15,7 +15,7 @@ const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 5..=32;
 /// What the spec wants of a Plivo endpoint.
 pub fn desired(plivo: &PlivoEndpoint, name: &str, password: Password, application: NamedApplication) -> Desired {
     let parsed = password
-        .and_then(|given| given.map(|(bytes, version)| Ok(WantedPassword { value: parse_password(&bytes, plivo)?, version })).transpose());
+        .and_then(|given| given.map(|(value, version)| Ok(WantedPassword { value: parse_password(&value, plivo)?, version })).transpose());
     let password = match parsed {
         Ok(password) => password,
         Err(problem) => return Desired::Blocked(problem),
@@ -46,15 +46,17 @@ pub fn desired(plivo: &PlivoEndpoint, name: &str, password: Password, applicatio
 }
 
 /// 5 to 32 printable ASCII characters; one trailing newline is cut, since that is what `kubectl create secret --from-file` leaves.
-fn parse_password(bytes: &[u8], plivo: &PlivoEndpoint) -> Result<Secret, Problem> {
-    let bytes = bytes.strip_suffix(b"\n").map_or(bytes, |cut| cut.strip_suffix(b"\r").unwrap_or(cut));
+fn parse_password(value: &Secret, plivo: &PlivoEndpoint) -> Result<Secret, Problem> {
+    let text = value.expose();
+    let text = text.strip_suffix('\n').map_or(text, |cut| cut.strip_suffix('\r').unwrap_or(cut));
+    let bytes = text.as_bytes();
     let at = plivo.password_secret_ref.as_ref();
     let wrong = |what: String| Problem {
         reason: Reason::SecretInvalid,
         message: format!(
-            "Secret {} key {}: the password {what}; a SIP password has 5 to 32 printable ASCII characters. Nothing is sent until the Secret is mended, then this goes on by itself",
-            at.map_or("", |at| &at.name),
-            at.map_or("", |at| &at.key),
+            "{} key {}: the password {what}; a SIP password has 5 to 32 printable ASCII characters. Nothing is sent until the Secret is mended, then this goes on by itself",
+            at.map_or_else(|| "the connectionSecret's".to_owned(), |at| format!("Secret {}", at.name)),
+            at.map_or("password", |at| &at.key),
         ),
     };
     if let Some(position) = bytes.iter().position(|byte| !(0x20..0x7f).contains(byte)) {
@@ -66,7 +68,7 @@ fn parse_password(bytes: &[u8], plivo: &PlivoEndpoint) -> Result<Secret, Problem
     if bytes.len() > *PASSWORD_LENGTH.end() {
         return Err(wrong("is longer than 32 characters".into()));
     }
-    Ok(Secret::new(bytes.iter().copied().map(char::from).collect()))
+    Ok(Secret::new(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -88,7 +90,8 @@ mod tests {
             ("pässword".as_bytes(), Some("position 2")),
         ];
         for (bytes, problem) in table {
-            let desired = desired(&PlivoEndpoint::default(), "alice", Ok(Some((bytes.to_vec(), SecretVersion::default()))), None);
+            let desired =
+                desired(&PlivoEndpoint::default(), "alice", Ok(Some((Secret::from_bytes(bytes.to_vec()), SecretVersion::default()))), None);
             match (desired, problem) {
                 (Desired::Wanted(_), None) => {}
                 (Desired::Blocked(found), Some(words)) => {
@@ -103,7 +106,7 @@ mod tests {
     #[test]
     fn absent_means_unmanaged_but_for_the_alias_at_create() {
         let Desired::Wanted(wanted) =
-            desired(&PlivoEndpoint::default(), "front.desk", Ok(Some((b"hunter22".to_vec(), SecretVersion::default()))), None)
+            desired(&PlivoEndpoint::default(), "front.desk", Ok(Some((Secret::new("hunter22".into()), SecretVersion::default()))), None)
         else {
             panic!()
         };
@@ -133,7 +136,7 @@ mod tests {
                     assert_eq!(wanted.fields.get(APP_ID), wanted.create.get(APP_ID), "{sentence}");
                     Ok(wanted.fields.get(APP_ID).and_then(Value::text).map(str::to_owned))
                 }
-                Desired::Blocked(problem) => Err(problem.reason),
+                Desired::Blocked(problem) | Desired::Unmade(problem) => Err(problem.reason),
             };
             assert_eq!(found, expected.map(|id| id.map(str::to_owned)), "{sentence}");
         }

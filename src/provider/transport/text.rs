@@ -91,6 +91,28 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_recognised_as_pages_and_forms_show_it_and_any_digest_by_its_length() {
+        let scrubber = Scrubber::default().with(&Secret::new("a&\"b<c>".into()));
+        let cases = [
+            ("a&\"b<c>", "***"),
+            ("a&amp;&quot;b&lt;c&gt;!", "***!"),
+            ("x=a%26%22b%3Cc%3E&y=1", "x=***&y=1"),
+            ("\"a&\\\"b<c>\"", "\"***\""),
+            // The hash of another password, in any case; longer digests.
+            ("stored as 2EB62d171ba8491db496081a8b24738a.", "stored as ***."),
+            ("sha a94a8fe5ccb19ba61c4c0873d391e987982fbbd3", "sha ***"),
+            // Shorter ones are ids, and stay.
+            ("id 2eb62d171ba8491db496081a8b24738", "id 2eb62d171ba8491db496081a8b24738"),
+            ("api_id 9f0f8fd4-b1c0-11ee-9f7c-0242ac110003", "api_id 9f0f8fd4-b1c0-11ee-9f7c-0242ac110003"),
+            ("größe: 12", "größe: 12"),
+            ("", ""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(scrubber.scrub(text), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn a_secret_across_the_cut_leaves_no_part() {
         let scrubber = Scrubber::default().with(&Secret::new("correct-horse".into()));
         let text = format!("{}correct-horse{}", "x".repeat(MAX_TEXT - 4), "y".repeat(100));

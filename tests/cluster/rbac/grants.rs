@@ -170,20 +170,19 @@ impl Use {
                 Some(_) => Place::Tenant,
             };
             let role = format!("{} {}", by.role_kind, by.role);
-            let right = |name| Right {
-                place,
-                role: role.clone(),
-                verb: event.verb.clone(),
-                resource: qualified(&resource, &object.api_group),
-                name,
-            };
-            // A rule may hold for one object only.
-            let named = right(Some(object.name.clone()));
-            let right = if granted.contains(&named) { named } else { right(None) };
-            if granted.contains(&right) {
-                found.rights.entry(right).or_default().insert(object.namespace.clone());
-            } else {
-                found.foreign.insert(format!("{right} (binding {})", by.binding));
+            // A server-side apply that makes an object needs both, and is noted as one.
+            let made = event.verb == "patch" && event.response_status.as_ref().is_some_and(|status| status.code == 201);
+            for verb in [Some(event.verb.as_str()), made.then_some("create")].into_iter().flatten() {
+                let (role, resource) = (role.clone(), qualified(&resource, &object.api_group));
+                let any = Right { place, role, verb: verb.to_owned(), resource, name: None };
+                // A rule may hold for one object only.
+                let named = Right { name: Some(object.name.clone()), ..any.clone() };
+                let right = if granted.contains(&named) { named } else { any };
+                if granted.contains(&right) {
+                    found.rights.entry(right).or_default().insert(object.namespace.clone());
+                } else {
+                    found.foreign.insert(format!("{right} (binding {})", by.binding));
+                }
             }
         }
         found
@@ -202,17 +201,106 @@ impl Use {
     }
 }
 
-/// Fails with both differences, if there are any but those expected.
-pub fn assert_minimal(found: &Use, granted: &BTreeSet<Right>, unused_yet: &[&str]) {
+/// Fails with both differences, if there are any but those expected: rights that are not used yet, and refusals that are part of the plan.
+pub fn assert_minimal(found: &Use, granted: &BTreeSet<Right>, unused_yet: &[&str], expected: impl Fn(&AuditEvent) -> bool) {
+    let refused = found.denied.iter().filter(|event| !expected(event));
+    let mut lacking: BTreeSet<String> = refused.map(|event| format!("{} {} (refused)", event.verb, event.uri)).collect();
+    lacking.extend(found.foreign.iter().cloned());
     let unused_yet: BTreeSet<String> = unused_yet.iter().map(|&line| line.to_owned()).collect();
     let unused = found.unused(granted);
     let (missing, built): (Vec<_>, Vec<_>) = (unused.difference(&unused_yet).collect(), unused_yet.difference(&unused).collect());
     let wide = found.too_wide();
     assert!(
-        missing.is_empty() && built.is_empty() && found.foreign.is_empty() && wide.is_empty(),
-        "granted in deploy/, and never used:\n{missing:#?}\nused, and not granted by deploy/:\n{:#?}\n\
+        missing.is_empty() && built.is_empty() && lacking.is_empty() && wide.is_empty(),
+        "granted in deploy/, and never used:\n{missing:#?}\nused or asked for, and not granted by deploy/:\n{lacking:#?}\n\
          used in the operator's own namespace only, and granted everywhere:\n{wide:#?}\n\
-         listed as not used yet, and used (or not granted) by now; take these lines out:\n{built:#?}",
-        found.foreign
+         listed as not used yet, and used (or not granted) by now; take these lines out:\n{built:#?}"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A ClusterRole that may patch gadgets and get one gizmo everywhere, and a Role that may get and delete gadgets in its own namespace.
+    fn manifests() -> Vec<Value> {
+        let subjects = json!([{"kind": "ServiceAccount", "namespace": ACCOUNT.0, "name": ACCOUNT.1}]);
+        let gadgets = |verbs: Value| json!({"apiGroups": ["x.dev"], "resources": ["gadgets"], "verbs": verbs});
+        let gizmo = json!({"apiGroups": [""], "resources": ["gizmos"], "resourceNames": ["one"], "verbs": ["get"]});
+        let own = json!({"name": "own", "namespace": ACCOUNT.0});
+        vec![
+            json!({"kind": "ClusterRole", "metadata": {"name": "wide"}, "rules": [gadgets(json!(["patch"])), gizmo]}),
+            json!({"kind": "ClusterRoleBinding", "metadata": {"name": "wide"}, "roleRef": {"kind": "ClusterRole", "name": "wide"}, "subjects": subjects}),
+            json!({"kind": "Role", "metadata": own, "rules": [gadgets(json!(["get", "delete"]))]}),
+            json!({"kind": "RoleBinding", "metadata": own, "roleRef": {"kind": "Role", "name": "own"}, "subjects": subjects}),
+        ]
+    }
+
+    fn event(verb: &str, resource: &str, place: (&str, &str), by: &str) -> AuditEvent {
+        let group = if resource == "gadgets" { "x.dev" } else { "" };
+        let decision = if by.is_empty() { "forbid" } else { "allow" };
+        let reason = format!("RBAC: allowed by {by} to ServiceAccount \"switchboard/switchboard-system\"");
+        let event = json!({
+            "auditID": "1", "stage": "ResponseComplete", "verb": verb, "requestURI": "/", "user": {"username": "operator"},
+            "objectRef": {"apiGroup": group, "resource": resource, "namespace": place.0, "name": place.1}, "responseStatus": {"code": 200},
+            "annotations": {"authorization.k8s.io/decision": decision, "authorization.k8s.io/reason": reason},
+        });
+        serde_json::from_value(event).expect("an event")
+    }
+
+    #[test]
+    fn both_differences_are_seen_and_no_right_hides_behind_another_role() {
+        let granted = granted(&manifests());
+        let wide = r#"ClusterRoleBinding "wide" of ClusterRole "wide""#;
+        let own = r#"RoleBinding "own/switchboard-system" of Role "own""#;
+        let everything = [
+            event("patch", "gadgets", ("voice", "a"), wide),
+            event("get", "gizmos", ("", "one"), wide),
+            event("get", "gadgets", ("switchboard-system", "a"), own),
+            event("delete", "gadgets", ("switchboard-system", "a"), own),
+        ];
+        let judge = |events: &[AuditEvent]| {
+            let found = Use::of(events, &granted);
+            let unused: Vec<String> = found.unused(&granted).into_iter().collect();
+            (unused, found.denied.len(), found.foreign.len(), found.too_wide().len())
+        };
+        assert_eq!(judge(&everything), (vec![], 0, 0, 0));
+        let names = [
+            "everywhere, ClusterRole wide: patch gadgets.x.dev",
+            "everywhere, ClusterRole wide: get gizmos one",
+            "own namespace, Role own: get gadgets.x.dev",
+            "own namespace, Role own: delete gadgets.x.dev",
+        ];
+        for (missing, name) in names.iter().enumerate() {
+            let some: Vec<AuditEvent> = (0..4).filter(|one| *one != missing).map(|one| everything[one].clone()).collect();
+            assert_eq!(judge(&some), (vec![(*name).to_owned()], 0, 0, 0));
+        }
+        let more = |event: AuditEvent| judge(&[&everything[..], &[event]].concat());
+        assert_eq!(more(event("list", "gadgets", ("voice", ""), "")), (vec![], 1, 0, 0), "refused");
+        assert_eq!(more(event("get", "gizmos", ("", "two"), wide)), (vec![], 0, 1, 0), "another object than the one granted");
+        let mut apply = event("patch", "gadgets", ("voice", "b"), wide);
+        apply.response_status.as_mut().expect("a status").code = 201;
+        assert_eq!(more(apply), (vec![], 0, 1, 0), "an apply that makes an object is a create as well");
+        let discovery = r#"ClusterRoleBinding "system:discovery" of ClusterRole "system:discovery""#;
+        assert_eq!(more(event("get", "gadgets", ("voice", "a"), discovery)), (vec![], 0, 1, 0), "by a role that is not ours");
+        let (mut narrow, place) = (everything.clone(), (ACCOUNT.0, "a"));
+        narrow[0] = event("patch", "gadgets", place, wide);
+        assert_eq!(judge(&narrow), (vec![], 0, 0, 1), "a Role would do");
+    }
+
+    #[test]
+    #[should_panic(expected = "list / (refused)")]
+    fn a_right_that_is_lacking_fails_the_test() {
+        let refused = event("list", "gadgets", ("voice", ""), "");
+        assert_minimal(&Use::of(&[refused], &BTreeSet::new()), &BTreeSet::new(), &[], |_| false);
+    }
+
+    #[test]
+    #[should_panic(expected = "everywhere, ClusterRole wide: patch gadgets.x.dev")]
+    fn a_right_that_is_not_used_fails_the_test() {
+        let granted = granted(&manifests());
+        assert_minimal(&Use::of(&[], &granted), &granted, &[], |_| true);
+    }
 }

@@ -36,8 +36,8 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     (DYING, |_, world| Box::pin(dying_namespace(world))),
 ];
 
-/// Runs all scenarios under one operator that watches all namespaces, and ends it; answers its log.
-pub async fn run_all(plane: &ControlPlane, world: &World) -> String {
+/// Runs all scenarios under one operator that watches all namespaces, and ends it.
+pub async fn run_all(plane: &ControlPlane, world: &World) {
     let operator = lost_race(world, |environment| world.operator_everywhere_with(&[], environment)).await;
     let mut worlds = Vec::new();
     for (name, scenario) in SCENARIOS {
@@ -54,7 +54,6 @@ pub async fn run_all(plane: &ControlPlane, world: &World) -> String {
     assert!(failed.is_empty(), "scenarios {failed:?} failed (see above); the operator said:\n{}", operator.log());
     let (ended, log) = operator.terminate().await;
     assert!(ended, "the operator did not end well:\n{log}");
-    log
 }
 
 /// An operator that somebody gets ahead of between its decision and its write: it reads the object again.

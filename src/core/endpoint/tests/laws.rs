@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::make::{Start, applied, at, describe, named, password, problem, recorded, refused, remote, text, unknown};
+use super::make::{Start, applied, at, describe, named, password, problem, recorded, refused, remote, right, text, unknown};
+use super::phone::Phone;
 use super::world::{Process, Stored, World};
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Closed, Release, Why};
+use crate::core::endpoint::connection::Held;
 use crate::core::endpoint::next;
 use crate::core::fields::{PASSWORD, Remote, Value};
 use crate::core::outcome::{Outcome, RefusalKind};
@@ -49,7 +51,36 @@ pub fn check(view: &View, action: &Action) {
         }
     }
     match action {
-        Action::Create { .. } => {
+        Action::StorePassword => {
+            if view.open_intent().is_some() || view.recorded().is_some() || view.object.deleting || view.adopt.is_some() {
+                wrong("a password is made for what exists, or may come to be");
+            }
+            if !matches!(&view.account, AccountView::Ready { listed_this_term: true, .. }) || view.held().is_some() || view.stopping {
+                wrong("a password is made before anybody has looked, or while nothing may be created");
+            }
+            if view.connection.as_ref().is_none_or(|secret| !secret.generates || matches!(secret.held, Held::Barred(_))) {
+                wrong("a password is made that nobody asked for, or into a Secret that is not ours");
+            }
+        }
+        Action::WriteConnection(entries) => {
+            let Some(secret) = &view.connection else { return wrong("a Secret that the spec does not name is written") };
+            if matches!(secret.held, Held::Barred(_)) || view.object.deleting || view.object.gone {
+                wrong("a Secret that is not ours, or of an object that goes");
+            }
+            let own = matches!(&secret.held, Held::Own { owned: true, .. });
+            if own && entries.is_empty() || secret.generates && entries.get(PASSWORD).is_some_and(Option::is_none) {
+                wrong("a write for nothing, or one that loses the generated password");
+            }
+        }
+        Action::Create { fields, .. } => {
+            if let Some(secret) = view.connection.as_ref().filter(|secret| secret.generates) {
+                let Held::Own { entries, owned: true, .. } = &secret.held else {
+                    return wrong("a create before its password is stored");
+                };
+                if fields.get(PASSWORD) != entries.get(PASSWORD).cloned().map(Value::Secret).as_ref() {
+                    wrong("a create with another password than the one that is stored");
+                }
+            }
             let own = view.memory.own.as_ref().filter(|own| own.answer.is_none()).map(|own| own.nonce.as_str());
             if view.open_intent().map(|intent| intent.nonce.as_str()) != own || own.is_none() {
                 wrong("a create without an own, open, unsent intent");
@@ -187,6 +218,7 @@ fn any_start(tape: &mut Tape<'_>) -> (Start, Vec<Remote>) {
     }
     start = adoption(tape, start);
     start = policies(tape, start);
+    start = phone(tape, start);
     start = memories(tape, start);
     (evidence(tape, start), truth(tape))
 }
@@ -214,6 +246,29 @@ fn adoption(tape: &mut Tape<'_>, mut start: Start) -> Start {
         start = start.claimed(id);
     }
     start
+}
+
+/// Some have a connection Secret, in any condition, and some of them a generated password.
+fn phone(tape: &mut Tape<'_>, mut start: Start) -> Start {
+    if tape.one_in(2) || start.view.object.deleting || start.view.object.gone {
+        return start;
+    }
+    start = match tape.below(6) {
+        0 => start.phone(Held::Barred(problem(Reason::Conflict))),
+        1 | 2 => start.phone(Held::Absent),
+        3 => start.phone_with(right(None)),
+        4 => start.phone_with(right(Some(password(2)))),
+        _ => start.phone_with(right(Some(password(1)))),
+    };
+    if tape.one_in(4) {
+        start = start.given();
+    }
+    if tape.one_in(4) {
+        let moment = tape.moment();
+        start = start.unwritten(moment);
+    }
+    let wanted = matches!(start.view.desired, Desired::Wanted(_)) && start.view.adopt.is_none();
+    if wanted && tape.one_in(2) { start.generates() } else { start }
 }
 
 fn policies(tape: &mut Tape<'_>, mut start: Start) -> Start {
@@ -332,7 +387,8 @@ fn waits_for_people(view: &View, action: &Action) -> bool {
     let lost = view.recorded().is_some_and(|recorded| view.evidence.observed(recorded.id).is_some_and(|seen| !view.owns(seen.remote)));
     view.stopping
         || view.object.paused
-        || matches!(view.desired, Desired::Blocked(_))
+        || matches!(view.desired, Desired::Blocked(_) | Desired::Unmade(_))
+        || view.connection.as_ref().is_some_and(|secret| matches!(secret.held, Held::Barred(_)))
         || !matches!(view.account, AccountView::Ready { .. })
         || view.account_mismatch().is_some()
         || lost
@@ -359,6 +415,20 @@ fn unfold(start: Start, truth: Vec<Remote>) -> (World, Action) {
     let (object, status, desired) = (start.view.object.clone(), start.view.status.clone(), start.view.desired.clone());
     let mut world = World::new(1, Stored { version: 1, object, status, desired }, vec![Process::new(start)], at(1000));
     world.stored = stored;
+    world.phone =
+        world.processes[0].start.view.connection.as_ref().filter(|secret| !matches!(secret.held, Held::Barred(_))).map(|secret| {
+            let mut phone = Phone { generates: secret.generates, ..Phone::default() };
+            if let Held::Own { owned, entries, .. } = &secret.held {
+                phone.put(entries.clone(), *owned);
+            }
+            phone
+        });
+    if let (Some(stored), Some(phone)) = (&mut world.stored, &world.phone)
+        && phone.generates
+    {
+        // What is wanted but for the password, which comes from the Secret.
+        stored.desired = super::make::wanted("desk", 1);
+    }
     world.watch(0);
     world.provider.readable = true;
     for remote in truth {
@@ -442,8 +512,10 @@ fn arbitrary_starts_reach_every_kind_of_answer() {
         "Record",
         "RemoveFinalizer",
         "Reserve",
+        "StorePassword",
         "Update",
         "Wait",
+        "WriteConnection",
         "WriteIntent",
         "WriteTombstone",
     ];

@@ -12,6 +12,7 @@ use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, Ma
 use crate::api::refs::{AccountIdentity, ProviderKind};
 use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::action::Action;
+use crate::core::endpoint::connection::{ConnectionSecret, DOMAIN, Entries, Held, KEYS, SIP_URI, USERNAME, Unwritten};
 use crate::core::evidence::{Evidence, Got, Listing};
 use crate::core::fields::{Fields, PASSWORD, Registration, Remote, Secret, Value};
 use crate::core::mark::{Installation, Prefix};
@@ -134,6 +135,7 @@ pub fn applied() -> Start {
             external_deletion: ExternalDeletionPolicy::Recreate,
         },
         adopt: None,
+        connection: None,
         claims: BTreeMap::new(),
         account: ready("MA1"),
         brakes: Brakes::default(),
@@ -183,6 +185,32 @@ pub fn adopted() -> Start {
     start.listed_remotes(990, true, vec![theirs("e1")])
 }
 
+/// The name of the connection Secret.
+pub const PHONE: &str = "alice-phone";
+
+/// The connection Secret of endpoint `e1`, as it should be, with this password.
+pub fn right(password: Option<Secret>) -> BTreeMap<String, Secret> {
+    let remote = remote("e1");
+    let uri = remote.sip_uri.unwrap_or_default();
+    let all = [(USERNAME, Some(remote.username)), (DOMAIN, Some("phone.example".into())), (SIP_URI, Some(uri))];
+    let mut entries: BTreeMap<String, Secret> =
+        all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Secret::new(value?)))).collect();
+    entries.extend(password.map(|password| (PASSWORD.to_owned(), password)));
+    entries
+}
+
+/// What a write of these entries makes of a Secret.
+pub fn written(mut entries: BTreeMap<String, Secret>, change: &Entries) -> BTreeMap<String, Secret> {
+    for (key, value) in change {
+        assert!(KEYS.contains(key), "not a key of ours: {key}");
+        match value {
+            Some(value) => drop(entries.insert((*key).to_owned(), value.clone())),
+            None => drop(entries.remove(*key)),
+        }
+    }
+    entries
+}
+
 /// The username of an endpoint that somebody made in the console.
 pub const THEIRS: &str = "reception131031145958";
 
@@ -219,6 +247,55 @@ impl Start {
         self.with(|view| {
             view.claims.insert(id.into(), "SipEndpoint bob".into());
         })
+    }
+
+    /// The spec names a connection Secret, which is this.
+    pub fn phone(self, held: Held) -> Self {
+        self.with(|view| view.connection = Some(ConnectionSecret { name: PHONE.into(), generates: false, held }))
+    }
+
+    /// The spec names a connection Secret, which belongs to the object and holds this.
+    pub fn phone_with(self, entries: BTreeMap<String, Secret>) -> Self {
+        self.phone(Held::Own { version: version(9), owned: true, entries })
+    }
+
+    /// The connection Secret does not go with the object yet.
+    pub fn given(self) -> Self {
+        self.with(|view| {
+            if let Some(ConnectionSecret { held: Held::Own { owned, .. }, .. }) = &mut view.connection {
+                *owned = false;
+            }
+        })
+    }
+
+    /// The password is generated, and lives in the connection Secret.
+    pub fn generates(self) -> Self {
+        self.with(|view| {
+            let connection =
+                view.connection.get_or_insert_with(|| ConnectionSecret { name: PHONE.into(), generates: true, held: Held::Absent });
+            connection.generates = true;
+            let stored = match &connection.held {
+                Held::Own { entries, .. } => entries.contains_key(PASSWORD),
+                Held::Absent | Held::Barred(_) => false,
+            };
+            match &connection.held {
+                Held::Barred(problem) => view.desired = Desired::Blocked(problem.clone()),
+                _ if !stored => view.desired = Desired::Unmade(problem(Reason::SecretNotFound)),
+                _ => {}
+            }
+        })
+    }
+
+    /// A write of the connection Secret was refused.
+    pub fn unwritten(self, seconds: u64) -> Self {
+        self.with(|view| {
+            view.memory.unwritten = Some(Unwritten { name: PHONE.into(), problem: problem(Reason::SecretAccessDenied), at: at(seconds) });
+        })
+    }
+
+    /// We wrote the Secret with the generated password.
+    pub fn rewritten(self, before: u32, after: u32) -> Self {
+        self.with(|view| view.memory.rewritten = Some((version(before), version(after))))
     }
 
     /// The spec names no password.

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use super::make::{Start, applied, at, describe, password, prefix, text, wanted};
+use super::phone::Phone;
 use super::provider::Rng;
 use super::world::{Process, Stored, World};
 use crate::core::action::{Action, Release};
 use crate::core::endpoint::tests::laws;
-use crate::core::fields::Remote;
+use crate::core::fields::{PASSWORD, Remote, Secret, Value};
 use crate::core::view::{Desired, View};
 
 /// What may happen in a history.
@@ -37,6 +38,7 @@ struct History {
     alias: u64,
     secret: u32,
     uids: u64,
+    edits: u32,
 }
 
 impl History {
@@ -47,7 +49,12 @@ impl History {
         let mut world = World::new(seed, stored(1), processes, at(0));
         world.provider.readable = rng.percent(50);
         world.faults = true;
-        Self { world, weather, alias: 0, secret: 1, uids: 1 }
+        world.phone = match rng.below(4) {
+            0 => Some(Phone { generates: true, ..Phone::default() }),
+            1 => Some(Phone::default()),
+            _ => None,
+        };
+        Self { world, weather, alias: 0, secret: 1, uids: 1, edits: 0 }
     }
 
     fn live(&self) -> Vec<&Remote> {
@@ -115,6 +122,7 @@ impl History {
                 }
             }
             40..43 => world.sweep(index),
+            45..47 => self.meddle(),
             43 if self.weather == Weather::Wild => {
                 world.log.push(format!("{} a create is delivered twice", world.now));
                 let Desired::Wanted(wanted) = wanted("twice", 1) else { return };
@@ -129,6 +137,29 @@ impl History {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Somebody edits the connection Secret, or deletes it.
+    fn meddle(&mut self) {
+        let Some(phone) = &mut self.world.phone else { return };
+        let Some((_, owned, mut entries)) = phone.secret.clone() else { return };
+        self.world.log.push(format!("{} somebody meddles with the connection Secret", self.world.now));
+        self.edits += 1;
+        match self.world.rng.below(4) {
+            0 => phone.secret = None,
+            1 => {
+                entries.remove("password");
+                phone.put(entries, owned);
+            }
+            2 => {
+                entries.insert("username".into(), Secret::new("mallory".into()));
+                phone.put(entries, owned);
+            }
+            _ => {
+                entries.insert("password".into(), Secret::new(format!("edited-{}", self.edits)));
+                phone.put(entries, owned);
+            }
         }
     }
 
@@ -155,6 +186,12 @@ impl History {
 
     fn check(&self, view: &View, action: &Action) {
         laws::check(view, action);
+        if let Action::Create { fields, .. } = action
+            && let Some(phone) = self.world.phone.as_ref().filter(|phone| phone.generates)
+        {
+            let stored = phone.held.iter().any(|held| fields.get(PASSWORD) == Some(&Value::Secret(held.clone())));
+            assert!(stored, "a password is sent that was never stored");
+        }
         if let Action::DeleteEndpoint(id, _) = action
             && self.weather == Weather::Faulty
             && let Some(stored) = &self.world.stored
@@ -169,6 +206,7 @@ impl History {
     }
 
     fn check_truth(&self) {
+        assert!(self.weather != Weather::Faulty || !self.world.made_beside, "a password is made anew for an endpoint that exists");
         if self.weather == Weather::Faulty {
             let live: Vec<&str> = self.live().iter().map(|remote| remote.id.as_str()).collect();
             assert!(
@@ -188,6 +226,10 @@ impl History {
         }
         self.alias += 1;
         self.wish();
+        if let Some(phone) = self.world.phone.as_mut().filter(|phone| phone.generates && phone.password().is_none()) {
+            // What was lost is restored by somebody.
+            phone.put([("password".to_owned(), Secret::new("restored".into()))].into(), false);
+        }
         let mut at_rest = 0;
         for _ in 0..200 {
             let before = (self.world.writes, self.world.stored.as_ref().map(|stored| stored.version));
@@ -233,7 +275,22 @@ impl History {
         assert_eq!(live[0].fields.get("alias"), Some(&text(&format!("alias{}", self.alias))));
         // Two processes of which one sees an old Secret can cross each other; where the password can be read, that is mended.
         if self.world.provider.readable || self.world.processes.len() == 1 {
-            assert_eq!(live[0].password_digest.as_ref().map(|secret| secret.expose()), Some(password(self.secret).expose()));
+            let wanted = match self.world.phone.as_ref().filter(|phone| phone.generates) {
+                Some(phone) => phone.password().expect("a stored password").clone(),
+                None => password(self.secret),
+            };
+            assert_eq!(live[0].password_digest.as_ref().map(Secret::expose), Some(wanted.expose()));
+        }
+        if let Some(phone) = &self.world.phone {
+            let (_, owned, entries) = phone.secret.as_ref().expect("a connection Secret");
+            let text = |key: &str| entries.get(key).map(Secret::expose);
+            assert!(owned);
+            assert_eq!(text("username"), Some(live[0].username.as_str()));
+            assert_eq!(text("sip_uri"), live[0].sip_uri.as_deref());
+            assert_eq!(text("domain"), Some("phone.example"));
+            if !phone.generates {
+                assert_eq!(text("password"), Some(password(self.secret).expose()));
+            }
         }
         assert_eq!(stored.status.conditions[0].reason, "Available");
     }

@@ -373,10 +373,19 @@ fn beginning() -> Vec<Row> {
 }
 
 fn rows() -> Vec<Row> {
-    [creating(), searching(), living(), comparing(), beginning(), super::adoption::rows(), super::deletion::rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        creating(),
+        searching(),
+        living(),
+        comparing(),
+        beginning(),
+        super::adoption::rows(),
+        super::connection::rows(),
+        super::deletion::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[test]

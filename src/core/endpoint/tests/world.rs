@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::make::{Listed, Start, describe, refresh, refused, teach, unknown};
+use super::make::{Listed, Start, describe, problem, refresh, refused, teach, unknown};
+use super::phone::Phone;
 use super::provider::{Flight, Provider, Rng};
+use crate::api::condition::Reason;
 use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::action::Action;
+use crate::core::endpoint::connection::Entries;
 use crate::core::endpoint::next;
 use crate::core::fields::{Fields, Remote, Value};
 use crate::core::memory::Learnt;
@@ -30,6 +33,9 @@ pub struct Stored {
 pub struct Process {
     pub start: Start,
     version: u64,
+    /// What the object's spec amounts to, but for the connection Secret, and that one as last seen.
+    wished: Desired,
+    phone: Option<Phone>,
     /// The outcome of the create that is on its way, when it comes, and what was known when it was sent: what is refused says
     /// nothing about an edit that came meanwhile.
     answer: Option<(Moment, Outcome<Remote>, Box<View>)>,
@@ -39,7 +45,8 @@ pub struct Process {
 
 impl Process {
     pub fn new(start: Start) -> Self {
-        Self { start, version: 0, answer: None, listing: None }
+        let wished = start.view.desired.clone();
+        Self { start, version: 0, wished, phone: None, answer: None, listing: None }
     }
 
     fn read(&mut self, stored: Option<&Stored>) {
@@ -55,6 +62,7 @@ impl Process {
         view.object = stored.object.clone();
         view.status = stored.status.clone();
         view.desired = stored.desired.clone();
+        self.wished = stored.desired.clone();
     }
 
     /// What the executor sees to before each decision.
@@ -84,6 +92,10 @@ pub struct World {
     pub now: Moment,
     pub provider: Provider,
     pub stored: Option<Stored>,
+    /// The connection Secret, where the spec names one.
+    pub phone: Option<Phone>,
+    /// A password was made although an endpoint existed, or could still come to be.
+    pub made_beside: bool,
     pub processes: Vec<Process>,
     pub rng: Rng,
     /// Answers are lost, versions conflict, listings are torn.
@@ -101,6 +113,8 @@ impl World {
             now,
             provider: Provider::default(),
             stored: Some(stored),
+            phone: None,
+            made_beside: false,
             processes,
             rng: Rng(seed),
             faults: false,
@@ -193,9 +207,18 @@ impl World {
 
     /// The decision of a process about what it sees now; `None` while it waits for the answer to a create.
     pub fn decide(&mut self, index: usize) -> Option<(View, Action)> {
-        let process = &mut self.processes[index];
-        if process.answer.is_some() {
+        if self.processes[index].answer.is_some() {
             return None;
+        }
+        // What the watch has told may be a little old.
+        let stale = self.fails(15);
+        let process = &mut self.processes[index];
+        if !stale || process.phone.is_none() {
+            process.phone = self.phone.clone();
+        }
+        if let Some(phone) = &process.phone {
+            process.start.view.desired = process.wished.clone();
+            phone.show(&mut process.start.view);
         }
         process.prepare(self.now, &self.issued);
         self.nonces += 1;
@@ -225,6 +248,11 @@ impl World {
                 return false;
             }
             Action::ReadRivals | Action::WritePlaced(_) => unreachable!("an endpoint is no number"),
+            Action::StorePassword => {
+                let entries = self.phone.as_mut().expect("a Secret").new_password();
+                self.write_secret(index, view, &entries, true);
+            }
+            Action::WriteConnection(entries) => self.write_secret(index, view, entries, false),
             Action::Reserve => self.processes[index].start.view.memory.permit = true,
             Action::AddFinalizer => {
                 self.write(index, |stored| stored.object.finalizer = true);
@@ -257,6 +285,26 @@ impl World {
         let status = status::after(view, action).expect("an action that writes status");
         if self.write(index, |stored| stored.status = status) {
             self.teach(index, |learnt, _| learnt.written(view, action));
+        }
+    }
+
+    /// Version-checked; a password is made by whoever sees the newest object only.
+    fn write_secret(&mut self, index: usize, view: &View, entries: &Entries, makes: bool) {
+        let stale = makes && self.stored.as_ref().is_none_or(|stored| stored.version != self.processes[index].version);
+        let (fails, lost) = (self.fails(5), self.fails(5));
+        let exists = !self.provider.endpoints.is_empty() || self.provider.in_flight() > 0;
+        let phone = self.phone.as_mut().expect("a Secret");
+        let applied = !fails && !stale && phone.write(view.connection.as_ref(), entries);
+        let version = phone.version();
+        self.made_beside |= applied && makes && exists;
+        self.writes.1 += u64::from(applied);
+        let secret = view.connection.clone().expect("a Secret");
+        match version.filter(|_| applied && !lost) {
+            Some(version) => self.teach(index, |learnt, _| learnt.connection_written(&secret, version)),
+            None if fails || lost => {
+                self.teach(index, |learnt, now| learnt.connection_refused(&secret.name, problem(Reason::Progressing), now));
+            }
+            None => self.watch(index),
         }
     }
 

@@ -1,0 +1,141 @@
+//! What the status says, and what listings are expected to show.
+
+use super::make::{Start, applied, bound, healthy, number, placed, problem, ready, rival, text};
+use crate::api::condition::{ConditionType, Reason, Verdict};
+use crate::api::phone_number_binding::PhoneNumberBindingStatus;
+use crate::core::action::{Action, Finding};
+use crate::core::binding::view::{Rival, View};
+use crate::core::binding::{expectation, next, status};
+use crate::core::view::AccountView;
+
+fn say(reason: Reason) -> Finding {
+    Finding::new(reason, "as the test wants it")
+}
+
+fn said(status: &PhoneNumberBindingStatus, kind: ConditionType) -> Option<&str> {
+    status.conditions.iter().find(|condition| condition.type_ == kind.as_str()).map(|condition| condition.reason.as_str())
+}
+
+/// The status that a view leads to, if it leads to rest or to a write ahead.
+fn after(view: &View) -> PhoneNumberBindingStatus {
+    match next(view) {
+        Action::Done(finding) | Action::Wait { finding: Some(finding), .. } => status::report(view, &finding),
+        action => status::after(view, &action).unwrap_or_else(|| panic!("{action} writes no status")),
+    }
+}
+
+#[test]
+fn every_reason_reads_the_same_for_people_and_for_kstatus() {
+    let view = healthy().build();
+    for reason in Reason::ALL {
+        let status = status::report(&view, &say(*reason));
+        assert_eq!(said(&status, ConditionType::Reconciling).is_some(), reason.verdict() == Verdict::Progressing, "{reason}");
+        assert_eq!(said(&status, ConditionType::Stalled).is_some(), reason.verdict() == Verdict::Failed, "{reason}");
+        assert_eq!(said(&status, ConditionType::Drifted).is_some(), *reason == Reason::Drifted, "{reason}");
+        assert_eq!(said(&status, ConditionType::Registered), None, "a number is no phone");
+        assert_eq!(status.observed_generation, Some(1));
+    }
+}
+
+#[test]
+fn available_pins_the_account_and_keeps_only_what_is_there() {
+    let start = applied().finalizer().previous("app0").placed(&["app0", "app9", "app1"]).read(995, "app1");
+    let status = after(&start.build());
+    assert_eq!((status.account.map(|account| account.id), status.placed), (Some("MA1".into()), vec![placed("app1")]));
+    assert_eq!((status.number.as_deref(), status.app_id.as_deref()), (Some("14155550123"), Some("app1")));
+    assert_eq!((status.alias.as_deref(), status.subaccount.as_deref()), (Some("old"), Some("")));
+}
+
+#[test]
+fn a_binding_that_agrees_from_the_start_stores_nothing_to_restore() {
+    let status = after(&applied().read(995, "app1").build());
+    assert_eq!((status.previous, status.placed), (None, vec![placed("app1")]));
+}
+
+#[test]
+fn what_is_inherited_changes_nothing_that_is_said() {
+    let owner = Rival { finalizer: true, previous: Some(super::make::previous("app0")), placed: vec![placed("app9")], ..rival(1) };
+    let mut view = applied().rival(owner).build();
+    let before = view.status.clone();
+    view.status = after(&view);
+    assert_eq!((view.status.conditions.clone(), view.status.observed_generation), (before.conditions, before.observed_generation));
+    assert_eq!(view.status.account, None);
+    let status = after(&view);
+    assert_eq!((said(&status, ConditionType::Ready), status.app_id.as_deref()), (Some("Conflict"), None));
+}
+
+#[test]
+fn another_ones_number_is_not_shown_as_if_it_were_this_ones() {
+    let owner = Rival { ..rival(1) };
+    assert_eq!(status::report(&applied().listed(980, true, Some("app9")).rival(owner).build(), &say(Reason::Conflict)).app_id, None);
+    let elsewhere = bound().account(ready("MA2")).listed(980, true, Some("app9")).build();
+    assert_eq!(status::report(&elsewhere, &say(Reason::AccountMismatch)).app_id.as_deref(), Some("app1"));
+}
+
+#[test]
+fn an_edit_that_has_to_wait_stays_an_edit() {
+    use crate::core::shared::Viewed;
+    let mut view = healthy().edited("app2").report_drift().build();
+    for reason in [Reason::ProviderUnreachable, Reason::Throttled, Reason::Paused, Reason::TargetNotReady, Reason::Conflict] {
+        view.status = status::report(&view, &say(reason));
+        assert!(view.edited(), "{reason}");
+    }
+    view.status = status::report(&view, &say(Reason::Available));
+    assert!(!view.edited());
+}
+
+#[test]
+fn only_times_are_not_worth_a_write() {
+    let old = status::report(&healthy().build(), &say(Reason::Available));
+    let mut new = old.clone();
+    for condition in &mut new.conditions {
+        condition.last_transition_time.0 = super::make::second(77);
+    }
+    assert!(!status::worth_writing(&old, &new));
+    new.placed.clear();
+    assert!(status::worth_writing(&old, &new));
+}
+
+/// Whether a binding that rests after this view is woken by a listing that shows the number so.
+fn woken(start: Start, shown: Option<&str>, complete: bool) -> bool {
+    let view = start.build();
+    let (Action::Done(finding) | Action::Wait { finding: Some(finding), .. }) = next(&view) else { panic!("it does not rest") };
+    let status = status::report(&view, &finding);
+    let shown = shown.map(|app_id| number(app_id, "old"));
+    expectation::differs(&expectation::of(&view, Some(&status)), shown.as_ref(), complete)
+}
+
+#[test]
+fn a_listing_wakes_a_binding_only_if_it_shows_something_else() {
+    assert!(!woken(healthy(), Some("app1"), true), "all is well");
+    assert!(woken(healthy(), Some("console"), true), "it was changed");
+    assert!(woken(healthy(), None, true), "it was taken away");
+    assert!(!woken(healthy(), None, false), "a torn listing says nothing of that");
+    assert!(!woken(healthy().wanting("compliance_application_id", "c1"), Some("app1"), true), "listings may show less");
+    assert!(woken(bound().missing(995, true), Some("app1"), true), "it is back");
+    assert!(woken(healthy().report_drift().listed(995, true, Some("console")), Some("app1"), true), "it agrees again");
+    let blocked = healthy().blocked(Reason::TargetNotReady);
+    assert!(!woken(blocked, Some("anything"), true), "nothing is known of what it should be");
+    let unready = healthy().account(AccountView::NotReady(problem(Reason::AccountNotReady)));
+    assert!(!woken(unready, Some("app1"), true));
+}
+
+#[test]
+fn messages_name_the_number_as_people_write_it_and_what_to_do() {
+    let owner = Rival { ..rival(1) };
+    let starts = [
+        applied().rival(owner),
+        applied().missing(995, true),
+        healthy().report_drift().listed(995, true, Some("console")),
+        healthy().listed(995, true, Some("console")).corrected(&[700, 800, 900]),
+    ];
+    for start in starts {
+        let view = start.build();
+        let (Action::Done(finding) | Action::Wait { finding: Some(finding), .. }) = next(&view) else { panic!("it does not rest") };
+        assert!(finding.message.contains("+14155550123"), "{}", finding.message);
+        assert!(["delete", "Put it back", "remove"].iter().any(|what| finding.message.contains(what)), "{}", finding.message);
+    }
+    let none = healthy().edited("").read_as(995, Some(number("", "old")), true).build();
+    assert!(matches!(next(&none), Action::Done(finding) if finding.message.contains("calls to it go nowhere")));
+    assert_eq!(none.wanted().and_then(|wanted| wanted.get("app_id")), Some(&text("")));
+}

@@ -1,0 +1,427 @@
+//! The table of cases, row by row.
+
+use std::collections::BTreeSet;
+
+use super::make::{
+    NUMBER, Start, applied, at, bound, describe, healthy, leaving, number, placed, previous, problem, ready, refused, rival, unknown,
+};
+use crate::api::condition::{ConditionType, Reason};
+use crate::api::policy::BindingDeletionPolicy::{Retain, Unassign};
+use crate::core::action::Cause;
+use crate::core::binding::next;
+use crate::core::binding::view::Rival;
+use crate::core::outcome::{Outcome, RefusalKind};
+use crate::core::view::{AccountView, TroubleKind};
+
+struct Row(&'static str, &'static str, Start, &'static str);
+
+/// The older one, live, which has bound the number to `app9`.
+fn owner() -> Rival {
+    Rival { finalizer: true, previous: Some(previous("app0")), placed: vec![placed("app9")], ..rival(1) }
+}
+
+/// The older one, on its way out.
+fn leaver() -> Rival {
+    Rival { deleting: true, ..owner() }
+}
+
+fn younger() -> Rival {
+    rival(9)
+}
+
+/// Holds what the owner or leaver has put there.
+fn heir() -> Start {
+    applied().previous("app0").placed(&["app9"])
+}
+
+/// Read and surveyed in this pass.
+fn looked(start: Start, shown: &str) -> Start {
+    start.read(995, shown).surveyed(996, shown)
+}
+
+/// Never written before: read, surveyed and read again.
+fn first(shown: &str) -> Start {
+    looked(applied(), shown).read(997, shown)
+}
+
+fn waiting() -> Vec<Row> {
+    vec![
+        Row("B1", "a younger one copies what the owner holds", applied().rival(owner()), "WritePlaced app9 after app0 (Inherited)"),
+        Row("B1", "also when paused", applied().rival(owner()).paused(), "WritePlaced app9 after app0 (Inherited)"),
+        Row("B1", "once", heir().rival(owner()), "Wait until 1150: Conflict"),
+        Row(
+            "B1",
+            "and what the owner puts there later",
+            heir().rival(Rival { placed: vec![placed("app8")], ..owner() }),
+            "WritePlaced app8, app9 after app0 (Inherited)",
+        ),
+        Row("B1", "the heir takes over what a leaving one holds", applied().rival(leaver()), "WritePlaced app9 after app0 (Inherited)"),
+        Row(
+            "B1",
+            "not what a younger live one has put there",
+            healthy().rival(Rival { finalizer: true, previous: Some(previous("app0")), placed: vec![placed("app9")], ..younger() }),
+            "Done: Available",
+        ),
+        Row(
+            "B1",
+            "an owner that lost its status gets back what a younger one has copied",
+            bound().wiped().rival(Rival { previous: Some(previous("app0")), placed: vec![placed("app1")], ..younger() }),
+            "WritePlaced app1 after app0 (Inherited)",
+        ),
+        Row("B1", "nothing while shutting down", applied().rival(owner()).stopping(), "Wait for a change: silently"),
+        Row(
+            "B2",
+            "what a leaving one has forgotten is forgotten",
+            applied().rival(Rival { previous: None, placed: vec![], ..leaver() }),
+            "AddFinalizer",
+        ),
+        Row("B3", "the account was not looked at yet", heir().account(AccountView::Unknown), "Wait until 1010: silently"),
+        Row("B4", "the heir cannot go any more without giving back", heir().rival(leaver()), "AddFinalizer"),
+        Row("B4", "not even when paused", heir().paused(), "AddFinalizer"),
+        Row("B4", "our finalizer was forced off", healthy().without_finalizer(), "AddFinalizer"),
+        Row("B4", "but one in conflict needs none", heir().rival(owner()), "Wait until 1150: Conflict"),
+        Row("B5", "paused", healthy().edited("app2").paused(), "Done: Paused"),
+        Row("B5", "the account is suspended", healthy().edited("app2").suspended(), "Done: Suspended"),
+        Row("B5", "the account only serves deletions", healthy().deletions_only(), "Wait for a change: AccountNotReady"),
+        Row(
+            "B5",
+            "no account",
+            applied().account(AccountView::Missing(problem(Reason::AccountNotFound))),
+            "Wait for a change: AccountNotFound",
+        ),
+        Row("B5", "the credentials lead elsewhere", healthy().edited("app2").account(ready("MA2")), "Wait for a change: AccountMismatch"),
+        Row("B6", "the older one owns it", heir().rival(owner()).edited("app2"), "Wait until 1150: Conflict"),
+        Row("B6", "also if it has written nothing yet", applied().rival(rival(1)), "Wait until 1150: Conflict"),
+        Row(
+            "B6",
+            "of two made in the same second the smaller uid",
+            applied().rival(Rival { uid: "uid-4".into(), ..rival(5) }),
+            "Wait until 1150: Conflict",
+        ),
+        Row("B6", "the younger one does not", healthy().rival(younger()), "Done: Available"),
+        Row(
+            "B6",
+            "nor one on its way out, however old",
+            healthy().finalizer().rival(Rival { deleting: true, ..rival(1) }),
+            "Done: Available",
+        ),
+        Row("B6", "first of all", applied().rival(rival(1)).blocked(Reason::TargetNotFound), "Wait until 1150: Conflict"),
+        Row("B7", "its target does not exist", applied().blocked(Reason::TargetNotFound), "Wait for a change: TargetNotFound"),
+        Row(
+            "B7",
+            "or has no application any more",
+            healthy().blocked(Reason::TargetHasNoApplication),
+            "Wait for a change: TargetHasNoApplication",
+        ),
+    ]
+}
+
+fn looking() -> Vec<Row> {
+    vec![
+        Row("B8", "the account does not hold it", applied().missing(995, true), "Done: NumberNotInAccount"),
+        Row("B8", "also what was bound", bound().missing(995, true), "Done: NumberNotInAccount"),
+        Row("B8", "says an older read", applied().missing(900, true).listed(950, true, None), "Done: NumberNotInAccount"),
+        Row("B8", "it is there again", bound().missing(900, true).listed(950, true, Some("app1")), "Done: Available"),
+        Row("B8", "a page of a proxy is not enough", applied().missing(995, false), "List Repair: AwaitingEvidence"),
+        Row("B8", "asked once", applied().missing(995, false).listing_wanted(998), "Wait until 1148: AwaitingEvidence"),
+        Row("B8", "a listing confirms it", applied().missing(900, false).listed(950, true, None), "Done: NumberNotInAccount"),
+        Row("B8", "a torn one does not", applied().missing(900, false).listed(950, false, None), "List Repair: AwaitingEvidence"),
+        Row("B9", "a new binding is read", applied(), "Get Urgent"),
+        Row("B9", "after a restart one listing is for all", bound(), "List Sweep: Progressing"),
+        Row("B9", "asked once", bound().listing_wanted(998), "Wait until 1148: silently"),
+        Row("B9", "unless it was edited", bound().edited("app2"), "Get Urgent"),
+        Row("B9", "or is not listed", bound().listed(980, true, None), "Get Repair"),
+        Row("B9", "a later complete listing casts doubt on a read", bound().read(970, "app1").listed(980, true, None), "Get Repair"),
+        Row("B9", "a torn one does not", bound().read(970, "app1").listed(980, false, None), "Done: Available"),
+        Row("B10", "an update is read back", bound().updated("app1", 995, 1), "Get Urgent"),
+        Row("B10", "not by a listing", bound().updated("app1", 995, 1).listed(996, true, Some("app2")), "Get Urgent"),
+        Row("B10", "nor by a read before it", bound().updated("app1", 995, 1).read(994, "app2"), "Get Urgent"),
+        Row("B10", "it may take a while to show", bound().updated("app1", 995, 1).read(996, "app2"), "Wait until 1055: Progressing"),
+        Row("B10", "then it is looked at again", bound().updated("app1", 930, 1).read(985, "app2"), "Get Urgent"),
+        Row("B10", "twice different is enough", bound().updated("app1", 930, 2).read(995, "app2"), "Done: ProviderNormalisedValue"),
+        Row("B10", "once is not", looked(bound().updated("app1", 930, 1), "app2"), r#"Update Drifted: app_id="app1""#),
+        Row(
+            "B10",
+            "a new wish need not wait",
+            looked(bound().updated("app1", 930, 2).edited("app3"), "app2"),
+            "WritePlaced app1, app3 after app0 (Spec)",
+        ),
+        Row("B11", "it agrees", healthy(), "Done: Available"),
+        Row("B11", "an edit that changes nothing is read first", healthy().edited("app1"), "Get Urgent"),
+        Row("B11", "and then agrees", healthy().edited("app1").read(995, "app1"), "Done: Available"),
+        Row("B11", "a new binding that agrees writes nothing", applied().read(995, "app1"), "Done: Available"),
+        Row(
+            "B11",
+            "what a listing does not show is no difference",
+            healthy().wanting("compliance_application_id", "c1"),
+            "Done: Available",
+        ),
+    ]
+}
+
+fn changing() -> Vec<Row> {
+    let drifted = || looked(healthy(), "console");
+    vec![
+        Row("B12", "drift that is only reported", healthy().report_drift().listed(995, true, Some("app7")), "Done: Drifted"),
+        Row(
+            "B12",
+            "but an edit is carried out",
+            looked(healthy().report_drift().edited("app2"), "app1"),
+            "WritePlaced app1, app2 after app0 (Spec)",
+        ),
+        Row(
+            "B12",
+            "and a target is followed",
+            looked(healthy().report_drift().pointing_at("app2"), "app1"),
+            "WritePlaced app1, app2 after app0 (Spec)",
+        ),
+        Row(
+            "B12",
+            "also when that was interrupted",
+            looked(healthy().report_drift().pointing_at("app2").placed(&["app1", "app2"]), "app1"),
+            r#"Update Followed: app_id="app2""#,
+        ),
+        Row("B13", "three corrections within an hour", drifted().corrected(&[100, 500, 900]), "Wait until 4500: Contested"),
+        Row("B13", "two are not enough", drifted().corrected(&[500, 900]), r#"Update Drifted: app_id="app1""#),
+        Row("B13", "then one an hour", drifted().corrected(&[900]).contested(), "Wait until 4500: Contested"),
+        Row(
+            "B13",
+            "but an edit is carried out",
+            looked(healthy().corrected(&[900]).contested().edited("app2"), "console"),
+            "WritePlaced app1, app2 after app0 (Spec)",
+        ),
+        Row(
+            "B14",
+            "what was refused is not sent again",
+            looked(healthy().edited("app2").answered("app2", Cause::Edited, refused(RefusalKind::Invalid), 990), "app1"),
+            "Wait until 22590: Rejected",
+        ),
+        Row(
+            "B14",
+            "nor if the provider says not found, and the number is there",
+            healthy().edited("app2").answered("app2", Cause::Edited, Outcome::NotFound { proven: true }, 990).read(995, "app1"),
+            "Wait until 22590: Rejected",
+        ),
+        Row(
+            "B14",
+            "until something else is wanted",
+            looked(
+                healthy().edited("app2").answered("app2", Cause::Edited, refused(RefusalKind::Invalid), 990).pointing_at("app3"),
+                "app1",
+            ),
+            "WritePlaced app1, app3 after app0 (Spec)",
+        ),
+        Row("B15", "drift in a listing is read first", healthy().listed(995, true, Some("app7")), "Get Urgent"),
+        Row("B15", "an earlier pass's read does not count", healthy().read(985, "app7"), "Get Urgent"),
+        Row(
+            "B15",
+            "nor is anything called after a failure before its turn",
+            healthy().listed(995, true, Some("app7")).trouble(TroubleKind::Unknown, 1000),
+            "Wait until 1000: ProviderUnreachable",
+        ),
+        Row("B16", "the bindings are read live before a change", healthy().read(995, "console"), "ReadRivals"),
+        Row("B16", "again in each pass", healthy().read(995, "console").surveyed(985, "console"), "ReadRivals"),
+        Row("B16", "a new one as well", applied().read(995, "app0"), "ReadRivals"),
+        Row("B16", "then the number once more", looked(applied(), "app0"), "Get Urgent"),
+        Row("B16", "and all again if it has changed", looked(applied(), "app9").read(997, "app0"), "ReadRivals"),
+        Row("B17", "what was there and what will be is stored", first("app0"), "WritePlaced app1 after app0 (Observed)"),
+        Row("B17", "also if nothing was there", first(""), "WritePlaced app1 after none (Observed)"),
+        Row("B17", "what was lost is not invented", looked(bound().wiped(), "app7"), "WritePlaced app1 after ? (Spec)"),
+        Row("B17", "another target is written ahead", looked(healthy().edited("app2"), "app1"), "WritePlaced app1, app2 after app0 (Spec)"),
+        Row("B17", "none as well", looked(healthy().edited(""), "app1"), "WritePlaced app1, none after app0 (Spec)"),
+        Row(
+            "B18",
+            "the finalizer comes after what was there, and before the change",
+            looked(applied().wanting("alias", "new"), "app1").read(997, "app1"),
+            "WritePlaced app1 after app1 (Observed)",
+        ),
+        Row(
+            "B19",
+            "then the number is changed",
+            looked(heir().finalizer().placed(&["app9", "app1"]).pinned(), "app9"),
+            r#"Update Edited: app_id="app1""#,
+        ),
+        Row("B19", "drift is corrected", drifted(), r#"Update Drifted: app_id="app1""#),
+        Row(
+            "B19",
+            "app_id goes with every change",
+            looked(healthy().wanting("subaccount", "SA1").edited("app1"), "app1"),
+            r#"Update Edited: app_id="app1" subaccount="SA1""#,
+        ),
+        Row(
+            "B19",
+            "not after a failure before its turn",
+            drifted().trouble(TroubleKind::Unknown, 1000),
+            "Wait until 1000: ProviderUnreachable",
+        ),
+    ]
+}
+
+fn going() -> Vec<Row> {
+    let read = |shown| leaving().read(995, shown);
+    let ready_to = |shown| looked(leaving(), shown);
+    let refuse = |start: Start, app_id| start.answered(app_id, Cause::Restored, refused(RefusalKind::Invalid), 992);
+    let holding = || Rival { finalizer: true, previous: Some(previous("app0")), placed: vec![placed("app1")], ..younger() };
+    vec![
+        Row("R1", "released", leaving().without_finalizer(), "Done: Deleting"),
+        Row("R1", "gone", bound().gone(), "Done: Deleting"),
+        Row("R2", "given up", leaving().given_up(&format!("+{NUMBER}")), "RemoveFinalizer (Orphaned)"),
+        Row("R2", "whatever it is", leaving().given_up("unresolved").account(AccountView::Unknown), "RemoveFinalizer (Orphaned)"),
+        Row("R2", "not another number", leaving().given_up("+1999").paused(), "Wait for a change: Paused"),
+        Row("R3", "the account was not looked at yet", leaving().account(AccountView::Unknown), "Wait until 1010: silently"),
+        Row("R4", "the bindings are read live first", leaving().rival(holding()), "ReadRivals"),
+        Row("R4", "the heir holds all", leaving().rival(holding()).surveyed(996, "app1"), "RemoveFinalizer (HandedOver)"),
+        Row("R4", "whatever its policy", leaving().policy(Retain).rival(holding()).surveyed(996, "app1"), "RemoveFinalizer (HandedOver)"),
+        Row(
+            "R4",
+            "an older one as well",
+            leaving().rival(Rival { created: rival(1).created, ..holding() }).surveyed(996, "app1"),
+            "RemoveFinalizer (HandedOver)",
+        ),
+        Row("R5", "the heir holds nothing yet", leaving().rival(younger()), "Wait until 1150: Deleting"),
+        Row("R5", "or could still vanish", leaving().rival(Rival { finalizer: false, ..holding() }), "Wait until 1150: Deleting"),
+        Row(
+            "R5",
+            "or does not know all that was put there",
+            leaving().placed(&["app1", "app2"]).rival(holding()),
+            "Wait until 1150: Deleting",
+        ),
+        Row(
+            "R6",
+            "the older of two that go takes over what the younger put there",
+            leaving().rival(Rival { deleting: true, placed: vec![placed("app9")], ..holding() }),
+            "WritePlaced app9, app1 after app0 (Inherited)",
+        ),
+        Row(
+            "R6",
+            "and gives it back itself",
+            ready_to("app9").placed(&["app9", "app1"]).rival(Rival { deleting: true, placed: vec![placed("app9")], ..holding() }),
+            r#"Update Restored: app_id="app0""#,
+        ),
+        Row("R7", "Retain", leaving().policy(Retain), "RemoveFinalizer (Retained)"),
+        Row(
+            "R7",
+            "also without an account",
+            leaving().policy(Retain).account(AccountView::NotReady(problem(Reason::AccountNotReady))),
+            "RemoveFinalizer (Retained)",
+        ),
+        Row("R8", "its status is lost", leaving().wiped(), "RemoveFinalizer (PreviousLost)"),
+        Row("R8", "also under Unassign", leaving().wiped().policy(Unassign), "RemoveFinalizer (PreviousLost)"),
+        Row(
+            "R9",
+            "account not ready",
+            leaving().account(AccountView::NotReady(problem(Reason::AccountNotReady))),
+            "Wait for a change: AccountNotReady",
+        ),
+        Row("R9", "the credentials lead elsewhere", leaving().account(ready("MA2")), "Wait for a change: AccountMismatch"),
+        Row("R9", "an account that only serves deletions serves this", leaving().deletions_only(), "Get Urgent"),
+        Row("R9", "paused", leaving().paused(), "Wait for a change: Paused"),
+        Row("R9", "suspended", leaving().suspended(), "Wait for a change: Suspended"),
+        Row("R9", "shutting down", leaving().stopping(), "Wait for a change: silently"),
+        Row("R10", "the number is gone", leaving().missing(995, true), "RemoveFinalizer (NumberGone)"),
+        Row("R10", "an earlier pass's answer does not count", leaving().missing(985, true), "Get Urgent"),
+        Row("R10", "nor a proxy's", leaving().missing(995, false), "List Repair: Deleting"),
+        Row("R11", "it is read", leaving(), "Get Urgent"),
+        Row("R11", "not taken from a listing", leaving().listed(995, true, Some("app1")), "Get Urgent"),
+        Row("R12", "somebody has put it elsewhere", read("console"), "RemoveFinalizer (NotOurs)"),
+        Row("R12", "also under Unassign", read("console").policy(Unassign), "RemoveFinalizer (NotOurs)"),
+        Row("R12", "an older target of ours is ours", ready_to("app5").placed(&["app5", "app1"]), r#"Update Restored: app_id="app0""#),
+        Row("R13", "the restore is read back", leaving().updated("app0", 995, 1), "Get Urgent"),
+        Row("R13", "it may take a while to show", leaving().updated("app0", 993, 1).read(995, "app1"), "Wait until 1053: Deleting"),
+        Row("R14", "the bindings are read live first", read("app1"), "ReadRivals"),
+        Row("R14", "what was there before comes back", ready_to("app1"), r#"Update Restored: app_id="app0""#),
+        Row("R14", "also none", ready_to("app1").previous(""), r#"Update Restored: app_id="""#),
+        Row("R14", "or none, under Unassign", ready_to("app1").policy(Unassign), r#"Update Unassigned: app_id="""#),
+        Row(
+            "R14",
+            "with the alias, if it is what was put there",
+            ready_to("app1").with(|view| {
+                view.status.placed[0].alias = Some("desk".into());
+                view.evidence.got = Some(crate::core::binding::Got { began: at(995), found: Some(number("app1", "desk")), proven: true });
+            }),
+            r#"Update Restored: alias="old" app_id="app0""#,
+        ),
+        Row(
+            "R14",
+            "and without, if it is not",
+            ready_to("app1").with(|view| {
+                view.status.placed[0].alias = Some("desk".into());
+                view.evidence.got =
+                    Some(crate::core::binding::Got { began: at(995), found: Some(number("app1", "console")), proven: true });
+            }),
+            r#"Update Restored: app_id="app0""#,
+        ),
+        Row("R15", "what was there before is gone", looked(refuse(leaving(), "app0"), "app1"), r#"Update Unassigned: app_id="""#),
+        Row(
+            "R15",
+            "or is not found",
+            looked(leaving().answered("app0", Cause::Restored, Outcome::NotFound { proven: true }, 992), "app1"),
+            r#"Update Unassigned: app_id="""#,
+        ),
+        Row(
+            "R15",
+            "or is accepted twice and never shown",
+            looked(leaving().updated("app0", 930, 2), "app1"),
+            r#"Update Unassigned: app_id="""#,
+        ),
+        Row("R15", "then it is told so", refuse(leaving(), "app0").read(995, ""), "RemoveFinalizer (PreviousGone)"),
+        Row("R16", "the provider takes nothing", refuse(refuse(leaving(), "app0"), "").read(995, "app1"), "RemoveFinalizer (NotGivenBack)"),
+        Row(
+            "R16",
+            "a lost answer is no refusal",
+            looked(leaving().answered("app0", Cause::Restored, unknown(), 900), "app1"),
+            r#"Update Restored: app_id="app0""#,
+        ),
+        Row(
+            "R17",
+            "an update may still be on its way",
+            read("app0").with(|view| view.memory.doubt = Some((at(950), 1))),
+            "Wait until 1100: Deleting",
+        ),
+        Row(
+            "R17",
+            "also one of another process",
+            read("console").with(|view| view.memory.foreign = Some(at(950))),
+            "Wait until 1100: Deleting",
+        ),
+        Row("R17", "then it is looked at again", read("app0").with(|view| view.memory.doubt = Some((at(846), 1))), "Get Urgent"),
+        Row("R18", "it shows what it showed before", read("app0"), "RemoveFinalizer (Restored)"),
+        Row("R18", "or nothing, under Unassign", read("").policy(Unassign), "RemoveFinalizer (Unassigned)"),
+    ]
+}
+
+fn rows() -> Vec<Row> {
+    [waiting(), looking(), changing(), going()].into_iter().flatten().collect()
+}
+
+#[test]
+fn each_row_of_the_table_answers_as_it_says() {
+    let wrong: Vec<String> = rows()
+        .into_iter()
+        .filter_map(|Row(row, sentence, start, expected)| {
+            let found = describe(&next(&start.build()));
+            (found != expected).then(|| format!("{row} {sentence}:\n  expected {expected}\n  found    {found}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_row_of_the_documented_table_is_tested() {
+    let documented: BTreeSet<&str> = include_str!("../mod.rs")
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | ")?.split(" | ").next())
+        .filter(|row| row.starts_with(['B', 'R']) && row[1..].chars().all(|c| c.is_ascii_digit()))
+        .collect();
+    let tested: BTreeSet<&str> = rows().iter().map(|row| row.0).collect();
+    assert_eq!(documented, tested);
+}
+
+#[test]
+fn a_status_that_said_contested_before_a_restart_counts_as_just_contested() {
+    let mut view = looked(healthy(), "console").condition(ConditionType::Ready, Reason::Contested, 1).build();
+    view.memory.newest = None;
+    let asked = view.clone();
+    super::make::teach(&mut view, |learnt| learnt.object_seen(&asked));
+    assert_eq!(describe(&next(&view)), "Wait until 4600: Contested");
+}
