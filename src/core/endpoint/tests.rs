@@ -6,7 +6,6 @@ mod deletion;
 mod laws;
 pub(in crate::core) mod make;
 mod phone;
-mod provider;
 pub(in crate::core) mod provider;
 mod simulation;
 mod table;
