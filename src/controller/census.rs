@@ -78,12 +78,16 @@ pub fn numbers(ctx: &Context, account: &Account, before: Option<NumberCounts>) -
         let may = || ctx.may(&base.account, &base.key.namespace, Use::Number(&entry.number)).is_ok();
         same_account(ctx, base, account) && (!entry.placed.is_empty() || may())
     };
-    let wanted: Vec<String> = entries.filter(stands).map(|entry| entry.number).collect();
+    // Providers write them with or without the plus.
+    let digits = |number: &str| number.trim_start_matches('+').to_owned();
+    let wanted: HashSet<String> = entries.filter(stands).map(|entry| digits(&entry.number)).collect();
     if wanted.is_empty() {
         return None;
     }
-    let listing = account.numbers().complete;
-    listing.map(|listing| census::numbers(&listing.items, wanted.iter().map(String::as_str))).or(before)
+    let Some(listing) = account.numbers().complete else { return before };
+    let numbers = listing.items.iter().map(|held| &held.number);
+    let bound = numbers.filter(|number| wanted.contains(&digits(number))).cloned().collect();
+    Some(census::numbers(&listing.items, &bound))
 }
 
 /// The name parts of all SipEndpoints of the cluster, read from the quorum.

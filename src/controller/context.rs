@@ -72,6 +72,8 @@ pub struct Credentials {
     pub values: Arc<BTreeMap<String, Secret>>,
     /// The provider has confirmed them.
     pub proven: bool,
+    /// How often in a row it could not be asked.
+    pub unanswered: u32,
 }
 
 /// What an account object says for its objects, besides where its credentials lead.

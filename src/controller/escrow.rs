@@ -5,7 +5,7 @@
 //! It is named after the account's uid, and goes before the account does; what a forced end left behind is found at the start, every hour,
 //! and whenever an account goes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub struct Escrows {
     kept: Mutex<BTreeMap<String, Kept>>,
+    /// Those that are used, which is told once.
+    used: Mutex<BTreeSet<String>>,
     look: Notify,
 }
 
@@ -59,6 +61,12 @@ impl Escrows {
     /// An account is gone, perhaps by force.
     pub fn look_again(&self) {
         self.look.notify_one();
+    }
+
+    /// Whether it is news that this one is used, or is not used any more.
+    fn uses(&self, uid: &str, now: bool) -> bool {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if now { used.insert(uid.to_owned()) } else { used.remove(uid) }
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<String, Kept>) -> T) -> T {
@@ -82,6 +90,7 @@ pub async fn keep(ctx: &Context, object: &AccountObject) {
     }
     let known = ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).get(&object.key).cloned();
     let Some(credentials) = known.filter(|known| known.proven) else { return };
+    ctx.escrows.uses(object.uid(), false);
     let current = |kept: &Kept| kept.version.as_ref().is_none_or(|version| *version == credentials.version);
     if ctx.escrows.with(|all| all.get(object.uid()).is_some_and(current)) {
         return;
@@ -126,8 +135,10 @@ pub async fn read(ctx: &Context, object: &AccountObject) -> Result<Content, NoEs
     match deadline(secrets(ctx).get_opt(&name(object.uid()))).await {
         Ok(Some(secret)) => {
             let note = "its own Secret cannot be read; deletions that are due are served by the credentials in escrow, and nothing else is done with them";
-            info!(account = %object.key, "audit: {note}");
-            event_about(ctx, &object.reference, EventType::Normal, "EscrowUsed", "Reconcile", note.to_owned()).await;
+            if ctx.escrows.uses(object.uid(), true) {
+                info!(account = %object.key, "audit: {note}");
+                event_about(ctx, &object.reference, EventType::Normal, "EscrowUsed", "Reconcile", note.to_owned()).await;
+            }
             Ok(Content::of(secret))
         }
         Ok(None) => Err(NoEscrow::Absent),
@@ -151,6 +162,7 @@ pub async fn remove(ctx: &Context, object: &AccountObject) -> bool {
             return false;
         }
     }
+    ctx.escrows.uses(object.uid(), false);
     ctx.escrows.with(|all| all.remove(object.uid()));
     true
 }

@@ -23,6 +23,8 @@ use crate::core::view::Problem;
 
 /// How many of those who use an account are named.
 const NAMED: usize = 3;
+/// How often the pause between two tries to reach the provider doubles.
+const MOST_DOUBLED: u32 = 6;
 
 /// Everything that is decided on.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,7 +109,12 @@ pub enum Access {
         due: Option<Duration>,
     },
     /// The provider could not be asked.
-    Unreachable(String),
+    Unreachable {
+        /// Why.
+        message: String,
+        /// How often in a row, this one included.
+        attempts: u32,
+    },
 }
 
 /// Why deletions cannot be served from escrow.
@@ -202,7 +209,8 @@ fn serves(facts: &Facts<'_>) -> (Serves, Duration) {
         }
         Access::Elsewhere { claimed, found } => {
             let message = format!("the credentials of {claimed} lead to account {found}; nothing is called. Mend the Secret");
-            (problem(Reason::AccountMismatch, message), retry)
+            // Each look is a call.
+            (problem(Reason::AccountMismatch, message), rest.max(retry))
         }
         Access::Rejected { message, due } => {
             let message = format!(
@@ -210,13 +218,16 @@ fn serves(facts: &Facts<'_>) -> (Serves, Duration) {
             );
             (problem(Reason::CredentialsRejected, message), due.unwrap_or(retry))
         }
-        Access::Unreachable(message) => {
+        Access::Unreachable { message, attempts } => {
             let message = format!("{message}. Nothing is called for its objects meanwhile; it is tried again by itself");
-            (problem(Reason::ProviderUnreachable, message), retry)
+            // Each try is a call.
+            let again = retry * 2_u32.pow(attempts.saturating_sub(1).min(MOST_DOUBLED));
+            return (Serves::Nobody(problem(Reason::ProviderUnreachable, message)), again.min(rest.max(retry)));
         }
     };
-    // Whether it is still needed is looked at often while it waits to go.
-    let again = if facts.deleting { again.min(retry) } else { again };
+    // Whether it is still needed is looked at often while it waits to go, where that costs no call.
+    let called = matches!(facts.access, Access::Elsewhere { .. });
+    let again = if facts.deleting && !called { again.min(retry) } else { again };
     (Serves::Nobody(missing), again)
 }
 

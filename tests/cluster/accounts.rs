@@ -252,8 +252,8 @@ async fn dying() {
     let operator = Told::start("consent and Secret are gone after a restart", &world, &[]).await;
     world.delete("dave").await;
     world.gone("dave").await;
-    world.reason("alice", "AccountNotReady").await;
     assert_eq!(world.exactly_one("alice").await["alias"], "alice");
+    assert_eq!(world.ledger().await.len(), 7, "one deletion more: {:?}", world.ledger().await);
 
     // Without escrow it waits, says so, and lets nothing go in silence.
     operator.kill().await;
@@ -262,7 +262,8 @@ async fn dying() {
     world.delete("erin").await;
     world.gone("erin").await;
     world.patch("alice", json!({"spec": {"plivo": {"alias": "front"}}})).await;
-    world.until("alice", "told", |object| super::world::reason(object) == "AccountNotReady").await;
+    let told = |object: &SipEndpoint| super::world::reason(object) == "SecretAccessDenied" && super::world::observed(object);
+    world.until("alice", "told", told).await;
     assert_eq!(calls_since(&world, since).await, []);
     world.consent(&world.namespace).await;
     world.account("plivo", DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, json!({})).await;

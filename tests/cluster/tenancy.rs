@@ -1,1 +1,573 @@
+//! ClusterProviderAccounts: whom they serve, with what, what the others are told, and how it ends. One operator that watches all namespaces.
 
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use sandbox::control_plane::ControlPlane;
+use sandbox::plivo::{DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN};
+use serde_json::{Value, json};
+use switchboard::api::{ClusterProviderAccount, Condition, PhoneNumberBinding, SipEndpoint};
+use switchboard::core::key::ObjectKey;
+use switchboard::core::tenancy::account_not_found;
+
+use super::observe::Told as Watched;
+use super::side_by_side::{self, Told, case};
+use super::support;
+use super::world::{World, endpoint_id, eventually, merged, reason};
+
+const TOKEN: &str = "sharedsharedsharedsharedsharedsharedtoke";
+const HOME: &str = "switchboard-system";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_of_several_namespaces_serves_whom_it_lists_and_tells_the_others_nothing() {
+    let plane = support::own_control_plane("tenants").await;
+    let world = World::on(&plane, "tenants", sandbox::plivo::Options::default()).await;
+    // First alone, because its operator stops in the middle of something.
+    asked_again(&world).await;
+    let _operator = Told::new("tenancy", world.operator_everywhere(&[]).await);
+    let (world, plane) = (&world, &plane);
+    side_by_side::run(vec![
+        case("two namespaces and their numbers", |_| served(world)),
+        case("nobody is listed", |_| nobody(world)),
+        case("numbers", |_| numbers(world)),
+        case("adoption", |_| adoption(world)),
+        case("who may not have it stands in nobody's way", |_| squatters(world)),
+        case("taken off the list", |_| taken_off(world)),
+        case("deleted while it is used", |_| in_use(world)),
+        case("its brake", |_| braked(world, plane)),
+        case("credentials of another account", |_| mismatch(world)),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_single_namespaces_are_watched_there_are_no_accounts_of_several() {
+    let world = World::new("single").await;
+    let mut operator = Watched::start("single namespaces", &world, &[]).await;
+    operator.says("ClusterProviderAccounts are not served").await;
+    world.endpoint("alice", json!({}), json!({"accountRef": {"kind": "ClusterProviderAccount", "name": "shared"}})).await;
+    let object = world.reason("alice", "AccountNotFound").await;
+    assert_eq!(said(&object)[0].message, account_not_found(&ObjectKey::cluster_account("shared")).message);
+    let log = operator.log();
+    assert_eq!(log.matches("ClusterProviderAccounts are not served").count(), 1, "{log}");
+    assert!(!log.contains("clusterprovideraccounts"), "they are not even watched: {log}");
+}
+
+/// A ClusterProviderAccount with an account of its own at the provider, its Secret in the operator's namespace.
+struct Shared<'a> {
+    world: &'a World,
+    name: &'static str,
+    id: String,
+}
+
+impl<'a> Shared<'a> {
+    /// The account at the provider and the Secret, not the object.
+    async fn new(world: &'a World, name: &'static str) -> Shared<'a> {
+        let id = format!("MA{:0>18}", name.to_uppercase());
+        world.admin.put_account(&id, json!({"auth_token": TOKEN})).await.expect("an account");
+        let shared = Shared { world, name, id };
+        shared.credentials(&shared.id, TOKEN).await;
+        shared
+    }
+
+    async fn credentials(&self, id: &str, token: &str) {
+        let name = format!("{}-credentials", self.name);
+        let secret =
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"auth_id": id, "auth_token": token}});
+        let secrets: Api<Secret> = Api::namespaced(self.world.client.clone(), HOME);
+        secrets.patch(&name, &PatchParams::apply("tests").force(), &Patch::Apply(&secret)).await.expect("a Secret");
+    }
+
+    fn objects(&self) -> Api<ClusterProviderAccount> {
+        Api::all(self.world.client.clone())
+    }
+
+    /// Lists these namespaces: name → more of its entry.
+    async fn allow(&self, listed: &[(&World, Value)]) {
+        self.allow_with(listed, json!({})).await;
+    }
+
+    async fn allow_with(&self, listed: &[(&World, Value)], spec: Value) {
+        let listed: Vec<Value> = listed.iter().map(|(world, entry)| merged(json!({"name": world.namespace}), entry.clone())).collect();
+        let credentials = json!({"credentialsSecretRef": {"name": format!("{}-credentials", self.name)}});
+        let spec = merged(json!({"plivo": credentials, "allowedNamespaces": listed}), spec);
+        let object = json!({"apiVersion": "switchboard.dev/v1alpha1", "kind": "ClusterProviderAccount", "metadata": {"name": self.name}, "spec": spec});
+        self.objects().patch(self.name, &PatchParams::apply("tests").force(), &Patch::Apply(&object)).await.expect("an account");
+    }
+
+    /// The object as soon as its Ready condition has this reason.
+    async fn reason(&self, expected: &str) -> ClusterProviderAccount {
+        eventually(&format!("{} becomes {expected}", self.name), async || {
+            let account = self.objects().get(self.name).await.expect("the account");
+            let ready = account.status.as_ref()?.conditions.iter().find(|one| one.type_ == "Ready")?;
+            (ready.reason == expected && ready.observed_generation == account.metadata.generation).then_some(account)
+        })
+        .await
+    }
+
+    async fn message(&self, expected: &str) -> String {
+        let conditions = self.reason(expected).await.status.expect("a status").conditions;
+        conditions.into_iter().find(|one| one.type_ == "Ready").expect("Ready").message
+    }
+
+    /// What an endpoint of this account has in its spec.
+    fn spec(&self) -> Value {
+        json!({"accountRef": {"kind": "ClusterProviderAccount", "name": self.name}})
+    }
+
+    async fn endpoint(&self, world: &World, name: &str, plivo: Value) {
+        world.endpoint(name, plivo, self.spec()).await;
+    }
+
+    async fn adopt(&self, world: &World, name: &str, id: &str) {
+        world.apply(name, json!({}), merged(self.spec(), json!({"adopt": {"endpoint_id": id}}))).await;
+    }
+
+    async fn binding(&self, world: &World, name: &str, number: &str) {
+        let spec = merged(self.spec(), json!({"number": number, "target": {"app_id": ""}, "alias": name}));
+        let object =
+            json!({"apiVersion": "switchboard.dev/v1alpha1", "kind": "PhoneNumberBinding", "metadata": {"name": name}, "spec": spec});
+        bindings(world).patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(&object)).await.expect("a binding");
+    }
+
+    async fn number(&self, number: &str) {
+        let number = json!({"account": self.id, "number": number.trim_start_matches('+'), "alias": "before"});
+        self.world.admin.create_number(number).await.expect("a number");
+    }
+
+    /// Somebody makes an endpoint in the console; its id.
+    async fn console(&self, username: &str) -> String {
+        let made = self.world.admin.create_endpoint(json!({"account": self.id, "username": username, "password": "console-pass"})).await;
+        made.expect("an endpoint made in the console")["endpoint_id"].as_str().expect("an id").to_owned()
+    }
+
+    async fn held(&self, what: &str) -> BTreeMap<String, Value> {
+        let state = self.world.admin.state().await.expect("the state");
+        let all = &state["accounts"][&self.id][what];
+        let (list, map) = (all.as_array().cloned().unwrap_or_default(), all.as_object().cloned().unwrap_or_default());
+        let key = if what == "numbers" { "number" } else { "endpoint_id" };
+        let listed = list.into_iter().map(|one| (one[key].as_str().expect("an id").to_owned(), one));
+        listed.chain(map).collect()
+    }
+
+    /// The aliases of its numbers.
+    async fn alias(&self, number: &str) -> String {
+        let numbers = self.held("numbers").await;
+        numbers[number.trim_start_matches('+')]["alias"].as_str().expect("an alias").to_owned()
+    }
+
+    /// What was executed in its account by the API.
+    async fn ledger(&self) -> Vec<String> {
+        let ledger = self.world.admin.ledger().await.expect("the ledger");
+        ledger.into_iter().filter(|one| one.account == self.id && one.actor == "api").map(|one| one.op).collect()
+    }
+
+    async fn calls(&self) -> usize {
+        let requests = self.world.admin.requests().await.expect("the requests");
+        requests.iter().filter(|one| one.account.as_deref() == Some(&self.id)).count()
+    }
+
+    async fn delete(&self) {
+        self.objects().delete(self.name, &DeleteParams::default()).await.expect("a deletion");
+    }
+
+    async fn gone(&self) {
+        eventually("the account is gone", async || self.objects().get_opt(self.name).await.expect("an answer").is_none().then_some(()))
+            .await;
+    }
+}
+
+fn bindings(world: &World) -> Api<PhoneNumberBinding> {
+    Api::namespaced(world.client.clone(), &world.namespace)
+}
+
+async fn bound(world: &World, name: &str, expected: &str) -> Vec<Condition> {
+    eventually(&format!("{name} becomes {expected}"), async || {
+        let object = bindings(world).get(name).await.expect("the binding");
+        let ready = object.status.as_ref()?.conditions.iter().find(|one| one.type_ == "Ready")?;
+        let current = ready.reason == expected && ready.observed_generation == object.metadata.generation;
+        current.then(|| timeless(&object.status.as_ref().expect("a status").conditions))
+    })
+    .await
+}
+
+/// Conditions without their times and generations.
+fn timeless(conditions: &[Condition]) -> Vec<Condition> {
+    let mut conditions = conditions.to_vec();
+    for one in &mut conditions {
+        one.last_transition_time = Time(Timestamp::UNIX_EPOCH);
+        one.observed_generation = None;
+    }
+    conditions.sort_by(|one, other| (one.type_ != "Ready", &one.type_).cmp(&(other.type_ != "Ready", &other.type_)));
+    conditions
+}
+
+/// All that the status says in words, `Ready` first.
+fn said(object: &SipEndpoint) -> Vec<Condition> {
+    timeless(&object.status.as_ref().expect("a status").conditions)
+}
+
+/// What the object says after an edit, with this reason.
+async fn edited(world: &World, name: &str, expected: &str) -> Vec<Condition> {
+    let alias = format!("edit-{}", world.endpoints().get(name).await.expect("the object").metadata.generation.expect("a generation"));
+    world.patch(name, json!({"spec": {"plivo": {"alias": alias}}})).await;
+    said(&world.reason(name, expected).await)
+}
+
+/// The same of a binding.
+async fn rebound(world: &World, name: &str, expected: &str) -> Vec<Condition> {
+    let alias = format!("edit {}", bindings(world).get(name).await.expect("the binding").metadata.generation.expect("a generation"));
+    let patch = Patch::Merge(json!({"spec": {"alias": alias}}));
+    bindings(world).patch(name, &PatchParams::default(), &patch).await.expect("a patch");
+    bound(world, name, expected).await
+}
+
+async fn gone(world: &World, name: &str) {
+    eventually("the binding is gone", async || bindings(world).get_opt(name).await.expect("an answer").is_none().then_some(())).await;
+}
+
+/// Who may use an account can change between the decision and the call: it is asked again right before.
+async fn asked_again(world: &World) {
+    let shared = Shared::new(world, "again").await;
+    let tenant = world.beside("tenant").await;
+    let (file, name) = (std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(&tenant.namespace), tenant.namespace.clone());
+    let _ = std::fs::remove_file(&file);
+    let point = format!("update.before,hold={}", file.display());
+    let mut operator = Told::new("asked again", world.operator_everywhere_with(&[], &[("SWITCHBOARD_FAILPOINT", &point)]).await);
+    shared.allow(&[(&tenant, json!({}))]).await;
+    shared.endpoint(&tenant, "alice", json!({"alias": "desk"})).await;
+    shared.endpoint(&tenant, "bob", json!({})).await;
+    tenant.ready("alice").await;
+    tenant.ready("bob").await;
+    tenant.patch("alice", json!({"spec": {"plivo": {"alias": "reception"}}})).await;
+    operator.says("failpoint update.before reached").await;
+    shared.allow(&[]).await;
+    tenant.reason("bob", "AccountNotFound").await;
+    std::fs::write(&file, name).expect("a file");
+    tenant.reason("alice", "AccountNotFound").await;
+    assert_eq!(shared.ledger().await, ["create_endpoint"; 2], "decided before, and not sent after");
+    shared.allow(&[(&tenant, json!({}))]).await;
+    tenant.ready("alice").await;
+    assert_eq!(shared.ledger().await, ["create_endpoint", "create_endpoint", "update_endpoint"]);
+    for name in ["alice", "bob"] {
+        tenant.delete(name).await;
+        tenant.gone(name).await;
+    }
+    operator.terminate().await;
+}
+
+async fn served(world: &World) {
+    let shared = Shared::new(world, "served").await;
+    let (voice, desk) = (world.beside("voice").await, world.beside("desk").await);
+    // What a tenant calls so is nobody's credentials.
+    voice.secret("served-credentials", &[("auth_id", DEFAULT_AUTH_ID), ("auth_token", DEFAULT_AUTH_TOKEN)]).await;
+    for number in ["+14155550101", "+14155550102", "+4930100100"] {
+        shared.number(number).await;
+    }
+    shared.allow(&[(&voice, json!({"numbers": ["+1415"]})), (&desk, json!({"numbers": ["*"]}))]).await;
+    shared.endpoint(&voice, "alice", json!({})).await;
+    shared.endpoint(&desk, "alice", json!({})).await;
+    shared.binding(&voice, "main", "+14155550101").await;
+    shared.binding(&desk, "berlin", "+4930100100").await;
+    let (one, other) = (endpoint_id(&voice.ready("alice").await), endpoint_id(&desk.ready("alice").await));
+    assert_ne!(one, other);
+    bound(&voice, "main", "Available").await;
+    bound(&desk, "berlin", "Available").await;
+    let living = shared.held("endpoints").await;
+    assert_eq!(living.keys().collect::<std::collections::BTreeSet<_>>(), [&one, &other].into());
+    assert_eq!((shared.alias("+14155550101").await, shared.alias("+4930100100").await), ("main".into(), "berlin".into()));
+    assert_eq!(shared.alias("+14155550102").await, "before");
+    let account = shared.reason("Available").await;
+    assert!(account.finalizers().iter().any(|one| one == switchboard::api::FINALIZER_ACCOUNT), "{account:#?}");
+    eventually("all is counted", async || {
+        let status = shared.objects().get("served").await.expect("the account").status?;
+        let (endpoints, numbers) = (status.endpoints?, status.numbers?);
+        ((endpoints.managed, numbers.bound, numbers.unbound) == (2, 2, 1)).then_some(())
+    })
+    .await;
+    let escrow: Api<Secret> = Api::namespaced(world.client.clone(), HOME);
+    let kept = escrow.get_opt(&format!("switchboard-escrow-{}", account.uid().expect("a uid"))).await.expect("an answer");
+    assert!(kept.is_none(), "its Secret is in the operator's namespace already");
+    for (tenant, name) in [(&voice, "main"), (&desk, "berlin")] {
+        tenant.delete("alice").await;
+        bindings(tenant).delete(name, &DeleteParams::default()).await.expect("a deletion");
+        tenant.gone("alice").await;
+        gone(tenant, name).await;
+    }
+    assert!(shared.held("endpoints").await.is_empty());
+    assert_eq!(shared.alias("+4930100100").await, "before");
+    shared.delete().await;
+    shared.gone().await;
+}
+
+async fn nobody(world: &World) {
+    let shared = Shared::new(world, "nobody").await;
+    let tenant = world.beside("tenant").await;
+    shared.number("+14155550201").await;
+    shared.endpoint(&tenant, "alice", json!({})).await;
+    shared.binding(&tenant, "main", "+14155550201").await;
+    let absent = said(&tenant.reason("alice", "AccountNotFound").await);
+    let unbound = bound(&tenant, "main", "AccountNotFound").await;
+
+    shared.allow(&[]).await;
+    shared.reason("Available").await;
+    assert_eq!(edited(&tenant, "alice", "AccountNotFound").await, absent, "byte for byte as if there were none");
+    assert_eq!(rebound(&tenant, "main", "AccountNotFound").await, unbound);
+    // Nor does what may not use it keep it.
+    let account = shared.reason("Available").await;
+    assert!(account.finalizers().is_empty(), "{account:#?}");
+    // A lost status, and a finalizer that was put on by hand: it goes as if there were no account.
+    tenant.endpoint("ghost", json!({}), json!({"accountRef": {"kind": "ClusterProviderAccount", "name": "nobody-at-all"}})).await;
+    shared.endpoint(&tenant, "mallory", json!({})).await;
+    for name in ["ghost", "mallory"] {
+        tenant.patch(name, json!({"metadata": {"finalizers": [switchboard::api::FINALIZER_ENDPOINT]}})).await;
+        tenant.delete(name).await;
+        tenant.gone(name).await;
+    }
+    assert_eq!(shared.ledger().await, Vec::<String>::new());
+
+    shared.allow(&[(&tenant, json!({"numbers": ["+14155550201"]}))]).await;
+    tenant.ready("alice").await;
+    bound(&tenant, "main", "Available").await;
+}
+
+async fn numbers(world: &World) {
+    const NUMBER: &str = "+14155550301";
+    let shared = Shared::new(world, "numbers").await;
+    let (voice, desk) = (world.beside("voice").await, world.beside("desk").await);
+    shared.allow(&[(&voice, json!({"numbers": ["+1415"]})), (&desk, json!({"numbers": ["+49"]}))]).await;
+    shared.binding(&voice, "main", NUMBER).await;
+    shared.binding(&desk, "main", NUMBER).await;
+    let absent = bound(&voice, "main", "NumberNotInAccount").await;
+    let refused = bound(&desk, "main", "NumberNotInAccount").await;
+    assert_eq!(refused, absent, "byte for byte, whether it is not there or may not be bound");
+
+    shared.number(NUMBER).await;
+    bound(&voice, "main", "Available").await;
+    assert_eq!(shared.alias(NUMBER).await, "main");
+    assert_eq!(rebound(&desk, "main", "NumberNotInAccount").await, refused, "also once it is there, and bound by another");
+
+    // The prefix is taken away: nothing more is written, but what was done is undone with the object.
+    shared.allow(&[(&voice, json!({"numbers": ["+1212"]})), (&desk, json!({"numbers": ["+49"]}))]).await;
+    assert_eq!(bound(&voice, "main", "NumberNotInAccount").await[0].message, refused[0].message);
+    let ledger = shared.ledger().await;
+    rebound(&voice, "main", "NumberNotInAccount").await;
+    assert_eq!(shared.ledger().await, ledger);
+    bindings(&voice).delete("main", &DeleteParams::default()).await.expect("a deletion");
+    gone(&voice, "main").await;
+    assert_eq!(shared.alias(NUMBER).await, "before");
+}
+
+async fn adoption(world: &World) {
+    let shared = Shared::new(world, "adoption").await;
+    let (voice, desk, any) = (world.beside("voice").await, world.beside("desk").await, world.beside("any").await);
+    let (first, second) = (shared.console("reception").await, shared.console("hall").await);
+    let listed = |more: &[&str]| json!({"adopt": more});
+    shared.allow(&[(&voice, listed(&[&first])), (&desk, json!({})), (&any, listed(&["*"]))]).await;
+    shared.adopt(&desk, "front", &first).await;
+    let refused = said(&desk.reason("front", "AdoptNotFound").await);
+    shared.adopt(&voice, "front", &first).await;
+    assert_eq!(endpoint_id(&voice.ready("front").await), first);
+    assert_eq!(edited(&desk, "front", "AdoptNotFound").await, refused, "also once another one has it");
+
+    // Any that carries no mark: not what another namespace has made.
+    shared.endpoint(&voice, "alice", json!({})).await;
+    let alice = endpoint_id(&voice.ready("alice").await);
+    shared.adopt(&any, "hall", &second).await;
+    any.ready("hall").await;
+    shared.adopt(&any, "stolen", &alice).await;
+    let marked = any.reason("stolen", "AdoptNotFound").await;
+    assert_eq!(said(&marked)[0].message.replace(&alice, "?"), refused[0].message.replace(&first, "?"));
+    assert_eq!(shared.ledger().await, ["create_endpoint"]);
+
+    // What is not there is said in the same words.
+    voice.delete("front").await;
+    voice.gone("front").await;
+    world.admin.delete_endpoint(&first).await.expect("a deletion in the console");
+    shared.adopt(&voice, "again", &first).await;
+    assert_eq!(said(&voice.reason("again", "AdoptNotFound").await), refused, "byte for byte");
+    assert_eq!(edited(&desk, "front", "AdoptNotFound").await, refused);
+
+    // Taken off: nothing more is written for it.
+    shared.allow(&[(&voice, json!({})), (&any, json!({}))]).await;
+    any.reason("hall", "AdoptNotFound").await;
+    edited(&any, "hall", "AdoptNotFound").await;
+    assert_eq!(shared.ledger().await, ["create_endpoint"]);
+    edited(&voice, "alice", "Available").await;
+    assert_eq!(shared.ledger().await, ["create_endpoint", "update_endpoint"], "its own it keeps");
+}
+
+async fn squatters(world: &World) {
+    const NUMBER: &str = "+14155550401";
+    let shared = Shared::new(world, "squat").await;
+    let (mallory, bob) = (world.beside("mallory").await, world.beside("bob").await);
+    shared.number(NUMBER).await;
+    let id = shared.console("reception").await;
+    // The older ones, and by that the owners if they might.
+    shared.adopt(&mallory, "mine", &id).await;
+    shared.binding(&mallory, "mine", NUMBER).await;
+    for (listed, told) in [(json!({}), "NumberNotInAccount"), (json!({"adopt": ["1"], "numbers": ["+49"]}), "NumberNotInAccount")] {
+        shared.allow(&[(&mallory, listed), (&bob, json!({"adopt": [id], "numbers": [NUMBER]}))]).await;
+        mallory.reason("mine", "AdoptNotFound").await;
+        bound(&mallory, "mine", told).await;
+    }
+    shared.adopt(&bob, "front", &id).await;
+    shared.binding(&bob, "front", NUMBER).await;
+    bob.ready("front").await;
+    bound(&bob, "front", "Available").await;
+    assert_eq!(shared.alias(NUMBER).await, "front");
+    // By way of an account object of its own, for which the other one's claims are none either: not even a listed namespace takes over.
+    bob.restore_status("front", Value::Null).await;
+    bob.ready("front").await;
+    mallory.reason("mine", "AdoptNotFound").await;
+}
+
+async fn taken_off(world: &World) {
+    const NUMBER: &str = "+14155550501";
+    let shared = Shared::new(world, "off").await;
+    let (voice, desk) = (world.beside("voice").await, world.beside("desk").await);
+    shared.number(NUMBER).await;
+    let entry = || json!({"numbers": ["*"], "adopt": ["*"]});
+    let adopted = shared.console("reception").await;
+    shared.allow(&[(&voice, entry()), (&desk, json!({}))]).await;
+    shared.endpoint(&voice, "alice", json!({"alias": "alice"})).await;
+    shared.endpoint(&voice, "bob", json!({})).await;
+    shared.endpoint(&desk, "carol", json!({})).await;
+    voice.apply("front", json!({}), merged(shared.spec(), json!({"adopt": {"endpoint_id": adopted}, "deletionPolicy": "Delete"}))).await;
+    shared.binding(&voice, "main", NUMBER).await;
+    for name in ["alice", "bob", "front"] {
+        voice.ready(name).await;
+    }
+    desk.ready("carol").await;
+    bound(&voice, "main", "Available").await;
+    let id = endpoint_id(&voice.ready("alice").await);
+
+    shared.allow(&[(&desk, json!({}))]).await;
+    let words = account_not_found(&ObjectKey::cluster_account("off")).message;
+    for name in ["alice", "bob", "front"] {
+        assert_eq!(said(&voice.reason(name, "AccountNotFound").await)[0].message, words);
+    }
+    assert_eq!(bound(&voice, "main", "AccountNotFound").await[0].message, words);
+    let ledger = shared.ledger().await;
+    voice.patch("alice", json!({"spec": {"plivo": {"alias": "reception"}}})).await;
+    world.admin.patch_endpoint(&id, json!({"alias": "drifted"})).await.expect("an edit in the console");
+    shared.endpoint(&voice, "dave", json!({})).await;
+    voice.reason("alice", "AccountNotFound").await;
+    voice.reason("dave", "AccountNotFound").await;
+    assert_eq!(shared.ledger().await, ledger, "nothing but deletions");
+
+    for name in ["bob", "front", "dave"] {
+        voice.delete(name).await;
+        voice.gone(name).await;
+    }
+    bindings(&voice).delete("main", &DeleteParams::default()).await.expect("a deletion");
+    gone(&voice, "main").await;
+    assert_eq!(shared.alias(NUMBER).await, "before");
+    assert!(!shared.held("endpoints").await.contains_key(&adopted));
+
+    // What it still has there keeps the account.
+    desk.delete("carol").await;
+    desk.gone("carol").await;
+    shared.delete().await;
+    let told = shared.message("DeletionRefused").await;
+    assert!(told.contains(&format!("SipEndpoint {}/alice uses it", voice.namespace)), "{told}");
+    voice.delete("alice").await;
+    voice.gone("alice").await;
+    shared.gone().await;
+    assert!(shared.held("endpoints").await.is_empty());
+}
+
+async fn in_use(world: &World) {
+    let shared = Shared::new(world, "used").await;
+    let (voice, desk, mallory) = (world.beside("voice").await, world.beside("desk").await, world.beside("mallory").await);
+    shared.number("+14155550601").await;
+    shared.allow(&[(&voice, json!({"numbers": ["*"]})), (&desk, json!({}))]).await;
+    shared.endpoint(&voice, "alice", json!({})).await;
+    shared.endpoint(&desk, "alice", json!({})).await;
+    shared.binding(&voice, "main", "+14155550601").await;
+    shared.endpoint(&mallory, "squatter", json!({})).await;
+    voice.ready("alice").await;
+    desk.ready("alice").await;
+    bound(&voice, "main", "Available").await;
+    mallory.reason("squatter", "AccountNotFound").await;
+
+    shared.delete().await;
+    let told = shared.message("DeletionRefused").await;
+    assert!(told.contains("3 objects use it") && told.contains(&format!("SipEndpoint {}/alice", desk.namespace)), "{told}");
+    voice.delete("alice").await;
+    voice.gone("alice").await;
+    desk.delete("alice").await;
+    desk.gone("alice").await;
+    assert!(shared.objects().get_opt("used").await.expect("an answer").is_some(), "a binding uses it still");
+    assert!(shared.message("DeletionRefused").await.contains("PhoneNumberBinding"));
+    bindings(&voice).delete("main", &DeleteParams::default()).await.expect("a deletion");
+    gone(&voice, "main").await;
+    // The one that it does not serve keeps nothing.
+    shared.gone().await;
+    mallory.reason("squatter", "AccountNotFound").await;
+    assert_eq!(shared.alias("+14155550601").await, "before");
+    assert!(shared.held("endpoints").await.is_empty());
+}
+
+async fn braked(world: &World, plane: &ControlPlane) {
+    let shared = Shared::new(world, "braked").await;
+    let (voice, desk) = (world.beside("voice").await, world.beside("desk").await);
+    shared.allow_with(&[(&voice, json!({})), (&desk, json!({}))], json!({"brake": {"count": 1, "percent": 0}})).await;
+    for tenant in [&voice, &desk] {
+        for name in ["alice", "bob"] {
+            shared.endpoint(tenant, name, json!({})).await;
+        }
+    }
+    for tenant in [&voice, &desk] {
+        for name in ["alice", "bob"] {
+            tenant.ready(name).await;
+        }
+    }
+    for tenant in [&voice, &desk] {
+        for name in ["alice", "bob"] {
+            tenant.delete(name).await;
+        }
+    }
+    let told = shared.message("Braked").await;
+    let from = told.find("kubectl annotate clusterprovideraccount braked ").unwrap_or_else(|| panic!("no command: {told}"));
+    let command: Vec<&str> = told[from..].split_whitespace().skip(1).take_while(|word| *word != "--overwrite").collect();
+    let output = tokio::process::Command::new(plane.kubectl()).args(command).env("KUBECONFIG", plane.kubeconfig()).output().await;
+    let output = output.expect("kubectl");
+    assert!(output.status.success(), "{told}: {output:?}");
+    for tenant in [&voice, &desk] {
+        for name in ["alice", "bob"] {
+            tenant.gone(name).await;
+        }
+    }
+    assert!(shared.held("endpoints").await.is_empty());
+}
+
+async fn mismatch(world: &World) {
+    const OTHER: &str = "MAMISMATCHED00000000";
+    let shared = Shared::new(world, "mismatch").await;
+    world.admin.put_account(OTHER, json!({"auth_token": TOKEN})).await.expect("another account");
+    let tenant = world.beside("tenant").await;
+    shared.allow(&[(&tenant, json!({}))]).await;
+    shared.endpoint(&tenant, "alice", json!({"alias": "desk"})).await;
+    tenant.ready("alice").await;
+    shared.credentials(OTHER, TOKEN).await;
+    let told = shared.message("AccountMismatch").await;
+    assert!(told.contains("this ClusterProviderAccount is pinned") && told.contains(OTHER), "{told}");
+    tenant.until("alice", "told", |object| reason(object) == "AccountNotReady").await;
+    let calls = shared.calls().await;
+    tenant.patch("alice", json!({"spec": {"plivo": {"alias": "reception"}}})).await;
+    tenant.reason("alice", "AccountNotReady").await;
+    shared.endpoint(&tenant, "bob", json!({})).await;
+    tenant.reason("bob", "AccountNotReady").await;
+    assert_eq!(shared.calls().await, calls, "nothing is called in either account");
+    let requests = world.admin.requests().await.expect("the requests");
+    assert!(requests.iter().all(|one| one.account.as_deref() != Some(OTHER)));
+    shared.credentials(&shared.id, TOKEN).await;
+    tenant.ready("alice").await;
+    tenant.ready("bob").await;
+    assert_eq!(shared.ledger().await.iter().filter(|op| *op == "create_endpoint").count(), 2);
+}

@@ -94,30 +94,32 @@ async fn kept(ctx: &Context, object: &AccountObject, problem: &Problem, used: bo
 
 /// Asks the provider whose credentials they are.
 async fn prove(ctx: &Context, account: &Arc<Account>, key: &ObjectKey, credentials: Credentials) -> Access {
-    let remember = |credentials: Credentials| {
-        let proven = Credentials { proven: true, ..credentials };
-        ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), proven);
-    };
+    let remember = |credentials| ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), credentials);
     let due = || match ctx.accounts.standing(key) {
         Some(Standing::Rejected { due, .. }) => Some(due),
         Some(Standing::Unproven | Standing::Proven) | None => None,
     };
+    let unanswered = credentials.unanswered.saturating_add(1);
+    let unreachable = |message| Access::Unreachable { message, attempts: unanswered };
     let access = match tokio::time::timeout(IDENTIFY, ctx.accounts.identify(key)).await {
         Ok(Outcome::Done(id)) if id == account.id().id => {
             info!(account = %key, provider_account = %account.id(), "credentials accepted");
-            remember(credentials);
+            remember(Credentials { proven: true, unanswered: 0, ..credentials });
             return Access::Proven(account.id().to_string());
         }
         Ok(Outcome::Done(id)) => Access::Elsewhere { claimed: account.id().to_string(), found: id },
         Ok(Outcome::Refused(refusal)) if refusal.kind == RefusalKind::Credentials => {
-            remember(credentials);
+            remember(Credentials { proven: true, unanswered: 0, ..credentials.clone() });
             Access::Rejected { message: refusal.message, due: due() }
         }
-        Ok(Outcome::Refused(refusal)) => Access::Unreachable(refusal.message),
-        Ok(Outcome::Unknown(doubt)) => Access::Unreachable(doubt.message),
-        Ok(Outcome::NotFound { .. }) => Access::Unreachable(format!("{} was not found at the provider", account.id())),
-        Err(_) => Access::Unreachable(format!("the provider did not answer within {IDENTIFY:?}")),
+        Ok(Outcome::Refused(refusal)) => unreachable(refusal.message),
+        Ok(Outcome::Unknown(doubt)) => unreachable(doubt.message),
+        Ok(Outcome::NotFound { .. }) => unreachable(format!("{} was not found at the provider", account.id())),
+        Err(_) => unreachable(format!("the provider did not answer within {IDENTIFY:?}")),
     };
+    if matches!(access, Access::Unreachable { .. }) {
+        remember(Credentials { unanswered, ..credentials });
+    }
     warn!(account = %key, ?access, "credentials not proven");
     access
 }
@@ -142,7 +144,8 @@ fn connected(ctx: &Context, object: &AccountObject, name: &str, content: &Conten
         used.borrow_mut().insert(value.to_owned(), secret.clone());
         Ok(secret.expose().as_bytes())
     })?;
-    let fresh = Credentials { version: content.version.clone(), connection, values: Arc::new(used.into_inner()), proven: false };
+    let fresh =
+        Credentials { version: content.version.clone(), connection, values: Arc::new(used.into_inner()), proven: false, unanswered: 0 };
     all.insert(object.key.clone(), fresh.clone());
     Ok(fresh)
 }

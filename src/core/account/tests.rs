@@ -33,6 +33,10 @@ fn proven() -> Access {
     Access::Proven("Plivo/MA1".into())
 }
 
+fn unreachable(attempts: u32) -> Access {
+    Access::Unreachable { message: "no route".into(), attempts }
+}
+
 fn lost(escrow: NoEscrow) -> Access {
     Access::Lost { found: gone(), escrow }
 }
@@ -71,7 +75,18 @@ fn an_account_says_what_is_wrong_serves_whom_it_can_and_looks_again_in_time() {
         ("leads elsewhere", elsewhere, |_| {}, Reason::AccountMismatch, "nobody", RETRY, &["MA2", "Mend the Secret"]),
         ("rejected", rejected(Some(minute)), |_| {}, Reason::CredentialsRejected, "nobody", minute, &["401", "mend the Secret"]),
         ("rejected, due", rejected(None), |_| {}, Reason::CredentialsRejected, "nobody", RETRY, &["401"]),
-        ("unreachable", Access::Unreachable("no route".into()), |_| {}, Reason::ProviderUnreachable, "nobody", RETRY, &["no route"]),
+        ("unreachable", unreachable(1), |_| {}, Reason::ProviderUnreachable, "nobody", RETRY, &["no route"]),
+        ("unreachable again", unreachable(3), |_| {}, Reason::ProviderUnreachable, "nobody", RETRY * 4, &["no route"]),
+        ("unreachable for a day", unreachable(u32::MAX), |_| {}, Reason::ProviderUnreachable, "nobody", REST, &["no route"]),
+        (
+            "unreachable while it waits to go",
+            unreachable(9),
+            |facts| facts.deleting = true,
+            Reason::ProviderUnreachable,
+            "nobody",
+            REST,
+            &["no route", "SipEndpoint alice uses it"],
+        ),
         (
             "deleted in use",
             proven(),
