@@ -162,7 +162,7 @@ impl Proof {
     fn write_phone(&self, state: &mut State, leader: usize, makes: bool) {
         let known = state.leaders[leader];
         let newest = known.phone == state.phone && (!makes || state.is_current(leader) && !known.gone);
-        if state.object.is_none() || !newest && !(makes && self.lacks(Ablation::PasswordVersion)) {
+        if state.object.is_none() || !(newest || makes && self.lacks(Ablation::PasswordVersion)) {
             return self.watch(state, leader);
         }
         if makes && self.world.strict && !state.excused && (state.live() > 0 || state.flying() > 0) {

@@ -299,7 +299,7 @@ pub fn small() -> Vec<World> {
             generates: true,
             faults: &[(Create, 1), (Lose, 1), (Lost, 1), (Delete, 1)],
             depth: Some(12),
-            states: 1,
+            states: 184_557,
             ..BASE
         },
         World {

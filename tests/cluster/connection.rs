@@ -1,20 +1,26 @@
 //! The connection Secret: what a phone needs to log in, kept right beside its SipEndpoint, and nobody else's Secret touched.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use k8s_openapi::api::rbac::v1::RoleBinding;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use md5::{Digest, Md5};
 use sandbox::plivo;
 use serde_json::{Value, json};
 use switchboard::api::SipEndpoint;
+use switchboard::api::condition::Reason;
+use switchboard::controller::secrets::{NotWritten, Secrets};
+use switchboard::core::endpoint::connection::{ConnectionSecret, Entries, Held};
 
 use super::accounts::grant;
 use super::cases::{all, case};
 use super::observe::{Call, Told, calls_since, count, events, listings, now};
 use super::proxy::{Harm, Proxy};
+use super::support;
 use super::world::{World, endpoint_id, eventually, reason};
 
 /// The Secret of `alice`'s phone.
@@ -44,6 +50,7 @@ async fn nothing_is_written_without_consent_or_into_a_secret_of_others() {
         case("somebody else's", foreign()),
         case("another object's", contested()),
         case("immutable", immutable()),
+        case("a dying namespace", dying()),
     ])
     .await;
 }
@@ -345,6 +352,36 @@ async fn contested() {
     .await;
     holds(&world, PHONE, &needs(&remote, Some("hunter22"))).await;
     world.ready("bob").await;
+}
+
+/// Nothing is made in a namespace that is going, and that is not told as missing consent.
+async fn dying() {
+    let world = World::new("phone").await;
+    world.may_write().await;
+    let kept = json!({"metadata": {"name": "kept", "finalizers": ["somebody.example/waits"]}});
+    let maps: Api<ConfigMap> = Api::namespaced(world.client.clone(), &world.namespace);
+    maps.create(&PostParams::default(), &serde_json::from_value(kept).expect("a map")).await.expect("a map");
+    Api::<Namespace>::all(world.client.clone()).delete(&world.namespace, &DeleteParams::default()).await.expect("a deletion");
+    eventually("it is going", async || {
+        let probe = json!({"metadata": {"name": "probe"}});
+        let probe = maps.create(&PostParams::default(), &serde_json::from_value(probe).expect("a map")).await;
+        probe.is_err().then_some(())
+    })
+    .await;
+    let client = support::control_plane().operator_client().await;
+    // The administrator, since the namespace's RoleBindings are the first to go.
+    for (client, expected) in [(world.client.clone(), vec![Reason::Deleting]), (client, vec![Reason::Deleting, Reason::SecretAccessDenied])]
+    {
+        let secrets = Secrets::new(client, "switchboard-system:switchboard".into(), Arc::new(|_| ()));
+        let secret = ConnectionSecret { name: PHONE.into(), generates: true, held: Held::Absent };
+        let entries = Entries::from([("password", None)]);
+        let answer =
+            secrets.write(OwnerReference { name: "alice".into(), ..OwnerReference::default() }, &world.namespace, &secret, &entries).await;
+        let Err(NotWritten::Refused(problem)) = answer else { panic!("{answer:?}") };
+        assert!(expected.contains(&problem.reason), "{problem:?}");
+    }
+    let freed = json!({"metadata": {"finalizers": null}});
+    maps.patch("kept", &PatchParams::default(), &Patch::Merge(&freed)).await.expect("a patch");
 }
 
 async fn immutable() {

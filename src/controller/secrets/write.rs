@@ -99,29 +99,29 @@ impl Secrets {
         // Whatever the answer: what was read before is not true any more, or was not.
         self.distrust(namespace, name);
         answer.map(|written| version(&written)).map_err(|error| match error {
-            kube::Error::Api(status) => self.refused(namespace, name, &status),
+            kube::Error::Api(status) => refused(&self.account, namespace, name, &status),
             error => NotWritten::Refused(unwritten(namespace, name, &error.to_string())),
         })
     }
+}
 
-    fn refused(&self, namespace: &str, name: &str, status: &Status) -> NotWritten {
-        let dying = status.details.iter().flat_map(|details| &details.causes).any(|cause| cause.reason == "NamespaceTerminating");
-        match status.code {
-            // Nothing is made in a dying namespace; that is no missing consent.
-            _ if dying => NotWritten::Refused(Problem {
-                reason: Reason::Deleting,
-                message: format!("namespace {namespace} is being deleted: Secret {name} is not written any more"),
-            }),
-            403 => NotWritten::Refused(consent::missing(Consent::Write, &self.account, namespace)),
-            404 | 409 => NotWritten::Conflict,
-            422 => NotWritten::Refused(Problem {
-                reason: Reason::Conflict,
-                message: format!(
-                    "the API server does not accept what is to be written into Secret {namespace}/{name} (it may be immutable): delete it, or name another one in connectionSecret; it is tried again by itself"
-                ),
-            }),
-            code => NotWritten::Refused(unwritten(namespace, name, &format!("the API server answers {code} {}", status.reason))),
-        }
+fn refused(account: &str, namespace: &str, name: &str, status: &Status) -> NotWritten {
+    let dying = status.details.iter().flat_map(|details| &details.causes).any(|cause| cause.reason == "NamespaceTerminating");
+    match status.code {
+        // Nothing is made in a dying namespace; that is no missing consent.
+        _ if dying => NotWritten::Refused(Problem {
+            reason: Reason::Deleting,
+            message: format!("namespace {namespace} is being deleted: Secret {name} is not written any more"),
+        }),
+        403 => NotWritten::Refused(consent::missing(Consent::Write, account, namespace)),
+        404 | 409 => NotWritten::Conflict,
+        422 => NotWritten::Refused(Problem {
+            reason: Reason::Conflict,
+            message: format!(
+                "the API server does not accept what is to be written into Secret {namespace}/{name} (it may be immutable): delete it, or name another one in connectionSecret; it is tried again by itself"
+            ),
+        }),
+        code => NotWritten::Refused(unwritten(namespace, name, &format!("the API server answers {code} {}", status.reason))),
     }
 }
 
@@ -135,6 +135,33 @@ fn unwritten(namespace: &str, name: &str, why: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refused_write_says_what_to_do_or_is_decided_anew() {
+        let status = |code: u16, cause: Option<&str>| {
+            let causes: Vec<Value> = cause.iter().map(|reason| json!({"reason": reason, "message": "", "field": ""})).collect();
+            let status = json!({"code": code, "reason": "Some", "message": "hunter22 is wrong", "details": {"causes": causes}});
+            serde_json::from_value::<Status>(status).expect("a status")
+        };
+        let table = [
+            (status(403, None), Some((Reason::SecretAccessDenied, "--clusterrole=switchboard-secret-writer --serviceaccount=ops:sb"))),
+            (status(403, Some("NamespaceTerminating")), Some((Reason::Deleting, "being deleted"))),
+            (status(404, None), None),
+            (status(409, None), None),
+            (status(422, None), Some((Reason::Conflict, "immutable"))),
+            (status(500, None), Some((Reason::Progressing, "500 Some"))),
+        ];
+        for (status, expected) in table {
+            match (refused("ops:sb", "voice", "alice-phone", &status), expected) {
+                (NotWritten::Conflict, None) => {}
+                (NotWritten::Refused(problem), Some((reason, words))) => {
+                    assert_eq!(problem.reason, reason, "{}", status.code);
+                    assert!(problem.message.contains(words) && !problem.message.contains("hunter22"), "{}", problem.message);
+                }
+                (other, _) => panic!("{}: {other:?}", status.code),
+            }
+        }
+    }
 
     #[test]
     fn a_body_sets_what_has_a_value_and_takes_away_what_has_none() {
