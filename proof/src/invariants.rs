@@ -4,6 +4,7 @@
 use stateright::Property;
 
 use crate::brakes::BrakeProof;
+use crate::numbers::{self, NumberProof};
 use crate::quiet::Verdict;
 use crate::state::State;
 use crate::world::Proof;
@@ -150,4 +151,51 @@ macro_rules! brake_property {
 /// As the checker wants them.
 pub fn brake_properties() -> Vec<Property<BrakeProof>> {
     vec![brake_property!(I14), brake_property!(I14h), brake_property!(I14t), brake_property!(I14n), brake_property!(I14w)]
+}
+
+/// What must hold of a number and its bindings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(non_camel_case_types, reason = "the names of the design")]
+pub enum NumberInvariant {
+    /// No update for a binding that was gone, or did not own the number, when the bindings were last read before it.
+    I2n,
+    /// What is stored as having been there before was never put there by another binding of ours (unless that one left it there for good).
+    I15,
+    /// Once faults stop the number is where the oldest live binding wants it, the other one says `Conflict`, nobody hangs, and nothing is
+    /// written any more; and when all are deleted then, all go.
+    I16,
+    /// After all bindings have gone the number shows what it showed first, unless others interfered.
+    I17,
+    /// What is given back is what a binding of ours put there, never what others put there.
+    I18,
+}
+
+impl NumberInvariant {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::I2n, Self::I15, Self::I16, Self::I17, Self::I18];
+
+    /// Continuing the design's.
+    pub fn name(self) -> &'static str {
+        ["I2n", "I15", "I16", "I17", "I18"][self as usize]
+    }
+}
+
+macro_rules! number_property {
+    ($invariant:ident) => {
+        Property::<NumberProof>::always(stringify!($invariant), |proof, state| {
+            let invariant = NumberInvariant::$invariant;
+            let holds = match invariant {
+                _ if !proof.wants(invariant) => true,
+                NumberInvariant::I16 => proof.quiet.verdict(proof, state) != numbers::quiet::Verdict::NotThere,
+                NumberInvariant::I17 => proof.quiet.verdict(proof, state) != numbers::quiet::Verdict::NotBack,
+                _ => state.broken & (1 << invariant as u16) == 0,
+            };
+            holds || !proof.first(invariant)
+        })
+    };
+}
+
+/// As the checker wants them.
+pub fn number_properties() -> Vec<Property<NumberProof>> {
+    vec![number_property!(I2n), number_property!(I15), number_property!(I16), number_property!(I17), number_property!(I18)]
 }

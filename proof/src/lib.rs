@@ -10,6 +10,7 @@ pub mod invariants;
 pub mod leader;
 pub mod lesson;
 pub mod mind;
+pub mod numbers;
 pub mod provider;
 pub mod quiet;
 pub mod report;

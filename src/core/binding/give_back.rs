@@ -2,7 +2,7 @@
 //! never released.
 
 use super::view::View;
-use super::{Observed, confirm_absence, get, inherit, read_now};
+use super::{Observed, confirm_absence, get, inherit, read_now, visible};
 use crate::api::condition::Reason;
 use crate::api::policy::BindingDeletionPolicy;
 use crate::core::action::{Action, Cause, Finding, Release};
@@ -143,9 +143,9 @@ fn goals(view: &View, seen: Observed<'_>) -> Vec<Goal> {
 /// R17, R18: nothing has to be written any more. An update whose answer was lost may be executed after the object has gone, so it is
 /// waited for, and the number is read once more.
 fn finish(view: &View, seen: Observed<'_>, release: Release) -> Action {
-    let settles = view.memory.settles(view.timing.settle);
+    let settles = view.memory.settles(view.timing.settle).max(visible(view, seen));
     if view.now < settles {
-        let what = format!("an update whose answer was lost may still be on its way, for at most {:?}", view.timing.settle);
+        let what = format!("an earlier update may still be on its way, for at most {:?}", view.timing.settle);
         return Action::Wait { until: Some(settles), finding: Some(progress(view, &what)) };
     }
     if seen.began < settles {

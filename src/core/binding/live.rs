@@ -1,7 +1,7 @@
 //! A binding that is to exist (B1 to B19).
 
 use super::view::{Desired, View};
-use super::{Observed, confirm_absence, get, inherit, ownership, read_now};
+use super::{Observed, confirm_absence, get, inherit, ownership, read_now, visible};
 use crate::api::condition::Reason;
 use crate::api::phone_number_binding::{Placed, Previous};
 use crate::api::policy::DriftPolicy;
@@ -95,10 +95,7 @@ fn compare(view: &View, wanted: &Fields, seen: Observed<'_>) -> Action {
     differences.retain(|difference| seen.by_id || difference.observed.is_some());
     let edited = view.edited();
     if differences.is_empty() {
-        return match edited && !read_now(view, seen) {
-            true => get(view, Lane::Urgent),
-            false => Action::Done(available(view, wanted)),
-        };
+        return agrees(view, wanted, seen);
     }
     let Some(wish) = view.wish() else { return Action::Wait { until: None, finding: None } };
     let cause = match () {
@@ -143,6 +140,32 @@ fn compare(view: &View, wanted: &Fields, seen: Observed<'_>) -> Action {
         }
     }
     retry::call(view, Action::Update { id: view.number.clone(), change, cause, differences: texts })
+}
+
+/// B11: it agrees. But what was sent before may still be on its way, or only be slow to show; until then all that was written ahead is kept.
+fn agrees(view: &View, wanted: &Fields, seen: Observed<'_>) -> Action {
+    let visible = visible(view, seen);
+    if view.now < visible {
+        let message = format!("an earlier update of number {} is not shown yet; it is read again before anything is said", view.e164());
+        return Action::Wait { until: Some(visible), finding: Some(Finding::new(Reason::Progressing, message)) };
+    }
+    if seen.began < visible || view.edited() && !read_now(view, seen) {
+        return get(view, Lane::Urgent);
+    }
+    if let Some(until) = view.memory.doubt.map(|(at, _)| at + view.timing.settle).filter(|until| view.now < *until) {
+        // Said, and not only remembered: the next process has to know it as well.
+        let message = format!(
+            "number {} shows what is wanted, but an update whose answer was lost may still be executed; it is looked at again {:?} after that was sent",
+            view.e164(),
+            view.timing.settle
+        );
+        return Action::Wait { until: Some(until), finding: Some(Finding::new(Reason::Progressing, message)) };
+    }
+    let settles = view.memory.settles(view.timing.settle);
+    match view.now < settles {
+        true => Action::Wait { until: Some(settles), finding: Some(available(view, wanted)) },
+        false => Action::Done(available(view, wanted)),
+    }
 }
 
 /// B17: what has to be durable before the number is changed.

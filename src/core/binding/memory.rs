@@ -98,8 +98,8 @@ impl Learnt {
         let ready = view.status.conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str());
         let reason = ready.map(|condition| condition.reason.as_str());
         match &memory.newest {
-            // Nothing is on its way for an object at rest.
-            None if reason == Some(Reason::Available.as_str()) || newest.is_none() => {}
+            // Nothing is on its way for an object at rest; as long as something may be, what was written ahead is kept.
+            None if newest.is_none() || reason == Some(Reason::Available.as_str()) && collapsed(&view.status.placed) => {}
             Some(known) if *known == newest => {}
             _ => memory.foreign = Some(view.now),
         }
@@ -245,6 +245,11 @@ impl Learnt {
     pub fn evidence(&self, listed: Option<Listed>) -> Evidence {
         Evidence { got: self.got.clone(), listed: listed.filter(|listed| listed.began >= self.memory.effect) }
     }
+}
+
+/// All that is written ahead is one application.
+fn collapsed(placed: &[Placed]) -> bool {
+    placed.windows(2).all(|two| two[0].app_id == two[1].app_id)
 }
 
 /// The update changes something that the number showed before: to see it is to see that it was executed.

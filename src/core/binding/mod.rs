@@ -17,7 +17,7 @@
 //! | B8 | a read says that the account does not hold the number | `Done` (`NumberNotInAccount`); `List` first if the answer was not the provider's own |
 //! | B9 | not seen yet | `Get`; after a restart `List`, unless the spec changed |
 //! | B10 | last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`) |
-//! | B11 | all agrees | `Done` (`Available`), after a `Get` if the spec changed |
+//! | B11 | all agrees | `Done` (`Available`), after a `Get` if the spec changed; `Wait` while an update may still be on its way |
 //! | B12 | drift under `driftPolicy: Report` | `Done` (`Drifted`) |
 //! | B13 | drift that was corrected three times within an hour, or once while it is contested | `Wait` (`Contested`) |
 //! | B14 | differs, but the provider refused these values | `Wait` (`Rejected`) |
@@ -68,7 +68,9 @@ pub use view::{Desired, Policy, Rival, View};
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Ahead, Finding, Source};
 use crate::core::budget::Lane;
+use crate::core::fields::diff;
 use crate::core::shared::{list, retry};
+use crate::core::time::Moment;
 
 /// The next step for this binding. Pure: same view, same action.
 pub fn next(view: &View) -> Action {
@@ -93,6 +95,12 @@ fn get(view: &View, lane: Lane) -> Action {
 /// The number was read by itself in this very pass.
 fn read_now(view: &View, seen: Observed<'_>) -> bool {
     seen.by_id && seen.began >= view.memory.pass_began
+}
+
+/// Until when an update that was accepted, and is not shown, may only be slow to show; zero if there is none.
+fn visible(view: &View, seen: Observed<'_>) -> Moment {
+    let unseen = view.memory.update.as_ref().filter(|update| !diff(&update.change, &seen.number.fields).is_empty());
+    unseen.map_or(Moment::ZERO, |update| update.at + view.timing.visible())
 }
 
 /// A "not found" that is not the provider's own counts only together with a listing that began later.

@@ -81,8 +81,14 @@ impl View {
     }
 
     /// What stays in `placed` once the number was seen to be as wanted: what those on their way out put there is theirs to hand over; and an
-    /// alias that was put there once and is not managed any more may still be there, whatever a read shows that is a little behind.
+    /// alias that was put there once and is not managed any more may still be there, whatever a read shows that is a little behind. While an
+    /// update may still be on its way, everything stays.
     pub fn settled_placed(&self, wish: Placed) -> Vec<Placed> {
+        if self.now < self.memory.settles(self.timing.settle) {
+            let mut all = self.status.placed.clone();
+            append(&mut all, wish);
+            return all;
+        }
         let managed = self.wanted().is_some_and(|wanted| wanted.contains_key("alias"));
         let older = self.status.placed.iter().filter(|placed| !managed && placed.alias.is_some() && placed.alias != wish.alias);
         let mut own: Vec<Placed> = Vec::new();

@@ -149,6 +149,19 @@ fn looking() -> Vec<Row> {
         Row("B11", "it agrees", healthy(), "Done: Available"),
         Row("B11", "an edit that changes nothing is read first", healthy().edited("app1"), "Get Urgent"),
         Row("B11", "and then agrees", healthy().edited("app1").read(995, "app1"), "Done: Available"),
+        Row(
+            "B11",
+            "while an update may be on its way it is looked at again",
+            healthy().with(|view| view.memory.doubt = Some((at(950), 1))),
+            "Wait until 1100: Available",
+        ),
+        Row(
+            "B11",
+            "what was accepted before may be slow to show",
+            bound().updated("app2", 995, 1).read(996, "app1"),
+            "Wait until 1055: Progressing",
+        ),
+        Row("B11", "and is looked at then", bound().updated("app2", 930, 1).read(985, "app1"), "Get Urgent"),
         Row("B11", "a new binding that agrees writes nothing", applied().read(995, "app1"), "Done: Available"),
         Row(
             "B11",
@@ -385,6 +398,7 @@ fn going() -> Vec<Row> {
             "Wait until 1100: Deleting",
         ),
         Row("R17", "then it is looked at again", read("app0").with(|view| view.memory.doubt = Some((at(846), 1))), "Get Urgent"),
+        Row("R17", "what was accepted may be slow to show", read("app0").updated("app1", 994, 1), "Wait until 1054: Deleting"),
         Row("R18", "it shows what it showed before", read("app0"), "RemoveFinalizer (Restored)"),
         Row("R18", "or nothing, under Unassign", read("").policy(Unassign), "RemoveFinalizer (Unassigned)"),
     ]

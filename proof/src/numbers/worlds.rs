@@ -1,0 +1,96 @@
+//! The worlds of numbers.
+
+use super::World;
+
+const NONE: World = World {
+    name: "",
+    about: "",
+    processes: 1,
+    applies: [1, 1],
+    deletes: 0,
+    edits: 0,
+    console: 0,
+    lost: 0,
+    crashes: 0,
+    wipes: 0,
+    forced: 0,
+    gone: 0,
+    settles: 0,
+    depth: None,
+    states: 0,
+};
+
+/// All of them.
+pub fn all() -> Vec<World> {
+    vec![
+        World {
+            name: "one binding",
+            about: "a number with one binding; lost and late updates, crashes, an edit, a deletion",
+            applies: [1, 0],
+            deletes: 1,
+            edits: 1,
+            lost: 1,
+            crashes: 1,
+            settles: 1,
+            ..NONE
+        },
+        World {
+            name: "hand-over",
+            about: "two bindings of one number, made and deleted at any time, a crash, a late update",
+            deletes: 2,
+            lost: 1,
+            crashes: 1,
+            ..NONE
+        },
+        World {
+            name: "again",
+            about: "a binding is deleted and made again under the same name while there is another one",
+            applies: [2, 1],
+            deletes: 2,
+            ..NONE
+        },
+        World {
+            name: "console and bindings",
+            about: "two bindings; somebody changes the number in the console at any time",
+            deletes: 2,
+            console: 1,
+            ..NONE
+        },
+        World {
+            name: "wiped",
+            about: "two bindings; the status of one of them is wiped at any time",
+            deletes: 1,
+            edits: 1,
+            wipes: 1,
+            ..NONE
+        },
+        World {
+            name: "gone",
+            about: "the application that answered first is deleted; a crash, a lost answer",
+            applies: [1, 0],
+            deletes: 1,
+            lost: 1,
+            crashes: 1,
+            gone: 1,
+            settles: 1,
+            ..NONE
+        },
+        World {
+            name: "two processes, one binding",
+            about: "two processes with stale copies; a lost update, a deletion",
+            processes: 2,
+            applies: [1, 0],
+            deletes: 1,
+            lost: 1,
+            ..NONE
+        },
+        World {
+            name: "two processes, two bindings",
+            about: "two processes with stale copies; two bindings, a deletion",
+            processes: 2,
+            deletes: 1,
+            depth: Some(16),
+            ..NONE
+        },
+    ]
+}
