@@ -7,7 +7,7 @@
 
 /// The side effects that have a fail point. Each has `.before` and `.after`; `send`, between the last check and a
 /// create, only the former.
-pub const POINTS: [&str; 13] = [
+pub const POINTS: [&str; 15] = [
     "send",
     "finalizer",
     "intent",
@@ -19,6 +19,8 @@ pub const POINTS: [&str; 13] = [
     "release",
     "update",
     "tombstone",
+    "previous",
+    "placed",
     "store_password",
     "connection",
 ];

@@ -11,12 +11,12 @@ use switchboard::core::fields::Fields;
 use switchboard::core::outcome::Outcome;
 use switchboard::core::shared::Viewed;
 use switchboard::core::time::Moment;
-use switchboard::core::view::{AccountView, View};
+use switchboard::core::view::{AccountView, Desired, View};
 
 use crate::lesson::{Lesson, Reply};
 use crate::mind::Kind;
 use crate::state::Answer;
-use crate::view::other_installation;
+use crate::view::{other_installation, wanted_anyway};
 
 /// A safeguard that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,6 +109,12 @@ pub enum Ablation {
     DeletionBrake,
     /// The brake on replacing what is gone.
     RecreationBrake,
+    /// A generated password is stored before it is sent.
+    PasswordFirst,
+    /// It is made for a new endpoint only.
+    PasswordOnce,
+    /// Version checks when it is stored.
+    PasswordVersion,
 }
 
 impl Ablation {
@@ -196,6 +202,10 @@ impl Ablation {
             }
             Self::DeletionBrake => view.brakes.deletion = None,
             Self::RecreationBrake => view.brakes.recreation = None,
+            Self::PasswordFirst if matches!(view.desired, Desired::Unmade(_)) => {
+                view.desired = wanted_anyway();
+                view.connection = None;
+            }
             Self::ReadNow => {
                 for seen in &listings.others {
                     let id = seen.remote.id.clone();
@@ -219,6 +229,9 @@ impl Ablation {
                 }
                 _ => action,
             },
+            (Self::PasswordOnce, Action::Wait { .. }) if matches!(view.desired, Desired::Unmade(_)) && view.recorded().is_some() => {
+                Action::StorePassword
+            }
             (Self::IntentFirst, Action::WriteIntent(_)) => create(view),
             (Self::OneAtATime, Action::List(..) | Action::Wait { .. })
                 if view.open_intent().is_some()

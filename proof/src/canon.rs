@@ -6,6 +6,9 @@ impl State {
     /// One form for states that differ in names only: nonces by order of appearance, no memories of ids that nothing can show
     /// again, no gaps longer than matter.
     pub fn normalise(&mut self) {
+        if self.object.is_none() {
+            self.phone = None;
+        }
         self.rename_nonces();
         self.forget_ids();
         for leader in &mut self.leaders {
@@ -50,6 +53,9 @@ impl State {
         let copies = self.leaders.iter().filter_map(|leader| leader.copy.as_ref());
         for object in self.object.iter().chain(saved).chain(copies) {
             mentioned |= object.mentions();
+        }
+        for phone in self.leaders.iter().map(|leader| leader.phone).chain([self.phone]).flatten() {
+            mentioned |= phone.of.map_or(0, |slot| 1 << slot);
         }
         for leader in &self.leaders {
             if let Some(Own { answer: Some(Answer::Done(slot)), .. }) = leader.own {

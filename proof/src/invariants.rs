@@ -37,16 +37,18 @@ pub enum Invariant {
     I9,
     /// A settled object causes no write to anything.
     I10,
+    /// A generated password is stored before it is sent, and none is made for an endpoint that exists or may come to be. (Under A1 to A7.)
+    I15,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 11] =
-        [Self::I1, Self::I1w, Self::I2, Self::I3, Self::I4, Self::I5, Self::I6, Self::I7, Self::I8, Self::I9, Self::I10];
+    pub const ALL: [Self; 12] =
+        [Self::I1, Self::I1w, Self::I2, Self::I3, Self::I4, Self::I5, Self::I6, Self::I7, Self::I8, Self::I9, Self::I10, Self::I15];
 
     /// As in the design.
     pub fn name(self) -> &'static str {
-        ["I1", "I1w", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10"][self as usize]
+        ["I1", "I1w", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I15"][self as usize]
     }
 
     fn holds(self, proof: &Proof, state: &State) -> bool {
@@ -97,6 +99,7 @@ pub fn properties() -> Vec<Property<Proof>> {
         property!(I8),
         property!(I9),
         property!(I10),
+        property!(I15),
     ]
 }
 

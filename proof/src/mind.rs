@@ -35,6 +35,10 @@ pub struct Step {
 pub enum Kind {
     /// `Wait` and `Done`.
     Rest,
+    /// `StorePassword`.
+    StorePassword,
+    /// `WriteConnection`.
+    WriteConnection,
     /// `AddFinalizer`.
     AddFinalizer,
     /// `RemoveFinalizer`.
@@ -155,8 +159,8 @@ impl Mind {
             Action::List(_, finding) => (Kind::List, reported(finding).filter(|_| !finding.message.is_empty()), Some(finding.reason)),
             // Reserved by `decide`.
             Action::Reserve => (Kind::Rest, None, None),
-            // The modelled object has no connection Secret.
-            Action::StorePassword | Action::WriteConnection(_) => (Kind::Rest, None, None),
+            Action::StorePassword => (Kind::StorePassword, None, None),
+            Action::WriteConnection(_) => (Kind::WriteConnection, None, None),
             Action::AddFinalizer => (Kind::AddFinalizer, None, None),
             Action::RemoveFinalizer(release) => (Kind::RemoveFinalizer(*release), None, None),
             Action::WriteIntent(_) => (Kind::WriteIntent, written(), None),

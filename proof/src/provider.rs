@@ -10,13 +10,16 @@ use crate::state::{Answer, Endpoint, Flight, LEADERS, Leader, Life, Listing, Run
 use crate::world::{Act, Fate, Fault, Look, Proof};
 
 impl Proof {
-    /// A leader sends a create.
+    /// A leader sends a create. I15: with the password that it read, not one of its own.
     pub fn send(&self, state: &mut State, leader: usize) {
         let known = &state.leaders[leader];
         let copy = known.copy.unwrap_or_default();
         let durable = copy.status.ledger.and_then(|ledger| ledger.intent).filter(|intent| intent.open).map(|intent| intent.nonce);
         if durable.is_none() || durable != known.own.map(|own| own.nonce) {
             self.breaks(state, Invariant::I6);
+        }
+        if self.world.generates && state.leaders[leader].phone.is_none() {
+            self.breaks(state, Invariant::I15);
         }
         let known = &state.leaders[leader];
         let ours_to_make = !copy.adopts && !self.observes() && !copy.status.ledger.is_some_and(|ledger| ledger.elsewhere);

@@ -125,7 +125,8 @@ fn end(proof: &Proof, state: &State, wrote: bool) -> Verdict {
     let known =
         status.read && status.synced && status.pinned && status.ledger.is_some_and(|ledger| ledger.password && ledger.tombstones == 0);
     let content = (0..proof.world.leaders).all(|leader| healthy(proof.mind.decide(&state.leaders[leader]).1.reason));
-    if !agrees || !known || !content || !object.finalizer || object.deleting {
+    let phone = !proof.world.generates || state.phone.is_some_and(|phone| phone.of == Some(slot));
+    if !agrees || !known || !content || !phone || !object.finalizer || object.deleting {
         return Verdict::NoRest;
     }
     if wrote { Verdict::Writes } else { Verdict::Good }
@@ -210,6 +211,13 @@ impl Proof {
         }
         if state.object.is_some_and(|object| object.paused) {
             return Act::Event(Fault::Pause);
+        }
+        if self.world.generates
+            && state.phone.is_none()
+            && state.object.is_some_and(|object| object.status.recorded.is_some() && !object.deleting)
+        {
+            // What is lost is not made anew: somebody restores it.
+            return Act::Event(Fault::Lose);
         }
         if let Some(act) = released(&state.leaders[0]).filter(|_| !self.world.lasting) {
             return act;

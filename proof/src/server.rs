@@ -6,7 +6,7 @@ use crate::ablation::Ablation;
 use crate::invariants::Invariant;
 use crate::lesson::Lesson;
 use crate::mind::{Kind, Step, healthy};
-use crate::state::{Intent, LEADERS, Leader, Ledger, Object, SLOTS, State, Status, UNRESOLVED};
+use crate::state::{Intent, LEADERS, Leader, Ledger, Object, Phone, SLOTS, State, Status, UNRESOLVED};
 use crate::world::{Act, Fault, Proof, Start};
 
 /// An object whose endpoint is the first one, and with which all is well.
@@ -41,7 +41,7 @@ impl Proof {
         let known = &state.leaders[leader];
         match known.copy {
             None => state.object.is_some(),
-            Some(_) => !known.gone && !state.is_current(leader),
+            Some(_) => !known.gone && (!state.is_current(leader) || known.phone != state.phone),
         }
     }
 
@@ -51,6 +51,7 @@ impl Proof {
         // What wakes the object begins a new pass.
         known.just_read = 0;
         known.just_deleted = 0;
+        known.phone = state.phone;
         match (known.copy, state.object) {
             (Some(copy), Some(object)) if copy.uid == object.uid => known.copy = Some(object),
             (None, object) => known.copy = object,
@@ -115,6 +116,9 @@ impl Proof {
 
     /// A step that writes to the API server. Whether the write was applied.
     pub fn write_step(&self, state: &mut State, leader: usize, step: &Step, answered: bool) {
+        if matches!(step.kind, Kind::StorePassword | Kind::WriteConnection) {
+            return self.write_phone(state, leader, step.kind == Kind::StorePassword);
+        }
         let decided = state.leaders[leader];
         let status = step.status;
         self.check_write(state, &decided, step.kind);
@@ -150,6 +154,23 @@ impl Proof {
             known.permit = false;
             state.leaders[leader] = known;
         }
+        self.look(state, leader);
+    }
+
+    /// A leader stores the password, or writes what the phone needs: at the version of the Secret that it saw, and the former only if it
+    /// knows the newest object as well. I15: no password is made for an endpoint that exists or may come to be.
+    fn write_phone(&self, state: &mut State, leader: usize, makes: bool) {
+        let known = state.leaders[leader];
+        let newest = known.phone == state.phone && (!makes || state.is_current(leader) && !known.gone);
+        if state.object.is_none() || !newest && !(makes && self.lacks(Ablation::PasswordVersion)) {
+            return self.watch(state, leader);
+        }
+        if makes && self.world.strict && !state.excused && (state.live() > 0 || state.flying() > 0) {
+            self.breaks(state, Invariant::I15);
+        }
+        let of = if makes { None } else { known.copy.and_then(|copy| copy.status.recorded) };
+        state.phone = Some(Phone { of });
+        state.leaders[leader].phone = state.phone;
         self.look(state, leader);
     }
 
@@ -215,6 +236,9 @@ impl Proof {
                 if left(Fault::Wipe) && object.status != Status::default() {
                     with(Fault::Wipe);
                 }
+                if left(Fault::Lose) && state.phone.is_some() {
+                    with(Fault::Lose);
+                }
                 if left(Fault::Swap) && (astray || object.status.pinned) {
                     with(Fault::Swap);
                 }
@@ -231,7 +255,7 @@ impl Proof {
             state.left.take(fault);
         }
         state.current = match fault {
-            Fault::Swap | Fault::Suspend | Fault::HoldDeletion | Fault::HoldRecreation => state.current,
+            Fault::Swap | Fault::Suspend | Fault::HoldDeletion | Fault::HoldRecreation | Fault::Lose => state.current,
             Fault::Rollback if state.saved.is_none() => state.current,
             _ => 0,
         };
@@ -242,6 +266,7 @@ impl Proof {
                 state.unaccounted = 0;
             }
             (Fault::Swap, _) => self.swap(state),
+            (Fault::Lose, _) => state.phone = if state.phone.is_some() { None } else { Some(Phone { of: None }) },
             (Fault::Suspend | Fault::HoldDeletion | Fault::HoldRecreation, _) => {
                 for known in &mut state.leaders {
                     match fault {

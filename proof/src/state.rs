@@ -201,11 +201,20 @@ pub struct Update {
     pub times: u8,
 }
 
+/// The connection Secret, with the generated password in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Phone {
+    /// The endpoint that the rest of it describes.
+    pub of: Option<u8>,
+}
+
 /// A process: what it knows of the object, what it remembers, and the listings of the account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Leader {
     /// The object as last read or written.
     pub copy: Option<Object>,
+    /// The connection Secret as last read.
+    pub phone: Option<Phone>,
     /// A live read found none of this uid any more.
     pub gone: bool,
     /// One complete listing in this term.
@@ -253,6 +262,8 @@ pub struct Leader {
 pub struct State {
     /// The object at the API server.
     pub object: Option<Object>,
+    /// Its connection Secret, where the world has one; it goes with the object.
+    pub phone: Option<Phone>,
     /// The uid of the next object.
     pub next_uid: u8,
     /// What a backup of etcd holds.
@@ -303,6 +314,7 @@ impl State {
             let known = |object: &Object| object.mentions() & bit != 0;
             let remembered = |leader: &Leader| {
                 leader.copy.as_ref().is_some_and(known)
+                    || leader.phone.is_some_and(|phone| phone.of == Some(*slot as u8))
                     || leader.deleted[*slot].is_some()
                     || leader.gets[*slot].is_some()
                     || leader.listings.iter().flatten().any(|listing| listing.seen[*slot].is_some())
@@ -312,6 +324,7 @@ impl State {
                         .is_some_and(|running| (running.certain | running.possible | running.added | running.removed) & bit != 0)
             };
             self.endpoints[*slot] == Endpoint::NONE
+                && self.phone.is_none_or(|phone| phone.of != Some(*slot as u8))
                 && !self.object.iter().chain(self.saved.iter().flatten()).any(known)
                 && !self.leaders.iter().any(remembered)
         })

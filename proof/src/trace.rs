@@ -96,6 +96,8 @@ fn event(_proof: &Proof, state: &State, fault: Fault) -> &'static str {
         Fault::HoldRecreation if state.leaders[0].no_recreation => "the brake on replacing what is gone is released",
         Fault::HoldRecreation => "the brake on replacing what is gone is engaged",
         Fault::Force => "somebody takes our finalizer off",
+        Fault::Lose if state.phone.is_none() => "the Secret with the password is restored",
+        Fault::Lose => "the Secret with the password is deleted",
         Fault::Rollback if state.saved.is_none() => "etcd is backed up",
         Fault::Rollback => "etcd is restored from the backup",
         _ => "something happens",
@@ -127,6 +129,8 @@ fn does(leader: &Leader, step: &Step) -> String {
     let gone = if leader.gone { " (for an object that is gone)" } else { "" };
     let what = match step.kind {
         Kind::Rest => format!("reports {}", step.reason.map_or("nothing", |reason| reason.as_str())),
+        Kind::StorePassword => "makes the password and stores it".into(),
+        Kind::WriteConnection => "writes the connection Secret".into(),
         Kind::AddFinalizer => "adds the finalizer".into(),
         Kind::RemoveFinalizer(release) => format!("removes the finalizer ({release:?})"),
         Kind::WriteIntent => "writes an intent".into(),

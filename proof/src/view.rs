@@ -11,6 +11,7 @@ use switchboard::api::ledger::{Intent, Ledger, SecretVersion};
 use switchboard::api::policy::{DriftPolicy, ExternalDeletionPolicy};
 use switchboard::api::refs::{AccountIdentity, ProviderKind};
 use switchboard::api::sip_endpoint::SipEndpointStatus;
+use switchboard::core::endpoint::connection::{self, ConnectionSecret, Held};
 use switchboard::core::evidence::{Evidence, Got, Listing};
 use switchboard::core::fields::{Fields, PASSWORD, Remote, Secret, Value};
 use switchboard::core::mark::{Installation, Prefix};
@@ -91,6 +92,7 @@ pub struct Template {
     installation: Installation,
     policy: Policy,
     adopts: bool,
+    generates: bool,
 }
 
 /// The username of the endpoint that is adopted: no mark.
@@ -112,7 +114,7 @@ impl Template {
             external_deletion: ExternalDeletionPolicy::Recreate,
         };
         let adopts = world.start == Start::Adopting;
-        Self { prefix: Prefix::new(&installation, "voice", "alice", "alice"), installation, policy, adopts }
+        Self { prefix: Prefix::new(&installation, "voice", "alice", "alice"), installation, policy, adopts, generates: world.generates }
     }
 
     fn username(&self, slot: u8, foreign: bool) -> String {
@@ -162,12 +164,12 @@ impl Template {
                 force_orphan: object.given_up.map(|slot| if slot == UNRESOLVED { "unresolved".to_owned() } else { id(slot) }),
             },
             status: self.status(&object.status),
-            desired: desired(leader),
+            desired: self.desired(leader),
             prefix: self.prefix.clone(),
             installation: self.installation.clone(),
             policy: self.policy,
             adopt: object.adopts.then(|| Adoption { id: id(0), from_installation: None, allowed: Adoptable::Yes }),
-            connection: None,
+            connection: self.connection(leader),
             claims: slots(leader.claims).map(|slot| (id(slot), "SipEndpoint bob".to_owned())).collect(),
             account: AccountView::Ready {
                 provider: ProviderKind::Plivo,
@@ -187,6 +189,32 @@ impl Template {
         };
         view.evidence = self.evidence(&view, &learnt, leader);
         (view, learnt)
+    }
+
+    /// What is wanted, once there is a password.
+    fn desired(&self, leader: &Leader) -> Desired {
+        match wanted(leader) {
+            Desired::Wanted(_) if self.generates && leader.phone.is_none() => {
+                Desired::Unmade(Problem { reason: Reason::SecretNotFound, message: "no password".into() })
+            }
+            desired => desired,
+        }
+    }
+
+    fn connection(&self, leader: &Leader) -> Option<ConnectionSecret> {
+        if !self.generates || leader.gone || leader.copy.unwrap_or_default().deleting {
+            return None;
+        }
+        let held = leader.phone.map_or(Held::Absent, |phone| {
+            let shown = phone.of.map(|slot| self.username(slot, false)).into_iter().flat_map(|username| {
+                let uri = format!("sip:{username}@phone.example");
+                [(connection::USERNAME, username), (connection::SIP_URI, uri), (connection::DOMAIN, "phone.example".to_owned())]
+            });
+            let mut entries: BTreeMap<String, Secret> = shown.map(|(key, value)| (key.to_owned(), Secret::new(value))).collect();
+            entries.insert(connection::PASSWORD.to_owned(), secret());
+            Held::Own { version: version(), owned: true, entries }
+        });
+        Some(ConnectionSecret { name: "alice-phone".into(), generates: true, held })
     }
 
     fn evidence(&self, view: &View, learnt: &Learnt, leader: &Leader) -> Evidence {
@@ -403,12 +431,17 @@ fn change(number: Option<u8>, password: bool) -> Fields {
     change
 }
 
+/// What is wanted of an object without a stored password, as if there were one.
+pub fn wanted_anyway() -> Desired {
+    wanted(&Leader::default())
+}
+
 /// The alias and the password in a change.
 pub fn number_change(change: &Fields) -> (Option<u8>, bool) {
     (alias_number(change.get("alias")), change.contains_key(PASSWORD))
 }
 
-fn desired(leader: &Leader) -> Desired {
+fn wanted(leader: &Leader) -> Desired {
     let object = leader.copy.unwrap_or_default();
     if object.deleting || leader.gone {
         return Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() });

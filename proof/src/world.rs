@@ -72,10 +72,12 @@ pub enum Fault {
     HoldDeletion,
     /// The account's brake on replacing what is gone is engaged, or released.
     HoldRecreation,
+    /// The Secret with the generated password is deleted, or restored.
+    Lose,
 }
 
 /// How many kinds of faults there are.
-pub const FAULTS: usize = Fault::HoldRecreation as usize + 1;
+pub const FAULTS: usize = Fault::Lose as usize + 1;
 
 /// What may still happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -143,6 +145,8 @@ pub struct World {
     pub management: ManagementPolicy,
     /// Suspensions, brakes and claims of other objects last for ever; else they end when faults stop.
     pub lasting: bool,
+    /// The password is generated, and lives in the connection Secret.
+    pub generates: bool,
     /// All orders of so many events are tried; `None`: of any number.
     pub depth: Option<usize>,
     /// How many states it has: a world that shrinks by accident proves less.
@@ -282,6 +286,7 @@ impl Proof {
         }
         let mut state = State {
             object: Some(object),
+            phone: None,
             next_uid: 2,
             saved: None,
             endpoints: [Endpoint::NONE; SLOTS],

@@ -76,7 +76,7 @@ impl Inner {
             match kind {
                 RefusalKind::Throttled => permit.throttled(*retry_after),
                 // An answer to credentials that were replaced meanwhile says nothing of the new ones.
-                RefusalKind::Credentials if Arc::ptr_eq(asked, &self.provider()) => self.trip(message),
+                RefusalKind::Credentials if Arc::ptr_eq(asked, &self.provider()) => self.trip(asked, message),
                 RefusalKind::Credentials | RefusalKind::Unreachable | RefusalKind::Invalid => {}
             }
         }

@@ -145,11 +145,18 @@ struct Changed {
     applications: Notify,
 }
 
+/// The provider refused credentials that were in use.
+struct Tripped {
+    since: Moment,
+    message: String,
+    by: Arc<dyn Provider>,
+}
+
 struct State {
     closed: bool,
     /// Nobody has confirmed the credentials in use: nothing goes out but [`Accounts::identify`].
     unproven: bool,
-    tripped: Option<(Moment, String)>,
+    tripped: Option<Tripped>,
     probe_at: Moment,
     sweep_period: Duration,
     endpoints: Shelf<Sightings>,
@@ -178,12 +185,12 @@ impl Inner {
         }
     }
 
-    fn trip(&self, message: &str) {
+    fn trip(&self, by: &Arc<dyn Provider>, message: &str) {
         let now = self.clock.now();
         let mut state = self.state();
         if state.tripped.is_none() {
             tracing::warn!(account = %self.id, message, "credentials rejected: no calls until a probe succeeds");
-            state.tripped = Some((now, message.to_owned()));
+            state.tripped = Some(Tripped { since: now, message: message.to_owned(), by: Arc::clone(by) });
             state.probe_at = now + PROBE_EVERY;
         }
     }
@@ -286,7 +293,7 @@ impl Account {
 
     /// Whether calls go out.
     pub fn health(&self) -> Health {
-        if let Some((since, message)) = &self.inner.state().tripped {
+        if let Some(Tripped { since, message, .. }) = &self.inner.state().tripped {
             return Health::Tripped { since: *since, message: message.clone() };
         }
         self.inner.budget.paused().map_or(Health::Healthy, |until| Health::Slowed { until })
@@ -332,9 +339,9 @@ impl Account {
         Arc::ptr_eq(&self.inner.provider(), provider)
     }
 
-    /// Why the account is tripped, if it is.
-    fn tripped(&self) -> Option<String> {
-        self.inner.state().tripped.as_ref().map(|(_, message)| message.clone())
+    /// Why the account is tripped, if it is, and by which credentials.
+    fn tripped(&self) -> Option<(String, Arc<dyn Provider>)> {
+        self.inner.state().tripped.as_ref().map(|tripped| (tripped.message.clone(), Arc::clone(&tripped.by)))
     }
 
     /// How long rejected credentials are not to be tried again: zero if they may be.

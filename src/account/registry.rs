@@ -150,7 +150,7 @@ impl Accounts {
         let attached = self.attached();
         let attachment = attached.by_owner.get(owner)?;
         let account = &attachment.account;
-        Some(match attachment.rejected.clone().or_else(|| account.tripped()) {
+        Some(match attachment.rejected.clone().or_else(|| account.tripped().map(|(message, _)| message)) {
             _ if !attachment.proven && attachment.rejected.is_none() => Standing::Unproven,
             Some(message) => Standing::Rejected { message, due: account.probe_due() },
             None => Standing::Proven,
@@ -219,11 +219,10 @@ impl Accounts {
         }
     }
 
-    /// An account that is tripped was refused the credentials that it uses: whoever brought them hears of it.
-    fn note_refused(attached: &mut Attached, account: &Arc<Account>) {
-        let Some(message) = account.tripped() else { return };
-        let in_use = |attachment: &&mut Attachment| Arc::ptr_eq(&attachment.account, account) && account.uses(&attachment.provider);
-        for attachment in attached.by_owner.values_mut().filter(in_use) {
+    /// Whoever brought the credentials that tripped the account hears of it.
+    fn note_refused(attached: &mut Attached, account: &Account) {
+        let Some((message, by)) = account.tripped() else { return };
+        for attachment in attached.by_owner.values_mut().filter(|attachment| Arc::ptr_eq(&attachment.provider, &by)) {
             attachment.rejected.get_or_insert_with(|| message.clone());
         }
     }

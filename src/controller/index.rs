@@ -272,10 +272,13 @@ fn version(object: &impl Resource) -> u64 {
     object.meta().resource_version.as_ref().and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
+/// Makes of an object what the index keeps of it.
+type Read<E> = Box<dyn Fn(&<E as Indexed>::Object) -> E + Send>;
+
 /// Keeps an [`Index`] up to date from one watch, and wakes who has to look again.
 pub struct Tracker<E: Indexed> {
     index: Arc<Index<E>>,
-    entry: Box<dyn Fn(&E::Object) -> E + Send>,
+    read: Read<E>,
     wakers: Wakers,
     listed: AtomicBool,
     shell: Shell,
@@ -286,10 +289,10 @@ pub type Shell = Arc<OnceLock<Arc<Context>>>;
 
 impl<E: Indexed> Tracker<E> {
     /// For one watch.
-    pub fn new(index: &Arc<Index<E>>, entry: impl Fn(&E::Object) -> E + Send + 'static, wakers: &Wakers, shell: &Shell) -> Self {
+    pub fn new(index: &Arc<Index<E>>, read: impl Fn(&E::Object) -> E + Send + 'static, wakers: &Wakers, shell: &Shell) -> Self {
         Self {
             index: Arc::clone(index),
-            entry: Box::new(entry),
+            read: Box::new(read),
             wakers: wakers.clone(),
             listed: AtomicBool::new(false),
             shell: Arc::clone(shell),
@@ -305,7 +308,7 @@ impl<E: Indexed> Track<E::Object> for Tracker<E> {
     type Kept = (ObjectKey, String);
 
     fn seen(&self, object: &E::Object) -> (ObjectKey, String) {
-        self.tell(&self.index.put((self.entry)(object)));
+        self.tell(&self.index.put((self.read)(object)));
         (key(object), object.uid().unwrap_or_default())
     }
 

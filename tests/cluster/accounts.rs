@@ -400,7 +400,7 @@ async fn withdraw(world: &World) {
 }
 
 /// Runs the command that the message shows, as it is.
-async fn grant(message: &str) {
+pub async fn grant(message: &str) {
     let from = message.find("kubectl ").expect("a command");
     let to = message[from..].find(';').map_or(message.len(), |length| from + length);
     let plane = support::control_plane();

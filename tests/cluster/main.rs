@@ -11,10 +11,13 @@ mod budget;
 mod canary;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;
+mod connection;
 #[cfg(feature = "failpoints")]
 mod escrow;
 #[cfg(feature = "failpoints")]
 mod everywhere;
+#[cfg(feature = "failpoints")]
+mod generated;
 mod kills;
 mod life;
 mod listings;
@@ -26,6 +29,7 @@ mod many;
 mod monitors;
 #[cfg(feature = "failpoints")]
 mod namespaces;
+mod numbers;
 mod observe;
 mod policies;
 mod proxy;

@@ -78,6 +78,14 @@ pub enum Call {
     Update,
     /// A deletion.
     Delete,
+    /// A page of a listing of numbers.
+    NumberPage,
+    /// A read of one number.
+    NumberGet,
+    /// An update of one number.
+    NumberUpdate,
+    /// A page of a listing of applications.
+    ApplicationPage,
 }
 
 /// The kind of a request of the log.
@@ -90,6 +98,10 @@ pub fn call(request: &RequestEntry) -> Call {
         ("POST", ["Endpoint"]) => Call::Create,
         ("POST", ["Endpoint", _]) => Call::Update,
         ("DELETE", ["Endpoint", _]) => Call::Delete,
+        ("GET", ["Number"]) => Call::NumberPage,
+        ("GET", ["Number", _]) => Call::NumberGet,
+        ("POST", ["Number", _]) => Call::NumberUpdate,
+        ("GET", ["Application"]) => Call::ApplicationPage,
         _ => panic!("the operator has no business with {} {}", request.method, request.path),
     }
 }
@@ -112,10 +124,15 @@ pub async fn now(world: &World) -> u64 {
 /// Waits until `more` listings began after this moment, and the one before the last was answered long enough ago that everybody whom it
 /// concerns has been woken: the next one has begun since.
 pub async fn listings(world: &World, more: usize) {
+    listings_of(world, Call::Page, more).await;
+}
+
+/// As [`listings`], of numbers or applications.
+pub async fn listings_of(world: &World, page: Call, more: usize) {
     let since = now(world).await;
     eventually("more listings", async || {
         let requests = world.admin.requests_since(since).await.expect("the request log");
-        let begun = requests.iter().filter(|request| call(request) == Call::Page && request.query.contains("offset=0")).count();
+        let begun = requests.iter().filter(|request| call(request) == page && request.query.contains("offset=0")).count();
         (begun > more).then_some(())
     })
     .await;

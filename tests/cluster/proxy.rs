@@ -11,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use http::{Method, StatusCode, header};
+use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -22,7 +23,7 @@ use tokio::time::{Instant, sleep_until};
 use super::support;
 use super::world::World;
 
-/// What happens to each write of a SipEndpoint, at its first attempt. The second attempt passes.
+/// What happens to each write of a SipEndpoint or a Secret, at its first attempt. The second attempt passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Harm {
     /// Nothing.
@@ -112,7 +113,7 @@ impl Proxy {
         self.shared.held.send_replace(None);
     }
 
-    /// All writes of SipEndpoints so far.
+    /// All writes of SipEndpoints and Secrets so far.
     pub fn writes(&self) -> Vec<Write> {
         self.shared.writes.lock().expect("no panic while locked").clone()
     }
@@ -128,14 +129,19 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         // An error means that the proxy is ending.
         let _ = held.wait_for(|held| !held.as_ref().is_some_and(place)).await;
     }
-    let write = (parts.method == Method::PATCH).then(|| written(parts.uri.path(), &body)).flatten();
+    let write = [Method::PATCH, Method::POST].contains(&parts.method).then(|| written(parts.uri.path(), &body)).flatten();
     let mut harm = Harm::None;
     if let Some((namespace, object, kind)) = &write
         && shared.harm != Harm::None
         && shared.harmed.lock().expect("no panic while locked").insert((object.clone(), kind))
     {
         harm = shared.harm;
-        if harm == Harm::Overtake {
+        if harm == Harm::Overtake && kind.ends_with("secret") {
+            let secrets: Api<Secret> = Api::namespaced(shared.admin.clone(), namespace);
+            let patch = Patch::Merge(json!({"metadata": {"annotations": {"somebody.example/else": kind}}}));
+            // There may be none yet.
+            let _ = secrets.patch(object, &PatchParams::default(), &patch).await;
+        } else if harm == Harm::Overtake {
             let objects: Api<SipEndpoint> = Api::namespaced(shared.admin.clone(), namespace);
             let patch = Patch::Merge(json!({"metadata": {"annotations": {"somebody.example/else": kind}}}));
             // The object may be gone: then there is nothing to overtake.
@@ -203,10 +209,18 @@ fn plain(status: StatusCode, text: &str) -> Response {
     Response::builder().status(status).header(header::CONTENT_TYPE, "application/json").body(body).expect("a plain answer")
 }
 
-/// Namespace, name and kind of a write of a SipEndpoint.
+/// Namespace, name and kind of a write of a SipEndpoint or a Secret.
 fn written(path: &str, body: &[u8]) -> Option<(String, String, &'static str)> {
     let mut parts = path.split('/').skip_while(|part| *part != "namespaces").skip(1);
-    let (namespace, resource, name, sub) = (parts.next()?, parts.next()?, parts.next()?, parts.next());
+    let (namespace, resource) = (parts.next()?, parts.next()?);
+    if resource == "secrets" {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        return Some(match parts.next() {
+            Some(name) => (namespace.to_owned(), name.to_owned(), "patch of secret"),
+            None => (namespace.to_owned(), body["metadata"]["name"].as_str()?.to_owned(), "create of secret"),
+        });
+    }
+    let (name, sub) = (parts.next()?, parts.next());
     if resource != "sipendpoints" {
         return None;
     }

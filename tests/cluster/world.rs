@@ -101,9 +101,18 @@ impl World {
 
     /// Lets the operator read the Secrets of a namespace, as the documented command does.
     pub async fn consent(&self, namespace: &str) {
+        self.bind(namespace, "switchboard-secret-reader").await;
+    }
+
+    /// Lets the operator write connection Secrets in this world's namespace.
+    pub async fn may_write(&self) {
+        self.bind(&self.namespace, "switchboard-secret-writer").await;
+    }
+
+    async fn bind(&self, namespace: &str, role: &str) {
         let binding: RoleBinding = serde_json::from_value(json!({
-            "metadata": {"name": "switchboard-secret-reader"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "switchboard-secret-reader"},
+            "metadata": {"name": role},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
             "subjects": [{"kind": "ServiceAccount", "name": "switchboard", "namespace": "switchboard-system"}],
         }))
         .expect("a role binding");
@@ -127,6 +136,17 @@ impl World {
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values});
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
         secrets.patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(&secret)).await.expect("a Secret");
+    }
+
+    pub fn secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// What a Secret holds, if there is one.
+    pub async fn values(&self, name: &str) -> Option<BTreeMap<String, String>> {
+        let secret = self.secrets().get_opt(name).await.expect("an answer")?;
+        let data = secret.data.unwrap_or_default().into_iter();
+        Some(data.map(|(key, value)| (key, String::from_utf8(value.0).expect("text"))).collect())
     }
 
     pub fn endpoints(&self) -> Api<SipEndpoint> {

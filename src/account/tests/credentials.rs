@@ -136,6 +136,8 @@ async fn an_account_whose_credentials_are_refused_goes_on_with_those_of_another_
     assert!(matches!(account.get(Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Refused(_))));
     assert_eq!(account.get(Lane::Urgent, &key("o"), "e0001").await, Err(NotStarted::Tripped));
     assert!(matches!(standing(&world, "a"), Standing::Rejected { .. }), "nobody calls before somebody has asked");
+    world.attach("a", &first, AccountSettings::default());
+    assert_eq!(standing(&world, "a"), rejected(Duration::ZERO), "these were not refused: they may be tried at once");
     assert_eq!(world.accounts.identify(&key("a")).await, Outcome::Done("MA1".into()));
     assert_eq!((account.health(), world.woken()), (Health::Healthy, vec!["o".to_owned()]));
     assert_eq!(standing(&world, "a"), Standing::Proven);
@@ -166,4 +168,31 @@ async fn credentials_that_were_replaced_while_they_were_checked_prove_nothing() 
     assert_eq!(standing(&world, "a"), Standing::Unproven);
     assert!(matches!(account.get(Lane::Urgent, &key("o"), "e0001").await, Err(NotStarted::Closed)));
     assert_eq!((world.accounts.standing(&key("b")), new.calls()), (None, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobodys_credentials_are_accepted_each_costs_one_failed_login_and_then_there_is_one_a_minute() {
+    let (world, first, second) = (World::new(), Fake::with(3), Fake::with(3));
+    let account = world.attach("a", &first, AccountSettings::default());
+    world.attach("b", &second, AccountSettings::default());
+    pass(10).await;
+    for fake in [&first, &second] {
+        fake.credentials_bad.store(true, Ordering::Relaxed);
+    }
+    let before = first.calls() + second.calls();
+    assert!(matches!(account.get(Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Refused(_))));
+    // As their objects do: whenever they are looked at, and whenever it is due.
+    let mut logins = Vec::new();
+    for _ in 0..200 {
+        for (owner, fake) in [("a", &first), ("b", &second)] {
+            world.attach(owner, fake, AccountSettings::default());
+            if standing(&world, owner) == rejected(Duration::ZERO) {
+                assert!(matches!(world.accounts.identify(&key(owner)).await, Outcome::Refused(_)));
+            }
+        }
+        pass(1).await;
+        logins.push(first.calls() + second.calls() - before);
+    }
+    assert!(logins[2] <= 3 && logins[50] == logins[2], "{logins:?}");
+    assert!((logins[2] + 3..=logins[2] + 4).contains(&logins[199]), "{logins:?}");
 }

@@ -1,6 +1,8 @@
 //! The connection Secret in the shell: what there is of it, and the writes that `next` decides on. Its content is in no log line, event
 //! or status.
 
+use std::time::Duration;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 use tracing::{info, warn};
@@ -10,6 +12,8 @@ use crate::api::condition::Reason;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::context::Context;
 use crate::controller::execute::{Pass, Step};
+use crate::controller::managed::Managed;
+use crate::controller::report;
 use crate::controller::secrets::{Content, NotWritten, generated};
 use crate::core::action::Action;
 use crate::core::endpoint::connection::{ConnectionSecret, Entries, Held, KEYS, PASSWORD};
@@ -94,6 +98,20 @@ pub fn unmade(connection: Option<&ConnectionSecret>, password: &Password, desire
 impl Pass<'_, SipEndpoint> {
     /// L34: stored before it is used for anything; the next look reads it like any other.
     pub(super) async fn store_password(&mut self, view: &View) -> Step {
+        // The Secret's own version says nothing about the object: who sees an old one might not know of an endpoint that exists.
+        match report::read(self.ctx, &self.object).await {
+            Ok(Some(object)) if object.metadata.resource_version == self.object.metadata.resource_version => {}
+            Ok(Some(object)) => {
+                self.object = object;
+                SipEndpoint::note(self.ctx, &self.object);
+                return Step::Again;
+            }
+            Ok(None) => return Step::Gone,
+            Err(error) => {
+                warn!(object = %self.key(), %error, "the API server cannot be read; trying again later");
+                return Step::Stop(Some(view.now + Duration::from_secs(2)));
+            }
+        }
         match generated() {
             Ok(password) => self.write_connection(view, &Entries::from([(PASSWORD, Some(password))]), "store_password").await,
             Err(error) => {

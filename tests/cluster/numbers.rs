@@ -1,0 +1,9 @@
+//! PhoneNumberBindings on the real API server. What was done to a number is asked of the provider's ledger, never of the operator.
+
+mod bind;
+mod drift;
+mod interrupted;
+mod leave;
+mod line;
+mod many;
+mod owners;

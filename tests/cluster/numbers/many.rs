@@ -1,0 +1,72 @@
+//! An account with far more numbers than bindings.
+
+use futures::{StreamExt, stream};
+use sandbox::plivo;
+use serde_json::{Value, json};
+
+use super::line::{Line, honest, swept};
+use crate::cases::room;
+use crate::observe::{Call, Told, call};
+use crate::world::eventually;
+
+const NUMBERS: usize = 10_000;
+const BINDINGS: usize = 50;
+/// A sweep period in which 10,000 numbers can be listed under the highest budget.
+const PERIOD: u64 = 15;
+/// Pages of 20 that overlap by one, and a few more to prove what was seen.
+const PAGES: std::ops::RangeInclusive<usize> = 500..=560;
+
+fn number(n: usize) -> String {
+    format!("1415{n:07}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_bindings_among_ten_thousand_numbers_cost_one_listing_in_a_sweep_period() {
+    let _room = room().await;
+    let switches = vec![("rate_limit".to_owned(), "0".to_owned())];
+    let line = Line::with(plivo::Options { switches, ..plivo::Options::default() }).await;
+    let world = &line.world;
+    let all: Vec<Value> = (0..NUMBERS).map(|n| json!({"number": number(n), "app_id": line.before})).collect();
+    stream::iter(all).for_each_concurrent(16, async |one| drop(world.admin.create_number(one).await.expect("a number"))).await;
+    let spec = json!({"budget": {"requestsPer5Seconds": 300}, "sweepPeriodSeconds": PERIOD});
+    world.account("plivo", plivo::DEFAULT_AUTH_ID, plivo::DEFAULT_AUTH_TOKEN, spec).await;
+    let _operator = Told::start("many numbers", world, &["--sweep-period", "15s"]).await;
+    let bound = |n: usize| number(n * (NUMBERS / BINDINGS));
+    for n in 0..BINDINGS {
+        world.binding(&format!("n{n}"), &bound(n), json!({"app_id": line.ivr}), json!({})).await;
+    }
+    for n in 0..BINDINGS {
+        world.bound(&format!("n{n}")).await;
+    }
+    // What changes meanwhile is seen by the listings, and costs calls about the number only.
+    swept(world, 1).await;
+    for n in 0..5 {
+        world.repoint(&bound(n), &line.other).await;
+    }
+    eventually("all are put back", async || {
+        for n in 0..5 {
+            if world.app_of(&bound(n)).await != line.ivr {
+                return None;
+            }
+        }
+        Some(())
+    })
+    .await;
+    swept(world, 1).await;
+
+    let requests = world.admin.requests().await.expect("the requests");
+    let pages: Vec<_> = requests.iter().filter(|request| call(request) == Call::NumberPage).collect();
+    let begun: Vec<(usize, u64)> =
+        pages.iter().enumerate().filter(|(_, page)| page.query.contains("offset=0")).map(|(at, page)| (at, page.at_ms)).collect();
+    assert!(begun.len() >= 3, "{begun:?}");
+    for pair in begun.windows(2) {
+        let (pages, apart) = (pair[1].0 - pair[0].0, pair[1].1 - pair[0].1);
+        assert!(PAGES.contains(&pages), "{pages} pages for one listing");
+        assert!(apart >= PERIOD * 1000 - 200, "two listings began {apart} ms apart");
+    }
+    let of_numbers = |kind| requests.iter().filter(|request| call(request) == kind).count();
+    let reads = of_numbers(Call::NumberGet);
+    assert_eq!(of_numbers(Call::NumberUpdate), BINDINGS + 5, "one update for each change");
+    assert!(reads <= 4 * (BINDINGS + 5), "{reads} reads");
+    honest(world).await;
+}

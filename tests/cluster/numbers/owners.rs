@@ -1,0 +1,175 @@
+//! Several bindings of one number, and several operators.
+
+use futures::future::join_all;
+use serde_json::json;
+
+use super::line::{Line, NUMBER, case, message, swept};
+use crate::cases::all;
+use crate::observe::{Told, event};
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_bindings_of_one_number_the_oldest_owns_it() {
+    all(vec![
+        case("two in one namespace", beside),
+        case("two in two namespaces", apart),
+        case("the younger one goes", younger_goes),
+        case("three, and the number is handed on", chain),
+        case("both are deleted", both_go),
+        case("the owner is retained", owner_retained),
+        case("handed over while no operator runs", unattended),
+        case("two operators", two_operators),
+    ])
+    .await;
+}
+
+/// `main` owns the number and `next` waits for it.
+async fn two(case: &'static str) -> (Line, Told) {
+    let (line, told) = Line::bound(case, json!({})).await;
+    line.world.binding("next", NUMBER, json!({"app_id": line.other}), json!({})).await;
+    let object = line.world.binding_reason("next", "Conflict").await;
+    assert!(message(&object).contains("PhoneNumberBinding main"), "{}", message(&object));
+    (line, told)
+}
+
+async fn beside(case: &'static str) -> World {
+    let (line, _operator) = two(case).await;
+    let world = line.world;
+    swept(&world, 2).await;
+    // who waits writes nothing.
+    world.sent(NUMBER, &[&line.ivr]).await;
+    world.delete_binding("main").await;
+    world.binding_gone("main").await;
+    let object = world.bound("next").await;
+    let previous = object.status.and_then(|status| status.previous).expect("what was there before");
+    assert_eq!((previous.app_id.as_str(), previous.alias.as_str()), (line.before.as_str(), "old alias"), "inherited");
+    swept(&world, 1).await;
+    // taken over in one update, without a restore in between.
+    world.sent(NUMBER, &[&line.ivr, &line.other]).await;
+    event(&world, "main", "HandedOver").await;
+    world.delete_binding("next").await;
+    world.binding_gone("next").await;
+    world.sent(NUMBER, &[&line.ivr, &line.other, &line.before]).await;
+    world
+}
+
+async fn apart(case: &'static str) -> World {
+    let line = Line::new().await;
+    let (world, neighbour) = (line.world.beside("neighbour").await, line.world);
+    let _operator = Told::start(case, &world, &["--namespace", &neighbour.namespace]).await;
+    neighbour.binding("secret-project", NUMBER, json!({"app_id": line.ivr}), json!({})).await;
+    neighbour.bound("secret-project").await;
+    world.binding("next", NUMBER, json!({"app_id": line.other}), json!({})).await;
+    let object = world.binding_reason("next", "Conflict").await;
+    assert!(message(&object).contains("an object of another namespace of this cluster"), "{}", message(&object));
+    let told = json!(object).to_string();
+    assert!(!told.contains("secret-project") && !told.contains(&neighbour.namespace), "{told}");
+    neighbour.delete_binding("secret-project").await;
+    neighbour.binding_gone("secret-project").await;
+    world.bound("next").await;
+    // taken over in one update.
+    world.sent(NUMBER, &[&line.ivr, &line.other]).await;
+    world.delete_binding("next").await;
+    world.binding_gone("next").await;
+    assert_eq!(world.app_of(NUMBER).await, line.before);
+    world
+}
+
+async fn younger_goes(case: &'static str) -> World {
+    let (line, _operator) = two(case).await;
+    let world = line.world;
+    world.delete_binding("next").await;
+    world.binding_gone("next").await;
+    world.bound("main").await;
+    swept(&world, 1).await;
+    // nobody else's number changes.
+    world.sent(NUMBER, &[&line.ivr]).await;
+    world.delete_binding("main").await;
+    world.binding_gone("main").await;
+    world.sent(NUMBER, &[&line.ivr, &line.before]).await;
+    world
+}
+
+async fn chain(case: &'static str) -> World {
+    let (line, _operator) = two(case).await;
+    let world = line.world;
+    let third = world.application("third").await;
+    world.binding("third", NUMBER, json!({"app_id": third}), json!({})).await;
+    world.binding_reason("third", "Conflict").await;
+    for (leaving, heir) in [("main", "next"), ("next", "third")] {
+        world.delete_binding(leaving).await;
+        world.binding_gone(leaving).await;
+        world.bound(heir).await;
+    }
+    world.delete_binding("third").await;
+    world.binding_gone("third").await;
+    world.sent(NUMBER, &[&line.ivr, &line.other, &third, &line.before]).await;
+    world
+}
+
+async fn both_go(case: &'static str) -> World {
+    let (line, _operator) = two(case).await;
+    let world = line.world;
+    join_all(["main", "next"].map(|name| world.delete_binding(name))).await;
+    join_all(["main", "next"].map(|name| world.binding_gone(name))).await;
+    assert_eq!(world.app_of(NUMBER).await, line.before, "whoever goes last gives it back");
+    let apps = world.apps(NUMBER).await;
+    assert!(apps == [line.ivr.clone(), line.before.clone()] || apps == [line.ivr, line.other, line.before], "{apps:?}");
+    world
+}
+
+async fn owner_retained(case: &'static str) -> World {
+    let (line, _operator) = Line::bound(case, json!({"deletionPolicy": "Retain"})).await;
+    let world = line.world;
+    world.binding("next", NUMBER, json!({"app_id": line.other}), json!({})).await;
+    world.binding_reason("next", "Conflict").await;
+    world.delete_binding("main").await;
+    world.binding_gone("main").await;
+    world.bound("next").await;
+    world.delete_binding("next").await;
+    world.binding_gone("next").await;
+    // what was there before outlives who found it.
+    world.sent(NUMBER, &[&line.ivr, &line.other, &line.before]).await;
+    world
+}
+
+async fn unattended(case: &'static str) -> World {
+    let (line, operator) = two(case).await;
+    let world = line.world;
+    operator.kill().await;
+    world.delete_binding("main").await;
+    let _operator = Told::start(case, &world, &[]).await;
+    world.binding_gone("main").await;
+    world.bound("next").await;
+    world.sent(NUMBER, &[&line.ivr, &line.other]).await;
+    world
+}
+
+async fn two_operators(case: &'static str) -> World {
+    let (line, _first) = Line::run(case).await;
+    let world = line.world;
+    let _second = Told::start(case, &world, &[]).await;
+    let numbers: Vec<String> = (0..10).map(|n| format!("1415555020{n}")).collect();
+    for number in &numbers {
+        world.number(number, json!({"app_id": line.before})).await;
+    }
+    join_all(numbers.iter().map(async |number| world.binding(&format!("n{number}"), number, json!({"app_id": line.ivr}), json!({})).await))
+        .await;
+    for number in &numbers {
+        let object = world.bound(&format!("n{number}")).await;
+        let previous = object.status.and_then(|status| status.previous).expect("what was there before");
+        assert_eq!(previous.app_id, line.before, "never what the other operator wrote");
+    }
+    world.repoint(&numbers[0], &line.other).await;
+    world.answered_by(&numbers[0], &line.ivr).await;
+    join_all(numbers.iter().map(async |number| world.delete_binding(&format!("n{number}")).await)).await;
+    for number in &numbers {
+        world.binding_gone(&format!("n{number}")).await;
+        assert_eq!(world.app_of(number).await, line.before);
+        // Both may send the same value; neither another one.
+        let mut apps = world.apps(number).await;
+        apps.dedup();
+        assert_eq!(apps, [line.ivr.as_str(), line.before.as_str()], "{number}");
+    }
+    world
+}
