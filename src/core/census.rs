@@ -81,21 +81,11 @@ impl Census {
     }
 }
 
-<<<<<<< HEAD
 /// What is reported of a listing of numbers. `bound` are those that an object of this cluster stands for, written as the provider does;
 /// one that the account does not hold is none of them.
 pub fn numbers(listing: &Numbers, bound: &HashSet<String>) -> NumberCounts {
     let held = bound.iter().filter(|bound| listing.get(bound).is_some()).count();
     NumberCounts { bound: number(held), unbound: number(listing.len() - held) }
-=======
-/// Counts the phone numbers of a listing. `wanted` are those that an object of this cluster stands for, in E.164; a provider may write them
-/// with or without the plus.
-pub fn numbers<'a>(listed: &Numbers, wanted: impl IntoIterator<Item = &'a str>) -> NumberCounts {
-    let digits = |number: &'a str| number.trim_start_matches('+');
-    let wanted: HashSet<&str> = wanted.into_iter().map(digits).collect();
-    let bound = listed.iter().filter(|number| wanted.contains(number.number.trim_start_matches('+'))).count();
-    NumberCounts { bound: number(bound), unbound: number(listed.len() - bound) }
->>>>>>> main
 }
 
 fn number(count: usize) -> i32 {
@@ -189,6 +179,16 @@ mod tests {
             assert_eq!(count(2, Some(&mut orphans)), expected, "{sentence}, looked at again");
             assert_eq!(count(3, None).orphaned, None, "{sentence}, where not all namespaces are watched");
         }
+    }
+
+    #[test]
+    fn a_number_is_bound_if_the_account_holds_it_and_an_object_stands_for_it() {
+        let held = |digits: &str| (digits.to_owned(), Number { number: digits.to_owned(), fields: Fields::new() });
+        let listing = Numbers::of(["1", "2", "3"].map(held).into(), None);
+        let counts = |bound: &[&str]| numbers(&listing, &bound.iter().map(|digits| (*digits).to_owned()).collect());
+        assert_eq!(counts(&[]), NumberCounts { bound: 0, unbound: 3 });
+        assert_eq!(counts(&["2", "9"]), NumberCounts { bound: 1, unbound: 2 });
+        assert_eq!(counts(&["1", "2", "3"]), NumberCounts { bound: 3, unbound: 0 });
     }
 
     #[test]
