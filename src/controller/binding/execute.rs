@@ -97,6 +97,10 @@ impl Pass<'_, PhoneNumberBinding> {
     async fn update_number(&mut self, view: &View, action: &Action, (number, change): (&str, &Fields), cause: Cause) -> Step {
         let Some(account) = self.account() else { return Step::Stop(None) };
         failpoint::at("update", "before").await;
+        // The process may have stood still since the decision, and others may have gone on: what is old is not sent.
+        if self.ctx.clock.now().since(view.now) > view.timing.issue() {
+            return Step::Again;
+        }
         let outcome = match account.update_number(Lane::Urgent, &self.key(), number, change).await {
             Ok(outcome) => outcome,
             Err(refused) => return self.not_started(view, refused, Lane::Urgent, || ()).await,

@@ -146,7 +146,7 @@ fn lost() -> [(&'static str, Value, bool); 4] {
 }
 
 fn first_update(fault: Value) -> Value {
-    let matched = json!({"match": {"method": "POST", "path": "/Number/[0-9]+/$", "nth": 1, "times": 1}});
+    let matched = json!({"match": {"method": "POST", "path": "/Number/[0-9]+/$", "count": 1}});
     crate::world::merged(matched, fault)
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::line::{Line, NUMBER, case, message, swept};
 use crate::cases::all;
 use crate::observe::{Told, event};
-use crate::world::World;
+use crate::world::{World, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_bindings_of_one_number_the_oldest_owns_it() {
@@ -19,6 +19,8 @@ async fn of_several_bindings_of_one_number_the_oldest_owns_it() {
         case("the owner is retained", owner_retained),
         case("handed over while no operator runs", unattended),
         case("two operators", two_operators),
+        case("one of two is frozen before it binds", |case| frozen(case, false)),
+        case("one of two is frozen before it binds what is deleted meanwhile", |case| frozen(case, true)),
     ])
     .await;
 }
@@ -171,5 +173,30 @@ async fn two_operators(case: &'static str) -> World {
         apps.dedup();
         assert_eq!(apps, [line.ivr.as_str(), line.before.as_str()], "{number}");
     }
+    world
+}
+
+/// The first operator stands still when it has decided, and wakes up when the second one has gone on.
+async fn frozen(case: &'static str, deleted: bool) -> World {
+    let line = Line::new().await;
+    let world = line.world;
+    let first = world.operator_with(&[], &[("SWITCHBOARD_FAILPOINT", "update.before,freeze")]).await;
+    world.binding("main", NUMBER, json!({"app_id": line.ivr}), json!({})).await;
+    eventually("the first operator stands still", async || first.is_frozen().then_some(())).await;
+    let _second = Told::start(case, &world, &[]).await;
+    world.bound("main").await;
+    let last = if deleted {
+        world.delete_binding("main").await;
+        world.binding_gone("main").await;
+        &line.before
+    } else {
+        world.patch_binding("main", json!({"spec": {"target": {"app_id": line.other}}})).await;
+        world.bound("main").await;
+        &line.other
+    };
+    first.signal("CONT").await;
+    swept(&world, 3).await;
+    world.sent(NUMBER, &[&line.ivr, last]).await;
+    assert_eq!(world.app_of(NUMBER).await, *last, "what was decided before it stood still is not sent any more");
     world
 }
