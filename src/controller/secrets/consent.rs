@@ -43,3 +43,27 @@ pub fn missing(consent: Consent, account: &str, namespace: &str) -> Problem {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::rbac::v1::RoleBinding;
+
+    use super::*;
+
+    #[test]
+    fn missing_consent_is_told_with_the_actual_service_account_as_a_command_and_as_the_same_binding() {
+        for (consent, role) in [(Consent::Read, "switchboard-secret-reader"), (Consent::Write, "switchboard-secret-writer")] {
+            let said = missing(consent, "ops:phones", "voice").message;
+            assert!(said.len() <= 1024, "a condition cuts it: {said}");
+            let command = format!("kubectl -n voice create rolebinding {role} --clusterrole={role} --serviceaccount=ops:phones;");
+            assert!(said.contains(&command), "{said}");
+            let (_, rest) = said.split_once("as YAML: ").expect("YAML");
+            let (yaml, _) = rest.rsplit_once(". This goes on").expect("an end");
+            let binding: RoleBinding = serde_saphyr::from_str(yaml).expect("a RoleBinding");
+            assert_eq!(binding.metadata.namespace.as_deref(), Some("voice"));
+            assert_eq!((binding.role_ref.kind.as_str(), binding.role_ref.name.as_str()), ("ClusterRole", role));
+            let subject = &binding.subjects.expect("a subject")[0];
+            assert_eq!((subject.name.as_str(), subject.namespace.as_deref()), ("phones", Some("ops")));
+        }
+    }
+}
