@@ -99,7 +99,7 @@ impl Pass<'_, PhoneNumberBinding> {
         failpoint::at("update", "before").await;
         // The process may have stood still since the decision, and others may have gone on: what is old is not sent.
         if self.ctx.clock.now().since(view.now) > view.timing.issue() {
-            return Step::Again;
+            return self.read_again(view).await.0;
         }
         let outcome = match account.update_number(Lane::Urgent, &self.key(), number, change).await {
             Ok(outcome) => outcome,
