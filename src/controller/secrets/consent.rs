@@ -81,6 +81,8 @@ impl Granter {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::rbac::v1::RoleBinding;
+
     use super::*;
 
     #[test]
@@ -121,18 +123,11 @@ mod tests {
             assert_eq!(cluster, roles == Roles::Cluster, "{message}");
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use k8s_openapi::api::rbac::v1::RoleBinding;
-
-    use super::*;
 
     #[test]
     fn missing_consent_is_told_with_the_actual_service_account_as_a_command_and_as_the_same_binding() {
         for (consent, role) in [(Consent::Read, "switchboard-secret-reader"), (Consent::Write, "switchboard-secret-writer")] {
-            let said = missing(consent, "ops:phones", "voice").message;
+            let said = Granter { account: "ops:phones".into(), roles: Roles::Cluster }.missing(consent, "voice").message;
             assert!(said.len() <= 1024, "a condition cuts it: {said}");
             let command = format!("kubectl -n voice create rolebinding {role} --clusterrole={role} --serviceaccount=ops:phones;");
             assert!(said.contains(&command), "{said}");
