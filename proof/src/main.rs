@@ -9,7 +9,7 @@ use std::time::Instant;
 use proof::run::{Searched, search_all, search_safeguards};
 use proof::safeguards::{self, Safeguard};
 use proof::world::World;
-use proof::{brakes, report, worlds};
+use proof::{brakes, numbers, report, worlds};
 
 fn main() -> ExitCode {
     let mut file = None;
@@ -42,17 +42,21 @@ fn main() -> ExitCode {
     missed.iter().for_each(|(safeguard, searched)| tell_missed(safeguard, searched));
 
     let (braked, unbraked) = brakes(asked_for);
+    let (bound, unbound) = numbers(asked_for);
 
-    let all = || found.iter().map(|(_, searched)| searched).chain(braked.iter().map(|(_, searched)| searched));
+    let of_brakes = || braked.iter().map(|(_, searched)| searched);
+    let of_numbers = || bound.iter().map(|(_, searched)| searched);
+    let all = || found.iter().map(|(_, searched)| searched).chain(of_brakes()).chain(of_numbers());
     let states: usize = all().map(|searched| searched.states).sum();
     let violations: usize = all().map(|searched| searched.violations.len()).sum();
     let hits = missed.iter().filter(|(safeguard, searched)| searched.violations.contains_key(safeguard.breaks.name())).count();
     let hits = hits + unbraked.iter().filter(|(safeguard, searched)| searched.violations.contains_key(safeguard.breaks.name())).count();
-    let removed = chosen.len() + unbraked.len();
+    let hits = hits + unbound.iter().filter(|(safeguard, searched)| searched.violations.contains_key(safeguard.breaks.name())).count();
+    let removed = chosen.len() + unbraked.len() + unbound.len();
     let seconds = began.elapsed().as_secs();
     let line = format!("model: {states} states in {seconds} s, violations {violations}, ablations found {hits}/{removed}");
     if let Some(file) = file
-        && let Err(error) = write(&file, &report::figures(&found, &braked, &line), &report::ablations(&missed, &unbraked))
+        && let Err(error) = write(&file, &report::figures(&found, &braked, &bound, &line), &report::ablations(&missed, &unbraked, &unbound))
     {
         eprintln!("{file}: {error}");
         return ExitCode::FAILURE;
@@ -97,6 +101,28 @@ fn brakes(asked_for: impl Fn(&str) -> bool) -> Braked {
     let all = brakes::safeguards::ALL.into_iter();
     let chosen: Vec<_> = all.filter(|safeguard| asked_for(&format!("{:?}", safeguard.ablation))).collect();
     let missed = brakes::run::search_safeguards(&chosen, &brakes::worlds::all());
+    for (safeguard, searched) in &missed {
+        tell_without(safeguard.name, safeguard.world, safeguard.breaks.name(), searched);
+    }
+    (found, missed)
+}
+
+type Bound = (Vec<(numbers::World, Searched)>, Vec<(numbers::safeguards::Safeguard, Searched)>);
+
+/// The same with numbers.
+fn numbers(asked_for: impl Fn(&str) -> bool) -> Bound {
+    let worlds: Vec<_> = numbers::worlds::all().into_iter().filter(|world| asked_for(world.name)).collect();
+    let found = numbers::run::search_all(&worlds);
+    for (world, searched) in &found {
+        let (states, took, asked) = (searched.states, searched.took.as_secs_f32(), searched.asked);
+        let (name, depth, about) = (world.name, searched.depth, world.about);
+        let reach = world.depth.map_or("all of it".to_owned(), |depth| format!("to depth {depth}"));
+        println!("{name}: {states} states ({reach}, longest way {depth}) in {took:.1} s, {asked} distinct questions asked: {about}");
+        tell_ways(searched);
+    }
+    let all = numbers::safeguards::ALL.into_iter();
+    let chosen: Vec<_> = all.filter(|safeguard| asked_for(&format!("{:?}", safeguard.ablation))).collect();
+    let missed = numbers::run::search_safeguards(&chosen, &numbers::worlds::all());
     for (safeguard, searched) in &missed {
         tell_without(safeguard.name, safeguard.world, safeguard.breaks.name(), searched);
     }

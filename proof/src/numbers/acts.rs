@@ -80,14 +80,14 @@ impl NumberProof {
                 None if budget.applies[at] > 0 => acts.push(Act::Make(name)),
                 None => {}
                 Some(id) => {
-                    let content = self.mind.content(id);
+                    let content = self.mind.brief(id);
                     if budget.deletes > 0 && !content.deleting {
                         acts.push(Act::Delete(name));
                     }
                     if budget.edits > 0 && name == 0 && !content.deleting {
                         acts.push(Act::Edit);
                     }
-                    if budget.wipes > 0 && content.status != Default::default() {
+                    if budget.wipes > 0 && !content.blank {
                         acts.push(Act::Wipe(name));
                     }
                     if budget.forced > 0 && content.finalizer {
@@ -169,6 +169,7 @@ impl NumberProof {
                 state.budget.forced -= 1;
                 state.disturbed = true;
                 self.edit(state, name, |content| content.finalizer = false);
+                state.left |= 1 << state.app;
                 self.let_go(state, name);
             }
             Act::Gone => {
@@ -210,7 +211,7 @@ impl NumberProof {
     }
 
     fn let_go(&self, state: &mut State, name: u8) {
-        let gone = state.stored[usize::from(name)].map(|id| self.mind.content(id)).is_some_and(|now| now.deleting && !now.finalizer);
+        let gone = state.stored[usize::from(name)].map(|id| self.mind.brief(id)).is_some_and(|now| now.deleting && !now.finalizer);
         if gone {
             self.store(state, name, None);
         }
@@ -236,9 +237,12 @@ impl NumberProof {
 
     /// I15: what is stored as having been there before was never put there by a binding that has not left it there for good.
     fn judge_previous(&self, state: &mut State, name: u8) {
-        let Some(content) = state.stored[usize::from(name)].map(|id| self.mind.content(id)) else { return };
-        let previous = content.status.previous.map(|previous| super::mind::app(&previous.app_id));
-        if previous.is_some_and(|app| ours(app) && state.left & (1 << app) == 0) {
+        let Some(content) = state.stored[usize::from(name)].map(|id| self.mind.brief(id)) else { return };
+        if self.world.forced > 0 {
+            // A7: who forces the finalizer off takes what was there before away with it.
+            return;
+        }
+        if content.previous.is_some_and(|app| ours(app) && state.left & (1 << app) == 0) {
             self.breaks(state, I::I15);
         }
     }
@@ -246,7 +250,7 @@ impl NumberProof {
     fn see(&self, state: &mut State, process: u8, name: u8) {
         let content = state.stored[usize::from(name)];
         let desk = &mut state.desks[usize::from(process)][usize::from(name)];
-        let made = |id: Option<u16>| id.map(|id| self.mind.content(id).made);
+        let made = |id: Option<u16>| id.map(|id| self.mind.brief(id).made);
         if made(desk.copy.content) != made(content) {
             *desk = Desk::default();
         }
@@ -279,8 +283,7 @@ impl NumberProof {
         let mut applies = copy.fresh && state.stored[usize::from(name)].is_some();
         if !checked && let Some(now) = state.stored[usize::from(name)] {
             // The status of what was read, over whatever is there.
-            let status = self.mind.content(to).status;
-            to = self.mind.change(now, |content| content.status = status);
+            to = self.mind.graft(to, now);
             applies = true;
         }
         if applies {
@@ -383,8 +386,8 @@ impl NumberProof {
 
     fn judge_update(&self, state: &mut State, name: u8, desk: Desk, cause: Cause) {
         let giving_back = matches!(cause, Cause::Restored | Cause::Unassigned);
-        // What has changed since the last look is nobody's fault.
-        if !desk.owned && !self.may_write(state, name) {
+        // What has changed since the last look is nobody's fault; nor is what goes without our knowing (A7).
+        if !desk.owned && !self.may_write(state, name) && self.world.forced == 0 {
             self.breaks(state, I::I2n);
         }
         if giving_back && desk.shown.is_none_or(|app| app == CONSOLE || app == NONE) {
@@ -394,7 +397,7 @@ impl NumberProof {
 
     /// Which name's binding owns the number: the older live one; if none is live, each may give back what it put there.
     fn owner(&self, state: &State) -> Option<u8> {
-        let all = || (0..2_u8).filter_map(|name| Some((name, self.mind.content(state.stored[usize::from(name)]?))));
+        let all = || (0..2_u8).filter_map(|name| Some((name, self.mind.brief(state.stored[usize::from(name)]?))));
         all().filter(|(_, content)| !content.deleting).min_by_key(|(_, content)| content.made).map(|(name, _)| name)
     }
 

@@ -2,6 +2,8 @@
 //! under small numbers.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use switchboard::api::condition::Reason;
 use switchboard::api::phone_number_binding::{PhoneNumberBindingStatus, Placed, Previous};
 use switchboard::api::policy::{BindingDeletionPolicy, DriftPolicy};
 use switchboard::api::refs::{AccountIdentity, ProviderKind};
-use switchboard::core::action::{Action, Cause, Release};
+use switchboard::core::action::{Action, Ahead, Cause, Release, Source};
 use switchboard::core::binding::memory::{Memory, Survey};
 use switchboard::core::binding::view::{Desired, Policy, Rival, View};
 use switchboard::core::binding::{Evidence, Learnt, next, status};
@@ -43,6 +45,40 @@ pub struct Content {
     pub wanted: u8,
     /// Its status, without what only ticks or tells.
     pub status: PhoneNumberBindingStatus,
+}
+
+/// What is asked of a binding in every state.
+#[derive(Clone, Copy, Debug)]
+pub struct Brief {
+    /// See [`Content`].
+    pub made: u8,
+    /// See [`Content`].
+    pub deleting: bool,
+    /// See [`Content`].
+    pub finalizer: bool,
+    /// See [`Content`].
+    pub wanted: u8,
+    /// It has no status.
+    pub blank: bool,
+    /// What was there before.
+    pub previous: Option<u8>,
+    /// What it says.
+    pub reason: Option<Reason>,
+}
+
+impl Content {
+    fn brief(&self) -> Brief {
+        let ready = self.status.conditions.iter().find(|condition| condition.type_ == "Ready");
+        Brief {
+            made: self.made,
+            deleting: self.deleting,
+            finalizer: self.finalizer,
+            wanted: self.wanted,
+            blank: self.status == PhoneNumberBindingStatus::default(),
+            previous: self.status.previous.as_ref().map(|previous| app(&previous.app_id)),
+            reason: ready.and_then(|ready| ready.reason.parse().ok()),
+        }
+    }
 }
 
 /// A question: a binding, the other one, and what the process has learnt.
@@ -98,12 +134,40 @@ pub enum Lesson {
     Settled,
 }
 
+/// Values under small numbers.
+struct Numbered<T> {
+    all: Vec<T>,
+    /// By the hash of what it prints as.
+    ids: HashMap<u64, Vec<Id>>,
+}
+
+impl<T> Default for Numbered<T> {
+    fn default() -> Self {
+        Self { all: Vec::new(), ids: HashMap::new() }
+    }
+}
+
+impl<T: fmt::Debug + PartialEq> Numbered<T> {
+    fn id(&mut self, value: T) -> Id {
+        let mut hasher = DefaultHasher::new();
+        format!("{value:?}").hash(&mut hasher);
+        let ids = self.ids.entry(hasher.finish()).or_default();
+        if let Some(id) = ids.iter().find(|id| self.all[usize::from(**id)] == value) {
+            return *id;
+        }
+        // A world with more would be too large for other reasons.
+        let id = Id::try_from(self.all.len()).unwrap_or(Id::MAX);
+        self.all.push(value);
+        ids.push(id);
+        id
+    }
+}
+
 #[derive(Default)]
 struct Kept {
-    contents: Vec<Content>,
-    content_ids: HashMap<String, Id>,
-    learnt: Vec<Learnt>,
-    learnt_ids: HashMap<String, Id>,
+    contents: Numbered<Content>,
+    briefs: Vec<Brief>,
+    learnt: Numbered<Learnt>,
     decided: HashMap<Question, (Kind, Id)>,
     lessons: HashMap<(Question, Lesson), Id>,
     rows: BTreeMap<&'static str, u64>,
@@ -134,26 +198,17 @@ pub fn app(text: &str) -> u8 {
 
 impl Kept {
     fn content(&mut self, content: Content) -> Id {
-        let key = format!("{content:?}");
-        if let Some(id) = self.content_ids.get(&key) {
-            return *id;
+        let brief = content.brief();
+        let id = self.contents.id(content);
+        if self.briefs.len() == usize::from(id) {
+            self.briefs.push(brief);
         }
-        let id = Id::try_from(self.contents.len()).unwrap_or(Id::MAX);
-        self.contents.push(content);
-        self.content_ids.insert(key, id);
         id
     }
 
     fn learn(&mut self, mut learnt: Learnt) -> Id {
         normalise(&mut learnt);
-        let key = format!("{learnt:?}");
-        if let Some(id) = self.learnt_ids.get(&key) {
-            return *id;
-        }
-        let id = Id::try_from(self.learnt.len()).unwrap_or(Id::MAX);
-        self.learnt.push(learnt);
-        self.learnt_ids.insert(key, id);
-        id
+        self.learnt.id(learnt)
     }
 }
 
@@ -218,7 +273,7 @@ impl Mind {
 
     /// What stands in a binding.
     pub fn content(&self, id: Id) -> Content {
-        self.kept().contents[usize::from(id)].clone()
+        self.kept().contents.all[usize::from(id)].clone()
     }
 
     /// A new binding.
@@ -230,15 +285,20 @@ impl Mind {
     /// As it is after a change.
     pub fn change(&self, id: Id, change: impl FnOnce(&mut Content)) -> Id {
         let mut kept = self.kept();
-        let mut content = kept.contents[usize::from(id)].clone();
+        let mut content = kept.contents.all[usize::from(id)].clone();
         change(&mut content);
         kept.content(content)
     }
 
-    /// What the status says.
-    pub fn reason(&self, id: Id) -> Option<Reason> {
-        let content = self.content(id);
-        content.status.conditions.iter().find(|condition| condition.type_ == "Ready").and_then(|ready| ready.reason.parse().ok())
+    /// The binding in short.
+    pub fn brief(&self, id: Id) -> Brief {
+        self.kept().briefs[usize::from(id)]
+    }
+
+    /// The second binding with the status of the first.
+    pub fn graft(&self, status: Id, onto: Id) -> Id {
+        let status = self.content(status).status;
+        self.change(onto, |content| content.status = status)
     }
 
     /// What a process does next about a binding, and what it knows by having looked at it.
@@ -250,7 +310,7 @@ impl Mind {
         let (view, learnt) = self.view(&kept, question);
         let action = self.falsify_action(&view, next(&view));
         *kept.rows.entry(rows::of(&view, &action)).or_default() += 1;
-        let own = kept.contents[usize::from(question.own)].clone();
+        let own = kept.contents.all[usize::from(question.own)].clone();
         let kind = match &action {
             Action::Wait { finding: Some(finding), .. } | Action::Done(finding) => {
                 let status = quiet(status::report(&view, finding));
@@ -322,9 +382,9 @@ impl Mind {
 
     /// What is seen, and what is known by having looked.
     fn view(&self, kept: &Kept, question: Question) -> (View, Learnt) {
-        let own = &kept.contents[usize::from(question.own)];
-        let mut learnt = kept.learnt[usize::from(question.learnt)].clone();
-        let rival = question.rival.map(|id| &kept.contents[usize::from(id)]).map(|rival| Rival {
+        let own = &kept.contents.all[usize::from(question.own)];
+        let mut learnt = kept.learnt.all[usize::from(question.learnt)].clone();
+        let rival = question.rival.map(|id| &kept.contents.all[usize::from(id)]).map(|rival| Rival {
             who: "PhoneNumberBinding other".into(),
             uid: rival.made.to_string(),
             created: Some(second(rival.made)),
@@ -423,6 +483,9 @@ impl Mind {
         match (self.ablation, &action) {
             (Some(Ablation::ReadBack), Action::Get(..)) if view.object.deleting && view.memory.update.is_some() => {
                 Action::RemoveFinalizer(Release::Restored)
+            }
+            (Some(Ablation::PreviousFirst), Action::WritePlaced(ahead)) if ahead.source != Source::Inherited => {
+                Action::WritePlaced(Ahead { previous: None, ..ahead.clone() })
             }
             (Some(Ablation::Correct), Action::Update { .. }) if !view.object.deleting => {
                 Action::Done(switchboard::core::action::Finding::new(Reason::Available, "as far as anybody looks"))

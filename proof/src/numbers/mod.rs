@@ -33,6 +33,8 @@ pub struct World {
     pub about: &'static str,
     /// Processes of the operator.
     pub processes: usize,
+    /// The first name's binding has bound the number already.
+    pub bound: bool,
     /// How often a binding is made under each name.
     pub applies: [u8; 2],
     /// How often people delete one.
@@ -141,7 +143,11 @@ impl Model for NumberProof {
     type Action = Act;
 
     fn init_states(&self) -> Vec<State> {
-        vec![State::begin(&self.world)]
+        let mut state = State::begin(&self.world);
+        if self.world.bound {
+            self.bind(&mut state);
+        }
+        vec![state]
     }
 
     fn actions(&self, state: &State, acts: &mut Vec<Act>) {

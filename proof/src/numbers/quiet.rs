@@ -99,6 +99,16 @@ impl NumberProof {
         false
     }
 
+    /// The first name's binding is made and has bound the number. A second process has not seen it yet.
+    pub fn bind(&self, state: &mut State) {
+        let budget = state.budget;
+        state.budget.applies[0] = 1;
+        self.apply(state, Act::Make(0));
+        self.rests(state);
+        state.desks[1] = Default::default();
+        state.budget = budget;
+    }
+
     /// One pass; false if it does not end.
     fn pass(&self, state: &mut State, process: u8, name: u8) -> bool {
         for _ in 0..STEPS {
@@ -116,11 +126,11 @@ impl NumberProof {
     fn there(&self, state: &State) -> bool {
         let mut live: Vec<(u8, u8, Option<Reason>)> = Vec::new();
         for id in state.stored.iter().flatten() {
-            let content = self.mind.content(*id);
+            let content = self.mind.brief(*id);
             if content.deleting {
                 return false;
             }
-            live.push((content.made, content.wanted, self.mind.reason(*id)));
+            live.push((content.made, content.wanted, content.reason));
         }
         live.sort_by_key(|(made, ..)| *made);
         live.iter().enumerate().all(|(place, (_, wanted, reason))| match place {

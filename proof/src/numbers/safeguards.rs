@@ -50,7 +50,7 @@ pub const ALL: [Safeguard; 15] = [
     ),
     row(
         A::Inherit,
-        "hand-over",
+        "again",
         I15,
         "what a number showed before passes from one binding to the next",
         "The older binding is deleted; the younger takes what that one had put there for what was there before.",
@@ -72,10 +72,10 @@ pub const ALL: [Safeguard; 15] = [
     ),
     row(
         A::ReadAgain,
-        "hand-over",
-        I15,
-        "the number is read again after the bindings were",
-        "A value of a binding that gave it back and went in between passes for what was there before.",
+        "two processes, one binding",
+        I17,
+        "the number is read after the bindings were, before each change",
+        "A process that read the number before another one bound it sends the same once more; the binding is deleted and goes, and that update is executed late.",
     ),
     row(
         A::StillOurs,

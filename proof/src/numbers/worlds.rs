@@ -6,6 +6,7 @@ const NONE: World = World {
     name: "",
     about: "",
     processes: 1,
+    bound: false,
     applies: [1, 1],
     deletes: 0,
     edits: 0,
@@ -32,14 +33,15 @@ pub fn all() -> Vec<World> {
             lost: 1,
             crashes: 1,
             settles: 1,
+            states: 9075,
             ..NONE
         },
         World {
             name: "hand-over",
-            about: "two bindings of one number, made and deleted at any time, a crash, a late update",
+            about: "two bindings of one number, made and deleted at any time, a lost or late update",
             deletes: 2,
             lost: 1,
-            crashes: 1,
+            states: 58082,
             ..NONE
         },
         World {
@@ -47,6 +49,8 @@ pub fn all() -> Vec<World> {
             about: "a binding is deleted and made again under the same name while there is another one",
             applies: [2, 1],
             deletes: 2,
+            crashes: 1,
+            states: 56547,
             ..NONE
         },
         World {
@@ -54,6 +58,7 @@ pub fn all() -> Vec<World> {
             about: "two bindings; somebody changes the number in the console at any time",
             deletes: 2,
             console: 1,
+            states: 54153,
             ..NONE
         },
         World {
@@ -62,6 +67,15 @@ pub fn all() -> Vec<World> {
             deletes: 1,
             edits: 1,
             wipes: 1,
+            states: 67357,
+            ..NONE
+        },
+        World {
+            name: "forced",
+            about: "two bindings; the finalizer of one of them is forced off at any time",
+            deletes: 2,
+            forced: 1,
+            states: 63693,
             ..NONE
         },
         World {
@@ -73,6 +87,7 @@ pub fn all() -> Vec<World> {
             crashes: 1,
             gone: 1,
             settles: 1,
+            states: 3787,
             ..NONE
         },
         World {
@@ -82,6 +97,7 @@ pub fn all() -> Vec<World> {
             applies: [1, 0],
             deletes: 1,
             lost: 1,
+            states: 10975,
             ..NONE
         },
         World {
@@ -90,6 +106,18 @@ pub fn all() -> Vec<World> {
             processes: 2,
             deletes: 1,
             depth: Some(16),
+            states: 53579,
+            ..NONE
+        },
+        World {
+            name: "two processes, a bound number",
+            about: "two processes, one of which has not seen yet that the number is bound; a second binding, a deletion",
+            processes: 2,
+            bound: true,
+            applies: [0, 1],
+            deletes: 1,
+            depth: Some(19),
+            states: 57890,
             ..NONE
         },
     ]

@@ -157,9 +157,9 @@ fn looking() -> Vec<Row> {
         Row("B11", "and then agrees", healthy().edited("app1").read(995, "app1"), "Done: Available"),
         Row(
             "B11",
-            "while an update may be on its way it is looked at again",
+            "while an update may be on its way it is not said",
             healthy().with(|view| view.memory.doubt = Some((at(950), 1))),
-            "Wait until 1100: Available",
+            "Wait until 1100: Progressing",
         ),
         Row(
             "B11",
