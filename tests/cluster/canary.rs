@@ -18,6 +18,13 @@ use super::rbac::audited_control_plane;
 use super::support;
 use super::world::{Operator, World, eventually, reason};
 
+mod credentials;
+
+/// The operator's own namespace.
+const HOME: &str = "switchboard-system";
+/// Operators besides those of [`CASES`]: one for each case that is not there, and one that is started again.
+const OTHERS: usize = 5;
+
 /// Keys of Secrets whose values are no secrets.
 const PUBLIC: [&str; 6] = ["auth_id", "username", "domain", "sip_uri", "namespace", "ca.crt"];
 
@@ -130,6 +137,9 @@ async fn no_secret_is_found_anywhere_but_in_secrets() {
         cases.push(Box::pin(case(&plane, &search, number, name, *refusal, *fault)));
     }
     cases.push(Box::pin(rejected(&plane, &search)));
+    cases.push(Box::pin(credentials::generated(&plane, &search, CASES.len() + 1)));
+    cases.push(Box::pin(credentials::shared(&plane, &search, CASES.len() + 2)));
+    cases.push(Box::pin(credentials::escrow(&plane, &search, CASES.len() + 3)));
     join_all(cases).await;
 
     search.place("the audit log", plane.audited().await.expect("the audit log"));
@@ -151,7 +161,11 @@ async fn no_secret_is_found_anywhere_but_in_secrets() {
     let (talk, audit) =
         (|text: &str| text.contains("TRACE") && text.contains("alice"), |text: &str| text.contains("sipendpoints/alice/status"));
     let logs: Vec<&(String, String)> = places.iter().filter(|(name, _)| name.starts_with("operator")).collect();
-    assert_eq!((logs.len(), logs.iter().filter(|(_, text)| talk(text)).count()), (CASES.len() + 1, CASES.len() + 1));
+    let operators = CASES.len() + OTHERS;
+    assert_eq!((logs.len(), logs.iter().filter(|(_, text)| talk(text)).count()), (operators, operators));
+    let given =
+        |(name, text): &&(String, String)| name.starts_with("given") && text.contains("--log\ntrace") && text.contains("KUBECONFIG=");
+    assert_eq!(places.iter().filter(given).count(), operators, "environments and arguments");
     assert!(places.iter().any(|(name, text)| name == "the audit log" && audit(text)));
     plane.stop().await;
 }
@@ -177,12 +191,20 @@ async fn talkative(world: &World, number: usize) -> Operator {
     world.operator_with(&["--log", "trace", "--log-format", format], &[("RUST_BACKTRACE", "full")]).await
 }
 
-/// What can be found of one case.
-async fn look(search: &Search, world: &World, operator: Operator, name: &str, password: &str) {
+/// What can be found of one operator.
+async fn end(search: &Search, operator: Operator, name: &str) {
     search.place(format!("metrics, {name}"), operator.metrics().await);
+    search.place(format!("given, {name}"), operator.given());
     let (ended, log) = operator.terminate().await;
     assert!(ended, "{name}");
     search.place(format!("operator, {name}"), log);
+}
+
+/// What can be found of one case.
+async fn look(search: &Search, world: &World, operator: Operator, name: &str, password: &str) {
+    search.gather(world, &world.namespace).await;
+    search.gather(world, HOME).await;
+    end(search, operator, name).await;
     // What the provider stores is found where it is stored.
     let state = world.admin.state().await.expect("the state").to_string();
     let stored = search.canaries(|canaries| canaries.find("the provider", &state));
@@ -203,7 +225,7 @@ async fn case(plane: &ControlPlane, search: &Search, number: usize, name: &str, 
 
     // The Secrets themselves hold what is searched for.
     search.gather(&world, &world.namespace).await;
-    search.gather(&world, "switchboard-system").await;
+    search.gather(&world, HOME).await;
     let secrets =
         Api::<Secret>::namespaced(world.client.clone(), &world.namespace).list(&ListParams::default()).await.expect("the Secrets");
     let secrets = serde_json::to_string(&secrets).expect("JSON");
@@ -239,7 +261,6 @@ async fn case(plane: &ControlPlane, search: &Search, number: usize, name: &str, 
     }
     world.delete("alice").await;
     world.gone("alice").await;
-    search.gather(&world, &world.namespace).await;
     look(search, &world, operator, name, &echo.password).await;
 }
 
