@@ -8,7 +8,7 @@ use sandbox::plivo::DEFAULT_AUTH_ID;
 use serde_json::json;
 use switchboard::api::ProviderAccount;
 
-use super::{Echo, HOME, Search, breaks, end, look, own_objects, planted, refusal, settled, talkative};
+use super::{Echo, HOME, Search, TALKATIVE, breaks, end, look, own_objects, planted, refusal, settled, talkative};
 use crate::escrow::escrow_of;
 use crate::observe::{account_reason, event};
 use crate::rbac::credentials::{home_secret, share, shared_reason, unshare};
@@ -64,16 +64,16 @@ pub async fn generated(plane: &ControlPlane, search: &Search, number: usize) {
 
 /// An account of several namespaces, its credentials in the operator's namespace, rejected and replaced; an endpoint and a number with an
 /// alias, while the provider repeats everything.
-pub async fn shared(plane: &ControlPlane, search: &Search, number: usize) {
+pub async fn shared(plane: &ControlPlane, search: &Search) {
     const NAME: &str = "an account of several namespaces";
     const NUMBER: &str = "14155550170";
-    let (world, mut echo) = planted(plane, search, number).await;
+    let (world, mut echo) = planted(plane, search, 0).await;
     let company = format!("company-{}", world.namespace);
     let by = share(&world, &company, &echo.token, NUMBER).await;
     let (before, ivr) = (world.application("before").await, world.application("ivr").await);
     world.number(NUMBER, json!({"app_id": before, "alias": "old alias"})).await;
     breaks(&world, &[("POST", "/Number/[0-9]+/$", false), ("GET", "/Number/[0-9]+/$", false)], page, &mut echo).await;
-    let operator = talkative(&world, number).await;
+    let operator = world.operator_everywhere_with(&["--log", "trace"], TALKATIVE).await;
     world.endpoint("alice", json!({}), by.clone()).await;
     let bound = crate::world::merged(by, json!({"alias": "front desk"}));
     world.binding("main", NUMBER, json!({"app_name": "ivr"}), bound).await;
