@@ -173,19 +173,30 @@ impl<K: Managed> Pass<'_, K> {
             warn!(object = %self.key(), %error, "a write to the API server failed or its answer was lost; reading again");
             tokio::time::sleep(API_RETRY).await;
         }
-        let (_, now) = K::seen(view);
+        match self.read_again(view).await {
+            // Refused for a reason that will not go away by itself: slowly, not in a circle.
+            (Step::Again, true) if error.is_some() => {
+                let (_, now) = K::seen(view);
+                Step::Stop(Some(now + Duration::from_secs(5)))
+            }
+            (step, _) => step,
+        }
+    }
+
+    /// What is known of the object may be old: it is read, live. Whether it is unchanged stands beside.
+    pub async fn read_again(&mut self, view: &K::View) -> (Step, bool) {
         match report::read(self.ctx, &self.object).await {
             Ok(Some(object)) => {
                 let unchanged = object.meta().resource_version == self.object.meta().resource_version;
                 self.object = object;
                 K::note(self.ctx, &self.object);
-                // Refused for a reason that will not go away by itself: slowly, not in a circle.
-                if error.is_some() && unchanged { Step::Stop(Some(now + Duration::from_secs(5))) } else { Step::Again }
+                (Step::Again, unchanged)
             }
-            Ok(None) => Step::Gone,
+            Ok(None) => (Step::Gone, false),
             Err(error) => {
                 warn!(object = %self.key(), %error, "the API server cannot be read; trying again later");
-                Step::Stop(Some(now + Duration::from_secs(2)))
+                let (_, now) = K::seen(view);
+                (Step::Stop(Some(now + Duration::from_secs(2))), false)
             }
         }
     }

@@ -7,3 +7,4 @@ mod leave;
 mod line;
 mod many;
 mod owners;
+mod rest;

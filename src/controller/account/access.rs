@@ -109,7 +109,8 @@ async fn prove(ctx: &Context, account: &Arc<Account>, key: &ObjectKey, credentia
         }
         Ok(Outcome::Done(id)) => Access::Elsewhere { claimed: account.id().to_string(), found: id },
         Ok(Outcome::Refused(refusal)) if refusal.kind == RefusalKind::Credentials => {
-            remember(Credentials { proven: true, unanswered: 0, ..credentials.clone() });
+            // Neither kept for deletions nor put into escrow. That they are not tried again before it is due, the account knows.
+            remember(Credentials { proven: false, unanswered: 0, ..credentials.clone() });
             Access::Rejected { message: refusal.message, due: due() }
         }
         Ok(Outcome::Refused(refusal)) => unreachable(refusal.message),

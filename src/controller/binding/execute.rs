@@ -10,6 +10,7 @@ use crate::controller::binding::announce;
 use crate::controller::binding::bindings::Entry;
 use crate::controller::deadline;
 use crate::controller::execute::{Pass, Step};
+use crate::controller::managed::Managed;
 use crate::core::action::{Action, Cause, Source};
 use crate::core::binding::view::View;
 use crate::core::budget::Lane;
@@ -97,6 +98,13 @@ impl Pass<'_, PhoneNumberBinding> {
     async fn update_number(&mut self, view: &View, action: &Action, (number, change): (&str, &Fields), cause: Cause) -> Step {
         let Some(account) = self.account() else { return Step::Stop(None) };
         failpoint::at("update", "before").await;
+        // The process may have stood still since the decision, and others may have gone on: what is old is not sent, nor is what was read
+        // before still the present.
+        let now = self.ctx.clock.now();
+        if now.since(view.now) > view.timing.issue() {
+            PhoneNumberBinding::begin(&mut self.slot.memory, now);
+            return self.read_again(view).await.0;
+        }
         let outcome = match account.update_number(Lane::Urgent, &self.key(), number, change).await {
             Ok(outcome) => outcome,
             Err(refused) => return self.not_started(view, refused, Lane::Urgent, || ()).await,

@@ -81,6 +81,8 @@ impl Granter {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::rbac::v1::RoleBinding;
+
     use super::*;
 
     #[test]
@@ -119,6 +121,23 @@ mod tests {
             }
             let cluster = message.to_lowercase().contains("clusterrole");
             assert_eq!(cluster, roles == Roles::Cluster, "{message}");
+        }
+    }
+
+    #[test]
+    fn missing_consent_is_told_with_the_actual_service_account_as_a_command_and_as_the_same_binding() {
+        for (consent, role) in [(Consent::Read, "switchboard-secret-reader"), (Consent::Write, "switchboard-secret-writer")] {
+            let said = Granter { account: "ops:phones".into(), roles: Roles::Cluster }.missing(consent, "voice").message;
+            assert!(said.len() <= 1024, "a condition cuts it: {said}");
+            let command = format!("kubectl -n voice create rolebinding {role} --clusterrole={role} --serviceaccount=ops:phones;");
+            assert!(said.contains(&command), "{said}");
+            let (_, rest) = said.split_once("as YAML: ").expect("YAML");
+            let (yaml, _) = rest.rsplit_once(". This goes on").expect("an end");
+            let binding: RoleBinding = serde_saphyr::from_str(yaml).expect("a RoleBinding");
+            assert_eq!(binding.metadata.namespace.as_deref(), Some("voice"));
+            assert_eq!((binding.role_ref.kind.as_str(), binding.role_ref.name.as_str()), ("ClusterRole", role));
+            let subject = &binding.subjects.expect("a subject")[0];
+            assert_eq!((subject.name.as_str(), subject.namespace.as_deref()), ("phones", Some("ops")));
         }
     }
 }

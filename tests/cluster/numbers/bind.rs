@@ -20,7 +20,8 @@ async fn a_number_is_answered_by_what_its_binding_names() {
         case("the application of a SipEndpoint", followed),
         case("a SipEndpoint of another account", elsewhere),
         case("a number that the account does not hold", not_held),
-        case("an unknown application", refused),
+        case("an unknown application", |case| refused(case, "400", "application does not exist")),
+        case("an unknown application, answered as if the number were", |case| refused(case, "404", "not found")),
     ])
     .await;
 }
@@ -202,12 +203,13 @@ async fn not_held(case: &'static str) -> World {
     world
 }
 
-async fn refused(case: &'static str) -> World {
+async fn refused(case: &'static str, answer: &'static str, words: &'static str) -> World {
     let (line, _operator) = Line::run(case).await;
     let world = line.world;
+    world.admin.set_switches(json!({"unknown_app_id": answer})).await.expect("a switch");
     world.binding("main", NUMBER, json!({"app_id": "404"}), json!({})).await;
     let object = world.binding_reason("main", "Rejected").await;
-    assert!(message(&object).contains("application does not exist"), "{}", message(&object));
+    assert!(message(&object).contains(words), "{}", message(&object));
     swept(&world, 2).await;
     let sent = world.admin.requests().await.expect("the requests");
     assert_eq!(sent.iter().filter(|request| request.method == "POST").count(), 1, "a refused value is not sent again and again");

@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::line::{Line, NUMBER, honest, swept};
+use super::line::{Line, NUMBER, honest};
 use crate::cases::{all, case};
-use crate::observe::Told;
+use crate::observe::{Told, listings};
 use crate::world::{Operator, SETTLE, World};
 
 /// What happens to the binding while no operator runs.
@@ -113,6 +113,7 @@ async fn a_kill_at_any_point_of_giving_back_or_handing_over_does_it_once() {
                 world.binding("main", NUMBER, json!({"app_id": line.ivr}), json!({})).await;
                 world.bound("main").await;
                 if heir {
+                    world.aged("main").await;
                     world.binding("next", NUMBER, json!({"app_id": line.other}), json!({})).await;
                     world.binding_reason("next", "Conflict").await;
                 }
@@ -139,14 +140,14 @@ fn lost() -> [(&'static str, Value, bool); 4] {
     let late = u64::try_from((SETTLE / 2).as_millis()).expect("a few seconds");
     [
         ("reset, executed", json!({"answer": "cut_after"}), true),
-        ("500, executed", json!({"answer": {"status": 500, "body": {"error": "internal"}}}), true),
+        ("500, executed", json!({"answer": {"status": 500, "body": {"error": "internal"}}, "execute": true}), true),
         ("500, not executed", json!({"answer": {"status": 500, "body": {"error": "internal"}}, "execute": false}), false),
         ("reset, executed half a settle time later", json!({"answer": "cut_after", "execute_delay_ms": late}), true),
     ]
 }
 
 fn first_update(fault: Value) -> Value {
-    let matched = json!({"match": {"method": "POST", "path": "/Number/[0-9]+/$", "nth": 1, "times": 1}});
+    let matched = json!({"match": {"method": "POST", "path": "/Number/[0-9]+/$", "count": 1}});
     crate::world::merged(matched, fault)
 }
 
@@ -171,7 +172,7 @@ async fn an_update_whose_answer_was_lost_is_looked_for_and_its_late_execution_is
                     }
                 }
                 // Whatever was on its way has arrived by now.
-                swept(world, 1).await;
+                listings(world, 1).await;
                 let wanted = if meanwhile == Meanwhile::Nothing { &line.ivr } else { &line.before };
                 assert_eq!(world.app_of(NUMBER).await, *wanted);
                 let apps = world.apps(NUMBER).await;

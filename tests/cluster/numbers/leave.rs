@@ -17,7 +17,8 @@ async fn a_number_is_given_back_if_it_still_is_where_its_binding_put_it() {
         case("Retain", retained),
         case("Retain by the account", retained_by_account),
         case("moved elsewhere meanwhile", moved),
-        case("what answered before is gone", previous_gone),
+        case("what answered before is gone", |case| previous_gone(case, "400")),
+        case("what answered before is gone, answered as if the number were", |case| previous_gone(case, "404")),
         case("the status was wiped", wiped),
         case("the target is gone", target_gone),
         case("paused while it is deleted", paused),
@@ -94,8 +95,9 @@ async fn moved(case: &'static str) -> World {
     line.world
 }
 
-async fn previous_gone(case: &'static str) -> World {
+async fn previous_gone(case: &'static str, answer: &'static str) -> World {
     let (line, _operator) = Line::bound(case, json!({})).await;
+    line.world.admin.set_switches(json!({"unknown_app_id": answer})).await.expect("a switch");
     line.world.admin.cascade(&line.before).await.expect("an application less");
     leave(&line.world).await;
     assert_eq!(line.world.app_of(NUMBER).await, "", "nothing else is known to be right");

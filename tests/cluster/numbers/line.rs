@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
+use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use sandbox::admin_client::LedgerEntry;
@@ -13,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::cases;
 use crate::observe::{Call, Told, listings_of};
-use crate::world::{PATIENCE, World, merged};
+use crate::world::{PATIENCE, World, eventually, merged};
 
 /// The number that most cases are about.
 pub const NUMBER: &str = "14155550100";
@@ -115,6 +116,13 @@ impl World {
         let object =
             json!({"apiVersion": "switchboard.dev/v1alpha1", "kind": "PhoneNumberBinding", "metadata": {"name": name}, "spec": spec});
         self.bindings().patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(&object)).await.expect("a PhoneNumberBinding")
+    }
+
+    /// Waits until the second in which the binding was made is over: of two that are made in one second, the uid decides which is the older.
+    pub async fn aged(&self, name: &str) {
+        let object = self.bindings().get(name).await.expect("the binding");
+        let made = object.metadata.creation_timestamp.expect("a time").0;
+        eventually("the next second", async || (Timestamp::now().as_second() > made.as_second()).then_some(())).await;
     }
 
     pub async fn patch_binding(&self, name: &str, patch: Value) -> PhoneNumberBinding {

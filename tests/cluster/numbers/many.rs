@@ -1,8 +1,7 @@
 //! An account with far more numbers than bindings.
 
-use futures::{StreamExt, stream};
 use sandbox::plivo;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::line::{Line, honest, swept};
 use crate::cases::room;
@@ -26,8 +25,7 @@ async fn fifty_bindings_among_ten_thousand_numbers_cost_one_listing_in_a_sweep_p
     let switches = vec![("rate_limit".to_owned(), "0".to_owned())];
     let line = Line::with(plivo::Options { switches, ..plivo::Options::default() }).await;
     let world = &line.world;
-    let all: Vec<Value> = (0..NUMBERS).map(|n| json!({"number": number(n), "app_id": line.before})).collect();
-    stream::iter(all).for_each_concurrent(16, async |one| drop(world.admin.create_number(one).await.expect("a number"))).await;
+    world.number(&number(0), json!({"app_id": line.before, "count": NUMBERS})).await;
     let spec = json!({"budget": {"requestsPer5Seconds": 300}, "sweepPeriodSeconds": PERIOD});
     world.account("plivo", plivo::DEFAULT_AUTH_ID, plivo::DEFAULT_AUTH_TOKEN, spec).await;
     let _operator = Told::start("many numbers", world, &["--sweep-period", "15s"]).await;
