@@ -95,3 +95,77 @@ fn everywhere(schema: &mut JSONSchemaProps, change: &dyn Fn(&mut JSONSchemaProps
         everywhere(value, change);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every property of every kind, as its path, with its schema.
+    fn properties() -> Vec<(String, Value)> {
+        let mut found = Vec::new();
+        for crd in all() {
+            for version in &crd.spec.versions {
+                let schema = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref()).expect("a schema");
+                collect(&crd.spec.names.kind, &serde_json::to_value(schema).expect("JSON"), &mut found);
+            }
+        }
+        assert!(found.len() > 150, "{}", found.len());
+        found
+    }
+
+    fn collect(path: &str, schema: &Value, found: &mut Vec<(String, Value)>) {
+        found.push((path.to_owned(), schema.clone()));
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            collect(&format!("{path}.{name}"), property, found);
+        }
+        if schema["items"].is_object() {
+            collect(&format!("{path}[]"), &schema["items"], found);
+        }
+    }
+
+    fn name(path: &str) -> &str {
+        path.rsplit('.').next().unwrap_or_default()
+    }
+
+    #[test]
+    fn no_reference_of_any_kind_leads_to_another_namespace() {
+        let all = properties();
+        let namespaces: Vec<&str> =
+            all.iter().map(|(path, _)| path.as_str()).filter(|path| name(path).to_lowercase().contains("namespace")).collect();
+        let lists = ["ClusterProviderAccount.spec.allowedNamespaces", "ClusterProviderAccount.spec.allowedNamespaces[]"];
+        assert_eq!(namespaces, lists, "whom an account serves is no reference");
+        let references: Vec<&(String, Value)> = all
+            .iter()
+            .filter(|(_, schema)| schema["properties"]["name"].is_object())
+            .filter(|(path, _)| !lists.contains(&path.as_str()))
+            .collect();
+        assert!(references.len() >= 8, "{references:#?}");
+        for (path, schema) in references {
+            let members: Vec<&String> = schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name).collect();
+            assert!(members.iter().all(|member| ["kind", "name", "key"].contains(&member.as_str())), "{path}: {members:?}");
+            // A slash in a name would lead elsewhere in a URL of the API server.
+            let pattern = &schema["properties"]["name"];
+            let closed = pattern["pattern"].is_string() || !pattern["x-kubernetes-validations"].is_null();
+            assert!(closed, "{path}.name takes any text: {pattern}");
+        }
+    }
+
+    #[test]
+    fn no_kind_has_an_address_that_is_called_nor_a_place_to_hide_one() {
+        let words = ["url", "uri", "host", "address", "domain", "proxy", "server", "port", "callback", "webhook"];
+        let all = properties();
+        let addresses: Vec<&str> = all
+            .iter()
+            .filter(|(path, schema)| {
+                let (name, format) = (name(path).to_lowercase(), schema["format"].as_str().unwrap_or_default());
+                words.iter().any(|word| name.contains(word)) || ["uri", "hostname", "ipv4", "ipv6"].contains(&format)
+            })
+            .map(|(path, _)| path.as_str())
+            .collect();
+        assert_eq!(addresses, ["SipEndpoint.status.sip_uri"], "told to people, and never called");
+        for (path, schema) in &all {
+            let open = ["x-kubernetes-preserve-unknown-fields", "additionalProperties"].iter().any(|word| !schema[*word].is_null());
+            assert!(!open, "{path} takes members that are not in the schema");
+        }
+    }
+}

@@ -18,6 +18,16 @@ use super::rbac::audited_control_plane;
 use super::support;
 use super::world::{Operator, World, eventually, reason};
 
+mod credentials;
+
+/// The operator's own namespace.
+const HOME: &str = "switchboard-system";
+/// Operators besides those of [`CASES`]: one for each case that is not there, and one that is started again.
+const OTHERS: usize = 4;
+
+/// What makes it show all of an error.
+const TALKATIVE: &[(&str, &str)] = &[("RUST_BACKTRACE", "full")];
+
 /// Keys of Secrets whose values are no secrets.
 const PUBLIC: [&str; 6] = ["auth_id", "username", "domain", "sip_uri", "namespace", "ca.crt"];
 
@@ -117,21 +127,40 @@ impl Search {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_found_anywhere_but_in_secrets() {
     let _room = super::cases::room().await;
-    let plane = audited_control_plane("canary", Rights::Cluster).await;
+    let (plane, search) = watched("canary").await;
+    let mut cases: Vec<futures::future::LocalBoxFuture<'_, ()>> = Vec::new();
+    for (number, (name, refusal, fault)) in CASES.iter().enumerate() {
+        cases.push(Box::pin(case(&plane, &search, number, name, *refusal, *fault)));
+    }
+    cases.push(Box::pin(rejected(&plane, &search)));
+    cases.push(Box::pin(credentials::generated(&plane, &search, CASES.len() + 1)));
+    cases.push(Box::pin(credentials::escrow(&plane, &search, CASES.len() + 2)));
+    join_all(cases).await;
+    nothing_is_found(plane, &search, CASES.len() + OTHERS).await;
+}
+
+/// On a control plane of its own: an operator that serves such an account works in all namespaces.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_of_an_account_of_several_namespaces_is_found_anywhere_but_in_secrets() {
+    let (plane, search) = watched("canary-shared").await;
+    credentials::shared(&plane, &search).await;
+    nothing_is_found(plane, &search, 1).await;
+}
+
+/// A control plane, and a search for what opens it.
+async fn watched(name: &str) -> (ControlPlane, Search) {
+    let plane = audited_control_plane(name, Rights::Cluster).await;
     let search = Search::default();
     let kubeconfig = std::fs::read_to_string(plane.operator_kubeconfig()).expect("the operator's kubeconfig");
     let (_, own) = kubeconfig.split_once("token: ").expect("a token");
     let own: String = own.chars().take_while(|one| one.is_ascii_alphanumeric() || "-_.".contains(*one)).collect();
     assert!(own.len() > 100, "a token of a ServiceAccount");
     search.canaries(|canaries| canaries.add("the operator's own token", &own));
+    (plane, search)
+}
 
-    let mut cases: Vec<futures::future::LocalBoxFuture<'_, ()>> = Vec::new();
-    for (number, (name, refusal, fault)) in CASES.iter().enumerate() {
-        cases.push(Box::pin(case(&plane, &search, number, name, *refusal, *fault)));
-    }
-    cases.push(Box::pin(rejected(&plane, &search)));
-    join_all(cases).await;
-
+/// Nothing is in what so many operators and the control plane have left behind.
+async fn nothing_is_found(plane: ControlPlane, search: &Search, operators: usize) {
     search.place("the audit log", plane.audited().await.expect("the audit log"));
     for entry in std::fs::read_dir(plane.dir().join("log")).expect("the logs").flatten() {
         let text = std::fs::read(entry.path()).expect("a log");
@@ -151,7 +180,10 @@ async fn no_secret_is_found_anywhere_but_in_secrets() {
     let (talk, audit) =
         (|text: &str| text.contains("TRACE") && text.contains("alice"), |text: &str| text.contains("sipendpoints/alice/status"));
     let logs: Vec<&(String, String)> = places.iter().filter(|(name, _)| name.starts_with("operator")).collect();
-    assert_eq!((logs.len(), logs.iter().filter(|(_, text)| talk(text)).count()), (CASES.len() + 1, CASES.len() + 1));
+    assert_eq!((logs.len(), logs.iter().filter(|(_, text)| talk(text)).count()), (operators, operators));
+    let given =
+        |(name, text): &&(String, String)| name.starts_with("given") && text.contains("--log\ntrace") && text.contains("KUBECONFIG=");
+    assert_eq!(places.iter().filter(given).count(), operators, "environments and arguments");
     assert!(places.iter().any(|(name, text)| name == "the audit log" && audit(text)));
     plane.stop().await;
 }
@@ -174,15 +206,23 @@ async fn planted(plane: &ControlPlane, search: &Search, number: usize) -> (World
 /// The operator at its most talkative, for people or for machines.
 async fn talkative(world: &World, number: usize) -> Operator {
     let format = if number.is_multiple_of(2) { "text" } else { "json" };
-    world.operator_with(&["--log", "trace", "--log-format", format], &[("RUST_BACKTRACE", "full")]).await
+    world.operator_with(&["--log", "trace", "--log-format", format], TALKATIVE).await
+}
+
+/// What can be found of one operator.
+async fn end(search: &Search, operator: Operator, name: &str) {
+    search.place(format!("metrics, {name}"), operator.metrics().await);
+    search.place(format!("given, {name}"), operator.given());
+    let (ended, log) = operator.terminate().await;
+    assert!(ended, "{name}");
+    search.place(format!("operator, {name}"), log);
 }
 
 /// What can be found of one case.
 async fn look(search: &Search, world: &World, operator: Operator, name: &str, password: &str) {
-    search.place(format!("metrics, {name}"), operator.metrics().await);
-    let (ended, log) = operator.terminate().await;
-    assert!(ended, "{name}");
-    search.place(format!("operator, {name}"), log);
+    search.gather(world, &world.namespace).await;
+    search.gather(world, HOME).await;
+    end(search, operator, name).await;
     // What the provider stores is found where it is stored.
     let state = world.admin.state().await.expect("the state").to_string();
     let stored = search.canaries(|canaries| canaries.find("the provider", &state));
@@ -203,7 +243,7 @@ async fn case(plane: &ControlPlane, search: &Search, number: usize, name: &str, 
 
     // The Secrets themselves hold what is searched for.
     search.gather(&world, &world.namespace).await;
-    search.gather(&world, "switchboard-system").await;
+    search.gather(&world, HOME).await;
     let secrets =
         Api::<Secret>::namespaced(world.client.clone(), &world.namespace).list(&ListParams::default()).await.expect("the Secrets");
     let secrets = serde_json::to_string(&secrets).expect("JSON");
@@ -239,7 +279,6 @@ async fn case(plane: &ControlPlane, search: &Search, number: usize, name: &str, 
     }
     world.delete("alice").await;
     world.gone("alice").await;
-    search.gather(&world, &world.namespace).await;
     look(search, &world, operator, name, &echo.password).await;
 }
 

@@ -335,6 +335,16 @@ impl Operator {
         stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
     }
 
+    /// Its environment and its arguments, as everybody on its machine who may can read them.
+    pub fn given(&self) -> String {
+        let pid = self.child.id().expect("a running operator");
+        let read = |file: &str| {
+            let bytes = std::fs::read(format!("/proc/{pid}/{file}")).expect("a running operator");
+            String::from_utf8_lossy(&bytes).replace('\0', "\n")
+        };
+        format!("{}\n{}", read("cmdline"), read("environ"))
+    }
+
     /// What `/metrics` answers, at the address that it logged.
     pub async fn metrics(&self) -> String {
         let log = self.log();
