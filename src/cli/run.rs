@@ -18,6 +18,7 @@ use tracing::info;
 use crate::account::Clock;
 use crate::controller::clock::Clocks;
 use crate::controller::context::Settings;
+use crate::controller::secrets::{Granter, Roles};
 use crate::controller::{Start, deadline};
 use crate::core::mark::Installation;
 use crate::core::view::Timing;
@@ -133,6 +134,11 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     gates.add("caches");
     let client = client(&clocks).await?;
     let installation = installation(&client, args.installation_id.as_deref()).await?;
+    // Who could read kube-system has the ClusterRole, wherever it is told to work.
+    let roles = match args.namespaces.is_empty() || args.installation_id.is_none() {
+        true => Roles::Cluster,
+        false => Roles::Namespaces,
+    };
     let timing = Timing { settle: args.settle, retry_base: args.retry_base };
     let writer = writer();
     info!(version = env!("CARGO_PKG_VERSION"), installation = installation.part(), %writer, settle = ?args.settle, sweep = ?args.sweep_period, "switchboard starts");
@@ -156,7 +162,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         clocks,
         settings,
         installation,
-        service_account: format!("{}:{}", args.operator_namespace, args.service_account),
+        granter: Granter { account: format!("{}:{}", args.operator_namespace, args.service_account), roles },
         namespaces: namespaces.into_iter().collect(),
         writer,
         gates,

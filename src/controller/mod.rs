@@ -51,7 +51,7 @@ use crate::controller::context::{Context, Settings};
 use crate::controller::index::{Shell, Tracker};
 use crate::controller::managed::Managed;
 use crate::controller::memories::Memories;
-use crate::controller::secrets::Secrets;
+use crate::controller::secrets::{Granter, Secrets};
 use crate::controller::wake::Wakers;
 use crate::controller::watch::Cache;
 use crate::core::key::ObjectKey;
@@ -87,8 +87,8 @@ pub struct Start {
     pub settings: Settings,
     /// Whose marks we make.
     pub installation: Installation,
-    /// The operator's ServiceAccount, `namespace:name`.
-    pub service_account: String,
+    /// Whom namespaces let in, and how.
+    pub granter: Granter,
     /// Namespaces to watch; empty: all.
     pub namespaces: Vec<String>,
     /// Names this process in intents.
@@ -113,7 +113,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         let wakers = wakers.clone();
         Arc::new(move |key: &ObjectKey| wakers.wake(key))
     };
-    let secrets = Secrets::new(start.client.clone(), start.service_account.clone(), wake());
+    let secrets = Secrets::new(start.client.clone(), start.granter.clone(), wake());
     let settings = AccountSettings {
         settle: start.settings.timing.settle,
         sweep_period: start.settings.sweep_period,

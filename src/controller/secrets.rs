@@ -18,7 +18,7 @@ use kube_runtime::watcher::{self, Event};
 use tokio::task::AbortHandle;
 use tracing::{debug, warn};
 
-pub use self::consent::Consent;
+pub use self::consent::{Consent, Granter, Roles};
 pub use self::generate::password as generated;
 pub use self::write::NotWritten;
 use crate::api::ANNOTATION_CONNECTION;
@@ -114,15 +114,15 @@ struct Namespace {
 #[derive(Clone)]
 pub struct Secrets {
     client: Client,
-    account: String,
+    granter: Granter,
     waker: SecretWaker,
     namespaces: Arc<Mutex<HashMap<String, Namespace>>>,
 }
 
 impl Secrets {
-    /// `account` is the operator's ServiceAccount as `namespace:name`, for the command that grants consent.
-    pub fn new(client: Client, account: String, waker: SecretWaker) -> Self {
-        Self { client, account, waker, namespaces: Arc::default() }
+    /// `granter`: for the command that grants consent.
+    pub fn new(client: Client, granter: Granter, waker: SecretWaker) -> Self {
+        Self { client, granter, waker, namespaces: Arc::default() }
     }
 
     /// The Secret's content; registers `who` to be woken when it changes, appears, or becomes readable.
@@ -147,7 +147,7 @@ impl Secrets {
                     }
                 });
                 self.lost(namespace, true);
-                Err(consent::missing(Consent::Read, &self.account, namespace))
+                Err(self.granter.missing(Consent::Read, namespace))
             }
             Err(error) => {
                 // The watch may be well, and then nothing else would come back for it.
@@ -190,7 +190,7 @@ impl Secrets {
                 entry.task = Some(self.spawn(namespace, Duration::ZERO));
             }
             if entry.denied {
-                return Some(Err(consent::missing(Consent::Read, &self.account, namespace)));
+                return Some(Err(self.granter.missing(Consent::Read, namespace)));
             }
             let version = entry.versions.as_ref()?.get(name)?;
             entry.values.get(name).filter(|content| content.version == *version).cloned().map(Ok)

@@ -13,7 +13,7 @@ use sandbox::plivo;
 use serde_json::{Value, json};
 use switchboard::api::SipEndpoint;
 use switchboard::api::condition::Reason;
-use switchboard::controller::secrets::{NotWritten, Secrets};
+use switchboard::controller::secrets::{Granter, NotWritten, Roles, Secrets};
 use switchboard::core::endpoint::connection::{ConnectionSecret, Entries, Held};
 
 use super::accounts::grant;
@@ -372,7 +372,8 @@ async fn dying() {
     // The administrator, since the namespace's RoleBindings are the first to go.
     for (client, expected) in [(world.client.clone(), vec![Reason::Deleting]), (client, vec![Reason::Deleting, Reason::SecretAccessDenied])]
     {
-        let secrets = Secrets::new(client, "switchboard-system:switchboard".into(), Arc::new(|_| ()));
+        let granter = Granter { account: "switchboard-system:switchboard".into(), roles: Roles::Cluster };
+        let secrets = Secrets::new(client, granter, Arc::new(|_| ()));
         let secret = ConnectionSecret { name: PHONE.into(), generates: true, held: Held::Absent };
         let entries = Entries::from([("password", None)]);
         let answer =

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, ObjectMeta, PostParams};
+use sandbox::plivo;
 use serde_json::{Value, json};
 use switchboard::api::SipEndpoint;
 
@@ -17,7 +18,8 @@ use super::world::{World, endpoint_id, eventually, reason};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_generated_password_is_stored_before_it_is_sent_and_made_once() {
     all(vec![
-        case("stored before it is sent", before()),
+        case("stored before it is sent", before("unregistered_only")),
+        case("the same where no hash can be read", before("never")),
         case("edited", edited()),
         case("recreated", recreated()),
         case("without consent", consent()),
@@ -79,7 +81,11 @@ async fn agrees(world: &World) -> String {
 }
 
 async fn settled(case: &'static str) -> (World, Told, String) {
-    let world = World::new("generated").await;
+    settled_with(case, plivo::Options::default()).await
+}
+
+async fn settled_with(case: &'static str, options: plivo::Options) -> (World, Told, String) {
+    let world = World::with("generated", options).await;
     world.may_write().await;
     let operator = Told::start(case, &world, &[]).await;
     apply(&world).await;
@@ -113,8 +119,10 @@ async fn killed(name: String, point: String, faults: Value, deleted: bool) {
     assert!(stored.is_none_or(|stored| stored == now), "made twice");
 }
 
-async fn before() {
-    let (world, operator, stored) = settled("stored before it is sent").await;
+async fn before(hash_in_get: &'static str) {
+    let switches = vec![("password_in_get".to_owned(), hash_in_get.to_owned())];
+    let options = plivo::Options { switches, ..plivo::Options::default() };
+    let (world, operator, stored) = settled_with("stored before it is sent", options).await;
     assert_eq!(world.ledger().await, ["create_endpoint"]);
     let object = world.endpoints().get("alice").await.expect("the object");
     assert!(!format!("{object:?} {}", operator.log()).contains(&stored), "the password is in no log and no status");

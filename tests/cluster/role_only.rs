@@ -7,36 +7,42 @@ use kube::api::{Api, DeleteParams};
 use sandbox::control_plane::{self, ControlPlane, Rights};
 use sandbox::plivo::{self, Simulator};
 use serde_json::json;
-use switchboard::api::ProviderAccount;
+use switchboard::api::{ProviderAccount, SipEndpoint};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::rbac::grants::{Use, assert_minimal, granted, objects};
-use super::rbac::{NAMESPACED, audited_control_plane, scenarios};
+use super::connection::message;
+use super::observe::{account_message, account_reason};
+use super::rbac::grants::{ACCOUNT, BY_CONSENT, Denial, Use, assert_minimal, granted, objects, secrets_of};
+use super::rbac::scenarios::Environment;
+use super::rbac::{NAMESPACED, audited_control_plane, credentials, numbers, restarts, scenarios};
 use super::support;
 use super::world::{PATIENCE, World, eventually, merged};
 
-/// Rights of features that are being built: each line goes with its first use, and in the end the list is empty.
-const UNUSED_YET: &[&str] = &[
-    "own namespace, Role switchboard: create secrets",
-    "own namespace, Role switchboard: delete secrets",
-    "own namespace, Role switchboard: get secrets",
-    "own namespace, Role switchboard: list secrets",
-    "own namespace, Role switchboard: patch secrets",
-    "tenant namespace, Role switchboard-secret-writer: create secrets",
-    "tenant namespace, Role switchboard-secret-writer: patch secrets",
-    "tenant namespace, Role switchboard: get phonenumberbindings.switchboard.dev",
-    "tenant namespace, Role switchboard: list phonenumberbindings.switchboard.dev",
-    "tenant namespace, Role switchboard: patch phonenumberbindings.switchboard.dev",
-    "tenant namespace, Role switchboard: patch phonenumberbindings/status.switchboard.dev",
-    "tenant namespace, Role switchboard: watch phonenumberbindings.switchboard.dev",
+/// Namespaces whose names begin so have the operator's rights but for Secrets: neither read nor written, or not written.
+const UNWILLING: &str = "unwilling";
+const UNWRITTEN: &str = "unwritten";
+
+/// What the operator asks for although it may be refused, and why.
+const EXPECTED_DENIALS: &[Denial] = &[
+    ("the watch by which missing consent is noticed lists first", |event| secrets_of(event, UNWILLING, &["list"])),
+    ("a Secret is read while that list has not been answered", |event| secrets_of(event, UNWILLING, &["get"])),
+    ("a Secret is to be made where only reading is consented to", |event| secrets_of(event, UNWRITTEN, &["create"])),
 ];
 
-/// A namespace with an account, and with the operator's rights there if it is to work in it.
-async fn place(plane: &ControlPlane, simulator: &Arc<Simulator>, name: &str, rights: bool) -> World {
+/// The command that gives an operator its rights in a namespace.
+fn grant(namespace: &str) -> String {
+    format!("kubectl -n {namespace} apply -f deploy/namespaced/namespace.yaml")
+}
+
+/// A namespace with an account, and with the operator's rights there, but for these roles, if it is to work in it.
+async fn place(plane: &ControlPlane, simulator: &Arc<Simulator>, name: &str, without: Option<&[&str]>) -> World {
     let namespace = support::namespace(&plane.client().await, name).await;
-    if rights {
-        scenarios::command(plane, &format!("kubectl -n {namespace} apply -f deploy/namespaced/namespace.yaml"));
+    if let Some(roles) = without {
+        scenarios::command(plane, &grant(&namespace));
+        for role in roles {
+            scenarios::command(plane, &format!("kubectl -n {namespace} delete rolebinding/{role} role/{role}"));
+        }
     }
     let world = World::bare(plane, namespace, Arc::clone(simulator)).await;
     world.account("plivo", plivo::DEFAULT_AUTH_ID, plivo::DEFAULT_AUTH_TOKEN, json!({})).await;
@@ -47,29 +53,45 @@ async fn place(plane: &ControlPlane, simulator: &Arc<Simulator>, name: &str, rig
 async fn an_operator_with_roles_in_its_namespaces_works_there_and_asks_for_nothing_else() {
     let plane = audited_control_plane("role-only", Rights::Namespaces).await;
     let simulator = Arc::new(Simulator::start(plivo::Options::default()).await.expect("a simulator"));
-    let (first, second) = (place(&plane, &simulator, "first", true).await, place(&plane, &simulator, "second", true).await);
-    let outside = place(&plane, &simulator, "outside", false).await;
+    let (first, second) = (place(&plane, &simulator, "first", Some(&[])).await, place(&plane, &simulator, "second", Some(&[])).await);
+    let unwilling = place(&plane, &simulator, UNWILLING, Some(&BY_CONSENT)).await;
+    let unwritten = place(&plane, &simulator, UNWRITTEN, Some(&BY_CONSENT[1..])).await;
+    let outside = place(&plane, &simulator, "outside", None).await;
     outside.endpoint("olga", json!({}), json!({})).await;
 
     refused_without_installation_id(&plane, &first).await;
     let refused = plane.audit_events(control_plane::OPERATOR).await.expect("the audit log");
     assert_eq!(refused.iter().map(|event| event.uri.as_str()).collect::<Vec<_>>(), ["/api/v1/namespaces/kube-system"]);
 
-    // Named twice, as templates do; `operator_with` names the first one.
-    let arguments = ["--namespace", &second.namespace, "--namespace", &first.namespace, "--installation-id", "site-a"];
-    let operator = scenarios::lost_race(&first, |environment| first.operator_with(&arguments, environment)).await;
-    tokio::join!(scenarios::life(&first), scenarios::unproven(&second), account(&second));
+    // The first one twice, as templates do: `operator_with` names it as well.
+    let named = [&first, &second, &unwilling, &unwritten].map(|world| world.namespace.as_str());
+    let arguments: Vec<&str> =
+        named.iter().flat_map(|namespace| ["--namespace", *namespace]).chain(["--installation-id", "site-a"]).collect();
+    let start = async |environment: Environment| first.operator_with(&arguments, environment).await;
+    let operator = scenarios::lost_race(&first, &start).await;
+    tokio::join!(
+        scenarios::life(&first),
+        numbers::bound_and_given_back(&first),
+        credentials::escrow(&first),
+        credentials::connection(&first),
+        async {
+            scenarios::unproven(&second, "ProviderAccount").await;
+            not_served(&second).await;
+        },
+        account(&second),
+        consent(&plane, &unwilling),
+        scenarios::consent_to_write(&plane, &unwritten),
+    );
     assert!(outside.endpoints().get("olga").await.expect("the object").status.is_none_or(|status| status.conditions.is_empty()));
-    let (ended, log) = operator.terminate().await;
-    assert!(ended, "{log}");
+    scenarios::end(operator).await;
+    restarts::run(&first, &start).await;
 
     let granted = granted(&objects(NAMESPACED));
     let events = plane.audit_events(control_plane::OPERATOR).await.expect("the audit log");
     let found = Use::of(&events[refused.len()..], &granted);
-    assert_minimal(&found, &granted, UNUSED_YET, |_| false);
+    assert_minimal(&found, &granted, EXPECTED_DENIALS);
     let namespaces: Vec<&String> = found.rights.values().flatten().collect();
-    let known = [first.namespace.as_str(), second.namespace.as_str(), "switchboard-system"];
-    assert!(namespaces.iter().all(|namespace| known.contains(&namespace.as_str())), "{namespaces:?}");
+    assert!(namespaces.iter().all(|namespace| named.contains(&namespace.as_str()) || *namespace == ACCOUNT.0), "{namespaces:?}");
     plane.stop().await;
 }
 
@@ -82,6 +104,31 @@ async fn account(world: &World) {
     let accounts: Api<ProviderAccount> = Api::namespaced(world.client.clone(), &world.namespace);
     accounts.delete("plivo", &DeleteParams::default()).await.expect("a deletion");
     eventually("the account goes", async || accounts.get_opt("plivo").await.expect("an answer").is_none().then_some(())).await;
+}
+
+/// Its Secrets are closed, until somebody runs what the condition shows.
+async fn consent(plane: &ControlPlane, world: &World) {
+    let account = account_reason(world, "plivo", "SecretAccessDenied").await;
+    let message = account_message(&account);
+    assert!(!message.to_lowercase().contains("clusterrole"), "there is none that could be bound: {message}");
+    assert_eq!(scenarios::shown(&message), grant(&world.namespace));
+    world.endpoint("fred", json!({}), json!({})).await;
+    scenarios::command(plane, scenarios::shown(&message));
+    world.ready("fred").await;
+    world.delete("fred").await;
+    world.gone("fred").await;
+}
+
+/// Accounts of the whole cluster are none here, and are not asked for: who refers to one is told, and is not let go unproven.
+async fn not_served(world: &World) {
+    world.endpoint("gus", json!({}), json!({"accountRef": {"kind": "ClusterProviderAccount", "name": "nowhere"}})).await;
+    world.reason("gus", "AccountNotFound").await;
+    scenarios::lost(world, "ClusterProviderAccount").await;
+    world.delete("lost").await;
+    let told = |object: &SipEndpoint| message(object).contains("switchboard.dev/force-orphan=unresolved");
+    world.until("lost", "told what to do", told).await;
+    world.patch("lost", json!({"metadata": {"annotations": {"switchboard.dev/force-orphan": "unresolved"}}})).await;
+    world.gone("lost").await;
 }
 
 /// Nothing of the cluster can be read that would tell it from others.

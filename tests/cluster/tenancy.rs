@@ -427,10 +427,14 @@ async fn squatters(world: &World) {
     bob.ready("front").await;
     bound(&bob, "front", "Available").await;
     assert_eq!(shared.alias(NUMBER).await, "front");
-    // By way of an account object of its own, for which the other one's claims are none either: not even a listed namespace takes over.
-    bob.restore_status("front", Value::Null).await;
-    bob.ready("front").await;
     mallory.reason("mine", "AdoptNotFound").await;
+    // Not even while nobody else claims it.
+    bob.delete("front").await;
+    bob.gone("front").await;
+    edited(&mallory, "mine", "AdoptNotFound").await;
+    shared.adopt(&bob, "back", &id).await;
+    assert_eq!(endpoint_id(&bob.ready("back").await), id);
+    assert_eq!(shared.ledger().await.iter().filter(|op| *op != "update_number").count(), 0);
 }
 
 async fn taken_off(world: &World) {

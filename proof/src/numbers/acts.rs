@@ -53,7 +53,9 @@ impl NumberProof {
     /// What may happen next.
     pub fn possible(&self, state: &State, acts: &mut Vec<Act>) {
         let budget = &state.budget;
-        for process in 0..self.processes() {
+        // From the last look at the bindings to what is sent then no other process gets ahead (the lease covers it).
+        let busy = (0..self.processes()).find(|process| state.desks[usize::from(*process)].iter().any(|desk| desk.surveyed));
+        for process in (0..self.processes()).filter(|process| busy.is_none_or(|busy| busy == *process)) {
             for name in 0..2_u8 {
                 let desk = &state.desks[usize::from(process)][usize::from(name)];
                 if !desk.copy.fresh {
@@ -178,6 +180,14 @@ impl NumberProof {
                 self.settle(state);
             }
         }
+        // What a process knows of the bindings may be older than this, but not older than its last look at them.
+        for process in 0..usize::from(self.processes()) {
+            for name in 0..2_u8 {
+                if state.desks[process][usize::from(name)].surveyed && self.may_write(state, name) {
+                    state.desks[process][usize::from(name)].owned = true;
+                }
+            }
+        }
     }
 
     /// A user deletes a binding.
@@ -250,8 +260,7 @@ impl NumberProof {
             desk.learnt = learnt;
             match lesson {
                 Lesson::Got(app) => desk.shown = Some(app),
-                Lesson::Rested | Lesson::Settled => (desk.shown, desk.owned) = (None, false),
-                Lesson::Done | Lesson::Unknown | Lesson::Refused => desk.owned = false,
+                Lesson::Rested | Lesson::Settled => (desk.shown, desk.owned, desk.surveyed) = (None, false, false),
                 _ => {}
             }
         }
@@ -328,7 +337,8 @@ impl NumberProof {
                 // What was seen before counts, and what the bindings are now.
                 teach(state, Lesson::Surveyed);
                 let owned = self.may_write(state, name);
-                state.desks[usize::from(process)][usize::from(name)].owned = owned;
+                let desk = &mut state.desks[usize::from(process)][usize::from(name)];
+                (desk.owned, desk.surveyed) = (owned, desk.copy.content.is_some());
             }
             Kind::Write(to) => {
                 state.desks[usize::from(process)][usize::from(name)].learnt = looked;
@@ -342,7 +352,7 @@ impl NumberProof {
                 state.desks[usize::from(process)][usize::from(name)].shown = Some(app);
             }
             Kind::Update(app, cause) => {
-                self.judge_update(state, desk, cause);
+                self.judge_update(state, name, desk, cause);
                 let refused = app == FIRST && state.gone;
                 let lesson = match fate {
                     Fate::Done if refused => Lesson::Refused,
@@ -363,14 +373,18 @@ impl NumberProof {
                 }
                 teach(state, lesson);
                 let desk = &mut state.desks[usize::from(process)][usize::from(name)];
-                (desk.owned, desk.shown) = (false, None);
+                (desk.owned, desk.surveyed) = (false, false);
+                if lesson != Lesson::Refused {
+                    desk.shown = None;
+                }
             }
         }
     }
 
-    fn judge_update(&self, state: &mut State, desk: Desk, cause: Cause) {
+    fn judge_update(&self, state: &mut State, name: u8, desk: Desk, cause: Cause) {
         let giving_back = matches!(cause, Cause::Restored | Cause::Unassigned);
-        if !desk.owned {
+        // What has changed since the last look is nobody's fault.
+        if !desk.owned && !self.may_write(state, name) {
             self.breaks(state, I::I2n);
         }
         if giving_back && desk.shown.is_none_or(|app| app == CONSOLE || app == NONE) {

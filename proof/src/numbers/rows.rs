@@ -18,7 +18,7 @@ pub enum Needed {
 use Needed::{By, Not};
 
 /// Every row of the table in `core/binding/mod.rs`.
-pub const ROWS: [(&str, Needed); 37] = [
+pub const ROWS: [(&str, Needed); 36] = [
     ("B1", By(&[A::Inherit])),
     ("B2", By(&[A::Lost])),
     ("B3", Not("it only waits; what is not known yet is not judged")),
@@ -33,11 +33,10 @@ pub const ROWS: [(&str, Needed); 37] = [
     ("B12", Not("it leaves what it finds; no world only reports")),
     ("B13", Not("it saves calls in a quarrel that nobody wins")),
     ("B14", Not("it saves calls that would be refused again")),
-    ("B15", By(&[A::ReadAgain])),
-    ("B16", By(&[A::Survey, A::ReadAgain])),
+    ("B15", By(&[A::Survey])),
+    ("B16", By(&[A::ReadAgain])),
     ("B17", By(&[A::PreviousFirst, A::PlacedFirst, A::Version])),
-    ("B18", By(&[A::FinalizerFirst])),
-    ("B19", By(&[A::Correct])),
+    ("B18", By(&[A::Correct])),
     ("R1", Not("there is nothing to do any more")),
     ("R2", Not("it gives up, aloud, on somebody's word")),
     ("R3", Not("it only waits; the other bindings are not known yet")),
@@ -99,13 +98,12 @@ fn live(view: &View, action: &Action) -> &'static str {
         Action::WritePlaced(ahead) if ahead.source == Source::Inherited => "B1",
         Action::WritePlaced(_) => "B17",
         Action::AddFinalizer if view.status.previous.is_none() => "B2",
-        Action::AddFinalizer if view.evidence.got.is_some() && view.surveyed().is_some() => "B18",
         Action::AddFinalizer => "B4",
-        Action::ReadRivals => "B16",
-        Action::Update { .. } => "B19",
+        Action::ReadRivals if view.surveyed().is_some() => "B16",
+        Action::ReadRivals => "B15",
+        Action::Update { .. } => "B18",
         Action::Get(..) if view.surveyed().is_some() => "B16",
         Action::Get(..) if view.memory.update.is_some() => "B10",
-        Action::Get(..) if view.evidence.observed().is_some() => "B15",
         Action::Get(..) | Action::List(..) => "B9",
         _ => match said(action) {
             Some(Reason::Conflict) => "B6",
@@ -137,6 +135,7 @@ fn leaving(view: &View, action: &Action) -> &'static str {
         Action::ReadRivals if view.owner().is_some() => "R4",
         Action::Wait { .. } if view.owner().is_some() => "R5",
         Action::WritePlaced(_) => "R6",
+        Action::Get(..) if view.surveyed().is_some() => "R14",
         Action::Get(..) if view.memory.update.is_some() => "R13",
         Action::Get(..) if view.evidence.observed().is_some() => "R17",
         Action::Get(..) => "R11",

@@ -37,6 +37,8 @@ pub struct Desk {
     pub learnt: Id,
     /// The binding owned the number when the process last read the bindings live, in this pass.
     pub owned: bool,
+    /// It has read them, and has not sent or done what is decided on that.
+    pub surveyed: bool,
     /// What the number showed when the process last read it, in this pass.
     pub shown: Option<u8>,
 }

@@ -70,13 +70,13 @@ pub fn password(connection: Option<&ConnectionSecret>, key: &ObjectKey) -> Passw
     match &connection.held {
         Held::Barred(problem) => Err(problem.clone()),
         Held::Absent => {
-            Err(lost(Reason::SecretNotFound, format!("Secret {namespace}/{name}, which held the generated password, does not exist")))
+            Err(lost(Reason::SecretNotFound, format!("Secret {namespace}/{name}, which is to hold the generated password, does not exist")))
         }
         Held::Own { version, entries, .. } => match entries.get(PASSWORD).filter(|password| !password.expose().is_empty()) {
             Some(password) => Ok(Some((password.clone(), version.clone()))),
             None => Err(lost(
                 Reason::SecretKeyMissing,
-                format!("Secret {namespace}/{name} has no key {PASSWORD:?} any more, which held the generated password"),
+                format!("Secret {namespace}/{name} has no key {PASSWORD:?}, which is to hold the generated password"),
             )),
         },
     }

@@ -6,7 +6,9 @@ use kube::Api;
 use tracing::info;
 
 use crate::account::NotStarted;
+use crate::api::ANNOTATION_FORCE_ORPHAN;
 use crate::api::cluster_provider_account::{AllowedNamespace, ClusterProviderAccount};
+use crate::api::condition::Reason;
 use crate::api::ledger::Intent;
 use crate::api::provider_account::ProviderAccount;
 use crate::api::sip_endpoint::SipEndpoint;
@@ -15,10 +17,10 @@ use crate::controller::endpoint::{announce, monitors};
 use crate::controller::execute::{Pass, Step};
 use crate::controller::managed::{Managed, account_of};
 use crate::controller::{brakes, deadline, report};
-use crate::core::action::{Action, Found, Release, Why};
+use crate::core::action::{Action, Finding, Found, Release, Why};
 use crate::core::budget::Lane;
 use crate::core::fields::Fields;
-use crate::core::key::Kind;
+use crate::core::key::{Kind, ObjectKey};
 use crate::core::outcome::Outcome;
 use crate::core::status;
 use crate::core::tenancy::{Tenants, Use, may};
@@ -29,6 +31,10 @@ impl Pass<'_, SipEndpoint> {
     /// Performs the action that `next` answered for this view.
     pub async fn execute(&mut self, view: &View, action: &Action) -> Step {
         match action {
+            Action::RemoveFinalizer(Release::Unproven) if view.adopt.is_none() && self.account_unseen() => {
+                let finding = Finding::new(Reason::AccountNotFound, unseen(&account_of(&self.object)));
+                self.report(view, Some(&finding), None).await
+            }
             // The cache says that there is no such account; that it cannot be read, or is new, must not leak an endpoint.
             Action::RemoveFinalizer(Release::Unproven) if view.adopt.is_none() && self.account_exists().await => {
                 Step::Stop(Some(view.now + Duration::from_secs(5)))
@@ -75,6 +81,11 @@ impl Pass<'_, SipEndpoint> {
         let Some(account) = self.account() else { return false };
         let (id, username) = (&found.id, Some(found.username.as_str()));
         self.ctx.claims.record(&self.key(), id, |other| rivals(self.ctx, other, &account, id, username))
+    }
+
+    /// Accounts of its kind are not watched, and may not even be read: another operator may serve it.
+    fn account_unseen(&self) -> bool {
+        account_of(&self.object).kind == Kind::ClusterProviderAccount && !self.ctx.scopes.contains(&None)
     }
 
     /// Whether the account object exists and serves this object's namespace, asked live; without an answer it counts as if it did.
@@ -200,4 +211,12 @@ impl Pass<'_, SipEndpoint> {
         }
         Step::Again
     }
+}
+
+/// What an object says that has lost its status, and whose account this operator does not watch.
+fn unseen(account: &ObjectKey) -> String {
+    format!(
+        "nothing is recorded of this object's endpoint, and this operator works in single namespaces: it cannot tell whether {} {account} exists. An operator that watches all namespaces can delete it; to let it go with whatever is at the provider, annotate it with {ANNOTATION_FORCE_ORPHAN}=unresolved",
+        account.kind
+    )
 }

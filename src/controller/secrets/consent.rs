@@ -3,7 +3,26 @@
 use crate::api::condition::Reason;
 use crate::core::view::Problem;
 
-/// What a namespace consents to, each by a RoleBinding to a ClusterRole.
+/// Where the roles are that let the operator work: they decide how a namespace consents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Roles {
+    /// `deploy/rbac.yaml`: ClusterRoles, which a namespace binds.
+    Cluster,
+    /// `deploy/namespaced`: Roles in each namespace that is worked in, and none that holds elsewhere.
+    Namespaces,
+}
+
+impl Roles {
+    /// The kind of role that a namespace binds.
+    fn kind(self) -> &'static str {
+        match self {
+            Roles::Cluster => "ClusterRole",
+            Roles::Namespaces => "Role",
+        }
+    }
+}
+
+/// What a namespace consents to, each by a RoleBinding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consent {
     /// Its Secrets are read.
@@ -13,7 +32,7 @@ pub enum Consent {
 }
 
 impl Consent {
-    /// The ClusterRole to bind, and the name of the binding.
+    /// The role to bind, and the name of the binding.
     fn role(self) -> &'static str {
         match self {
             Consent::Read => "switchboard-secret-reader",
@@ -29,17 +48,96 @@ impl Consent {
     }
 }
 
-/// It is missing in this namespace for the operator's ServiceAccount (`namespace:name`): the command that gives it, and the same as YAML.
-pub fn missing(consent: Consent, account: &str, namespace: &str) -> Problem {
-    let (operator, name) = account.split_once(':').unwrap_or(("switchboard-system", "switchboard"));
-    let (role, verb) = (consent.role(), consent.verb());
-    Problem {
-        reason: Reason::SecretAccessDenied,
-        message: format!(
-            "ServiceAccount {name} in {operator} may not {verb} Secrets in {namespace}. Grant it with: kubectl -n {namespace} create rolebinding {role} \
-             --clusterrole={role} --serviceaccount={account}; or as YAML: {{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {{name: {role}, \
-             namespace: {namespace}}}, roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {role}}}, subjects: [{{kind: ServiceAccount, name: {name}, \
-             namespace: {operator}}}]}}. This goes on by itself within a minute"
-        ),
+/// Whom a namespace lets in, and by which roles.
+#[derive(Clone, Debug)]
+pub struct Granter {
+    /// The operator's ServiceAccount, `namespace:name`.
+    pub account: String,
+    /// What is there to be bound.
+    pub roles: Roles,
+}
+
+impl Granter {
+    /// It is missing in this namespace: the command that gives it, and the binding as YAML.
+    pub fn missing(&self, consent: Consent, namespace: &str) -> Problem {
+        let Self { account, roles } = self;
+        let (operator, name) = account.split_once(':').unwrap_or(("switchboard-system", "switchboard"));
+        let (role, verb, kind) = (consent.role(), consent.verb(), roles.kind());
+        let command = match roles {
+            Roles::Cluster => format!("kubectl -n {namespace} create rolebinding {role} --clusterrole={role} --serviceaccount={account}"),
+            // A Role has to be made before it can be bound.
+            Roles::Namespaces => format!("kubectl -n {namespace} apply -f deploy/namespaced/namespace.yaml"),
+        };
+        Problem {
+            reason: Reason::SecretAccessDenied,
+            message: format!(
+                "ServiceAccount {name} in {operator} may not {verb} Secrets in {namespace}. Grant it with: {command}; or as YAML: {{apiVersion: rbac.authorization.k8s.io/v1, \
+                 kind: RoleBinding, metadata: {{name: {role}, namespace: {namespace}}}, roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: {kind}, name: {role}}}, \
+                 subjects: [{{kind: ServiceAccount, name: {name}, namespace: {operator}}}]}}. This goes on by itself within a minute"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::rbac::v1::RoleBinding;
+
+    use super::*;
+
+    #[test]
+    fn what_is_shown_names_the_actual_service_account_and_only_roles_that_there_are() {
+        let table = [
+            (
+                Roles::Cluster,
+                Consent::Read,
+                "kubectl -n voice create rolebinding switchboard-secret-reader --clusterrole=switchboard-secret-reader --serviceaccount=ops:sip;",
+                "kind: ClusterRole, name: switchboard-secret-reader}",
+            ),
+            (
+                Roles::Cluster,
+                Consent::Write,
+                "kubectl -n voice create rolebinding switchboard-secret-writer --clusterrole=switchboard-secret-writer --serviceaccount=ops:sip;",
+                "kind: ClusterRole, name: switchboard-secret-writer}",
+            ),
+            (
+                Roles::Namespaces,
+                Consent::Read,
+                "kubectl -n voice apply -f deploy/namespaced/namespace.yaml;",
+                "kind: Role, name: switchboard-secret-reader}",
+            ),
+            (
+                Roles::Namespaces,
+                Consent::Write,
+                "kubectl -n voice apply -f deploy/namespaced/namespace.yaml;",
+                "kind: Role, name: switchboard-secret-writer}",
+            ),
+        ];
+        for (roles, consent, command, role) in table {
+            let Problem { reason, message } = Granter { account: "ops:sip".into(), roles }.missing(consent, "voice");
+            assert_eq!(reason, Reason::SecretAccessDenied);
+            for part in [command, role, "subjects: [{kind: ServiceAccount, name: sip, namespace: ops}]"] {
+                assert!(message.contains(part), "{part:?} is missing for {roles:?}, {consent:?}: {message}");
+            }
+            let cluster = message.to_lowercase().contains("clusterrole");
+            assert_eq!(cluster, roles == Roles::Cluster, "{message}");
+        }
+    }
+
+    #[test]
+    fn missing_consent_is_told_with_the_actual_service_account_as_a_command_and_as_the_same_binding() {
+        for (consent, role) in [(Consent::Read, "switchboard-secret-reader"), (Consent::Write, "switchboard-secret-writer")] {
+            let said = Granter { account: "ops:phones".into(), roles: Roles::Cluster }.missing(consent, "voice").message;
+            assert!(said.len() <= 1024, "a condition cuts it: {said}");
+            let command = format!("kubectl -n voice create rolebinding {role} --clusterrole={role} --serviceaccount=ops:phones;");
+            assert!(said.contains(&command), "{said}");
+            let (_, rest) = said.split_once("as YAML: ").expect("YAML");
+            let (yaml, _) = rest.rsplit_once(". This goes on").expect("an end");
+            let binding: RoleBinding = serde_saphyr::from_str(yaml).expect("a RoleBinding");
+            assert_eq!(binding.metadata.namespace.as_deref(), Some("voice"));
+            assert_eq!((binding.role_ref.kind.as_str(), binding.role_ref.name.as_str()), ("ClusterRole", role));
+            let subject = &binding.subjects.expect("a subject")[0];
+            assert_eq!((subject.name.as_str(), subject.namespace.as_deref()), ("phones", Some("ops")));
+        }
     }
 }

@@ -12,7 +12,7 @@ use kube::core::{PartialObjectMeta, Request, Status};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Consent, Secrets, consent, version};
+use super::{Consent, Granter, Secrets, version};
 use crate::api::condition::Reason;
 use crate::api::ledger::SecretVersion;
 use crate::api::{ANNOTATION_CONNECTION, FIELD_MANAGER};
@@ -99,13 +99,13 @@ impl Secrets {
         // Whatever the answer: what was read before is not true any more, or was not.
         self.distrust(namespace, name);
         answer.map(|written| version(&written)).map_err(|error| match error {
-            kube::Error::Api(status) => refused(&self.account, namespace, name, &status),
+            kube::Error::Api(status) => refused(&self.granter, namespace, name, &status),
             error => NotWritten::Refused(unwritten(namespace, name, &error.to_string())),
         })
     }
 }
 
-fn refused(account: &str, namespace: &str, name: &str, status: &Status) -> NotWritten {
+fn refused(granter: &Granter, namespace: &str, name: &str, status: &Status) -> NotWritten {
     let dying = status.details.iter().flat_map(|details| &details.causes).any(|cause| cause.reason == "NamespaceTerminating");
     match status.code {
         // Nothing is made in a dying namespace; that is no missing consent.
@@ -113,7 +113,7 @@ fn refused(account: &str, namespace: &str, name: &str, status: &Status) -> NotWr
             reason: Reason::Deleting,
             message: format!("namespace {namespace} is being deleted: Secret {name} is not written any more"),
         }),
-        403 => NotWritten::Refused(consent::missing(Consent::Write, account, namespace)),
+        403 => NotWritten::Refused(granter.missing(Consent::Write, namespace)),
         404 | 409 => NotWritten::Conflict,
         422 => NotWritten::Refused(Problem {
             reason: Reason::Conflict,
@@ -135,6 +135,7 @@ fn unwritten(namespace: &str, name: &str, why: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::secrets::Roles;
 
     #[test]
     fn a_refused_write_says_what_to_do_or_is_decided_anew() {
@@ -143,6 +144,7 @@ mod tests {
             let status = json!({"code": code, "reason": "Some", "message": "hunter22 is wrong", "details": {"causes": causes}});
             serde_json::from_value::<Status>(status).expect("a status")
         };
+        let granter = Granter { account: "ops:sb".into(), roles: Roles::Cluster };
         let table = [
             (status(403, None), Some((Reason::SecretAccessDenied, "--clusterrole=switchboard-secret-writer --serviceaccount=ops:sb"))),
             (status(403, Some("NamespaceTerminating")), Some((Reason::Deleting, "being deleted"))),
@@ -152,7 +154,7 @@ mod tests {
             (status(500, None), Some((Reason::Progressing, "500 Some"))),
         ];
         for (status, expected) in table {
-            match (refused("ops:sb", "voice", "alice-phone", &status), expected) {
+            match (refused(&granter, "voice", "alice-phone", &status), expected) {
                 (NotWritten::Conflict, None) => {}
                 (NotWritten::Refused(problem), Some((reason, words))) => {
                     assert_eq!(problem.reason, reason, "{}", status.code);

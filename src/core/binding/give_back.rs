@@ -2,7 +2,7 @@
 //! never released.
 
 use super::view::View;
-use super::{Observed, confirm_absence, get, inherit, read_now, visible};
+use super::{Observed, confirm_absence, get, inherit, not_looked, read_now, visible};
 use crate::api::condition::Reason;
 use crate::api::policy::BindingDeletionPolicy;
 use crate::core::action::{Action, Cause, Finding, Release};
@@ -106,8 +106,8 @@ fn give_back(view: &View, seen: Observed<'_>) -> Action {
                 None => {}
             }
         }
-        if view.surveyed().is_none() {
-            return Action::ReadRivals;
+        if let Some(action) = not_looked(view, seen) {
+            return action;
         }
         let texts = differences.iter().map(Difference::to_string).collect();
         return retry::call(view, Action::Update { id: view.number.clone(), change: goal.fields, cause: goal.cause, differences: texts });

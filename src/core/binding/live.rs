@@ -1,7 +1,7 @@
-//! A binding that is to exist (B1 to B19).
+//! A binding that is to exist (B1 to B18).
 
 use super::view::{Desired, View};
-use super::{Observed, confirm_absence, get, inherit, ownership, read_now, visible};
+use super::{Observed, confirm_absence, get, inherit, not_looked, ownership, read_now, visible};
 use crate::api::condition::Reason;
 use crate::api::phone_number_binding::{Placed, Previous};
 use crate::api::policy::DriftPolicy;
@@ -123,14 +123,8 @@ fn compare(view: &View, wanted: &Fields, seen: Observed<'_>) -> Action {
     if let Some((until, finding)) = view.memory.refusal.as_ref().and_then(|refusal| retry::pending_after(view, refusal)) {
         return Action::Wait { until: Some(until), finding: Some(finding) };
     }
-    if !read_now(view, seen) {
-        return get(view, Lane::Urgent);
-    }
-    if let Some(action) = survey(view, seen).or_else(|| ahead(view, seen, wish)) {
+    if let Some(action) = not_looked(view, seen).or_else(|| first_look(view, seen)).or_else(|| ahead(view, seen, wish)) {
         return action;
-    }
-    if !view.object.finalizer {
-        return Action::AddFinalizer;
     }
     let mut change: Fields = differences.into_iter().map(|difference| (difference.field, difference.desired)).collect();
     // Without app_id the provider takes the account's default application; the alias goes with it where it is managed.
@@ -152,7 +146,9 @@ fn agrees(view: &View, wanted: &Fields, seen: Observed<'_>) -> Action {
     if seen.began < visible || view.edited() && !read_now(view, seen) {
         return get(view, Lane::Urgent);
     }
-    if let Some(until) = view.memory.doubt.map(|(at, _)| at + view.timing.settle).filter(|until| view.now < *until) {
+    if let Some(until) =
+        view.memory.doubt.filter(|(_, count)| *count > 0).map(|(at, _)| at + view.timing.settle).filter(|until| view.now < *until)
+    {
         // Said, and not only remembered: the next process has to know it as well.
         let message = format!(
             "number {} shows what is wanted, but an update whose answer was lost may still be executed; it is looked at again {:?} after that was sent",
@@ -186,22 +182,13 @@ fn ahead(view: &View, seen: Observed<'_>, wish: Placed) -> Option<Action> {
     Some(Action::WritePlaced(Ahead { previous, placed, source: if unknown { Source::Observed } else { Source::Spec } }))
 }
 
-/// B16: before anything is changed the API server itself says which bindings there are, this one included: a cache may be behind, and
-/// then a binding that has gone, or does not own the number any more, would write.
-///
-/// Before the first change, besides: a value that another binding wrote must never pass for what was there before. Whoever wrote it had
-/// stored what was there before it. So the other bindings are read after the number was, and the number once more after them, in case
-/// the one that wrote it gave it back and went in between.
-fn survey(view: &View, seen: Observed<'_>) -> Option<Action> {
-    let Some(survey) = view.surveyed() else { return Some(Action::ReadRivals) };
-    if view.status.previous.is_some() || view.lost() {
-        return None;
-    }
-    match () {
-        () if survey.reads == view.memory.reads => Some(get(view, Lane::Urgent)),
-        () if survey.shown.as_deref() != Some(seen.text("app_id")) => Some(Action::ReadRivals),
-        () => None,
-    }
+/// B16: before the first change. A value that another binding wrote must never pass for what was there before. Whoever wrote it had stored
+/// what was there before it; so the other bindings are read after the number was seen to show this, and the number once more after them, in
+/// case the one that wrote it gave it back and went in between.
+fn first_look(view: &View, seen: Observed<'_>) -> Option<Action> {
+    let known = view.status.previous.is_some() || view.lost();
+    let same = || view.surveyed().is_some_and(|survey| survey.shown.as_deref() == Some(seen.text("app_id")));
+    (!known && !same()).then_some(Action::ReadRivals)
 }
 
 fn not_in_account(view: &View) -> Finding {

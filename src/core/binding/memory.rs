@@ -45,8 +45,8 @@ pub struct Memory {
     pub reads: u64,
     /// What the provider did not take when the number was given back: refused as invalid, or accepted twice and not shown.
     pub not_taken: Vec<Fields>,
-    /// When an update was last sent whose outcome is unknown, and how many such there were since the last that was seen: each may be
-    /// executed late.
+    /// When an update was last sent whose outcome is unknown, and how many such there were that do not seem to be executed since: each may
+    /// be executed late.
     pub doubt: Option<(Moment, u32)>,
     /// Since when this process knows what others have written ahead: their updates may be executed late too.
     pub foreign: Option<Moment>,
@@ -115,14 +115,13 @@ impl Learnt {
         self.noted(view, &outcome, now);
         match outcome {
             Outcome::Done(number) => {
-                // The only update whose answer was lost is seen to be executed: no second one can come.
+                // The only update whose answer was lost seems to be executed. Another process may have sent the same, so it is no proof.
                 self.memory.reads += 1;
                 let sent = self.memory.update.as_ref().filter(|update| update.times == 0).map(|update| &update.change);
                 if sent.is_some_and(|sent| sent.iter().all(|(field, value)| number.fields.get(field) == Some(value)))
-                    && matches!(self.memory.doubt, Some((at, 1)) if began >= at)
-                    && changes(view, sent)
+                    && let Some((at, 1)) = self.memory.doubt.filter(|(at, _)| began >= *at && changes(view, sent))
                 {
-                    self.memory.doubt = None;
+                    self.memory.doubt = Some((at, 0));
                 }
                 self.got = Some(Got { began, found: Some(number), proven: true });
             }

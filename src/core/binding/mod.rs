@@ -10,7 +10,7 @@
 //! | B1 | another binding holds what was there before, or (if it owns the number or is leaving it to this one) what it put there | `WritePlaced` (inherited) |
 //! | B2 | another binding has changed the number, and nobody knows any more what was there before | `AddFinalizer`: so this one does not know it either |
 //! | B3 | the account was not looked at yet, so the other bindings are not known | `Wait` |
-//! | B4 | owner, holds what was there before, and our finalizer is not on it (a replace, forced off, just inherited) | `AddFinalizer` |
+//! | B4 | owner, holds what was there before, and our finalizer is not on it (just stored or inherited, a replace, forced off) | `AddFinalizer` |
 //! | B5 | paused, or the account is suspended; account not usable | `Done` (`Paused`, `Suspended`); `Wait` with the reason |
 //! | B6 | another binding owns the number | `Wait` (`Conflict`) |
 //! | B7 | the spec or its target is wrong or missing | `Wait` with the reason |
@@ -21,11 +21,10 @@
 //! | B12 | drift under `driftPolicy: Report` | `Done` (`Drifted`) |
 //! | B13 | drift that was corrected three times within an hour, or once while it is contested | `Wait` (`Contested`) |
 //! | B14 | differs, but the provider refused these values | `Wait` (`Rejected`) |
-//! | B15 | differs, not read now | `Get` |
-//! | B16 | differs, the bindings of this number were not read live in this pass; or nothing was ever written, and the number was not read since | `ReadRivals`; `Get` |
+//! | B15 | differs, the bindings of this number were not read live in this pass | `ReadRivals` |
+//! | B16 | differs, the number was not read since; or nothing was ever written to it, and it showed something else before | `Get`; `ReadRivals` |
 //! | B17 | differs, what is about to be written (or what was there before) is not in status | `WritePlaced` |
-//! | B18 | differs, our finalizer is not on it | `AddFinalizer` |
-//! | B19 | differs | `Update`, with `app_id` always |
+//! | B18 | differs | `Update`, with `app_id` always |
 //!
 //! | # | object being deleted | answer |
 //! |---|---|---|
@@ -42,7 +41,7 @@
 //! | R11 | not read now | `Get` |
 //! | R12 | it does not show what is to come back, and is not ours | `RemoveFinalizer`, after R17: the number is left |
 //! | R13 | ours, the last update not read back | `Get`, or `Wait` |
-//! | R14 | ours | `Update` to what was there before, or to none, after `ReadRivals` |
+//! | R14 | ours | `Update` to what was there before, or to none, after `ReadRivals` and `Get` |
 //! | R15 | ours, the provider does not take what was there before | `Update` to none |
 //! | R16 | ours, the provider does not take even that | `RemoveFinalizer` with a Warning |
 //! | R17 | it shows what was to come back: an update may still be on its way | `Wait`, then `Get` |
@@ -95,6 +94,17 @@ fn get(view: &View, lane: Lane) -> Action {
 /// The number was read by itself in this very pass.
 fn read_now(view: &View, seen: Observed<'_>) -> bool {
     seen.by_id && seen.began >= view.memory.pass_began
+}
+
+/// B15, B16, R14: before anything is changed the API server itself says which bindings there are, this one included, and then the number is
+/// read: a copy may be behind, and then a binding that has gone or does not own the number any more would write, or one whose update another
+/// process has sent already.
+fn not_looked(view: &View, seen: Observed<'_>) -> Option<Action> {
+    match view.surveyed() {
+        None => Some(Action::ReadRivals),
+        Some(survey) if survey.reads == view.memory.reads || !read_now(view, seen) => Some(get(view, Lane::Urgent)),
+        Some(_) => None,
+    }
 }
 
 /// Until when an update that was accepted, and is not shown, may only be slow to show; zero if there is none.

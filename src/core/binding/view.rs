@@ -125,10 +125,11 @@ impl View {
         self.object.finalizer && self.status.previous.is_none()
     }
 
-    /// What was learnt when the bindings of this number were last read from the API server itself, if that was in this pass and nothing was
-    /// written to the number since.
+    /// What was learnt when the bindings of this number were last read from the API server itself, if that was in this pass, not longer ago
+    /// than it may take to send what is decided on it, and nothing was written to the number since.
     pub fn surveyed(&self) -> Option<&Survey> {
-        self.memory.survey.as_ref().filter(|survey| survey.began >= self.memory.pass_began)
+        let lately = |survey: &&Survey| survey.began >= self.memory.pass_began && self.now.since(survey.began) <= self.timing.issue();
+        self.memory.survey.as_ref().filter(lately)
     }
 
     /// One of our bindings has put this application there, or may have.

@@ -8,7 +8,7 @@ use crate::core::budget::Lane;
 use crate::core::fields::Remote;
 use crate::core::mark::recognise;
 use crate::core::shared::retry;
-use crate::core::tenancy::endpoint_not_found;
+use crate::core::tenancy::{Adoptable, endpoint_not_found};
 use crate::core::view::{Adoption, View};
 
 pub(super) fn next(view: &View, adopt: &Adoption) -> Action {
@@ -30,7 +30,9 @@ pub(super) fn next(view: &View, adopt: &Adoption) -> Action {
     if !allowed(view, adopt) {
         return Action::Wait { until: Some(view.now + view.timing.settle * 2), finding: Some(not_found(view, adopt)) };
     }
-    if let Some(action) = belongs_to_another(view, &adopt.id) {
+    // Where only what carries no mark may be adopted, that is looked at before it is said whose it is.
+    let unseen = adopt.allowed == Adoptable::Unmarked && recorded.is_none() && view.evidence.observed(&adopt.id).is_none();
+    if !unseen && let Some(action) = belongs_to_another(view, &adopt.id) {
         return action;
     }
     match recorded {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use sandbox::control_plane::AuditEvent;
+use sandbox::control_plane::{AuditEvent, ObjectRef};
 use serde_json::Value;
 
 /// Namespace and name of the operator's ServiceAccount.
@@ -201,21 +201,29 @@ impl Use {
     }
 }
 
-/// Fails with both differences, if there are any but those expected: rights that are not used yet, and refusals that are part of the plan.
-pub fn assert_minimal(found: &Use, granted: &BTreeSet<Right>, unused_yet: &[&str], expected: impl Fn(&AuditEvent) -> bool) {
-    let refused = found.denied.iter().filter(|event| !expected(event));
+/// Why something is asked for that may be refused, and which requests these are.
+pub type Denial = (&'static str, fn(&AuditEvent) -> bool);
+
+/// A request for Secrets of a namespace whose name begins so, by one of these verbs.
+pub fn secrets_of(event: &AuditEvent, namespace: &str, verbs: &[&str]) -> bool {
+    let there = |object: &ObjectRef| object.resource == "secrets" && object.namespace.starts_with(namespace);
+    verbs.contains(&event.verb.as_str()) && event.object_ref.as_ref().is_some_and(there)
+}
+
+/// Fails with both differences, if there are any but refusals that are part of the plan; each of these happens.
+pub fn assert_minimal(found: &Use, granted: &BTreeSet<Right>, expected: &[Denial]) {
+    let refused = found.denied.iter().filter(|event| !expected.iter().any(|(_, planned)| planned(event)));
     let mut lacking: BTreeSet<String> = refused.map(|event| format!("{} {} (refused)", event.verb, event.uri)).collect();
     lacking.extend(found.foreign.iter().cloned());
-    let unused_yet: BTreeSet<String> = unused_yet.iter().map(|&line| line.to_owned()).collect();
-    let unused = found.unused(granted);
-    let (missing, built): (Vec<_>, Vec<_>) = (unused.difference(&unused_yet).collect(), unused_yet.difference(&unused).collect());
-    let wide = found.too_wide();
+    let (unused, wide) = (found.unused(granted), found.too_wide());
     assert!(
-        missing.is_empty() && built.is_empty() && lacking.is_empty() && wide.is_empty(),
-        "granted in deploy/, and never used:\n{missing:#?}\nused or asked for, and not granted by deploy/:\n{lacking:#?}\n\
-         used in the operator's own namespace only, and granted everywhere:\n{wide:#?}\n\
-         listed as not used yet, and used (or not granted) by now; take these lines out:\n{built:#?}"
+        unused.is_empty() && lacking.is_empty() && wide.is_empty(),
+        "granted in deploy/, and never used:\n{unused:#?}\nused or asked for, and not granted by deploy/:\n{lacking:#?}\n\
+         used in the operator's own namespace only, and granted everywhere:\n{wide:#?}"
     );
+    for (why, planned) in expected {
+        assert!(found.denied.iter().any(planned), "never refused, so not to be expected: {why}");
+    }
 }
 
 #[cfg(test)]
@@ -294,13 +302,19 @@ mod tests {
     #[should_panic(expected = "list / (refused)")]
     fn a_right_that_is_lacking_fails_the_test() {
         let refused = event("list", "gadgets", ("voice", ""), "");
-        assert_minimal(&Use::of(&[refused], &BTreeSet::new()), &BTreeSet::new(), &[], |_| false);
+        assert_minimal(&Use::of(&[refused], &BTreeSet::new()), &BTreeSet::new(), &[]);
     }
 
     #[test]
     #[should_panic(expected = "everywhere, ClusterRole wide: patch gadgets.x.dev")]
     fn a_right_that_is_not_used_fails_the_test() {
         let granted = granted(&manifests());
-        assert_minimal(&Use::of(&[], &granted), &granted, &[], |_| true);
+        assert_minimal(&Use::of(&[], &granted), &granted, &[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "never refused, so not to be expected: a whim")]
+    fn a_refusal_that_is_planned_and_does_not_happen_fails_the_test() {
+        assert_minimal(&Use::default(), &BTreeSet::new(), &[("a whim", |event| event.verb == "list")]);
     }
 }

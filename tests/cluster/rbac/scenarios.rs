@@ -13,32 +13,47 @@ use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use kube::client::Body;
 use sandbox::control_plane::ControlPlane;
-use serde_json::json;
+use serde_json::{Value, json};
 use switchboard::api::{FINALIZER_ENDPOINT, ProviderAccount};
 use tokio::time::{sleep, timeout};
 
-use super::super::observe::{account_reason, event, events};
+use super::super::connection::message;
+use super::super::observe::{account_message, account_reason, event, events};
 use super::super::support;
-use super::super::world::{Operator, World, eventually, merged, reason};
-use super::{BY_CONSENT, DYING, UNWILLING};
+use super::super::world::{Operator, World, eventually, reason};
+use super::{BY_CONSENT, DYING, UNWILLING, credentials, numbers, restarts};
 
 /// A scenario has a consenting namespace of its own, with an account `plivo`, and the operator at work.
 type Scenario = for<'a> fn(&'a ControlPlane, &'a World) -> LocalBoxFuture<'a, ()>;
 
 /// All scenarios, by the namespace that each gets. **A feature that uses a right which nothing here uses adds its scenario to this list**,
-/// and takes its lines out of `UNUSED_YET`. An operator that starts before and after them all is there already.
+/// if not one of those that begin or end with a start of the operator ([`restarts`]) can have it.
 pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("life", |_, world| Box::pin(life(world))),
-    ("unproven", |_, world| Box::pin(unproven(world))),
+    ("unproven", |_, world| Box::pin(unproven(world, "ProviderAccount"))),
+    ("unproven-cluster", |_, world| Box::pin(unproven(world, "ClusterProviderAccount"))),
     ("consent", |plane, world| Box::pin(consent(plane, world))),
     ("account", |_, world| Box::pin(account_goes(world))),
     ("brake", |_, world| Box::pin(brake(world))),
+    ("numbers", |_, world| Box::pin(numbers::bound_and_given_back(world))),
+    ("cluster-account", |_, world| Box::pin(credentials::cluster_account(world))),
+    ("escrow", |_, world| Box::pin(credentials::escrow(world))),
+    ("connection", |_, world| {
+        Box::pin(async {
+            world.may_write().await;
+            credentials::connection(world).await;
+        })
+    }),
     (DYING, |_, world| Box::pin(dying_namespace(world))),
 ];
 
-/// Runs all scenarios under one operator that watches all namespaces, and ends it.
+/// What an operator is told by its environment.
+pub type Environment = &'static [(&'static str, &'static str)];
+
+/// Runs all scenarios under an operator that watches all namespaces, and starts it again for what needs that.
 pub async fn run_all(plane: &ControlPlane, world: &World) {
-    let operator = lost_race(world, |environment| world.operator_everywhere_with(&[], environment)).await;
+    let start = async |environment: Environment| world.operator_everywhere_with(&[], environment).await;
+    let operator = lost_race(world, &start).await;
     let mut worlds = Vec::new();
     for (name, scenario) in SCENARIOS {
         worlds.push((*name, world.beside(name).await, scenario));
@@ -52,21 +67,37 @@ pub async fn run_all(plane: &ControlPlane, world: &World) {
     .flatten()
     .collect();
     assert!(failed.is_empty(), "scenarios {failed:?} failed (see above); the operator said:\n{}", operator.log());
+    end(operator).await;
+    restarts::run(world, &start).await;
+}
+
+/// The operator is told to end, and does.
+pub async fn end(operator: Operator) {
     let (ended, log) = operator.terminate().await;
     assert!(ended, "the operator did not end well:\n{log}");
 }
 
 /// An operator that somebody gets ahead of between its decision and its write: it reads the object again.
-pub async fn lost_race<'a, F: Future<Output = Operator>>(world: &World, start: impl FnOnce(&'a [(&'a str, &'a str)]) -> F) -> Operator {
+pub async fn lost_race(world: &World, start: &impl AsyncFn(Environment) -> Operator) -> Operator {
     let mut operator = start(&[("SWITCHBOARD_FAILPOINT", "intent.before,freeze")]).await;
     world.endpoint("raced", json!({}), json!({})).await;
-    operator.says("failpoint intent.before reached").await;
-    eventually("it stands still", async || operator.is_frozen().then_some(())).await;
-    world.patch("raced", json!({"metadata": {"labels": {"ahead": "yes"}}})).await;
-    operator.signal("CONT").await;
+    overtaken(&mut operator, "intent.before", world.patch("raced", ahead())).await;
     world.ready("raced").await;
     world.exactly_one("raced").await;
     operator
+}
+
+/// What somebody else writes meanwhile.
+pub fn ahead() -> Value {
+    json!({"metadata": {"labels": {"ahead": "yes"}}})
+}
+
+/// Somebody gets ahead of an operator that stands still at this point, and then it goes on.
+pub async fn overtaken<T>(operator: &mut Operator, point: &str, faster: impl Future<Output = T>) {
+    operator.says(&format!("failpoint {point} reached")).await;
+    eventually("it stands still", async || operator.is_frozen().then_some(())).await;
+    faster.await;
+    operator.signal("CONT").await;
 }
 
 /// An endpoint is made, edited, drifts, is deleted behind the operator's back, gets another password, and goes.
@@ -96,30 +127,55 @@ pub async fn life(world: &World) {
 }
 
 /// An object whose status was lost and whose account does not exist: before it is let go, the account is asked for.
-pub async fn unproven(world: &World) {
-    let spec = json!({"metadata": {"finalizers": [FINALIZER_ENDPOINT]}, "spec": {"accountRef": {"name": "nowhere"}, "plivo": {"username": "lost"}}});
-    let object = merged(json!({"apiVersion": "switchboard.dev/v1alpha1", "kind": "SipEndpoint", "metadata": {"name": "lost"}}), spec);
-    let object = merged(object, json!({"spec": {"plivo": {"passwordSecretRef": {"name": "lost-sip", "key": "password"}}}}));
-    world.endpoints().patch("lost", &PatchParams::apply("tests").force(), &Patch::Apply(&object)).await.expect("a SipEndpoint");
+pub async fn unproven(world: &World, kind: &str) {
+    lost(world, kind).await;
     world.delete("lost").await;
     event(world, "lost", "ReleasedUnproven").await;
     world.gone("lost").await;
 }
 
-/// A namespace that does not consent, until somebody runs the command that the condition shows.
+/// An object with our finalizer and without a status, of an account of this kind that does not exist.
+pub async fn lost(world: &World, kind: &str) {
+    let object = json!({
+        "apiVersion": "switchboard.dev/v1alpha1", "kind": "SipEndpoint", "metadata": {"name": "lost", "finalizers": [FINALIZER_ENDPOINT]},
+        "spec": {
+            "accountRef": {"kind": kind, "name": "nowhere"},
+            "plivo": {"username": "lost", "passwordSecretRef": {"name": "lost-sip", "key": "password"}},
+        },
+    });
+    world.endpoints().patch("lost", &PatchParams::apply("tests").force(), &Patch::Apply(&object)).await.expect("a SipEndpoint");
+}
+
+/// A namespace that does not consent, until somebody runs the commands that the conditions show: first to reading, then to writing.
 async fn consent(plane: &ControlPlane, world: &World) {
     let closed = World::bare(plane, support::namespace(&world.client, UNWILLING).await, world.simulator.clone()).await;
     closed.account("plivo", sandbox::plivo::DEFAULT_AUTH_ID, sandbox::plivo::DEFAULT_AUTH_TOKEN, json!({})).await;
     let account = account_reason(&closed, "plivo", "SecretAccessDenied").await;
-    let message = super::super::observe::account_message(&account);
-    let (_, shown) = message.split_once("Grant it with: ").expect("a command");
-    let (shown, _) = shown.split_once("; or as YAML").expect("its end");
+    let message = account_message(&account);
     closed.endpoint("bob", json!({}), json!({})).await;
     closed.until("bob", "waiting for its account", |object| ["AccountNotReady", "SecretAccessDenied"].contains(&reason(object))).await;
-    command(plane, shown);
+    command(plane, shown(&message));
     closed.ready("bob").await;
     closed.delete("bob").await;
     closed.gone("bob").await;
+    consent_to_write(plane, &closed).await;
+}
+
+/// A namespace that consents to reading only, until somebody runs the command that the condition shows.
+pub async fn consent_to_write(plane: &ControlPlane, world: &World) {
+    world.apply("carla", json!({"generatePassword": true}), json!({"connectionSecret": {"name": "carla-phone"}})).await;
+    let object = world.reason("carla", "SecretAccessDenied").await;
+    command(plane, shown(&message(&object)));
+    world.ready("carla").await;
+    assert!(world.values("carla-phone").await.is_some_and(|values| values.contains_key("password")), "it is written now");
+    world.delete("carla").await;
+    world.gone("carla").await;
+}
+
+/// The command of a condition that says that consent is missing.
+pub fn shown(message: &str) -> &str {
+    let (_, shown) = message.split_once("Grant it with: ").expect("a command");
+    shown.split_once("; or as YAML").expect("its end").0
 }
 
 /// An account that is deleted waits for those who use it.
@@ -172,7 +228,7 @@ async fn dying_namespace(world: &World) {
     let mut touched = 0;
     loop {
         let account = accounts.get("plivo").await.expect("the account");
-        if super::super::observe::account_message(&account).contains(BY_CONSENT[0]) {
+        if account_message(&account).contains(BY_CONSENT[0]) {
             break;
         }
         // A watch goes on when the right is gone, and tells of the change; the withdrawal counts a moment later than it was made.

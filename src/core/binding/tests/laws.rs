@@ -35,8 +35,8 @@ pub fn check(view: &View, action: &Action) {
             }
             let read = view.evidence.observed().filter(|seen| seen.by_id && seen.began >= view.memory.pass_began);
             let Some(seen) = read else { return wrong("a write on top of what was not read in this pass") };
-            if view.surveyed().is_none() {
-                wrong("a write of a binding that was not read in this pass");
+            if view.surveyed().is_none_or(|survey| survey.reads == view.memory.reads) {
+                wrong("a write of a binding that was not read in this pass, or of a number that was not read since");
             }
             match view.wanted().filter(|_| !view.object.deleting) {
                 Some(wanted) => {

@@ -129,13 +129,22 @@ impl History {
             if self.world.rng.percent(70) {
                 self.world.processes[process].learnt[name].memory.pass_began = self.world.now;
             }
-            for _ in 0..self.world.rng.below(6) {
+            let steps = self.world.rng.below(6);
+            let mut step = 0;
+            loop {
                 let Some((view, action)) = self.world.decide(process, name) else { break };
+                // A process stands still at any point, but not between its last look at the bindings and what it sends then: that is left
+                // over, as for creates.
+                let looked = view.surveyed().is_some();
+                if step >= steps && !looked {
+                    break;
+                }
+                step += 1;
                 self.check(&view, &action);
                 if !self.world.perform(process, name, &view, &action) {
                     break;
                 }
-                if self.world.rng.percent(20) {
+                if !looked && self.world.rng.percent(20) {
                     self.world.advance(Duration::from_secs(1));
                 }
             }
