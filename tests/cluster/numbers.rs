@@ -8,3 +8,4 @@ mod line;
 mod many;
 mod owners;
 mod rest;
+mod trouble;

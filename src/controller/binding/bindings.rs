@@ -98,3 +98,102 @@ impl Indexed for Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::controller::index::{Change, Shell, Tracker};
+    use crate::controller::wake::Wakers;
+    use crate::controller::watch::Track;
+
+    fn object(name: &str, version: u64, target: Value, status: Value) -> PhoneNumberBinding {
+        serde_json::from_value(json!({
+            "apiVersion": "switchboard.dev/v1alpha1",
+            "kind": "PhoneNumberBinding",
+            "metadata": {"name": name, "namespace": "voice", "uid": format!("uid-{name}"), "resourceVersion": version.to_string()},
+            "spec": {"accountRef": {"name": "plivo"}, "number": "+14155550100", "target": target},
+            "status": status,
+        }))
+        .expect("an object")
+    }
+
+    fn plain(name: &str, version: u64) -> Entry {
+        Entry::of(&object(name, version, json!({"app_id": "7"}), json!({})))
+    }
+
+    fn of_number(bindings: &Bindings) -> Vec<String> {
+        bindings.named(&Name::Number("+14155550100".into())).into_iter().map(|entry| entry.base.key.name).collect()
+    }
+
+    fn told(change: &Change<Entry>) -> Vec<&str> {
+        change.concerned.iter().map(|key| key.name.as_str()).collect()
+    }
+
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey::binding("voice", name)
+    }
+
+    #[test]
+    fn bindings_are_found_by_their_number_and_by_whom_they_follow_at_present() {
+        let bindings = Bindings::new(1);
+        let target = |name: &str| Name::Target(ObjectKey::endpoint("voice", name));
+        let following = |version, name: &str| Entry::of(&object("main", version, json!({"applicationOf": {"name": name}}), json!({})));
+        bindings.put(following(1, "alice"));
+        assert_eq!((of_number(&bindings), bindings.named(&target("alice")).len()), (vec!["main".to_owned()], 1));
+        bindings.put(following(2, "bob"));
+        assert_eq!((bindings.named(&target("alice")).len(), bindings.named(&target("bob")).len()), (0, 1));
+        bindings.remove(&key("main"));
+        assert!(bindings.names().is_empty());
+    }
+
+    #[test]
+    fn rivals_hear_of_what_they_look_at_and_of_nothing_else() {
+        let bindings = Bindings::new(1);
+        bindings.put(plain("main", 1));
+        let next = |version, target: Value, status: Value| Entry::of(&object("next", version, target, status));
+        let application = || json!({"app_id": "9"});
+        let steps: [(&str, Entry, bool); 6] = [
+            ("it appears", next(2, application(), json!({})), true),
+            ("it reports", next(3, application(), json!({"observedGeneration": 1})), false),
+            ("it follows somebody", next(4, json!({"applicationOf": {"name": "alice"}}), json!({})), false),
+            ("it knows what was there before", next(5, application(), json!({"previous": {"app_id": "1"}})), true),
+            ("it has written", next(6, application(), json!({"previous": {"app_id": "1"}, "placed": [{"app_id": "9"}]})), true),
+            ("nothing", next(7, application(), json!({"previous": {"app_id": "1"}, "placed": [{"app_id": "9"}]})), false),
+        ];
+        for (sentence, entry, heard) in steps {
+            assert_eq!(told(&bindings.put(entry)), if heard { vec!["main"] } else { vec![] }, "{sentence}");
+        }
+        assert_eq!(told(&bindings.remove(&key("next"))), ["main"], "it goes");
+    }
+
+    #[test]
+    fn a_list_of_our_own_tells_what_the_watch_has_not_told_yet_and_undoes_nothing_that_it_has() {
+        let bindings = Arc::new(Bindings::new(1));
+        let tracker = Tracker::new(&bindings, Entry::of, &Wakers::new(&[]).0, &Shell::default());
+        let seen = |name: &str, version| tracker.seen(&object(name, version, json!({"app_id": "7"}), json!({})));
+        seen("main", 5);
+        let previous = json!({"previous": {"app_id": "1"}});
+        bindings.learn(Entry::of(&object("main", 4, json!({"app_id": "7"}), previous.clone())));
+        let known = || bindings.get(&key("main")).is_some_and(|entry| entry.previous.is_some());
+        assert!(!known(), "older than what the watch told");
+        bindings.learn(Entry::of(&object("main", 6, json!({"app_id": "7"}), previous)));
+        assert!(known());
+        seen("main", 5);
+        assert!(known(), "an event that was on its way does not undo it");
+
+        bindings.learn(plain("next", 7));
+        assert_eq!(of_number(&bindings), ["main", "next"]);
+        seen("next", 7);
+        tracker.removed(&(key("next"), "uid-next".into()));
+        bindings.learn(plain("next", 7));
+        assert_eq!(of_number(&bindings), ["main"], "the list was older than its end");
+
+        bindings.learn(plain("third", 9));
+        tracker.listed();
+        assert_eq!(of_number(&bindings), ["main"], "the watch has listed all, and it was not there");
+    }
+}
