@@ -72,7 +72,7 @@ fn an_account_says_what_is_wrong_serves_whom_it_can_and_looks_again_in_time() {
         ("no Secret", Access::Missing(gone()), |_| {}, Reason::SecretNotFound, "nobody", REST, &["does not exist"]),
         ("no Secret, kept", Access::Kept(gone()), |_| {}, Reason::SecretNotFound, "deletions", REST, &["does not exist", "last accepted"]),
         ("of another account", pinned.clone(), |_| {}, Reason::AccountMismatch, "nobody", REST, &["MA1", "MA2", "nothing is called"]),
-        ("leads elsewhere", elsewhere, |_| {}, Reason::AccountMismatch, "nobody", RETRY, &["MA2", "Mend the Secret"]),
+        ("leads elsewhere", elsewhere, |_| {}, Reason::AccountMismatch, "nobody", REST, &["MA2", "Mend the Secret"]),
         ("rejected", rejected(Some(minute)), |_| {}, Reason::CredentialsRejected, "nobody", minute, &["401", "mend the Secret"]),
         ("rejected, due", rejected(None), |_| {}, Reason::CredentialsRejected, "nobody", RETRY, &["401"]),
         ("unreachable", unreachable(1), |_| {}, Reason::ProviderUnreachable, "nobody", RETRY, &["no route"]),
