@@ -105,7 +105,7 @@ pub fn check(view: &View, action: &Action) {
             {
                 wrong("it is called available and is not");
             }
-            if matches!(view.owner(), Some(_) if finding.reason == Reason::Available) {
+            if view.owner().is_some() && finding.reason == Reason::Available {
                 wrong("it is called available and is another one's");
             }
         }
