@@ -204,14 +204,19 @@ impl Context {
         }
     }
 
-    /// Sets or removes the state of an account object, and wakes who refers to it if that changed anything for them.
+    /// Sets or removes the state of an account object, and wakes who refers to it if that changed anything for them, and those in whose way
+    /// these stand if they may stand there no more.
     pub fn set_account(&self, key: &ObjectKey, state: Option<AccountState>) {
+        let mut leads = true;
         let changed = {
             let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
             let changed = match (states.get(key), &state) {
                 (None, None) => false,
                 (Some(AccountState::Ready(old)), Some(AccountState::Ready(new))) => !Arc::ptr_eq(old, new),
-                (Some(AccountState::NotReady(old)), Some(AccountState::NotReady(new))) => old != new,
+                (Some(AccountState::NotReady(old)), Some(AccountState::NotReady(new))) => {
+                    leads = false;
+                    old != new
+                }
                 _ => true,
             };
             match state {
@@ -223,6 +228,16 @@ impl Context {
         if changed {
             self.wake_referrers(key);
         }
+        if changed && leads {
+            let beside = |who: &ObjectKey| [self.claims.beside(who), self.bindings.beside(who)].concat();
+            let rivals: BTreeSet<ObjectKey> = self.referrers_of(key).iter().flat_map(beside).collect();
+            rivals.iter().for_each(|rival| self.wakers.wake(rival));
+        }
+    }
+
+    fn referrers_of(&self, key: &ObjectKey) -> Vec<ObjectKey> {
+        let all = self.referrers.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(key).into_iter().flat_map(|referrers| referrers.all.keys()).cloned().collect()
     }
 
     /// What an account object says for its objects; the defaults if it was not looked at yet.
@@ -313,11 +328,7 @@ impl Context {
 
     /// Wakes all objects that refer to the account object.
     pub fn wake_referrers(&self, key: &ObjectKey) {
-        let referrers: Vec<ObjectKey> = {
-            let all = self.referrers.lock().unwrap_or_else(PoisonError::into_inner);
-            all.get(key).into_iter().flat_map(|referrers| referrers.all.keys()).cloned().collect()
-        };
-        for referrer in &referrers {
+        for referrer in &self.referrers_of(key) {
             self.wakers.wake(referrer);
         }
     }

@@ -32,9 +32,12 @@ pub(super) fn next(view: &View) -> Action {
                 None => Action::ReadRivals,
             };
         }
-        let what = format!("handing the number over to {}, which does not hold yet what was there before", owner.who);
-        // The time-out is for a wake that got lost.
-        return Action::Wait { until: Some(view.now + view.timing.settle), finding: Some(progress(view, &what)) };
+        // One whose account cannot be used takes nothing over, perhaps for ever.
+        if owner.ready {
+            let what = format!("handing the number over to {}, which does not hold yet what was there before", owner.who);
+            // The time-out is for a wake that got lost.
+            return Action::Wait { until: Some(view.now + view.timing.settle), finding: Some(progress(view, &what)) };
+        }
     }
     if !view.stopping
         && let Some(action) = inherit(view)

@@ -32,7 +32,7 @@
 //! | R2 | given up by the annotation `force-orphan` | `RemoveFinalizer` with a Warning |
 //! | R3 | the account was not looked at yet, so the other bindings are not known | `Wait` |
 //! | R4 | a live binding holds all that this one holds for it, and our finalizer is on it | `RemoveFinalizer` (handed over), after `ReadRivals` |
-//! | R5 | there is a live binding, but it does not hold that yet | `Wait` |
+//! | R5 | there is a live binding, and it can use the account, but it does not hold that yet | `Wait` |
 //! | R6 | as B1 | `WritePlaced` (inherited) |
 //! | R7 | Retain | `RemoveFinalizer` |
 //! | R8 | what was there before, or what this one put there, is not known any more | `RemoveFinalizer` with a Warning: the number is left |

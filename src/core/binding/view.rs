@@ -79,6 +79,8 @@ pub struct Rival {
     pub created: Option<Timestamp>,
     /// `deletionTimestamp` is set.
     pub deleting: bool,
+    /// Its account can be used, and is this one: it can take the number over.
+    pub ready: bool,
     /// Our finalizer is on it.
     pub finalizer: bool,
     /// `status.previous`.

@@ -93,7 +93,13 @@ pub fn leaving() -> Start {
 
 /// Another binding, made at this second.
 pub fn rival(made: i64) -> Rival {
-    Rival { who: format!("PhoneNumberBinding other{made}"), uid: format!("uid-{made}"), created: Some(second(made)), ..Rival::default() }
+    Rival {
+        who: format!("PhoneNumberBinding other{made}"),
+        uid: format!("uid-{made}"),
+        created: Some(second(made)),
+        ready: true,
+        ..Rival::default()
+    }
 }
 
 impl Start {

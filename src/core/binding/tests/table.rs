@@ -314,6 +314,19 @@ fn going() -> Vec<Row> {
         Row("R5", "or could still vanish", leaving().rival(Rival { finalizer: false, ..holding() }), "Wait until 1150: Deleting"),
         Row(
             "R5",
+            "but one whose account cannot be used is not waited for",
+            leaving().rival(Rival { ready: false, ..younger() }),
+            "Get Urgent",
+        ),
+        Row("R5", "nor under Retain", leaving().policy(Retain).rival(Rival { ready: false, ..younger() }), "RemoveFinalizer (Retained)"),
+        Row(
+            "R4",
+            "unless it holds all: then the number may be its own already",
+            leaving().rival(Rival { ready: false, ..holding() }).surveyed(996, "app1"),
+            "RemoveFinalizer (HandedOver)",
+        ),
+        Row(
+            "R5",
             "or does not know all that was put there",
             leaving().placed(&["app1", "app2"]).rival(holding()),
             "Wait until 1150: Deleting",

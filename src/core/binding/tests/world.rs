@@ -185,6 +185,7 @@ impl World {
             uid: stored.object.uid.clone(),
             created: Some(stored.created),
             deleting: stored.object.deleting,
+            ready: true,
             finalizer: stored.object.finalizer,
             previous: stored.status.previous.clone(),
             placed: stored.status.placed.clone(),
