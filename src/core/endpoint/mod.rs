@@ -38,8 +38,8 @@
 //! | L31 | adopts, read by id | `AddFinalizer` if it is to be deleted with the object, `Record` |
 //! | L32 | adopted, absence proven | `Done` (`ExternallyDeleted`), whatever the policies say |
 //! | L33 | adopted under `managementPolicy: Observe`, fields or password differ | `Done` (`Drifted`), never an `Update` |
-//! | L34 | not recorded, none listed, its generated password is not stored, or in a Secret that does not go with the object yet | `StorePassword`, `WriteConnection`; before L23 |
-//! | L35 | recorded and seen, nothing to do at the provider (or nothing may be done), the connection Secret is not right | `WriteConnection`; `Wait` (`Conflict`, `SecretAccessDenied` …) if it is not ours, or a write was refused lately |
+//! | L34 | not recorded, none listed, its generated password is not stored, or in a Secret that does not go with the object yet | `StorePassword`, `WriteConnection`; before L23; `Wait` as in L35 |
+//! | L35 | recorded and seen, nothing to do at the provider (or nothing may be done), the connection Secret is not right | `WriteConnection`; `Wait` (`Conflict`, `SecretAccessDenied` …) if it is not ours, or a write was refused lately; `Wait` (`Contested`) if others undid it three times within an hour, and after each try an hour |
 //!
 //! An object that adopts passes through L24, L25, L9 to L11, L27, then L28 to L31 until it has recorded, then L12 to L18, L32, L33:
 //! never through what creates, searches by mark, or deletes.
@@ -67,6 +67,7 @@ mod adopt;
 pub mod connection;
 mod delete;
 mod live;
+pub mod rewrites;
 mod search;
 #[cfg(test)]
 pub(in crate::core) mod tests;
