@@ -51,8 +51,8 @@ struct Attachment {
     probe_at: Moment,
     /// When they were accepted last.
     checked: Moment,
-    /// They were accepted, and may have ended since.
-    stale: bool,
+    /// They were accepted, may have ended since, and are asked again from then on: not more than once a minute, however many others come.
+    stale: Option<Moment>,
 }
 
 impl Attachment {
@@ -151,7 +151,7 @@ impl Accounts {
             same.map(|before| (before.proven, before.rejected.clone(), before.probe_at, before.checked, before.stale, before.version));
         let (known, rejected, probe_at, checked, stale, version) = same.unwrap_or_else(|| {
             attached.versions += 1;
-            (false, None, Moment::default(), self.clock.now(), false, attached.versions)
+            (false, None, Moment::default(), self.clock.now(), None, attached.versions)
         });
         let (uid, proven) = (owner.uid, proven || known);
         let account = Arc::clone(&account);
@@ -194,7 +194,7 @@ impl Accounts {
             }
             (None, Some(Tripped { message, .. })) => rejected(message, attachment.probe_at),
             (None, None) if account.uses(&attachment.provider) => Standing::Proven,
-            (None, None) if attachment.stale || now.since(attachment.checked) >= RECHECK => Standing::Stale,
+            (None, None) if attachment.stale.is_some_and(|from| from <= now) || now.since(attachment.checked) >= RECHECK => Standing::Stale,
             (None, None) => Standing::Proven,
         })
     }
@@ -242,11 +242,11 @@ impl Accounts {
             Outcome::Done(id) if *id == account.id().id => {
                 let anew = !attachment.works();
                 (attachment.proven, attachment.rejected) = (true, None);
-                (attachment.checked, attachment.stale) = (self.clock.now(), false);
+                (attachment.checked, attachment.stale) = (self.clock.now(), None);
                 woken.extend(self.settle(&mut attached, &account));
                 heals = account.uses(&provider).then_some(anew);
                 if heals.is_some() && was_tripped {
-                    woken.extend(Self::doubt_others(&mut attached, &account));
+                    woken.extend(self.doubt_others(&mut attached, &account));
                 }
             }
             Outcome::Refused(refusal) if refusal.kind == RefusalKind::Credentials => {
@@ -256,7 +256,7 @@ impl Accounts {
             }
             // They are of another account, whatever they were before.
             Outcome::Done(_) if attachment.proven => {
-                (attachment.proven, attachment.stale) = (false, false);
+                (attachment.proven, attachment.stale) = (false, None);
                 woken.extend(self.settle(&mut attached, &account));
             }
             _ => {}
@@ -320,18 +320,20 @@ impl Accounts {
         let period = owners().filter(speaks).map(|one| one.settings.sweep_period.unwrap_or(self.settings.sweep_period)).min();
         let (changed, works) = (account.use_provider(&newest.provider, newest.proven), newest.works());
         account.configure(limit, period.unwrap_or(self.settings.sweep_period));
-        if changed && works { Self::doubt_others(attached, account) } else { Vec::new() }
+        if changed && works { self.doubt_others(attached, account) } else { Vec::new() }
     }
 
     /// The account works with what it uses now; that of the others may have ended with what it used before.
-    fn doubt_others(attached: &mut Attached, account: &Account) -> Vec<ObjectKey> {
+    fn doubt_others(&self, attached: &mut Attached, account: &Account) -> Vec<ObjectKey> {
+        let now = self.clock.now();
         let all = attached.by_owner.iter_mut().filter(|(_, one)| one.account.id() == account.id());
-        let others = all.filter(|(_, one)| one.works() && !account.uses(&one.provider));
-        let doubted = others.map(|(key, one)| {
-            one.stale = true;
-            key.clone()
-        });
-        doubted.collect()
+        let mut due = Vec::new();
+        for (key, one) in all.filter(|(_, one)| one.works() && !account.uses(&one.provider)) {
+            // Who is not woken is looked at again before long.
+            let from = *one.stale.get_or_insert(now.max(one.checked + PROBE_EVERY));
+            due.extend((from <= now).then(|| key.clone()));
+        }
+        due
     }
 
     fn wake(&self, who: &[ObjectKey]) {

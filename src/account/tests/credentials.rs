@@ -136,7 +136,6 @@ async fn an_account_whose_credentials_are_refused_goes_on_with_those_of_another_
     world.attach("b", &second, AccountSettings::default());
     account.watch(key("o"), Expectation { id: Some("e0001".into()), ..Expectation::default() });
     pass(10).await;
-    assert_eq!(world.woken(), ["a"], "it is asked again whether its own still work");
     second.credentials_bad.store(true, Ordering::Relaxed);
     assert!(matches!(account.get(Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Refused(_))));
     assert_eq!(account.get(Lane::Urgent, &key("o"), "e0001").await, Err(NotStarted::Tripped));
@@ -299,7 +298,7 @@ async fn calls_of_those_whose_credentials_work_come_before_the_check_of_others()
 async fn credentials_that_the_account_does_not_use_are_asked_again_when_it_turns_to_others_and_now_and_then() {
     let (world, old, new) = (World::new(), Fake::with(3), Fake::with(3));
     let account = world.attach("a", &old, AccountSettings::default());
-    pass(10).await;
+    pass(60).await;
     attach_unproven(&world, "b", &new);
     assert_eq!(standing(&world, "a"), Standing::Proven);
     // The provider has given out a new token, and with that the old one has ended.
@@ -320,6 +319,7 @@ async fn credentials_that_the_account_does_not_use_are_asked_again_when_it_turns
     assert_eq!(standing(&world, "a"), Standing::Proven);
 
     // Refused for a while: what came back of one may have ended for the others.
+    pass(60).await;
     new.credentials_bad.store(true, Ordering::Relaxed);
     assert!(matches!(account.get(Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Refused(_))));
     new.credentials_bad.store(false, Ordering::Relaxed);
@@ -327,4 +327,23 @@ async fn credentials_that_the_account_does_not_use_are_asked_again_when_it_turns
     assert_eq!(world.accounts.identify(&key("b")).await, Outcome::Done("MA1".into()));
     assert_eq!(standing(&world, "a"), Standing::Stale);
     assert!(world.woken().contains(&"a".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_that_come_at_once_are_each_asked_twice_at_most() {
+    let world = World::new();
+    let names: Vec<String> = (0..20).map(|index| format!("a{index}")).collect();
+    let fakes: Vec<Arc<Fake>> = names.iter().map(|_| Fake::with(1)).collect();
+    for _ in 0..90 {
+        for (name, fake) in names.iter().zip(&fakes) {
+            attach_unproven(&world, name, fake);
+            if standing(&world, name) != Standing::Proven {
+                assert_eq!(world.accounts.identify(&key(name)).await, Outcome::Done("MA1".into()));
+            }
+        }
+        pass(1).await;
+    }
+    let asked: Vec<usize> = fakes.iter().map(|fake| fake.count("identify")).collect();
+    let (newest, others) = asked.split_last().expect("some");
+    assert!(*newest == 1 && others.iter().all(|count| *count == 2), "{asked:?}");
 }
