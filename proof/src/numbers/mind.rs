@@ -329,6 +329,7 @@ impl Mind {
             uid: rival.made.to_string(),
             created: Some(second(rival.made)),
             deleting: rival.deleting,
+            ready: true,
             finalizer: rival.finalizer,
             previous: rival.status.previous.clone(),
             placed: rival.status.placed.clone(),
