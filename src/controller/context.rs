@@ -27,6 +27,7 @@ use crate::controller::escrow::Escrows;
 use crate::controller::memories::Memories;
 use crate::controller::secrets::Secrets;
 use crate::controller::wake::Wakers;
+use crate::core::account::Access;
 use crate::core::fields::Secret;
 use crate::core::key::{Kind, ObjectKey};
 use crate::core::mark::Installation;
@@ -74,6 +75,15 @@ pub struct Credentials {
     pub proven: bool,
     /// How often in a row it could not be asked.
     pub unanswered: u32,
+    /// What came of it when they were checked last, if they were neither accepted nor refused.
+    pub said: Option<Access>,
+}
+
+impl Credentials {
+    /// They are the same.
+    pub fn connects_as(&self, other: &Credentials) -> bool {
+        Arc::ptr_eq(&self.connection.provider, &other.connection.provider)
+    }
 }
 
 /// What an account object says for its objects, besides where its credentials lead.
@@ -94,7 +104,7 @@ pub struct Terms {
 /// An object that refers to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Referrer {
-    /// The account serves it: it must not go away from under it.
+    /// The account serves it, or it has something there: the account must not go away from under it.
     pub served: bool,
     /// It is being deleted.
     pub deleting: bool,
@@ -149,6 +159,8 @@ pub struct Context {
     pub escrows: Escrows,
     /// What the credentials of each account object were made of, so that the same are not tried again.
     pub credentials: Mutex<BTreeMap<ObjectKey, Credentials>>,
+    /// Those that each account object had when the provider accepted them last, for deletions that are due when they are gone.
+    pub proven: Mutex<BTreeMap<ObjectKey, Credentials>>,
     /// All endpoints that are watched.
     pub endpoints: Vec<Store<SipEndpoint>>,
     /// Which endpoints at the provider are claimed by which of them.
@@ -200,7 +212,9 @@ impl Context {
     pub fn accounts_listed(&self, stores: AccountStores) {
         if self.account_objects.set(stores).is_ok() {
             let accounts: Vec<ObjectKey> = self.referrers.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
-            accounts.iter().filter(|account| !self.account_pending(account)).for_each(|account| self.wake_referrers(account));
+            // Whom an account of several namespaces does not list is told at once, be it there or not.
+            let known = |account: &ObjectKey| account.kind == Kind::ClusterProviderAccount || !self.account_pending(account);
+            accounts.iter().filter(|account| known(account)).for_each(|account| self.wake_referrers(account));
         }
     }
 

@@ -37,14 +37,15 @@ pub fn entitled<K: Managed>(ctx: &Context, object: &K) -> Result<(), Refused> {
     let account = account_of(object);
     let what = match object.meta().deletion_timestamp {
         None => object.uses(),
-        Some(_) => {
-            let here = |pin: &AccountIdentity| {
-                ctx.leads_to(&account).is_some_and(|account| account.id == pin.id && account.provider == pin.provider)
-            };
-            Use::Delete { pinned: object.pinned().is_some_and(here) }
-        }
+        Some(_) => Use::Delete { pinned: lives_in(ctx, object, &account) },
     };
     ctx.may(&account, &object.namespace().unwrap_or_default(), what)
+}
+
+/// Its status says that it lives in the account that this object leads to.
+fn lives_in<K: Managed>(ctx: &Context, object: &K, account: &ObjectKey) -> bool {
+    let here = |pin: &AccountIdentity| ctx.leads_to(account).is_some_and(|leads| leads.id == pin.id && leads.provider == pin.provider);
+    object.pinned().is_some_and(here)
 }
 
 /// The account that the object refers to, as it may see it; and the live account, if it may be called. One that does not serve the object's
@@ -54,12 +55,15 @@ pub fn entitled<K: Managed>(ctx: &Context, object: &K) -> Result<(), Refused> {
 pub fn account<K: Managed>(ctx: &Context, object: &K, known: bool) -> (AccountView, Option<AccountState>) {
     let account = account_of(object);
     // In this order: an account that becomes known in between is taken as known, never as missing.
-    let pending = ctx.account_pending(&account);
+    let (listed, pending) = (ctx.account_objects.get().is_some(), ctx.account_pending(&account));
     let refused = entitled(ctx, object) == Err(Refused::Account);
-    let referrer = Referrer { served: !refused, deleting: object.meta().deletion_timestamp.is_some() };
+    // What is not served any more, and lives there, is still to be deleted there one day.
+    let served = !refused || lives_in(ctx, object, &account);
+    let referrer = Referrer { served, deleting: object.meta().deletion_timestamp.is_some() };
     ctx.refers(&key(object), Some((&account, referrer)));
     let state = ctx.account(&account).filter(|_| known);
-    match refused && known && !pending {
+    // Who is listed is known as soon as the account object is: whoever is not must not see from how long it takes that there is one.
+    match refused && known && listed {
         true => (AccountView::Missing(account_not_found(&account)), None),
         false => (account_view(ctx, state.as_ref(), &account, pending || !known), state),
     }

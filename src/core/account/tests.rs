@@ -92,6 +92,7 @@ fn an_account_says_what_is_wrong_serves_whom_it_can_and_looks_again_in_time() {
         ),
         ("rejected", rejected(Some(minute)), |_| {}, Reason::CredentialsRejected, "nobody", minute, &["401", "mend the Secret"]),
         ("rejected, due", rejected(None), |_| {}, Reason::CredentialsRejected, "nobody", RETRY, &["401"]),
+        ("changed again", Access::Waiting(minute), |_| {}, Reason::CredentialsRejected, "nobody", minute, &["within a minute"]),
         ("unreachable", unreachable(1), |_| {}, Reason::ProviderUnreachable, "nobody", RETRY, &["no route"]),
         ("unreachable again", unreachable(3), |_| {}, Reason::ProviderUnreachable, "nobody", RETRY * 4, &["no route"]),
         ("unreachable for a day", unreachable(u32::MAX), |_| {}, Reason::ProviderUnreachable, "nobody", REST, &["no route"]),
