@@ -15,13 +15,13 @@
 //! | L6 | intent open, settled, two complete listings since then show none | `CloseEpoch` |
 //! | L7 | intent open, otherwise | `List` on a schedule; never a create |
 //! | L25 | the ledger is of another installation, and an intent is open or an endpoint recorded | `Done` (`InstallationMismatch`) |
-//! | L9 | the spec or something it needs is wrong or missing | `Wait` with the reason |
+//! | L9 | the spec or something it needs is wrong or missing | `Wait` with the reason; silently if it only is not looked up yet (after L10 and L11), and the spec was compared before |
 //! | L10 | paused, or the account is suspended | `Done` (`Paused`, `Suspended`) |
 //! | L11 | account not usable | `Wait` with the reason |
 //! | L12 | recorded, not seen yet | `Get`; after a restart `List`, unless the spec changed |
 //! | L13 | recorded id answers with a username that is not ours | `Done` (`OwnershipLost`; `InstallationMismatch` if the mark is another installation's) |
 //! | L14 | recorded and seen, a second one with our mark is listed | `Get`, then `WriteTombstone` |
-//! | L15 | recorded, last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`) |
+//! | L15 | recorded, last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`), if nothing else differs (L16) |
 //! | L16 | recorded and seen, fields or password differ | `Update`, or `Done` (`Drifted`) under `driftPolicy: Report` |
 //! | L17 | recorded and seen, all agree | `Done` (`Available`) |
 //! | L18 | recorded, read says not found, absence not proven by two listings | `List` (`Get` again while it is young) |
@@ -79,7 +79,7 @@ use crate::core::evidence::Sighting;
 use crate::core::fields::Remote;
 use crate::core::mark::recognise;
 use crate::core::outcome::Outcome;
-use crate::core::shared::{Viewed, retry, wait_for};
+use crate::core::shared::{Viewed, blocked, retry, wait_for};
 use crate::core::view::{Desired, OwnIntent, Problem, View, Wanted};
 
 /// The next step for this object. Pure: same view, same action.
@@ -114,6 +114,10 @@ fn received(view: &View) -> Option<&str> {
 fn actionable(view: &View) -> Result<&Wanted, Box<Action>> {
     let wanted = match &view.desired {
         Desired::Wanted(wanted) => wanted,
+        // What is only not looked up yet is looked up with the account: what is wrong with that, or holds it, is said first.
+        Desired::Blocked(problem) if problem.reason == Reason::Progressing => {
+            return Err(Box::new(actionable_now(view).unwrap_or_else(|| blocked(view, problem))));
+        }
         Desired::Blocked(problem) | Desired::Unmade(problem) => return Err(Box::new(wait_for(view, problem.clone()))),
     };
     match actionable_now(view) {

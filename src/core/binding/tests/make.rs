@@ -247,6 +247,14 @@ impl Start {
         })
     }
 
+    /// A read that began then was answered with a page that is not the provider's, at that second.
+    pub fn page(self, seconds: u64, answered: u64) -> Self {
+        self.with(|view| {
+            let asked = view.clone();
+            teach(view, |learnt| learnt.got(&asked, at(seconds), Outcome::NotFound { proven: false }, at(answered)));
+        })
+    }
+
     pub fn listed(self, seconds: u64, complete: bool, app_id: Option<&str>) -> Self {
         self.with(|view| {
             view.evidence.listed = Some(Listed { began: at(seconds), complete, found: app_id.map(|app_id| number(app_id, "old")) })

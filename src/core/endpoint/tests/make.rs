@@ -318,7 +318,7 @@ impl Start {
         })
     }
 
-    fn with(mut self, change: impl FnOnce(&mut View)) -> Self {
+    pub fn with(mut self, change: impl FnOnce(&mut View)) -> Self {
         change(&mut self.view);
         self
     }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::make::{Start, applied, at, describe, healthy, named, password, ready, recorded, refused, remote, text, unknown};
+use super::make::{Start, applied, at, describe, healthy, named, password, problem, ready, recorded, refused, remote, text, unknown};
+use crate::api::condition::Reason;
 use crate::core::endpoint::next;
 use crate::core::fields::{PASSWORD, Remote, Value};
 use crate::core::mark::{Installation, Prefix};
 use crate::core::outcome::{Outcome, RefusalKind};
-use crate::core::view::TroubleKind;
+use crate::core::view::{Desired, TroubleKind};
 
 pub struct Row(pub &'static str, pub &'static str, pub Start, pub &'static str);
 
@@ -146,6 +147,11 @@ fn living() -> Vec<Row> {
         ),
         Row("L8", "not when paused", healthy().tombstone("e2").paused(), "Done: Paused"),
         Row("L9", "no Secret", healthy().blocked(), "Wait for a change: SecretNotFound"),
+        Row("L9", "its application is being looked up", looked_up(applied()), "Wait for a change: Progressing"),
+        Row("L9", "after a restart silently", looked_up(recorded()), "Wait for a change: silently"),
+        Row("L9", "but not after an edit", looked_up(healthy().edited("x")), "Wait for a change: Progressing"),
+        Row("L10", "what holds it is said before that", looked_up(recorded().paused()), "Done: Paused"),
+        Row("L11", "and what is wrong with the account", looked_up(recorded().account_not_ready()), "Wait for a change: AccountNotReady"),
         Row("L10", "paused", healthy().edited("x").paused(), "Done: Paused"),
         Row("L10", "paused and new", applied().paused(), "Done: Paused"),
         Row("L10", "the account is suspended", healthy().edited("x").suspended(), "Done: Suspended"),
@@ -215,11 +221,29 @@ fn living() -> Vec<Row> {
         ),
         Row(
             "L15",
+            "what else differs is corrected all the same",
+            recorded()
+                .with(|view| {
+                    if let Desired::Wanted(wanted) = &mut view.desired {
+                        wanted.fields.insert("app_id", text("ivr"));
+                    }
+                })
+                .updated(&[("alias", text("desk"))], 900, 2)
+                .got_remote(999, with_alias("e1", "DESK")),
+            r#"Update e1 Drifted: app_id="ivr""#,
+        ),
+        Row(
+            "L15",
             "another wish is sent at once",
             edited_alias().updated(&[("alias", text("x"))], 995, 1).got("e1", 996),
             r#"Update e1 Edited: alias="reception""#,
         ),
     ]
+}
+
+/// Its application is named, and not looked up yet.
+fn looked_up(start: Start) -> Start {
+    start.with(|view| view.desired = Desired::Blocked(problem(Reason::Progressing)))
 }
 
 fn comparing() -> Vec<Row> {
