@@ -40,8 +40,9 @@
 //! | L33 | adopted under `managementPolicy: Observe`, fields or password differ | `Done` (`Drifted`), never an `Update` |
 //! | L34 | not recorded, none listed, its generated password is not stored, or in a Secret that does not go with the object yet | `StorePassword`, `WriteConnection`; before L23 |
 //! | L35 | recorded and seen, nothing to do at the provider (or nothing may be done), the connection Secret is not right | `WriteConnection`; `Wait` (`Conflict`, `SecretAccessDenied` …) if it is not ours, or a write was refused lately |
+//! | L36 | the application that the spec names is not looked up yet | as L10 and L11; else `Wait` (`Progressing`), silently if the spec was compared before |
 //!
-//! An object that adopts passes through L24, L25, L9 to L11, L27, then L28 to L31 until it has recorded, then L12 to L18, L32, L33:
+//! An object that adopts passes through L24, L25, L36, L9 to L11, L27, then L28 to L31 until it has recorded, then L12 to L18, L32, L33:
 //! never through what creates, searches by mark, or deletes.
 //!
 //! | # | object being deleted | answer |
@@ -113,12 +114,26 @@ fn received(view: &View) -> Option<&str> {
 fn actionable(view: &View) -> Result<&Wanted, Box<Action>> {
     let wanted = match &view.desired {
         Desired::Wanted(wanted) => wanted,
+        Desired::Blocked(problem) if problem.reason == Reason::Progressing => return Err(Box::new(looked_up(view, problem))),
         Desired::Blocked(problem) | Desired::Unmade(problem) => return Err(Box::new(wait_for(view, problem.clone()))),
     };
     match actionable_now(view) {
         Some(Action::Done(held)) => Err(Box::new(connection::while_held(view, wanted).unwrap_or(Action::Done(held)))),
         Some(action) => Err(Box::new(action)),
         None => Ok(wanted),
+    }
+}
+
+/// L36: nothing is wrong with what is wanted, it is only not known yet. After a restart that is so for each object that names an application:
+/// status stays as it is, unless something else is to be said or the object was never compared as it is now.
+fn looked_up(view: &View, problem: &Problem) -> Action {
+    if let Some(action) = actionable_now(view) {
+        return action;
+    }
+    match view.edited() {
+        true => wait_for(view, problem.clone()),
+        // The account wakes the object; the time-out is for a wake that got lost.
+        false => Action::Wait { until: Some(view.now + view.timing.settle), finding: None },
     }
 }
 
