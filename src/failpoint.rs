@@ -6,8 +6,9 @@
 //! `SWITCHBOARD_FAILPOINT=create.before,hold=<file>` stops only that task, until there is such a file.
 
 /// The side effects that have a fail point. Each has `.before` and `.after`; `send`, between the last check and a
-/// create, only the former.
-pub const POINTS: [&str; 15] = [
+/// create, only the former; `rivals`, a look at the other
+/// bindings of a number, too.
+pub const POINTS: [&str; 16] = [
     "send",
     "finalizer",
     "intent",
@@ -21,6 +22,7 @@ pub const POINTS: [&str; 15] = [
     "tombstone",
     "previous",
     "placed",
+    "rivals",
     "store_password",
     "connection",
 ];

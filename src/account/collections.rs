@@ -49,6 +49,17 @@ impl Account {
         self.inner.want::<Numbers>(who, lane);
     }
 
+    /// As [`Account::want_numbers`], for who knows nothing yet: a listing that already runs will do.
+    pub fn await_numbers(&self, who: ObjectKey, lane: Lane) {
+        let mut state = self.inner.state();
+        match state.numbers.running {
+            Some(_) => state.numbers.join(who, lane),
+            None => state.numbers.want(who, lane),
+        }
+        drop(state);
+        Numbers::changed(&self.inner).notify_one();
+    }
+
     /// As [`Account::want_listing`], of applications.
     pub fn want_applications(&self, who: ObjectKey, lane: Lane) {
         self.inner.want::<Applications>(who, lane);
@@ -65,11 +76,6 @@ impl Account {
     pub fn watch_number(&self, who: ObjectKey, expected: NumberExpectation) {
         self.inner.state().numbers.watched.insert(who, expected);
         Numbers::changed(&self.inner).notify_one();
-    }
-
-    /// The object has nothing to do with a number of this account any more.
-    pub fn unwatch_number(&self, who: &ObjectKey) {
-        self.inner.state().numbers.forget(who);
     }
 
     /// The object names this application, and no other: it is woken when what the name stands for is not what is answered here any more,

@@ -53,6 +53,12 @@ impl<C: Listable> Shelf<C> {
         *wanted = lane.min(*wanted);
     }
 
+    /// As [`Shelf::want`], of the listing that runs.
+    pub(super) fn join(&mut self, who: ObjectKey, lane: Lane) {
+        let wanted = self.serving.entry(who).or_insert(lane);
+        *wanted = lane.min(*wanted);
+    }
+
     pub(super) fn forget(&mut self, who: &ObjectKey) {
         self.watched.remove(who);
         self.waiting.remove(who);

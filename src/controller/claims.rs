@@ -197,8 +197,8 @@ mod tests {
         let prefix = claims.get(&ObjectKey::endpoint("voice", "alice")).and_then(|entry| entry.prefix).expect("it does not adopt");
         assert_eq!(claims.marked(&prefix).first().map(|entry| entry.base.key.name.clone()), Some("alice".into()));
 
-        tracker.removed(&(ObjectKey::endpoint("voice", "alice"), String::new()));
-        tracker.removed(&(ObjectKey::endpoint("voice", "bob"), String::new()));
+        tracker.removed(&(ObjectKey::endpoint("voice", "alice"), "uid-alice".into()));
+        tracker.removed(&(ObjectKey::endpoint("voice", "bob"), "uid-bob".into()));
         assert_eq!(count(&claims), (0, 0));
     }
 
@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(told(claims.put(entry(&object("alice", 2, None, Some("e1"))))), ["bob"]);
         assert_eq!(told(claims.note(&object("alice", 3, None, Some("e1")))), Vec::<String>::new());
         assert_eq!(told(claims.note(&object("alice", 4, None, Some("e2")))), ["bob"]);
-        assert_eq!(told(claims.remove(&ObjectKey::endpoint("voice", "alice"))), Vec::<String>::new());
+        assert_eq!(told(claims.remove(&ObjectKey::endpoint("voice", "alice"), "uid-alice")), Vec::<String>::new());
     }
 
     #[test]

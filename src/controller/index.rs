@@ -140,6 +140,13 @@ impl<E: Indexed> State<E> {
         Change { before, after, concerned: concerned.into_iter().filter(|other| other != key).collect() }
     }
 
+    /// The object of this uid is gone for good.
+    fn ended(&mut self, uid: String) {
+        self.gone.push_back(uid);
+        let surplus = self.gone.len().saturating_sub(GONE);
+        self.gone.drain(..surplus);
+    }
+
     fn named<'a>(&'a self, name: &E::Name) -> impl Iterator<Item = &'a E> {
         self.by_name.get(name).into_iter().flatten().filter_map(|key| self.objects.get(key))
     }
@@ -260,15 +267,31 @@ impl<E: Indexed> Index<E> {
         keys.iter().map(|key| state.set(key, None)).collect()
     }
 
-    /// The object is gone.
-    pub fn remove(&self, key: &ObjectKey) -> Change<E> {
+    /// What a list of that name, just read from the API server itself, does not show any more is gone, unless the watch has told something
+    /// newer of it. `scope`: the namespace that was listed, `None` for all. `listed`: the uids of all objects in the list. `at`: the list's
+    /// resourceVersion.
+    pub fn forget_absent(&self, name: &E::Name, scope: Option<&str>, listed: &BTreeSet<String>, at: u64) -> Vec<Change<E>> {
         let mut state = self.state();
-        if let Some(uid) = state.objects.get(key).map(|entry| entry.base().uid.clone()) {
-            state.gone.push_back(uid);
-            let surplus = state.gone.len().saturating_sub(GONE);
-            state.gone.drain(..surplus);
+        let here = |base: &&Base| scope.is_none_or(|scope| base.key.namespace == scope) && base.version <= at;
+        let absent = state.named(name).map(E::base).filter(here).filter(|base| !listed.contains(&base.uid));
+        let absent: Vec<(ObjectKey, String)> = absent.map(|base| (base.key.clone(), base.uid.clone())).collect();
+        absent
+            .into_iter()
+            .map(|(key, uid)| {
+                state.ended(uid);
+                state.set(&key, None)
+            })
+            .collect()
+    }
+
+    /// The object of this uid is gone. Another one of its name, which a list of our own has shown already, stays.
+    pub fn remove(&self, key: &ObjectKey, uid: &str) -> Change<E> {
+        let mut state = self.state();
+        state.ended(uid.to_owned());
+        match state.objects.get(key).is_some_and(|entry| entry.base().uid == uid) {
+            true => state.set(key, None),
+            false => Change::none(),
         }
-        state.set(key, None)
     }
 
     fn state(&self) -> MutexGuard<'_, State<E>> {
@@ -321,7 +344,7 @@ impl<E: Indexed> Track<E::Object> for Tracker<E> {
     }
 
     fn removed(&self, (key, uid): &(ObjectKey, String)) {
-        self.tell(&self.index.remove(key));
+        self.tell(&self.index.remove(key, uid));
         if let Some(ctx) = self.shell.get() {
             pass::removed::<E::Object>(ctx, key, uid);
         }

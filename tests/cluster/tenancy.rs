@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use sandbox::admin_client::RequestEntry;
 use sandbox::control_plane::ControlPlane;
 use sandbox::plivo::{DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN};
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use switchboard::api::{ClusterProviderAccount, Condition, PhoneNumberBinding, Si
 use switchboard::core::key::ObjectKey;
 use switchboard::core::tenancy::account_not_found;
 
-use super::observe::Told as Watched;
+use super::observe::{Call, Told as Watched, call, now};
 use super::side_by_side::{self, Told, case};
 use super::support;
 use super::world::{World, endpoint_id, eventually, merged, reason};
@@ -120,6 +121,20 @@ impl<'a> Shared<'a> {
     async fn message(&self, expected: &str) -> String {
         let conditions = self.reason(expected).await.status.expect("a status").conditions;
         conditions.into_iter().find(|one| one.type_ == "Ready").expect("Ready").message
+    }
+
+    /// Listings of this account that began since then.
+    async fn pages_since(&self, since: u64, page: Call) -> usize {
+        let requests = self.world.admin.requests_since(since).await.expect("the request log");
+        let begun =
+            |request: &&RequestEntry| call(request) == page && request.path.contains(&self.id) && request.query.contains("offset=0");
+        requests.iter().filter(begun).count()
+    }
+
+    /// Waits until `more` listings of its endpoints have begun.
+    async fn swept(&self, more: usize) {
+        let since = now(self.world).await;
+        eventually("more listings of the account", async || (self.pages_since(since, Call::Page).await > more).then_some(())).await;
     }
 
     /// What an endpoint of this account has in its spec.
@@ -475,6 +490,11 @@ async fn taken_off(world: &World) {
     voice.reason("alice", "AccountNotFound").await;
     voice.reason("dave", "AccountNotFound").await;
     assert_eq!(shared.ledger().await, ledger, "nothing but deletions");
+    // Its endpoints are listed still; one listing of numbers that was under way may end.
+    shared.swept(1).await;
+    let since = now(world).await;
+    shared.swept(3).await;
+    assert_eq!(shared.pages_since(since, Call::NumberPage).await, 0, "nobody has a number there any more");
 
     for name in ["bob", "front", "dave"] {
         voice.delete(name).await;

@@ -42,14 +42,10 @@ async fn numbers_are_listed_only_while_somebody_watches_one() {
     let complete = account.numbers().complete.expect("a complete listing");
     assert_eq!((complete.items.len(), complete.items.get(&digits(3))), (30, Some(&number(3, "7"))));
     assert_eq!(account.watched(), [binding(1)]);
-    account.unwatch_number(&binding(1));
-    pass(3 * PERIOD).await;
-    assert_eq!(fake.count("list numbers"), 3);
-    assert_eq!(account.watched(), []);
-    account.watch_number(binding(1), expected(1, "7"));
     account.unwatch(&binding(1));
     pass(3 * PERIOD).await;
     assert_eq!(fake.count("list numbers"), 3);
+    assert_eq!(account.watched(), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -172,4 +168,26 @@ async fn a_tripped_account_lists_no_numbers_and_wakes_who_watches_one_when_it_wo
     assert_eq!(world.woken(), ["b1"]);
     pass(1).await;
     assert!(fake.count("list numbers") > 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_knows_nothing_of_a_number_yet_is_served_by_the_listing_that_runs() {
+    let (world, fake) = (World::new(), with_numbers(600));
+    let account = world.attach("a", &fake, AccountSettings::default());
+    pass(10).await;
+    account.await_numbers(binding(1), Lane::Sweep);
+    pass(1).await;
+    let running = fake.count("list numbers");
+    assert!(running > 1 && account.numbers().newest.is_none(), "it runs");
+    account.await_numbers(binding(2), Lane::Sweep);
+    pass(20).await;
+    let pages = fake.count("list numbers");
+    assert!(account.numbers().complete.is_some());
+    assert_eq!((world.woken(), pages), (vec!["b1".to_owned(), "b2".to_owned()], 600_usize.div_ceil(19)), "one listing for both");
+    account.await_numbers(binding(3), Lane::Sweep);
+    pass(1).await;
+    account.want_numbers(binding(4), Lane::Sweep);
+    pass(40).await;
+    assert_eq!(fake.count("list numbers"), 3 * pages, "a listing that began before a question does not answer it");
+    assert_eq!(world.woken(), ["b3", "b4"]);
 }

@@ -101,6 +101,7 @@ impl Indexed for Entry {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     use serde_json::{Value, json};
@@ -146,7 +147,7 @@ mod tests {
         assert_eq!((of_number(&bindings), bindings.named(&target("alice")).len()), (vec!["main".to_owned()], 1));
         bindings.put(following(2, "bob"));
         assert_eq!((bindings.named(&target("alice")).len(), bindings.named(&target("bob")).len()), (0, 1));
-        bindings.remove(&key("main"));
+        bindings.remove(&key("main"), "uid-main");
         assert!(bindings.names().is_empty());
     }
 
@@ -167,7 +168,7 @@ mod tests {
         for (sentence, entry, heard) in steps {
             assert_eq!(told(&bindings.put(entry)), if heard { vec!["main"] } else { vec![] }, "{sentence}");
         }
-        assert_eq!(told(&bindings.remove(&key("next"))), ["main"], "it goes");
+        assert_eq!(told(&bindings.remove(&key("next"), "uid-next")), ["main"], "it goes");
     }
 
     #[test]
@@ -195,5 +196,41 @@ mod tests {
         bindings.learn(plain("third", 9));
         tracker.listed();
         assert_eq!(of_number(&bindings), ["main"], "the watch has listed all, and it was not there");
+    }
+
+    #[test]
+    fn what_a_list_of_our_own_does_not_show_any_more_is_gone_unless_the_watch_knows_better() {
+        let name = Name::Number("+14155550100".into());
+        let bindings = Bindings::new(1);
+        for (name, version) in [("main", 5), ("next", 6), ("third", 12)] {
+            bindings.put(plain(name, version));
+        }
+        let mut elsewhere = plain("apart", 7);
+        elsewhere.base.key.namespace = "other".into();
+        bindings.put(elsewhere);
+        let listed = BTreeSet::from(["uid-next".to_owned()]);
+        let forget = |scope, at| bindings.forget_absent(&name, scope, &listed, at);
+        assert_eq!(forget(Some("voice"), 4), [], "all of them are newer than the list");
+        let changes = forget(Some("voice"), 10);
+        assert_eq!(changes.iter().map(told).collect::<Vec<_>>(), [["apart", "next", "third"]], "rivals hear of it");
+        assert_eq!(of_number(&bindings), ["apart", "next", "third"], "one was made after the list, one was not in its scope");
+        bindings.learn(plain("main", 5));
+        assert_eq!(of_number(&bindings), ["apart", "next", "third"], "an older list does not bring it back");
+        forget(None, 10);
+        assert_eq!(of_number(&bindings), ["next", "third"]);
+        let other = Name::Number("+14155550101".into());
+        assert_eq!(bindings.forget_absent(&other, None, &BTreeSet::new(), 99), [], "a list of one number tells nothing of others");
+    }
+
+    #[test]
+    fn the_end_of_an_object_is_not_that_of_the_next_one_of_its_name() {
+        let bindings = Arc::new(Bindings::new(1));
+        let tracker = Tracker::new(&bindings, Entry::of, &Wakers::new(&[]).0, &Shell::default());
+        let former = tracker.seen(&object("main", 5, json!({"app_id": "7"}), json!({})));
+        let mut next = plain("main", 8);
+        next.base.uid = "uid-again".into();
+        bindings.learn(next);
+        tracker.removed(&former);
+        assert_eq!(bindings.get(&key("main")).map(|entry| entry.base.uid), Some("uid-again".to_owned()));
     }
 }

@@ -1,13 +1,15 @@
 //! What the executor does for PhoneNumberBindings only: calls about one number, and what each answer teaches.
 
-use kube::Api;
+use std::collections::BTreeSet;
+
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
+use kube::{Api, ResourceExt};
 use tracing::{info, warn};
 
 use crate::api::phone_number_binding::PhoneNumberBinding;
 use crate::controller::binding::announce;
-use crate::controller::binding::bindings::Entry;
+use crate::controller::binding::bindings::{Entry, Name};
 use crate::controller::deadline;
 use crate::controller::execute::{Pass, Step};
 use crate::controller::managed::Managed;
@@ -36,7 +38,11 @@ impl Pass<'_, PhoneNumberBinding> {
             Action::List(lane, finding) => {
                 if let Some(account) = self.account() {
                     self.slot.memory.learnt.memory.listing_wanted = Some(self.ctx.clock.now());
-                    account.want_numbers(self.key(), *lane);
+                    match lane {
+                        // The first look at anything: a listing that runs already tells it as well.
+                        Lane::Sweep => account.await_numbers(self.key(), *lane),
+                        _ => account.want_numbers(self.key(), *lane),
+                    }
                 }
                 let finding = Some(finding).filter(|finding| !finding.message.is_empty());
                 self.report(view, finding, Some(view.now + view.timing.settle)).await
@@ -47,16 +53,20 @@ impl Pass<'_, PhoneNumberBinding> {
         }
     }
 
-    /// Which bindings of this number there are, from the API server itself: the watch may be behind.
+    /// Which bindings of this number there are, this one included, from the API server itself: the watch may be behind.
     async fn read_rivals(&mut self, view: &View) -> Step {
+        failpoint::at("rivals", "before").await;
         let began = self.ctx.clock.now();
+        let name = Name::Number(self.object.spec.number.clone());
+        let mut own = None;
         for scope in &self.ctx.scopes {
             let api: Api<DeserializeGuard<PhoneNumberBinding>> = match scope {
                 Some(namespace) => Api::namespaced(self.ctx.client.clone(), namespace),
                 None => Api::all(self.ctx.client.clone()),
             };
             let mut params = ListParams::default().fields(&format!("spec.number={}", self.object.spec.number)).limit(PAGE);
-            loop {
+            let mut listed = BTreeSet::new();
+            let at = loop {
                 let page = match deadline(api.list(&params)).await {
                     Ok(page) => page,
                     Err(error) => {
@@ -64,16 +74,27 @@ impl Pass<'_, PhoneNumberBinding> {
                         return Step::Stop(Some(view.now + self.ctx.settings.timing.retry_base * 10));
                     }
                 };
-                // One that cannot be decoded is left alone, and leaves numbers alone.
-                for binding in page.items.iter().filter_map(|binding| binding.0.as_ref().ok()) {
-                    self.ctx.bindings.learn(Entry::of(binding)).tell(&self.ctx.wakers, Some(self.ctx));
+                for binding in page.items {
+                    listed.extend(binding.uid());
+                    // One that cannot be decoded is left alone, and leaves numbers alone.
+                    let Ok(binding) = binding.0 else { continue };
+                    self.ctx.bindings.learn(Entry::of(&binding)).tell(&self.ctx.wakers, Some(self.ctx));
+                    if binding.uid() == self.object.uid() {
+                        own = Some(binding);
+                    }
                 }
                 match page.metadata.continue_.filter(|token| !token.is_empty()) {
                     Some(token) => params = params.continue_token(&token),
-                    None => break,
+                    // All pages are of one moment.
+                    None => break page.metadata.resource_version.and_then(|text| text.parse().ok()).unwrap_or_default(),
                 }
-            }
+            };
+            let gone = self.ctx.bindings.forget_absent(&name, scope.as_deref(), &listed, at);
+            gone.iter().for_each(|change| change.tell(&self.ctx.wakers, Some(self.ctx)));
         }
+        // What is decided next is decided on this one too as it is now: it may be deleted, or gone.
+        let Some(own) = own else { return self.read_again(view).await.0 };
+        self.object = own;
         self.slot.memory.learnt.surveyed(view, began);
         Step::Again
     }
@@ -85,8 +106,8 @@ impl Pass<'_, PhoneNumberBinding> {
         let outcome = match account.get_number(lane, &self.key(), number).await {
             Ok(outcome) => outcome,
             Err(refused) => {
-                let who = self.key();
-                return self.not_started(view, refused, lane, || account.want_numbers(who, lane)).await;
+                // Its permit is announced; a listing in its place would cost a call for every twenty numbers of the account.
+                return self.not_started(view, refused, lane, || ()).await;
             }
         };
         failpoint::at("get", "after").await;

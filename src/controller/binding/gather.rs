@@ -65,7 +65,8 @@ fn deletion_policy(ctx: &Context, object: &PhoneNumberBinding) -> BindingDeletio
 
 fn desired(ctx: &Context, object: &PhoneNumberBinding, key: &ObjectKey, gone: bool, state: Option<&AccountState>) -> Desired {
     if gone || object.metadata.deletion_timestamp.is_some() {
-        // A number is given back whatever became of what it was to be bound to.
+        // A number is given back whatever became of what it was to be bound to: no name means anything to it any more.
+        gather::application(state, key, None);
         return Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() });
     }
     let target = provider::target(&object.spec);

@@ -6,14 +6,17 @@ pub mod bindings;
 mod execute;
 pub mod gather;
 
+use std::sync::Arc;
+
+use crate::account::Account;
 use crate::api::FINALIZER_BINDING;
 use crate::api::phone_number_binding::{PhoneNumberBinding, PhoneNumberBindingStatus};
 use crate::api::refs::{AccountIdentity, AccountRef};
 use crate::controller::context::Context;
 use crate::controller::execute::{Pass, Step};
-use crate::controller::managed::Managed;
+use crate::controller::managed::{Managed, account_of};
 use crate::controller::memories::{Memories, Slot};
-use crate::controller::report;
+use crate::controller::{self, report};
 use crate::core::action::{Action, Finding, Release};
 use crate::core::binding::memory::Learnt;
 use crate::core::binding::view::View;
@@ -104,8 +107,16 @@ impl Managed for PhoneNumberBinding {
     }
 
     fn expect(pass: &Pass<'_, Self>, view: &View) {
-        if let Some(account) = pass.account() {
-            account.watch_number(pass.key(), expectation::of(view, pass.object.status.as_ref()));
+        let key = pass.key();
+        let account = pass.account();
+        if let Some(account) = &account {
+            account.watch_number(key.clone(), expectation::of(view, pass.object.status.as_ref()));
+        }
+        // One that cannot be called just now may be the same again in a moment.
+        if account.is_some() || leads_nowhere(pass) {
+            // Numbers are listed while anybody watches one: nobody may be left behind where he has nothing to do any more.
+            let here = |other: &Arc<Account>| account.as_ref().is_some_and(|account| Arc::ptr_eq(account, other));
+            pass.ctx.accounts.all().iter().filter(|other| !here(other)).for_each(|other| other.unwatch(&key));
         }
     }
 
@@ -131,4 +142,11 @@ impl Managed for PhoneNumberBinding {
     async fn releasing(ctx: &Context, object: &Self, release: Release) {
         announce::release(ctx, object, release).await;
     }
+}
+
+/// The object may not use the account that it refers to, or there is none.
+fn leads_nowhere(pass: &Pass<'_, PhoneNumberBinding>) -> bool {
+    let account = account_of(&pass.object);
+    let missing = || pass.ctx.account(&account).is_none() && !pass.ctx.account_pending(&account);
+    controller::gather::entitled(pass.ctx, &pass.object).is_err() || missing()
 }

@@ -40,8 +40,9 @@
 //! | L33 | adopted under `managementPolicy: Observe`, fields or password differ | `Done` (`Drifted`), never an `Update` |
 //! | L34 | not recorded, none listed, its generated password is not stored, or in a Secret that does not go with the object yet | `StorePassword`, `WriteConnection`; before L23; `Wait` as in L35 |
 //! | L35 | recorded and seen, nothing to do at the provider (or nothing may be done), the connection Secret is not right | `WriteConnection`; `Wait` (`Conflict`, `SecretAccessDenied` …) if it is not ours, or a write was refused lately; `Wait` (`Contested`) if others undid it three times within an hour, and after each try an hour |
+//! | L36 | the application that the spec names is not looked up yet | as L10 and L11; else `Wait` (`Progressing`), silently if the spec was compared before |
 //!
-//! An object that adopts passes through L24, L25, L9 to L11, L27, then L28 to L31 until it has recorded, then L12 to L18, L32, L33:
+//! An object that adopts passes through L24, L25, L36, L9 to L11, L27, then L28 to L31 until it has recorded, then L12 to L18, L32, L33:
 //! never through what creates, searches by mark, or deletes.
 //!
 //! | # | object being deleted | answer |
@@ -114,7 +115,7 @@ fn received(view: &View) -> Option<&str> {
 fn actionable(view: &View) -> Result<&Wanted, Box<Action>> {
     let wanted = match &view.desired {
         Desired::Wanted(wanted) => wanted,
-        // What is only not looked up yet is looked up with the account: what is wrong with that, or holds it, is said first.
+        // L36: with the account it will be; what is wrong with that, or holds the object, is said first.
         Desired::Blocked(problem) if problem.reason == Reason::Progressing => {
             return Err(Box::new(actionable_now(view).unwrap_or_else(|| blocked(view, problem))));
         }

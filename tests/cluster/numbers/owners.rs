@@ -21,6 +21,7 @@ async fn of_several_bindings_of_one_number_the_oldest_owns_it() {
         case("two operators", two_operators),
         case("one of two is frozen before it binds", |case| frozen(case, false)),
         case("one of two is frozen before it binds what is deleted meanwhile", |case| frozen(case, true)),
+        case("one of two is frozen before it puts back what is deleted meanwhile", frozen_at_a_drift),
     ])
     .await;
 }
@@ -204,5 +205,25 @@ async fn frozen(case: &'static str, deleted: bool) -> World {
     listings(&world, 3).await;
     world.sent(NUMBER, &[&line.ivr, last]).await;
     assert_eq!(world.app_of(NUMBER).await, *last, "what was decided before it stood still is not sent any more");
+    world
+}
+
+/// The first operator stands still before it looks whose the number is, to put it back; the second one puts it back, and the binding goes.
+async fn frozen_at_a_drift(case: &'static str) -> World {
+    let (line, operator) = Line::bound(case, json!({})).await;
+    let world = line.world;
+    operator.kill().await;
+    let first = world.operator_with(&[], &[("SWITCHBOARD_FAILPOINT", "rivals.before,freeze")]).await;
+    world.repoint(NUMBER, &line.other).await;
+    eventually("the first operator stands still", async || first.is_frozen().then_some(())).await;
+    let _second = Told::start(case, &world, &[]).await;
+    world.answered_by(NUMBER, &line.ivr).await;
+    world.bound("main").await;
+    world.delete_binding("main").await;
+    world.binding_gone("main").await;
+    first.signal("CONT").await;
+    listings(&world, 3).await;
+    world.sent(NUMBER, &[&line.ivr, &line.ivr, &line.before]).await;
+    assert_eq!(world.app_of(NUMBER).await, line.before, "what is gone is not put back");
     world
 }

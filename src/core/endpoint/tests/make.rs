@@ -413,6 +413,11 @@ impl Start {
         self.with(|view| view.desired = Desired::Blocked(problem(Reason::SecretNotFound)))
     }
 
+    /// The application that the spec names is not looked up yet.
+    pub fn not_looked_up(self) -> Self {
+        self.with(|view| view.desired = Desired::Blocked(problem(Reason::Progressing)))
+    }
+
     pub fn account(self, account: AccountView) -> Self {
         self.with(|view| view.account = account)
     }

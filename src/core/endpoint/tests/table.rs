@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::make::{Start, applied, at, describe, healthy, named, password, problem, ready, recorded, refused, remote, text, unknown};
-use crate::api::condition::Reason;
+use super::make::{Start, adopting, applied, at, describe, healthy, named, password, ready, recorded, refused, remote, text, unknown};
 use crate::core::endpoint::next;
 use crate::core::fields::{PASSWORD, Remote, Value};
 use crate::core::mark::{Installation, Prefix};
@@ -147,11 +146,6 @@ fn living() -> Vec<Row> {
         ),
         Row("L8", "not when paused", healthy().tombstone("e2").paused(), "Done: Paused"),
         Row("L9", "no Secret", healthy().blocked(), "Wait for a change: SecretNotFound"),
-        Row("L9", "its application is being looked up", looked_up(applied()), "Wait for a change: Progressing"),
-        Row("L9", "after a restart silently", looked_up(recorded()), "Wait for a change: silently"),
-        Row("L9", "but not after an edit", looked_up(healthy().edited("x")), "Wait for a change: Progressing"),
-        Row("L10", "what holds it is said before that", looked_up(recorded().paused()), "Done: Paused"),
-        Row("L11", "and what is wrong with the account", looked_up(recorded().account_not_ready()), "Wait for a change: AccountNotReady"),
         Row("L10", "paused", healthy().edited("x").paused(), "Done: Paused"),
         Row("L10", "paused and new", applied().paused(), "Done: Paused"),
         Row("L10", "the account is suspended", healthy().edited("x").suspended(), "Done: Suspended"),
@@ -164,6 +158,20 @@ fn living() -> Vec<Row> {
         Row("L11", "no account", applied().no_account(), "Wait for a change: AccountNotFound"),
         Row("L11", "account not looked at yet", healthy().account_unknown(), "Wait until 1010: silently"),
         Row("L11", "account not ready", healthy().account_not_ready(), "Wait for a change: AccountNotReady"),
+        Row("L36", "its application is not looked up yet", applied().not_looked_up(), "Wait for a change: Progressing"),
+        Row("L36", "nor that of an edited one", healthy().edited("x").not_looked_up(), "Wait for a change: Progressing"),
+        Row("L36", "what was compared before waits in silence", healthy().not_looked_up(), "Wait for a change: silently"),
+        Row("L36", "paused is said first", healthy().not_looked_up().paused(), "Done: Paused"),
+        Row("L36", "so is suspended", applied().not_looked_up().suspended(), "Done: Suspended"),
+        Row(
+            "L36",
+            "and what is wrong with the account",
+            healthy().not_looked_up().account_not_ready(),
+            "Wait for a change: AccountNotReady",
+        ),
+        Row("L36", "or that there is none", applied().not_looked_up().no_account(), "Wait for a change: AccountNotFound"),
+        Row("L36", "or that it is another one", healthy().not_looked_up().mismatch(), "Wait for a change: AccountMismatch"),
+        Row("L36", "also when it adopts", adopting().not_looked_up().account_not_ready(), "Wait for a change: AccountNotReady"),
         Row("L11", "other account", healthy().mismatch(), "Wait for a change: AccountMismatch"),
         Row("L12", "read back after the record", recorded().unread(), "Get e1 Repair"),
         Row("L12", "a restart lists once for all", recorded().not_listed_this_term(), "List Sweep: Progressing"),
@@ -239,11 +247,6 @@ fn living() -> Vec<Row> {
             r#"Update e1 Edited: alias="reception""#,
         ),
     ]
-}
-
-/// Its application is named, and not looked up yet.
-fn looked_up(start: Start) -> Start {
-    start.with(|view| view.desired = Desired::Blocked(problem(Reason::Progressing)))
 }
 
 fn comparing() -> Vec<Row> {
