@@ -101,6 +101,16 @@ pub fn all() -> Vec<World> {
             ..NONE
         },
         World {
+            name: "two processes, an edit",
+            about: "two processes with stale copies; an edit, a deletion",
+            processes: 2,
+            applies: [1, 0],
+            deletes: 1,
+            edits: 1,
+            states: 14967,
+            ..NONE
+        },
+        World {
             name: "two processes, two bindings",
             about: "two processes with stale copies; two bindings, a deletion",
             processes: 2,
