@@ -331,6 +331,7 @@ impl Template {
             lost_uri: None,
             unwritten: None,
             rewritten: None,
+            rewrites: Default::default(),
         };
         let gets = (0..SLOTS).filter_map(|slot| {
             let (age, found) = leader.gets[slot]?;

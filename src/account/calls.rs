@@ -86,13 +86,12 @@ impl Inner {
 impl Account {
     /// Asks for the id that these credentials lead to, be they in use or not; goes out even if the account is tripped or unproven. Waits
     /// for the budget, at most a minute.
-    pub(super) async fn identify(&self, provider: &Arc<dyn Provider>) -> Outcome<String> {
+    pub(super) async fn identify(&self, provider: &Arc<dyn Provider>, lane: Lane) -> Outcome<String> {
         let inner = &self.inner;
-        let Ok(permit) = tokio::time::timeout(PROBE_EVERY, inner.budget.take(Lane::Urgent)).await else {
+        let Ok(permit) = tokio::time::timeout(PROBE_EVERY, inner.budget.take(lane)).await else {
             let message = "no call was free for the probe".to_owned();
             return Outcome::Refused(Refusal { kind: RefusalKind::Unreachable, message, retry_after: None });
         };
-        inner.state().probe_at = inner.clock.now() + PROBE_EVERY;
         let outcome = provider.identify().await;
         inner.learn(&permit, provider, &outcome);
         outcome

@@ -146,6 +146,7 @@ struct Changed {
 }
 
 /// The provider refused credentials that were in use.
+#[derive(Clone)]
 struct Tripped {
     since: Moment,
     message: String,
@@ -157,7 +158,6 @@ struct State {
     /// Nobody has confirmed the credentials in use: nothing goes out but [`Accounts::identify`].
     unproven: bool,
     tripped: Option<Tripped>,
-    probe_at: Moment,
     sweep_period: Duration,
     endpoints: Shelf<Sightings>,
     numbers: Shelf<Numbers>,
@@ -191,7 +191,6 @@ impl Inner {
         if state.tripped.is_none() {
             tracing::warn!(account = %self.id, message, "credentials rejected: no calls until a probe succeeds");
             state.tripped = Some(Tripped { since: now, message: message.to_owned(), by: Arc::clone(by) });
-            state.probe_at = now + PROBE_EVERY;
         }
     }
 
@@ -258,7 +257,6 @@ impl Account {
                 closed: false,
                 unproven,
                 tripped: None,
-                probe_at: Moment::default(),
                 sweep_period: settings.sweep_period,
                 endpoints: Shelf::default(),
                 numbers: Shelf::default(),
@@ -323,15 +321,18 @@ impl Account {
         }
     }
 
-    /// The credentials in use from now on. A tripped account may be probed with them at once.
-    fn use_provider(&self, provider: &Arc<dyn Provider>, proven: bool) {
+    /// The credentials in use from now on; whether they are others than before.
+    fn use_provider(&self, provider: &Arc<dyn Provider>, proven: bool) -> bool {
         let mut current = self.inner.provider.write().unwrap_or_else(PoisonError::into_inner);
-        if !Arc::ptr_eq(&current, provider) {
+        let changed = !Arc::ptr_eq(&current, provider);
+        let mut state = self.inner.state();
+        if changed {
             *current = Arc::clone(provider);
-            let mut state = self.inner.state();
-            state.probe_at = Moment::default();
             state.unproven = !proven;
+        } else {
+            state.unproven |= !proven;
         }
+        changed
     }
 
     /// Whether these are the credentials in use.
@@ -339,14 +340,9 @@ impl Account {
         Arc::ptr_eq(&self.inner.provider(), provider)
     }
 
-    /// Why the account is tripped, if it is, and by which credentials.
-    fn tripped(&self) -> Option<(String, Arc<dyn Provider>)> {
-        self.inner.state().tripped.as_ref().map(|tripped| (tripped.message.clone(), Arc::clone(&tripped.by)))
-    }
-
-    /// How long rejected credentials are not to be tried again: zero if they may be.
-    fn probe_due(&self) -> Duration {
-        self.inner.state().probe_at.since(self.inner.clock.now())
+    /// Why the account is tripped, if it is, since when, and by which credentials.
+    fn tripped(&self) -> Option<Tripped> {
+        self.inner.state().tripped.clone()
     }
 
     fn configure(&self, limit: u32, sweep_period: Duration) {

@@ -1,15 +1,22 @@
 //! Which ProviderAccounts lead to which account. Several may lead to one: it is shared, with the lowest budget and the shortest sweep
-//! period of all. Each proves its own credentials, and the account uses the newest that were accepted: a wrong token in one of them
-//! stops that one and no other.
+//! period of all whose credentials work. Each proves its own credentials, and the account uses the newest that were accepted: a wrong
+//! token in one of them stops that one and no other. Whoever knows an account's id and nothing more can do no more than have it asked once
+//! a minute, after all that matters.
+//!
+//! A provider may end one token with another. So whenever the account turns to other credentials, and now and then besides, those that it
+//! does not use are asked again: who has a token of yesterday must not work with somebody else's.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::account::{Account, AccountId, Clock, ObjectKey, Settings, Waker};
+use crate::account::{Account, AccountId, Clock, Lane, ObjectKey, PROBE_EVERY, Settings, Tripped, Waker};
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
 use crate::core::time::Moment;
 use crate::provider::Provider;
+
+/// Credentials that were accepted, and that the account does not use, are asked again after this time.
+const RECHECK: Duration = Duration::from_secs(3600);
 
 /// An account object of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,21 +47,38 @@ struct Attachment {
     proven: bool,
     /// They were refused since, with these words.
     rejected: Option<String>,
+    /// Once refused, they are not tried again before.
+    probe_at: Moment,
+    /// When they were accepted last.
+    checked: Moment,
+    /// They were accepted, may have ended since, and are asked again from then on: not more than once a minute, however many others come.
+    stale: Option<Moment>,
 }
 
 impl Attachment {
     fn works(&self) -> bool {
         self.proven && self.rejected.is_none()
     }
+
+    fn refused(&mut self, message: &str, at: Moment) {
+        if self.rejected.is_none() {
+            (self.rejected, self.probe_at) = (Some(message.to_owned()), at + PROBE_EVERY);
+        }
+    }
 }
 
 /// How the credentials of an account object stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Nobody has confirmed them: [`Accounts::identify`] is due.
-    Unproven,
+    /// Nobody has confirmed them.
+    Unproven {
+        /// Time until [`Accounts::identify`] may be tried; zero: now. Others of this object were refused a moment ago.
+        due: Duration,
+    },
     /// They were accepted, and the account works.
     Proven,
+    /// As [`Standing::Proven`], but they may have ended since: [`Accounts::identify`] is due.
+    Stale,
     /// The provider refused them, or what the account uses instead of them.
     Rejected {
         /// What it said.
@@ -67,6 +91,9 @@ pub enum Standing {
 #[derive(Default)]
 struct Attached {
     by_owner: BTreeMap<ObjectKey, Attachment>,
+    /// Until when the checks that each object had, at one a minute, would have taken. One may go ahead of its time, so that a wrong token
+    /// is mended at once; an object that comes back, with whatever credentials, is still the same.
+    checks: BTreeMap<ObjectKey, Moment>,
     versions: u64,
     /// When the last owner left: calls made until then still count at the provider.
     closed: BTreeMap<AccountId, Moment>,
@@ -120,18 +147,23 @@ impl Accounts {
         });
         Self::note_refused(&mut attached, &account);
         let same = attached.by_owner.get(&owner.key).filter(|before| Arc::ptr_eq(&before.provider, &provider));
-        let (known, rejected) = same.map_or((false, None), |before| (before.proven, before.rejected.clone()));
-        let version = same.map(|before| before.version).unwrap_or_else(|| {
+        let same =
+            same.map(|before| (before.proven, before.rejected.clone(), before.probe_at, before.checked, before.stale, before.version));
+        let (known, rejected, probe_at, checked, stale, version) = same.unwrap_or_else(|| {
             attached.versions += 1;
-            attached.versions
+            (false, None, Moment::default(), self.clock.now(), None, attached.versions)
         });
-        let proven = proven || known;
-        let attachment = Attachment { uid: owner.uid, account: Arc::clone(&account), provider, settings, version, proven, rejected };
+        let (uid, proven) = (owner.uid, proven || known);
+        let account = Arc::clone(&account);
+        let attachment =
+            Attachment { uid, account: Arc::clone(&account), provider, settings, version, proven, rejected, probe_at, checked, stale };
         let before = attached.by_owner.insert(owner.key, attachment);
-        self.settle(&mut attached, &account);
+        let mut woken = self.settle(&mut attached, &account);
         if let Some(before) = before.filter(|before| !Arc::ptr_eq(&before.account, &account)) {
-            self.settle(&mut attached, &before.account);
+            woken.extend(self.settle(&mut attached, &before.account));
         }
+        drop(attached);
+        self.wake(&woken);
         account
     }
 
@@ -141,7 +173,9 @@ impl Accounts {
         if attached.by_owner.get(&owner.key).is_some_and(|attachment| attachment.uid == owner.uid)
             && let Some(before) = attached.by_owner.remove(&owner.key)
         {
-            self.settle(&mut attached, &before.account);
+            let woken = self.settle(&mut attached, &before.account);
+            drop(attached);
+            self.wake(&woken);
         }
     }
 
@@ -149,44 +183,86 @@ impl Accounts {
     pub fn standing(&self, owner: &ObjectKey) -> Option<Standing> {
         let attached = self.attached();
         let attachment = attached.by_owner.get(owner)?;
-        let account = &attachment.account;
-        Some(match attachment.rejected.clone().or_else(|| account.tripped().map(|(message, _)| message)) {
-            _ if !attachment.proven && attachment.rejected.is_none() => Standing::Unproven,
-            Some(message) => Standing::Rejected { message, due: account.probe_due() },
-            None => Standing::Proven,
+        let (account, now) = (&attachment.account, self.clock.now());
+        let turn = attached.checks.get(owner).map_or(Duration::ZERO, |until| until.since(now + PROBE_EVERY));
+        let rejected = |message, from: Moment| Standing::Rejected { message, due: from.since(now).max(turn) };
+        Some(match (&attachment.rejected, account.tripped()) {
+            (Some(message), _) => rejected(message.clone(), attachment.probe_at),
+            (None, _) if !attachment.proven => Standing::Unproven { due: turn },
+            (None, Some(Tripped { since, message, by })) if Arc::ptr_eq(&by, &attachment.provider) => {
+                rejected(message, since + PROBE_EVERY)
+            }
+            (None, Some(Tripped { message, .. })) => rejected(message, attachment.probe_at),
+            (None, None) if account.uses(&attachment.provider) => Standing::Proven,
+            (None, None) if attachment.stale.is_some_and(|from| from <= now) || now.since(attachment.checked) >= RECHECK => Standing::Stale,
+            (None, None) => Standing::Proven,
         })
     }
 
     /// Asks the provider which account the credentials of this account object lead to. If it is the right one, they are proven, and a
     /// tripped or unproven account works again with them; if they are refused, that stops the account only if it uses them.
     pub async fn identify(&self, owner: &ObjectKey) -> Outcome<String> {
-        let (account, provider) = {
-            let attached = self.attached();
+        let (account, provider, lane, before) = {
+            let mut attached = self.attached();
             let Some(attachment) = attached.by_owner.get(owner) else { return replaced() };
-            (Arc::clone(&attachment.account), Arc::clone(&attachment.provider))
+            let (account, provider) = (Arc::clone(&attachment.account), Arc::clone(&attachment.provider));
+            // What has nobody's confirmation comes after the work of those who have it.
+            let served = attached.by_owner.values().any(|other| Arc::ptr_eq(&other.account, &account) && other.works());
+            let lane = if served && !account.uses(&provider) { Lane::Repair } else { Lane::Urgent };
+            let doubtful = !attachment.works();
+            let now = self.clock.now();
+            attached.checks.retain(|_, until| *until > now);
+            let before = attached.checks.get(owner).copied();
+            if doubtful {
+                attached.checks.insert(owner.clone(), before.unwrap_or(now) + PROBE_EVERY);
+            }
+            // An answer that says nothing does not count, where nobody else's calls are in question.
+            (account, provider, lane, (doubtful && !served).then_some(before))
         };
-        let outcome = account.identify(&provider).await;
+        let outcome = account.identify(&provider, lane).await;
+        let was_tripped = account.tripped().is_some();
         let mut attached = self.attached();
         Self::note_refused(&mut attached, &account);
+        match (&outcome, before) {
+            // Who has the account may use it as it likes.
+            (Outcome::Done(id), _) if *id == account.id().id => drop(attached.checks.remove(owner)),
+            (Outcome::Done(_), _) => {}
+            (Outcome::Refused(refusal), _) if refusal.kind == RefusalKind::Credentials => {}
+            (_, Some(Some(before))) => drop(attached.checks.insert(owner.clone(), before)),
+            (_, Some(None)) => drop(attached.checks.remove(owner)),
+            (_, None) => {}
+        }
         // What was replaced meanwhile is nobody's any more.
         let Some(attachment) = attached.by_owner.get_mut(owner).filter(|now| Arc::ptr_eq(&now.provider, &provider)) else {
             return replaced();
         };
         let mut heals = None;
+        let mut woken = Vec::new();
         match &outcome {
             Outcome::Done(id) if *id == account.id().id => {
                 let anew = !attachment.works();
                 (attachment.proven, attachment.rejected) = (true, None);
-                self.settle(&mut attached, &account);
+                (attachment.checked, attachment.stale) = (self.clock.now(), None);
+                woken.extend(self.settle(&mut attached, &account));
                 heals = account.uses(&provider).then_some(anew);
+                if heals.is_some() && was_tripped {
+                    woken.extend(self.doubt_others(&mut attached, &account));
+                }
             }
             Outcome::Refused(refusal) if refusal.kind == RefusalKind::Credentials => {
-                attachment.rejected = Some(refusal.message.clone());
-                self.settle(&mut attached, &account);
+                attachment.rejected = None;
+                attachment.refused(&refusal.message, self.clock.now());
+                woken.extend(self.settle(&mut attached, &account));
+            }
+            // They are of another account, whatever they were before.
+            Outcome::Done(_) if attachment.proven => {
+                (attachment.proven, attachment.stale) = (false, None);
+                woken.extend(self.settle(&mut attached, &account));
             }
             _ => {}
         }
         drop(attached);
+        self.wake(&woken);
         if let Some(anew) = heals {
             account.inner.untrip(anew);
         }
@@ -221,25 +297,47 @@ impl Accounts {
 
     /// Whoever brought the credentials that tripped the account hears of it.
     fn note_refused(attached: &mut Attached, account: &Account) {
-        let Some((message, by)) = account.tripped() else { return };
+        let Some(Tripped { since, message, by }) = account.tripped() else { return };
         for attachment in attached.by_owner.values_mut().filter(|attachment| Arc::ptr_eq(&attachment.provider, &by)) {
-            attachment.rejected.get_or_insert_with(|| message.clone());
+            attachment.refused(&message, since);
         }
     }
 
-    /// Brings an account to what its owners say together.
-    fn settle(&self, attached: &mut Attached, account: &Arc<Account>) {
+    /// Brings an account to what its owners say together: those whose credentials work, or, if nobody's do, the one whose are in use. Who
+    /// has to be asked again is to be woken.
+    fn settle(&self, attached: &mut Attached, account: &Arc<Account>) -> Vec<ObjectKey> {
         let Attached { by_owner, closed, .. } = attached;
         let owners = || by_owner.values().filter(|attachment| Arc::ptr_eq(&attachment.account, account));
-        let Some(newest) = owners().max_by_key(|attachment| (attachment.works(), attachment.version)) else {
+        // What nobody has ever confirmed comes last.
+        let Some(newest) = owners().max_by_key(|attachment| (attachment.works(), attachment.proven, attachment.version)) else {
             closed.insert(account.id().clone(), self.clock.now());
-            return account.close();
+            account.close();
+            return Vec::new();
         };
-        account.use_provider(&newest.provider, newest.proven);
         let default = newest.provider.capabilities().default_budget;
-        let limit = owners().map(|attachment| attachment.settings.budget.unwrap_or(default)).min().unwrap_or(default);
-        let period = owners().map(|attachment| attachment.settings.sweep_period.unwrap_or(self.settings.sweep_period)).min();
+        let speaks = |one: &&Attachment| one.works() || Arc::ptr_eq(&one.provider, &newest.provider);
+        let limit = owners().filter(speaks).map(|one| one.settings.budget.unwrap_or(default)).min().unwrap_or(default);
+        let period = owners().filter(speaks).map(|one| one.settings.sweep_period.unwrap_or(self.settings.sweep_period)).min();
+        let (changed, works) = (account.use_provider(&newest.provider, newest.proven), newest.works());
         account.configure(limit, period.unwrap_or(self.settings.sweep_period));
+        if changed && works { self.doubt_others(attached, account) } else { Vec::new() }
+    }
+
+    /// The account works with what it uses now; that of the others may have ended with what it used before.
+    fn doubt_others(&self, attached: &mut Attached, account: &Account) -> Vec<ObjectKey> {
+        let now = self.clock.now();
+        let all = attached.by_owner.iter_mut().filter(|(_, one)| one.account.id() == account.id());
+        let mut due = Vec::new();
+        for (key, one) in all.filter(|(_, one)| one.works() && !account.uses(&one.provider)) {
+            // Who is not woken is looked at again before long.
+            let from = *one.stale.get_or_insert(now.max(one.checked + PROBE_EVERY));
+            due.extend((from <= now).then(|| key.clone()));
+        }
+        due
+    }
+
+    fn wake(&self, who: &[ObjectKey]) {
+        who.iter().for_each(|key| (self.wake)(key));
     }
 
     fn attached(&self) -> MutexGuard<'_, Attached> {

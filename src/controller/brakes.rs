@@ -9,6 +9,7 @@ use kube_runtime::events::EventType;
 use tracing::{info, warn};
 
 use crate::account::{Account, AccountId};
+use crate::api::condition::Reason;
 use crate::api::policy::{DeletionPolicy, ExternalDeletionPolicy, ManagementPolicy};
 use crate::api::provider_account::{BrakeRecord, BrakeStatus};
 use crate::api::sip_endpoint::SipEndpoint;
@@ -167,7 +168,9 @@ fn recorded(object: &SipEndpoint, id: &AccountId, at: Option<Timestamp>) -> Opti
 }
 
 /// What an account object brings: its limits, what is written in its status, what the last listing shows, and an acknowledgement.
-pub async fn account(ctx: &Context, object: &AccountObject, id: &AccountId) {
+///
+/// `speaks`: with its credentials it may; see `core::account::Access::speaks`. Else it only shows what there is.
+pub async fn account(ctx: &Context, object: &AccountObject, id: &AccountId, speaks: bool) {
     let (now, owner) = (server_now(ctx), &object.key);
     // Those of the others as well: after a start, whoever comes first speaks for all.
     let others: Vec<_> = ctx.account_objects().into_iter().filter(|other| other.pinned().as_ref() == Some(id)).collect();
@@ -175,7 +178,8 @@ pub async fn account(ctx: &Context, object: &AccountObject, id: &AccountId) {
     let mut woken = ask(ctx, id, |brake| {
         let mut woken = Vec::new();
         for other in others.iter().chain([object]) {
-            brake.limit(&other.key, Some(other.spec.brake.unwrap_or_default()));
+            let heard = if other.key == *owner { speaks } else { may_speak(ctx, &other.key) };
+            brake.limit(&other.key, heard.then(|| other.spec.brake.unwrap_or_default()));
             let written = other.status.as_ref().and_then(|status| status.brake.as_ref());
             woken.extend(written.map(|written| brake.adopt(written)).unwrap_or_default());
         }
@@ -187,7 +191,7 @@ pub async fn account(ctx: &Context, object: &AccountObject, id: &AccountId) {
         woken.extend(brake.relax(now));
         woken
     });
-    if let Some(token) = object.annotation(ANNOTATION_ACKNOWLEDGE_BRAKE) {
+    if let Some(token) = object.annotation(ANNOTATION_ACKNOWLEDGE_BRAKE).filter(|_| speaks) {
         let (answer, engaged) = ask(ctx, id, |brake| (brake.acknowledge(token, now), !brake.engaged().is_empty()));
         match answer {
             Acknowledged::Released(kind, held) => {
@@ -208,6 +212,17 @@ pub async fn account(ctx: &Context, object: &AccountObject, id: &AccountId) {
         }
     }
     woken.iter().for_each(|object| ctx.wakers.wake(object));
+}
+
+/// Whether another account object's credentials let it speak for its account, as it was seen last. One that was not looked at yet, and is
+/// pinned to the account, had them.
+fn may_speak(ctx: &Context, key: &ObjectKey) -> bool {
+    match ctx.account(key) {
+        Some(AccountState::NotReady(problem)) => {
+            matches!(problem.reason, Reason::ProviderUnreachable | Reason::AccountNotReady | Reason::Progressing)
+        }
+        Some(AccountState::Ready(_)) | None => true,
+    }
 }
 
 /// Whether people have not been told of this token yet.

@@ -27,6 +27,7 @@ use crate::controller::escrow::Escrows;
 use crate::controller::memories::Memories;
 use crate::controller::secrets::Secrets;
 use crate::controller::wake::Wakers;
+use crate::core::account::Access;
 use crate::core::fields::Secret;
 use crate::core::key::{Kind, ObjectKey};
 use crate::core::mark::Installation;
@@ -74,6 +75,15 @@ pub struct Credentials {
     pub proven: bool,
     /// How often in a row it could not be asked.
     pub unanswered: u32,
+    /// What came of it when they were checked last, if they were neither accepted nor refused.
+    pub said: Option<Access>,
+}
+
+impl Credentials {
+    /// They are the same.
+    pub fn connects_as(&self, other: &Credentials) -> bool {
+        Arc::ptr_eq(&self.connection.provider, &other.connection.provider)
+    }
 }
 
 /// What an account object says for its objects, besides where its credentials lead.
@@ -94,7 +104,7 @@ pub struct Terms {
 /// An object that refers to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Referrer {
-    /// The account serves it: it must not go away from under it.
+    /// The account serves it, or it has something there: the account must not go away from under it.
     pub served: bool,
     /// It is being deleted.
     pub deleting: bool,
@@ -149,6 +159,8 @@ pub struct Context {
     pub escrows: Escrows,
     /// What the credentials of each account object were made of, so that the same are not tried again.
     pub credentials: Mutex<BTreeMap<ObjectKey, Credentials>>,
+    /// Those that each account object had when the provider accepted them last, for deletions that are due when they are gone.
+    pub proven: Mutex<BTreeMap<ObjectKey, Credentials>>,
     /// All endpoints that are watched.
     pub endpoints: Vec<Store<SipEndpoint>>,
     /// Which endpoints at the provider are claimed by which of them.
@@ -200,18 +212,25 @@ impl Context {
     pub fn accounts_listed(&self, stores: AccountStores) {
         if self.account_objects.set(stores).is_ok() {
             let accounts: Vec<ObjectKey> = self.referrers.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
-            accounts.iter().filter(|account| !self.account_pending(account)).for_each(|account| self.wake_referrers(account));
+            // Whom an account of several namespaces does not list is told at once, be it there or not.
+            let known = |account: &ObjectKey| account.kind == Kind::ClusterProviderAccount || !self.account_pending(account);
+            accounts.iter().filter(|account| known(account)).for_each(|account| self.wake_referrers(account));
         }
     }
 
-    /// Sets or removes the state of an account object, and wakes who refers to it if that changed anything for them.
+    /// Sets or removes the state of an account object, and wakes who refers to it if that changed anything for them, and those in whose way
+    /// these stand if they may stand there no more.
     pub fn set_account(&self, key: &ObjectKey, state: Option<AccountState>) {
+        let mut leads = true;
         let changed = {
             let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
             let changed = match (states.get(key), &state) {
                 (None, None) => false,
                 (Some(AccountState::Ready(old)), Some(AccountState::Ready(new))) => !Arc::ptr_eq(old, new),
-                (Some(AccountState::NotReady(old)), Some(AccountState::NotReady(new))) => old != new,
+                (Some(AccountState::NotReady(old)), Some(AccountState::NotReady(new))) => {
+                    leads = false;
+                    old != new
+                }
                 _ => true,
             };
             match state {
@@ -223,6 +242,16 @@ impl Context {
         if changed {
             self.wake_referrers(key);
         }
+        if changed && leads {
+            let beside = |who: &ObjectKey| [self.claims.beside(who), self.bindings.beside(who)].concat();
+            let rivals: BTreeSet<ObjectKey> = self.referrers_of(key).iter().flat_map(beside).collect();
+            rivals.iter().for_each(|rival| self.wakers.wake(rival));
+        }
+    }
+
+    fn referrers_of(&self, key: &ObjectKey) -> Vec<ObjectKey> {
+        let all = self.referrers.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(key).into_iter().flat_map(|referrers| referrers.all.keys()).cloned().collect()
     }
 
     /// What an account object says for its objects; the defaults if it was not looked at yet.
@@ -313,11 +342,7 @@ impl Context {
 
     /// Wakes all objects that refer to the account object.
     pub fn wake_referrers(&self, key: &ObjectKey) {
-        let referrers: Vec<ObjectKey> = {
-            let all = self.referrers.lock().unwrap_or_else(PoisonError::into_inner);
-            all.get(key).into_iter().flat_map(|referrers| referrers.all.keys()).cloned().collect()
-        };
-        for referrer in &referrers {
+        for referrer in &self.referrers_of(key) {
             self.wakers.wake(referrer);
         }
     }

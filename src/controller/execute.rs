@@ -130,6 +130,10 @@ impl<K: Managed> Pass<'_, K> {
             want();
         }
         let (_, now) = K::seen(view);
+        if refused == NotStarted::NoPermit {
+            let until = K::pass_began(&self.slot.memory) + self.ctx.settings.timing.settle;
+            K::queued(&mut self.slot.memory, until);
+        }
         Step::Stop(Some(now + self.ctx.settings.timing.settle))
     }
 

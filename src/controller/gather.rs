@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use crate::account::Account;
+use crate::account::{Account, AccountId};
 use crate::api::condition::Reason;
 use crate::api::refs::AccountIdentity;
 use crate::api::{ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED, ANNOTATION_RECONCILE};
@@ -37,14 +37,15 @@ pub fn entitled<K: Managed>(ctx: &Context, object: &K) -> Result<(), Refused> {
     let account = account_of(object);
     let what = match object.meta().deletion_timestamp {
         None => object.uses(),
-        Some(_) => {
-            let here = |pin: &AccountIdentity| {
-                ctx.leads_to(&account).is_some_and(|account| account.id == pin.id && account.provider == pin.provider)
-            };
-            Use::Delete { pinned: object.pinned().is_some_and(here) }
-        }
+        Some(_) => Use::Delete { pinned: lives_in(ctx, object, &account) },
     };
     ctx.may(&account, &object.namespace().unwrap_or_default(), what)
+}
+
+/// Its status says that it lives in the account that this object leads to.
+fn lives_in<K: Managed>(ctx: &Context, object: &K, account: &ObjectKey) -> bool {
+    let here = |pin: &AccountIdentity| ctx.leads_to(account).is_some_and(|leads| leads.id == pin.id && leads.provider == pin.provider);
+    object.pinned().is_some_and(here)
 }
 
 /// The account that the object refers to, as it may see it; and the live account, if it may be called. One that does not serve the object's
@@ -54,12 +55,15 @@ pub fn entitled<K: Managed>(ctx: &Context, object: &K) -> Result<(), Refused> {
 pub fn account<K: Managed>(ctx: &Context, object: &K, known: bool) -> (AccountView, Option<AccountState>) {
     let account = account_of(object);
     // In this order: an account that becomes known in between is taken as known, never as missing.
-    let pending = ctx.account_pending(&account);
+    let (listed, pending) = (ctx.account_objects.get().is_some(), ctx.account_pending(&account));
     let refused = entitled(ctx, object) == Err(Refused::Account);
-    let referrer = Referrer { served: !refused, deleting: object.meta().deletion_timestamp.is_some() };
+    // What is not served any more, and lives there, is still to be deleted there one day.
+    let served = !refused || lives_in(ctx, object, &account);
+    let referrer = Referrer { served, deleting: object.meta().deletion_timestamp.is_some() };
     ctx.refers(&key(object), Some((&account, referrer)));
     let state = ctx.account(&account).filter(|_| known);
-    match refused && known && !pending {
+    // Who is listed is known as soon as the account object is: whoever is not must not see from how long it takes that there is one.
+    match refused && known && listed {
         true => (AccountView::Missing(account_not_found(&account)), None),
         false => (account_view(ctx, state.as_ref(), &account, pending || !known), state),
     }
@@ -98,15 +102,73 @@ pub fn fresh(ctx: &Context) -> Fresh {
     }
 }
 
-/// Whether what the object has at the provider lives in this account, as far as can be told; what cannot be told counts as the same.
+/// Where an account object leads, as far as that says whose endpoints and numbers its objects could have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Leads {
+    /// To this account, with credentials that work or once did: nobody but the operator writes that into its status.
+    To(AccountId),
+    /// It was not looked at yet, and never was before.
+    Unknown,
+    /// It was looked at, and the provider has never accepted its credentials: whoever names an account does not have it.
+    Unproven,
+    /// There is none.
+    Absent,
+}
+
+impl Leads {
+    fn of(ctx: &Context, key: &ObjectKey) -> Self {
+        // In this order: an account that becomes known in between is taken as known, never as missing.
+        let pending = ctx.account_pending(key);
+        let state = ctx.account(key);
+        let pinned = ctx.account_object(key).and_then(|object| object.pinned());
+        match state {
+            Some(AccountState::Ready(live)) => Leads::To(live.id().clone()),
+            state => Leads::from(state.is_some(), pending, pinned),
+        }
+    }
+
+    /// Of one that does not work now.
+    fn from(looked_at: bool, pending: bool, pinned: Option<AccountId>) -> Self {
+        match pinned {
+            _ if !looked_at && !pending => Leads::Absent,
+            Some(pinned) => Leads::To(pinned),
+            None if looked_at => Leads::Unproven,
+            None => Leads::Unknown,
+        }
+    }
+
+    /// Whether what an object that refers to it has, or is about to have, lives in this account.
+    fn same(&self, pinned: Option<&AccountIdentity>, id: &AccountId) -> bool {
+        match (pinned, self) {
+            (Some(pinned), _) => pinned.id == id.id && pinned.provider == id.provider,
+            (None, Leads::To(theirs)) => theirs == id,
+            (None, Leads::Unknown) => true,
+            (None, Leads::Unproven | Leads::Absent) => false,
+        }
+    }
+}
+
+/// Whether what the object has at the provider lives in this account, or it could take it there; what is not known yet counts as the same.
 pub fn same_account(ctx: &Context, entry: &Base, account: &Account) -> bool {
-    let id = account.id();
-    match (&entry.pinned, ctx.account(&entry.account)) {
-        (Some(pinned), _) => pinned.id == id.id && pinned.provider == id.provider,
-        (None, Some(AccountState::Ready(theirs))) => theirs.id() == id,
-        // An account object that does not exist leads nowhere; one that cannot be used led where its status says.
-        (None, None) if !ctx.account_pending(&entry.account) => false,
-        (None, _) => ctx.account_object(&entry.account).and_then(|object| object.pinned()).is_none_or(|pinned| pinned == *id),
+    Leads::of(ctx, &entry.account).same(entry.pinned.as_ref(), account.id())
+}
+
+/// Whether the object certainly lives elsewhere: an account that was never proven may still turn out to be this one.
+pub fn elsewhere(ctx: &Context, entry: &Base, account: &Account) -> bool {
+    let leads = Leads::of(ctx, &entry.account);
+    !leads.same(entry.pinned.as_ref(), account.id()) && (entry.pinned.is_some() || leads != Leads::Unproven)
+}
+
+/// Whether the object can act in this account by way of its own account object: now, or, after a start, as soon as that was looked at.
+pub fn acts_in(ctx: &Context, entry: &Base, account: &Account) -> bool {
+    match ctx.account(&entry.account) {
+        Some(AccountState::Ready(live)) => live.id() == account.id(),
+        Some(AccountState::NotReady(_)) => false,
+        None => match Leads::of(ctx, &entry.account) {
+            Leads::To(id) => id == *account.id(),
+            Leads::Unknown => ctx.account_objects.get().is_none(),
+            Leads::Unproven | Leads::Absent => false,
+        },
     }
 }
 
@@ -127,6 +189,36 @@ pub fn application(state: Option<&AccountState>, who: &ObjectKey, name: Option<&
         None => {
             account.unwatch_application(who);
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::refs::ProviderKind;
+
+    #[test]
+    fn who_never_had_an_account_stands_in_nobodys_way_there() {
+        let at = |id: &str| AccountId { provider: ProviderKind::Plivo, id: id.into() };
+        let pin = |id: &str| AccountIdentity { provider: ProviderKind::Plivo, id: id.into() };
+        let (looked, unlooked, exists, gone) = (true, false, true, false);
+        // What the account object is, what it is pinned to, what the object is pinned to, and whether that is a rival in MA1.
+        let table = [
+            ("never proven: no Secret, a token of nobody", Leads::from(looked, gone, None), None, false),
+            ("also if it was the account's own once, as the object says", Leads::from(looked, gone, None), Some("MA1"), true),
+            ("proven once, and not ready now", Leads::from(looked, gone, Some(at("MA1"))), None, true),
+            ("proven once, elsewhere", Leads::from(looked, gone, Some(at("MA2"))), None, false),
+            ("not looked at yet", Leads::from(unlooked, exists, None), None, true),
+            ("not looked at yet, pinned", Leads::from(unlooked, exists, Some(at("MA1"))), None, true),
+            ("not looked at yet, pinned elsewhere", Leads::from(unlooked, exists, Some(at("MA2"))), None, false),
+            ("none", Leads::from(unlooked, gone, None), None, false),
+            ("none, and the object has something here", Leads::from(unlooked, gone, None), Some("MA1"), true),
+            ("it works", Leads::To(at("MA1")), None, true),
+            ("it works, and the object has what it has elsewhere", Leads::To(at("MA1")), Some("MA2"), false),
+        ];
+        for (sentence, leads, pinned, rival) in table {
+            assert_eq!(leads.same(pinned.map(pin).as_ref(), &at("MA1")), rival, "{sentence}");
         }
     }
 }

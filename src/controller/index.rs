@@ -195,6 +195,14 @@ impl<E: Indexed> Index<E> {
         self.state().objects.keys().cloned().collect()
     }
 
+    /// Those who look at this object when they decide.
+    pub fn beside(&self, key: &ObjectKey) -> Vec<ObjectKey> {
+        let state = self.state();
+        let names = state.objects.get(key).map(|entry| E::concerns(None, Some(entry))).unwrap_or_default();
+        let others: BTreeSet<&ObjectKey> = names.iter().filter_map(|name| state.by_name.get(name)).flatten().collect();
+        others.into_iter().filter(|other| *other != key).cloned().collect()
+    }
+
     /// After a write of our own, whose event is still on its way.
     pub fn note(&self, object: &E::Object) -> Change<E> {
         let key = key(object);

@@ -151,6 +151,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         account_objects: OnceLock::new(),
         escrows: escrow::Escrows::default(),
         credentials: Mutex::default(),
+        proven: Mutex::default(),
         endpoints: caches.iter().map(|cache| cache.store.clone()).collect(),
         claims,
         bindings,

@@ -108,6 +108,8 @@ pub enum Access {
         /// When it may be asked again.
         due: Option<Duration>,
     },
+    /// They are new, but others of this object were refused a moment ago: the provider is asked in so long.
+    Waiting(Duration),
     /// The provider could not be asked.
     Unreachable {
         /// Why.
@@ -115,6 +117,13 @@ pub enum Access {
         /// How often in a row, this one included.
         attempts: u32,
     },
+}
+
+impl Access {
+    /// Who has them may speak for the account: they are not refused, and not somebody else's. Not answered is not refused.
+    pub fn speaks(&self) -> bool {
+        matches!(self, Access::Proven(_) | Access::Kept(_) | Access::Unreachable { .. })
+    }
 }
 
 /// Why deletions cannot be served from escrow.
@@ -217,6 +226,10 @@ fn serves(facts: &Facts<'_>) -> (Serves, Duration) {
                 "the provider rejects the credentials ({message}). Nothing is called for the objects of this account but one probe a minute; mend the Secret and this goes on within a second"
             );
             (problem(Reason::CredentialsRejected, message), due.unwrap_or(retry))
+        }
+        Access::Waiting(due) => {
+            let message = "the credentials were changed again right after others were refused; the provider is asked about them within a minute, and nothing is called for the objects of this account before";
+            (problem(Reason::CredentialsRejected, message.into()), *due)
         }
         Access::Unreachable { message, attempts } => {
             let message = format!("{message}. Nothing is called for its objects meanwhile; it is tried again by itself");

@@ -25,6 +25,10 @@ const LAPSE: Duration = Duration::from_secs(5);
 const LAPSE_CREATE: Duration = Duration::from_secs(12);
 /// Reservations at a time. More would only lapse.
 const MOST_RESERVED: usize = 64;
+/// Who has made a call so short a time ago is in the middle of something.
+const BEGUN: Duration = Duration::from_secs(10);
+/// So many calls it may make before others that have not begun; who needs more goes to the end of the queue.
+const MOST_BEFORE_OTHERS: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// No provider is slowed down below this by its answers.
@@ -104,13 +108,17 @@ struct Queue {
 }
 
 impl Queue {
-    fn push(&mut self, who: Who) {
+    /// `first`: before all others of its namespace.
+    fn push(&mut self, who: Who, first: bool) {
         let turn = who.turn().to_owned();
         let line = self.waiting.entry(turn.clone()).or_default();
         if line.is_empty() {
             self.turns.push_back(turn);
         }
-        line.push_back(who);
+        match first {
+            true => line.push_front(who),
+            false => line.push_back(who),
+        }
     }
 
     fn pop(&mut self) -> Option<Who> {
@@ -152,6 +160,8 @@ pub struct CallBudget {
     reserved: BTreeMap<Who, Moment>,
     queues: [Queue; 4],
     queued: BTreeMap<Who, Lane>,
+    /// Who is in the middle of something: how many calls it has made, and when the last.
+    begun: BTreeMap<Who, (u32, Moment)>,
     paused_until: Moment,
     throttled_at: Option<Moment>,
     grown_at: Moment,
@@ -176,6 +186,7 @@ impl CallBudget {
             reserved: BTreeMap::new(),
             queues: Default::default(),
             queued: BTreeMap::new(),
+            begun: BTreeMap::new(),
             paused_until: Moment::default(),
             throttled_at: None,
             grown_at: began,
@@ -213,6 +224,8 @@ impl CallBudget {
         if self.paused(now).is_none() && self.in_flight() < MOST_IN_FLIGHT && (reserved || self.may_pass(now, lane)) {
             self.reserved.remove(who);
             self.forget(who);
+            let made = self.begun.get(who).map_or(0, |(made, _)| *made);
+            self.begun.insert(who.clone(), (made + 1, now));
             self.next_number += 1;
             let ticket = Ticket { number: self.next_number, issued: now };
             self.calls.push(Call { number: ticket.number, issued: now, ended: None });
@@ -321,6 +334,7 @@ impl CallBudget {
     fn refresh(&mut self, now: Moment) {
         self.calls.retain(|call| call.ended.is_none() || call.counts_until(now) > now);
         self.reserved.retain(|_, lapses| *lapses > now);
+        self.begun.retain(|_, (_, last)| now.since(*last) < BEGUN);
         while self.current < self.configured && self.grown_at.max(self.paused_until) + WINDOW <= now {
             self.grown_at = self.grown_at.max(self.paused_until) + WINDOW;
             self.current = (self.current + (self.configured / 20).max(1)).min(self.configured);
@@ -371,7 +385,10 @@ impl CallBudget {
             None => {}
         }
         self.queued.insert(who.clone(), lane);
-        self.queues[lane as usize].push(who.clone());
+        // What was read for a decision grows old while the call that follows from it waits: who has begun comes to an end first. Otherwise
+        // many that wait would all begin again and again, and none of them would end.
+        let first = self.begun.get(who).is_some_and(|(made, _)| *made < MOST_BEFORE_OTHERS);
+        self.queues[lane as usize].push(who.clone(), first);
     }
 
     fn forget(&mut self, who: &Who) {

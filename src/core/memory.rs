@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::api::ledger::SecretVersion;
 use crate::core::action::Action;
-use crate::core::endpoint::connection::{ConnectionSecret, Held, Unwritten};
+use crate::core::endpoint::connection::{ConnectionSecret, Entries, Held, Unwritten};
+use crate::core::endpoint::rewrites::Rewrites;
 use crate::core::evidence::{Evidence, Got, Listing};
 use crate::core::fields::{Fields, Remote, Secret};
 use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
@@ -47,6 +48,8 @@ pub struct Memory {
     pub unwritten: Option<Unwritten>,
     /// We wrote the Secret with the generated password, and the password in it stayed: its version before and since.
     pub rewritten: Option<(SecretVersion, SecretVersion)>,
+    /// What we wrote into the connection Secret, and how often again.
+    pub rewrites: Rewrites,
 }
 
 /// An intent of this process.
@@ -263,9 +266,10 @@ impl Learnt {
         }
     }
 
-    /// The connection Secret was written, and has this version now; `before` is what it was when that was decided.
-    pub fn connection_written(&mut self, before: &ConnectionSecret, version: SecretVersion) {
+    /// These entries were written into the connection Secret, which has this version now; `before` is what it was when that was decided.
+    pub fn connection_written(&mut self, before: &ConnectionSecret, entries: &Entries, version: SecretVersion, now: Moment) {
         self.memory.unwritten = None;
+        self.memory.rewrites.written(before, entries, now);
         if let Held::Own { version: old, .. } = &before.held
             && before.generates
         {

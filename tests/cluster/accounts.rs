@@ -34,6 +34,7 @@ async fn accounts_that_cannot_be_used_stop_every_call_and_heal_by_themselves() {
         case("suspended", suspended()),
         case("forced orphans are told on the account", orphaned()),
         case("two objects for one account", shared()),
+        case("a Secret that is touched, and one that is spoiled", spoiled()),
     ])
     .await;
 }
@@ -77,6 +78,51 @@ async fn rejected() {
     world.gone("bob").await;
     assert_eq!(world.exactly_one("alice").await["alias"], "waiting");
     assert_eq!(world.ledger().await[2..].iter().filter(|op| *op == "create_endpoint").count(), 0);
+}
+
+/// Without escrow, so that only what is in memory can serve.
+async fn spoiled() {
+    let world = World::new("spoiled").await;
+    let _operator = Told::start("a Secret that is touched, and one that is spoiled", &world, &["--no-escrow"]).await;
+    for name in ["alice", "bob", "carol"] {
+        world.endpoint(name, json!({}), json!({})).await;
+    }
+    for name in ["alice", "bob", "carol"] {
+        world.ready(name).await;
+    }
+    let secrets: Api<Secret> = Api::namespaced(world.client.clone(), &world.namespace);
+    let since = now(&world).await;
+    let touched = json!({"metadata": {"annotations": {"touched": "yes"}}});
+    secrets.patch("plivo-credentials", &PatchParams::default(), &Patch::Merge(touched)).await.expect("a patch");
+    // Whatever the Secret's event starts has begun when the next listings have.
+    let pages = async || {
+        let calls = calls_since(&world, since).await;
+        (calls.iter().filter(|call| **call == Call::Page).count() >= 2).then_some(calls)
+    };
+    let calls = eventually("the next listings", pages).await;
+    assert!(!calls.contains(&Call::Probe), "the same credentials are not asked about again: {calls:?}");
+
+    // No key any more, then a value that is none, then new credentials that are refused, and then nothing at all.
+    let merge = async |data: serde_json::Value| {
+        let patch = json!({"data": {"auth_token": null}, "stringData": data});
+        secrets.patch("plivo-credentials", &PatchParams::default(), &Patch::Merge(patch)).await.expect("a patch")
+    };
+    merge(json!({})).await;
+    let account = account_reason(&world, "plivo", "SecretKeyMissing").await;
+    assert!(account_message(&account).contains("last accepted"), "{}", account_message(&account));
+    world.delete("alice").await;
+    world.gone("alice").await;
+    merge(json!({"auth_token": "no token\n"})).await;
+    account_reason(&world, "plivo", "SecretInvalid").await;
+    world.delete("bob").await;
+    world.gone("bob").await;
+    world.account("plivo", DEFAULT_AUTH_ID, WRONG, json!({})).await;
+    account_reason(&world, "plivo", "CredentialsRejected").await;
+    world.delete("carol").await;
+    world.until("carol", "waiting", |object| super::world::reason(object) == "AccountNotReady" && message(object).contains("delete")).await;
+    secrets.delete("plivo-credentials", &DeleteParams::default()).await.expect("a deletion");
+    world.gone("carol").await;
+    assert!(world.living().await.is_empty());
 }
 
 async fn another_account() {

@@ -298,8 +298,9 @@ async fn few() {
     for object in &world.endpoints().list(&ListParams::default()).await.expect("the objects").items[..5] {
         world.admin.delete_endpoint(&endpoint_id(object)).await.expect("a deletion in the console");
     }
-    let throttled = |objects: &[SipEndpoint]| objects.iter().filter(|object| reason(object) == "Throttled").count() == 2;
-    objects(&world, "three are made anew, two wait their turn", throttled).await;
+    let count = |objects: &[SipEndpoint], what: &str| objects.iter().filter(|object| reason(object) == what).count();
+    let waiting = |objects: &[SipEndpoint]| count(objects, "Throttled") == 2 && count(objects, "Available") == 4;
+    objects(&world, "three are made anew, two wait their turn", waiting).await;
     assert_eq!(world.effects("create_endpoint").await.len(), 9);
     objects(&world, "and follow by themselves", |objects| objects.iter().all(|object| reason(object) == "Available")).await;
     assert_eq!(world.effects("create_endpoint").await.len(), 11);

@@ -36,6 +36,7 @@ async fn a_phone_gets_what_it_needs_and_what_it_has_is_kept_right() {
         case("paused", paused()),
         case("another Secret is named", renamed()),
         case("gone with its object", collected()),
+        case("somebody undoes each write", undone()),
         case("each write is overtaken", harmed(Harm::Overtake)),
         case("each write is executed and answered 504", harmed(Harm::GatewayTimeout)),
         case("each write is executed and its answer cut off", harmed(Harm::Cut)),
@@ -115,14 +116,14 @@ async fn kept() {
         (!secret.owner_references().is_empty()).then_some(())
     })
     .await;
-    world.secrets().delete(PHONE, &DeleteParams::default()).await.expect("a deletion");
-    holds(&world, PHONE, &right).await;
 
     // What else is in it is other people's.
     meddle(&world, PHONE, json!({"stringData": {"pin": "1234"}})).await;
     meddle(&world, PHONE, json!({"stringData": {"username": "wrong"}})).await;
     let with_pin = right.clone().into_iter().chain([("pin".to_owned(), "1234".to_owned())]).collect();
     holds(&world, PHONE, &with_pin).await;
+    world.secrets().delete(PHONE, &DeleteParams::default()).await.expect("a deletion");
+    holds(&world, PHONE, &right).await;
     assert_eq!(reason(&world.ready("alice").await), "Available");
     let calls = calls_since(&world, since).await;
     assert!(calls.iter().all(|call| *call == Call::Page), "the provider has nothing to do with it: {calls:?}");
@@ -230,6 +231,45 @@ async fn collected() {
     assert!(world.living().await.is_empty());
 }
 
+/// Somebody whom each write wakes, as it wakes us.
+async fn undone() {
+    let world = World::new("phone").await;
+    let _operator = Told::start("somebody undoes each write", &world, &[]).await;
+    settled(&world).await;
+    let rival = async {
+        loop {
+            if world.values(PHONE).await.is_some_and(|values| values["password"] != "theirs") {
+                meddle(&world, PHONE, json!({"stringData": {"password": "theirs"}})).await;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    let contested = async {
+        let object = world.reason("alice", "Contested").await;
+        let version = world.secrets().get(PHONE).await.expect("the Secret").resource_version();
+        // Events go on, and no write answers them.
+        meddle(&world, PHONE, json!({"stringData": {"pin": "1"}})).await;
+        listings(&world, 2).await;
+        let secret = world.secrets().get(PHONE).await.expect("the Secret");
+        assert_ne!(secret.resource_version(), version);
+        (object, world.values(PHONE).await.expect("the Secret"))
+    };
+    let (object, values) = tokio::select! { never = rival => never, held = contested => held };
+    assert_eq!(values["password"], "theirs");
+    assert!(message(&object).contains("alice-phone") && message(&object).contains("(password)"), "{}", message(&object));
+    assert_eq!(condition(&object, "Synced"), ("True".into(), "Available".into()), "the provider agrees all the same");
+
+    // A password of ours is no answer to anybody: the phone gets it at once.
+    world.secret("alice-sip", &[("password", "correct-horse")]).await;
+    holds(
+        &world,
+        PHONE,
+        &needs(&world.exactly_one("alice").await, Some("correct-horse")).into_iter().chain([("pin".into(), "1".into())]).collect(),
+    )
+    .await;
+    world.ready("alice").await;
+}
+
 async fn harmed(harm: Harm) {
     let world = World::new("phone").await;
     let proxy = Proxy::start(&world, harm, std::time::Duration::ZERO).await;
@@ -289,21 +329,15 @@ async fn consent() {
     let bindings: Api<RoleBinding> = Api::namespaced(world.client.clone(), &world.namespace);
     bindings.delete("switchboard-secret-writer", &DeleteParams::default()).await.expect("consent to withdraw");
     let before = world.ledger().await;
+    // Authorisation follows the binding a little later.
+    let asked: Api<Secret> = Api::namespaced(support::control_plane().operator_client().await, &world.namespace);
+    let params = PatchParams { dry_run: true, ..PatchParams::default() };
     eventually("the right is gone", async || {
-        world.secrets().delete(PHONE, &DeleteParams::default()).await.expect("a deletion");
-        // Authorisation follows the binding a little later.
-        for _ in 0..20 {
-            if reason(&world.endpoints().get("alice").await.expect("the object")) == "SecretAccessDenied" {
-                return Some(());
-            }
-            if world.values(PHONE).await.is_some() {
-                return None;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        Some(())
+        let answer = asked.patch_metadata(PHONE, &params, &Patch::Merge(json!({}))).await;
+        matches!(answer, Err(kube::Error::Api(status)) if status.code == 403).then_some(())
     })
     .await;
+    world.secrets().delete(PHONE, &DeleteParams::default()).await.expect("a deletion");
     let object = world.reason("alice", "SecretAccessDenied").await;
     assert_eq!(world.ledger().await, before);
     grant(&message(&object)).await;

@@ -3,6 +3,8 @@
 use std::process::Stdio;
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{Api, DeleteParams};
 use sandbox::control_plane::{self, ControlPlane, Rights};
 use sandbox::plivo::{self, Simulator};
@@ -92,6 +94,75 @@ async fn an_operator_with_roles_in_its_namespaces_works_there_and_asks_for_nothi
     assert_minimal(&found, &granted, EXPECTED_DENIALS);
     let namespaces: Vec<&String> = found.rights.values().flatten().collect();
     assert!(namespaces.iter().all(|namespace| named.contains(&namespace.as_str()) || *namespace == ACCOUNT.0), "{namespaces:?}");
+    plane.stop().await;
+}
+
+/// The commands for people in the head of `namespace.yaml` that begin so, for this namespace.
+fn documented(namespace: &str, beginning: &str) -> Vec<String> {
+    let head = include_str!("../../deploy/namespaced/namespace.yaml").lines().map_while(|line| line.strip_prefix('#'));
+    let commands: Vec<String> =
+        head.map(str::trim).filter(|line| line.starts_with(beginning)).map(|line| line.replace("voice", namespace)).collect();
+    assert!(!commands.is_empty(), "nothing begins with {beginning:?}");
+    commands
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_goes_after_its_objects_and_rights_that_went_first_can_be_lent() {
+    let plane = support::own_control_plane_with("role-only-gone", |dir| control_plane::Options {
+        rights: Rights::Namespaces,
+        ..control_plane::Options::new(dir)
+    })
+    .await;
+    let simulator = Arc::new(Simulator::start(plivo::Options::default()).await.expect("a simulator"));
+    let (tidy, hasty) = (place(&plane, &simulator, "tidy", Some(&[])).await, place(&plane, &simulator, "hasty", Some(&[])).await);
+    let arguments = ["--namespace", &tidy.namespace, "--namespace", &hasty.namespace, "--installation-id", "site-a"];
+    let operator = tidy.operator_with(&arguments, &[]).await;
+    let namespaces: Api<Namespace> = Api::all(tidy.client.clone());
+    let gone = async |world: &World| {
+        eventually("the namespace is gone", async || {
+            namespaces.get_opt(&world.namespace).await.expect("an answer").is_none().then_some(())
+        })
+        .await;
+    };
+    let (before, after) = (tidy.application("before").await, tidy.application("after").await);
+    for (world, number) in [(&tidy, "14155550160"), (&hasty, "14155550161")] {
+        world.number(number, json!({"app_id": before})).await;
+        world.endpoint("alice", json!({}), json!({})).await;
+        world.ready("alice").await;
+        world.binding("main", number, json!({"app_id": after}), json!({})).await;
+        world.bound("main").await;
+    }
+
+    // As it is documented: the objects, then the namespace.
+    for command in
+        documented(&tidy.namespace, "kubectl -n voice delete").into_iter().chain(documented(&tidy.namespace, "kubectl delete namespace"))
+    {
+        scenarios::command(&plane, &format!("{command} --timeout=120s"));
+    }
+    gone(&tidy).await;
+    assert_eq!(tidy.living().await.len(), 1, "that of the other namespace");
+    assert_eq!(tidy.app_of("14155550160").await, before, "given back");
+
+    // The other way round it hangs, and goes when the rights are lent.
+    let bindings: Api<RoleBinding> = Api::namespaced(hasty.client.clone(), &hasty.namespace);
+    bindings.delete("switchboard", &DeleteParams::default()).await.expect("a deletion");
+    let asked: Api<SipEndpoint> = Api::namespaced(plane.operator_client().await, &hasty.namespace);
+    eventually("the right is gone", async || asked.get("alice").await.is_err().then_some(())).await;
+    namespaces.delete(&hasty.namespace, &DeleteParams::default()).await.expect("a deletion");
+    let hangs = async || {
+        let object = hasty.endpoints().get("alice").await.expect("the object");
+        let rest = bindings.list_metadata(&kube::api::ListParams::default()).await.expect("a list").items;
+        (object.metadata.deletion_timestamp.is_some() && rest.is_empty()).then_some(())
+    };
+    eventually("only what waits for the operator is left", hangs).await;
+    for command in documented(&hasty.namespace, "kubectl create clusterrole") {
+        scenarios::command(&plane, &command);
+    }
+    gone(&hasty).await;
+    assert!(hasty.living().await.is_empty());
+    assert_eq!(hasty.app_of("14155550161").await, before, "given back");
+    documented(&hasty.namespace, "kubectl delete clusterrolebinding").iter().for_each(|command| scenarios::command(&plane, command));
+    scenarios::end(operator).await;
     plane.stop().await;
 }
 

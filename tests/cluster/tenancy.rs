@@ -40,6 +40,7 @@ async fn an_account_of_several_namespaces_serves_whom_it_lists_and_tells_the_oth
         case("taken off the list", |_| taken_off(world)),
         case("deleted while it is used", |_| in_use(world)),
         case("its brake", |_| braked(world, plane)),
+        case("credentials of nobody", |_| junk(world)),
         case("credentials of another account", |_| mismatch(world)),
     ])
     .await;
@@ -150,10 +151,7 @@ impl<'a> Shared<'a> {
     }
 
     async fn binding(&self, world: &World, name: &str, number: &str) {
-        let spec = merged(self.spec(), json!({"number": number, "target": {"app_id": ""}, "alias": name}));
-        let object =
-            json!({"apiVersion": "switchboard.dev/v1alpha1", "kind": "PhoneNumberBinding", "metadata": {"name": name}, "spec": spec});
-        bindings(world).patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(&object)).await.expect("a binding");
+        bind(world, name, number, &self.spec()).await;
     }
 
     async fn number(&self, number: &str) {
@@ -201,6 +199,13 @@ impl<'a> Shared<'a> {
         eventually("the account is gone", async || self.objects().get_opt(self.name).await.expect("an answer").is_none().then_some(()))
             .await;
     }
+}
+
+/// A binding of this number, by the account that the spec names.
+async fn bind(world: &World, name: &str, number: &str, spec: &Value) {
+    let spec = merged(spec.clone(), json!({"number": number, "target": {"app_id": ""}, "alias": name}));
+    let object = json!({"apiVersion": "switchboard.dev/v1alpha1", "kind": "PhoneNumberBinding", "metadata": {"name": name}, "spec": spec});
+    bindings(world).patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(&object)).await.expect("a binding");
 }
 
 fn bindings(world: &World) -> Api<PhoneNumberBinding> {
@@ -500,9 +505,16 @@ async fn taken_off(world: &World) {
     assert_eq!(shared.alias(NUMBER).await, "before");
     assert!(!shared.held("endpoints").await.contains_key(&adopted));
 
-    // What it still has there keeps the account.
+    // What it still has there keeps the account, also when a replace takes the finalizer off.
     desk.delete("carol").await;
     desk.gone("carol").await;
+    let bare = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    shared.objects().patch("off", &PatchParams::default(), &bare).await.expect("a patch");
+    eventually("the finalizer is back", async || {
+        let account = shared.objects().get("off").await.expect("the account");
+        account.finalizers().iter().any(|one| one == switchboard::api::FINALIZER_ACCOUNT).then_some(())
+    })
+    .await;
     shared.delete().await;
     let told = shared.message("DeletionRefused").await;
     assert!(told.contains(&format!("SipEndpoint {}/alice uses it", voice.namespace)), "{told}");
@@ -575,6 +587,52 @@ async fn braked(world: &World, plane: &ControlPlane) {
         }
     }
     assert!(shared.held("endpoints").await.is_empty());
+}
+
+/// Whoever knows an account's id makes account objects for it, with tokens of nobody, a tiny budget, and claims to what others have.
+async fn junk(world: &World) {
+    const NUMBERS: [&str; 2] = ["+14155550701", "+14155550702"];
+    let shared = Shared::new(world, "junk").await;
+    let (mallory, bob) = (world.beside("mallory").await, world.beside("bob").await);
+    for number in NUMBERS {
+        shared.number(number).await;
+    }
+    let id = shared.console("reception").await;
+    let spec = json!({"budget": {"requestsPer5Seconds": 1}, "sweepPeriodSeconds": 10, "brake": {"count": 1, "percent": 0}});
+    mallory.account("stolen", &shared.id, "wrongwrongwrongwrongwrongwrongwrongtoken", spec).await;
+    super::observe::account_reason(&mallory, "stolen", "CredentialsRejected").await;
+    // The older ones, and by that the owners if they had the account.
+    let stolen = json!({"accountRef": {"kind": "ProviderAccount", "name": "stolen"}});
+    mallory.apply("squatter", json!({}), merged(stolen.clone(), json!({"adopt": {"endpoint_id": id}}))).await;
+    bind(&mallory, "older", NUMBERS[0], &stolen).await;
+    bound(&mallory, "older", "AccountNotReady").await;
+
+    shared.allow(&[(&bob, json!({"adopt": [id], "numbers": ["*"]}))]).await;
+    shared.adopt(&bob, "front", &id).await;
+    for (name, number) in [("first", NUMBERS[0]), ("second", NUMBERS[1])] {
+        shared.binding(&bob, name, number).await;
+    }
+    bob.ready("front").await;
+    bound(&bob, "first", "Available").await;
+    bound(&bob, "second", "Available").await;
+    bind(&mallory, "younger", NUMBERS[1], &stolen).await;
+    bound(&mallory, "younger", "AccountNotReady").await;
+
+    // More calls than the tiny budget would let through in the time that a case has.
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        shared.endpoint(&bob, name, json!({})).await;
+    }
+    let from = std::time::Instant::now();
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        bob.ready(name).await;
+    }
+    println!("eight endpoints beside junk credentials: {:?}", from.elapsed());
+    for (name, number) in [("first", NUMBERS[0]), ("second", NUMBERS[1])] {
+        bindings(&bob).delete(name, &DeleteParams::default()).await.expect("a deletion");
+        gone(&bob, name).await;
+        assert_eq!(shared.alias(number).await, "before", "given back, to nobody");
+    }
+    mallory.reason("squatter", "AccountNotReady").await;
 }
 
 async fn mismatch(world: &World) {

@@ -225,6 +225,8 @@ fn normalise(learnt: &mut Learnt) {
     memory.pass_began = NOW;
     memory.corrections.clear();
     memory.contested = false;
+    // No number is taken away here.
+    memory.leaving = None;
     memory.doubt = memory.doubt.map(|(at, count)| (at, count.min(2)));
     if let Some(update) = &mut memory.update {
         update.times = update.times.min(2);
@@ -389,6 +391,7 @@ impl Mind {
             uid: rival.made.to_string(),
             created: Some(second(rival.made)),
             deleting: rival.deleting,
+            ready: true,
             finalizer: rival.finalizer,
             previous: rival.status.previous.clone(),
             placed: rival.status.placed.clone(),
@@ -446,6 +449,7 @@ impl Mind {
                 if let Some(wish) = view.wish() {
                     view.status.placed = vec![wish];
                 }
+                view.status.conditions.retain(|condition| condition.type_ != "Ready");
                 view.status.account = Some(AccountIdentity { provider: ProviderKind::Plivo, id: "MA1".into() });
             }
             Some(Ablation::FinalizerFirst) => view.object.finalizer |= !view.object.deleting && view.status.previous.is_some(),

@@ -18,7 +18,7 @@ pub enum Needed {
 use Needed::{By, Not};
 
 /// Every row of the table in `core/binding/mod.rs`.
-pub const ROWS: [(&str, Needed); 36] = [
+pub const ROWS: [(&str, Needed); 37] = [
     ("B1", By(&[A::Inherit])),
     ("B2", By(&[A::Lost])),
     ("B3", Not("it only waits; what is not known yet is not judged")),
@@ -45,6 +45,7 @@ pub const ROWS: [(&str, Needed); 36] = [
     ("R6", By(&[A::Inherit])),
     ("R7", Not("Retain promises nothing about what is left")),
     ("R8", By(&[A::Lost])),
+    ("R19", Not("nothing was ever written; no world takes the account away")),
     ("R9", Not("nothing is called; the account and its holds are the same code as for endpoints, and proven there")),
     ("R10", Not("nothing is written; no world takes the number away")),
     ("R11", By(&[A::ReadBack])),
@@ -58,7 +59,7 @@ pub const ROWS: [(&str, Needed); 36] = [
 ];
 
 /// Rows that no world reaches, and why.
-pub const UNREACHED: [(&str, &str); 13] = [
+pub const UNREACHED: [(&str, &str); 15] = [
     ("B3", "the account is always known"),
     ("B5", "the account is always ready"),
     ("B7", "the target always exists"),
@@ -66,11 +67,13 @@ pub const UNREACHED: [(&str, &str); 13] = [
     ("B12", "drift is always corrected"),
     ("B13", "corrections are not counted here"),
     ("B14", "the provider refuses nothing but the restore"),
+    ("R1", "what has no finalizer of ours goes with its deletion"),
     ("R2", "nobody gives a number up"),
     ("R3", "the account is always known"),
     ("R7", "the policy is Restore"),
     ("R9", "the account is always ready"),
     ("R10", "the number is never taken away"),
+    ("R19", "the account is always there"),
     ("R16", "the provider always takes none"),
 ];
 
@@ -127,12 +130,14 @@ fn leaving(view: &View, action: &Action) -> &'static str {
             Release::HandedOver => "R4",
             Release::Retained => "R7",
             Release::PreviousLost => "R8",
+            Release::Unproven => "R19",
             Release::NumberGone => "R10",
             Release::NotOurs => "R12",
             Release::NotGivenBack => "R16",
             _ => "R18",
         },
         Action::ReadRivals if view.owner().is_some() => "R4",
+        Action::Wait { .. } if view.owner().is_some_and(|owner| view.handed_over(owner)) => "R4",
         Action::Wait { .. } if view.owner().is_some() => "R5",
         Action::WritePlaced(_) => "R6",
         Action::Get(..) if view.surveyed().is_some() => "R14",

@@ -100,7 +100,7 @@ pub const ALL: [Safeguard; 15] = [
     ),
     row(
         A::Version,
-        "two processes, one binding",
+        "two processes, an edit",
         I17,
         "version check on what is stored before a change",
         "A process with an old copy of the status overwrites what another one has stored.",

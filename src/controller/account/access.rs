@@ -11,6 +11,7 @@ use tracing::{info, warn};
 use super::object::AccountObject;
 use crate::account::{Account, AccountId, AccountSettings, Standing};
 use crate::api::condition::Reason;
+use crate::api::ledger::SecretVersion;
 use crate::controller::context::{Context, Credentials};
 use crate::controller::escrow;
 use crate::controller::secrets::Content;
@@ -19,7 +20,7 @@ use crate::core::fields::Secret;
 use crate::core::key::{Kind, ObjectKey};
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::view::Problem;
-use crate::provider::{connect, credentials_secret, unknown_provider};
+use crate::provider::{Connection, connect, credentials_secret, unknown_provider};
 
 /// Proving credentials includes waiting for the budget; longer than this means that the provider does not answer.
 const IDENTIFY: Duration = Duration::from_secs(60);
@@ -36,6 +37,9 @@ pub async fn establish(ctx: &Context, object: &AccountObject, used: bool) -> (Ac
                 // says nothing about them.
                 if problem.reason != Reason::Progressing {
                     super::leave(ctx, &object.owner());
+                }
+                if !used {
+                    super::forget_proven(ctx, &object.key);
                 }
                 return (access, None);
             }
@@ -59,7 +63,13 @@ pub async fn establish(ctx: &Context, object: &AccountObject, used: bool) -> (Ac
     let access = match ctx.accounts.standing(key) {
         Some(Standing::Proven) => Access::Proven(account.id().to_string()),
         Some(Standing::Rejected { message, due }) if !due.is_zero() => Access::Rejected { message, due: Some(due) },
-        Some(Standing::Unproven | Standing::Rejected { .. }) | None => prove(ctx, &account, key, credentials).await,
+        Some(Standing::Unproven { due }) if !due.is_zero() => credentials.said.unwrap_or(Access::Waiting(due)),
+        // They worked until now, and only an answer says that they do not any more.
+        Some(Standing::Stale) => match prove(ctx, &account, key, credentials).await {
+            Access::Unreachable { .. } => Access::Proven(account.id().to_string()),
+            access => access,
+        },
+        Some(Standing::Unproven { .. } | Standing::Rejected { .. }) | None => prove(ctx, &account, key, credentials).await,
     };
     let access = match (access, kept) {
         (Access::Proven(_), Some(problem)) => Access::Kept(problem),
@@ -69,18 +79,20 @@ pub async fn establish(ctx: &Context, object: &AccountObject, used: bool) -> (Ac
     (access, usable.then_some(account))
 }
 
-/// The Secret is gone, or consent was withdrawn, perhaps because the namespace is going: what was proven serves deletions as long as
-/// there are objects that need it.
+/// The Secret is gone or spoiled, or consent was withdrawn, perhaps because the namespace is going: what was proven last serves deletions as
+/// long as there are objects that need it. (New credentials that the provider refuses are not among these: old ones are not used once they
+/// were replaced.)
 async fn kept(ctx: &Context, object: &AccountObject, problem: &Problem, used: bool) -> Result<Credentials, Access> {
     let missing = Access::Missing(problem.clone());
-    if !used || !matches!(problem.reason, Reason::SecretNotFound | Reason::SecretAccessDenied) {
+    let gone = matches!(problem.reason, Reason::SecretNotFound | Reason::SecretAccessDenied);
+    if !used || !gone && !matches!(problem.reason, Reason::SecretInvalid | Reason::SecretKeyMissing) {
         return Err(missing);
     }
-    let known = ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).get(&object.key).cloned();
-    if let Some(known) = known.filter(|known| known.proven) {
+    let known = ctx.proven.lock().unwrap_or_else(PoisonError::into_inner).get(&object.key).cloned();
+    if let Some(known) = known {
         return Ok(known);
     }
-    if object.key.kind != Kind::ProviderAccount || !ctx.deletions_due(&object.key) {
+    if !gone || object.key.kind != Kind::ProviderAccount || !ctx.deletions_due(&object.key) {
         return Err(missing);
     }
     match escrow::read(ctx, object).await {
@@ -94,22 +106,28 @@ async fn kept(ctx: &Context, object: &AccountObject, problem: &Problem, used: bo
 
 /// Asks the provider whose credentials they are.
 async fn prove(ctx: &Context, account: &Arc<Account>, key: &ObjectKey, credentials: Credentials) -> Access {
-    let remember = |credentials| ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), credentials);
+    let remember = |credentials: Credentials| {
+        if credentials.proven {
+            ctx.proven.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), credentials.clone());
+        }
+        ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), credentials)
+    };
     let due = || match ctx.accounts.standing(key) {
         Some(Standing::Rejected { due, .. }) => Some(due),
-        Some(Standing::Unproven | Standing::Proven) | None => None,
+        Some(Standing::Unproven { .. } | Standing::Proven | Standing::Stale) | None => None,
     };
     let unanswered = credentials.unanswered.saturating_add(1);
     let unreachable = |message| Access::Unreachable { message, attempts: unanswered };
     let access = match tokio::time::timeout(IDENTIFY, ctx.accounts.identify(key)).await {
         Ok(Outcome::Done(id)) if id == account.id().id => {
             info!(account = %key, provider_account = %account.id(), "credentials accepted");
-            remember(Credentials { proven: true, unanswered: 0, ..credentials });
+            remember(Credentials { proven: true, unanswered: 0, said: None, ..credentials });
             return Access::Proven(account.id().to_string());
         }
         Ok(Outcome::Done(id)) => Access::Elsewhere { claimed: account.id().to_string(), found: id },
         Ok(Outcome::Refused(refusal)) if refusal.kind == RefusalKind::Credentials => {
             // Neither kept for deletions nor put into escrow. That they are not tried again before it is due, the account knows.
+            ctx.proven.lock().unwrap_or_else(PoisonError::into_inner).retain(|of, kept| of != key || !kept.connects_as(&credentials));
             remember(Credentials { proven: false, unanswered: 0, ..credentials.clone() });
             Access::Rejected { message: refusal.message, due: due() }
         }
@@ -118,8 +136,15 @@ async fn prove(ctx: &Context, account: &Arc<Account>, key: &ObjectKey, credentia
         Ok(Outcome::NotFound { .. }) => unreachable(format!("{} was not found at the provider", account.id())),
         Err(_) => unreachable(format!("the provider did not answer within {IDENTIFY:?}")),
     };
-    if matches!(access, Access::Unreachable { .. }) {
-        remember(Credentials { unanswered, ..credentials });
+    match &access {
+        // What was accepted before still is.
+        Access::Unreachable { .. } if credentials.proven => {}
+        Access::Unreachable { .. } => drop(remember(Credentials { unanswered, said: Some(access.clone()), ..credentials })),
+        Access::Elsewhere { .. } => {
+            ctx.proven.lock().unwrap_or_else(PoisonError::into_inner).retain(|of, kept| of != key || !kept.connects_as(&credentials));
+            remember(Credentials { proven: false, unanswered: 0, said: Some(access.clone()), ..credentials });
+        }
+        _ => {}
     }
     warn!(account = %key, ?access, "credentials not proven");
     access
@@ -145,8 +170,56 @@ fn connected(ctx: &Context, object: &AccountObject, name: &str, content: &Conten
         used.borrow_mut().insert(value.to_owned(), secret.clone());
         Ok(secret.expose().as_bytes())
     })?;
-    let fresh =
-        Credentials { version: content.version.clone(), connection, values: Arc::new(used.into_inner()), proven: false, unanswered: 0 };
-    all.insert(object.key.clone(), fresh.clone());
-    Ok(fresh)
+    let next = renewed(all.get(&object.key), content.version.clone(), connection, used.into_inner());
+    all.insert(object.key.clone(), next.clone());
+    Ok(next)
+}
+
+/// What a new version of the Secret makes of what was known: nothing else if somebody only touched it and left its values as they were, and
+/// unproven credentials otherwise.
+fn renewed(known: Option<&Credentials>, version: SecretVersion, connection: Connection, values: BTreeMap<String, Secret>) -> Credentials {
+    match known.filter(|known| *known.values == values && known.connection.id == connection.id) {
+        Some(known) => Credentials { version, ..known.clone() },
+        None => Credentials { version, connection, values: Arc::new(values), proven: false, unanswered: 0, said: None },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::provider_account::ProviderAccountSpec;
+    use crate::provider::Places;
+    use crate::provider::transport::{BaseUrl, TransportOptions};
+
+    fn made(spec: &ProviderAccountSpec, version: &str, values: &[(&str, &str)], known: Option<&Credentials>) -> Credentials {
+        let values: BTreeMap<String, Secret> =
+            values.iter().map(|(key, value)| ((*key).to_owned(), Secret::new((*value).to_owned()))).collect();
+        let plivo = BaseUrl::parse("http://127.0.0.1:9").expect("an address");
+        let places = Places { plivo, transport: TransportOptions::default() };
+        let connection = connect(spec, &places, |key| Ok(values.get(key).expect("a value").expose().as_bytes())).expect("a connection");
+        let version = SecretVersion { resource_version: version.to_owned(), ..SecretVersion::default() };
+        renewed(known, version, connection, values)
+    }
+
+    #[test]
+    fn a_secret_that_was_only_touched_holds_the_same_credentials_and_one_with_another_value_holds_others() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let spec = serde_json::json!({"plivo": {"credentialsSecretRef": {"name": "c"}}});
+        let spec: ProviderAccountSpec = serde_json::from_value(spec).expect("a spec");
+        let values = |id: &'static str, token: &'static str| [("auth_id", id), ("auth_token", token)];
+        let (id, token) = ("MA000000000000000001", "tokentokentokentokentokentokentokentoken");
+        let said = Some(Access::Unreachable { message: "no route".into(), attempts: 3 });
+        let known = made(&spec, "1", &values(id, token), None);
+        assert!(!known.proven);
+        for known in [Credentials { proven: true, ..known.clone() }, Credentials { unanswered: 3, said, ..known.clone() }] {
+            let touched = made(&spec, "2", &values(id, token), Some(&known));
+            assert!(touched.connects_as(&known), "so that the account does not have to be asked again");
+            assert_eq!((touched.proven, touched.unanswered, &touched.said), (known.proven, known.unanswered, &known.said));
+            assert_eq!(touched.version.resource_version, "2");
+            for other in [values(id, "othertokenothertokenothertokenothertoken"), values("MA000000000000000002", token)] {
+                let other = made(&spec, "2", &other, Some(&known));
+                assert!(!other.connects_as(&known) && !other.proven && other.unanswered == 0 && other.said.is_none());
+            }
+        }
+    }
 }

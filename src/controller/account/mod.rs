@@ -19,6 +19,7 @@ use crate::controller::pass::ReconcileError;
 use crate::controller::watch::Track;
 use crate::controller::{brakes, escrow};
 use crate::core::account::{Access, Facts, Serves, Waits, unguarded, verdict};
+use crate::core::key::ObjectKey;
 use crate::core::view::Problem;
 
 /// Brings the account object's live account and status up to date.
@@ -40,7 +41,7 @@ async fn bring_up_to_date(object: &AccountObject, ctx: &Context) -> Requeue {
     let (access, account) = access::establish(ctx, object, !users.none()).await;
     let id = account.as_ref().map(|account| account.id().clone()).or_else(|| object.pinned());
     if let Some(id) = &id {
-        brakes::account(ctx, object, id).await;
+        brakes::account(ctx, object, id, access.speaks()).await;
     }
     let waits = Waits { rest: ctx.settings.sweep_period, retry: ctx.settings.timing.retry_base * 4 };
     let (brake, engaged) = id.as_ref().map(|id| brakes::state(ctx, id)).unwrap_or_default();
@@ -110,6 +111,7 @@ impl<K: AccountKind> Track<K> for Tracker {
 fn forget(ctx: &Context, owner: &Owner) {
     let key = &owner.key;
     leave(ctx, owner);
+    forget_proven(ctx, key);
     ctx.secrets.forget(home(ctx, key), key);
     brakes::removed(ctx, key);
     ctx.forget_terms(key);
@@ -117,10 +119,15 @@ fn forget(ctx: &Context, owner: &Owner) {
 }
 
 /// The account object leads to no account for now: nothing is called on its behalf, and should it be the account's last one, no
-/// listing is taken either. Credentials count as unproven when it comes back.
+/// listing is taken either. Credentials count as unproven when it comes back; those that were proven last are kept for deletions.
 fn leave(ctx: &Context, owner: &Owner) {
     ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).remove(&owner.key);
     ctx.accounts.detach(owner);
+}
+
+/// Nothing needs the credentials that were proven last any more.
+fn forget_proven(ctx: &Context, key: &ObjectKey) {
+    ctx.proven.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
 }
 
 fn not_established() -> Problem {
@@ -130,6 +137,7 @@ fn not_established() -> Problem {
 /// Nothing needs it any more.
 async fn let_go(ctx: &Context, object: &AccountObject) -> Requeue {
     leave(ctx, &object.owner());
+    forget_proven(ctx, &object.key);
     if !object.has_finalizer() {
         return Requeue::await_change();
     }

@@ -9,7 +9,7 @@ use crate::api::policy::{BindingDeletionPolicy, DeletionPolicy};
 use crate::controller::binding::Remembered;
 use crate::controller::binding::bindings::{Entry, Name};
 use crate::controller::context::{AccountState, Context};
-use crate::controller::gather::{self, same_account, who};
+use crate::controller::gather::{self, acts_in, elsewhere, same_account, who};
 use crate::controller::managed::{account_of, key};
 use crate::controller::memories::Slot;
 use crate::core::binding::evidence::{Evidence, Listed};
@@ -99,7 +99,7 @@ fn followed(ctx: &Context, target: &ObjectKey, account: &Account) -> Result<Stri
             ),
         );
     };
-    if !same_account(ctx, &endpoint.base, account) {
+    if elsewhere(ctx, &endpoint.base, account) {
         return problem(
             Reason::TargetNotFound,
             format!(
@@ -142,6 +142,7 @@ fn rivals(ctx: &Context, key: &ObjectKey, uid: &str, number: &str, account: &Acc
         .map(|other| (may(&other), other))
         .filter(|(may, other)| *may || other.previous.is_some() || !other.placed.is_empty())
         .map(|(may, other)| Rival {
+            ready: acts_in(ctx, &other.base, account),
             who: who(&other.base.key, key),
             uid: other.base.uid,
             created: other.base.created,

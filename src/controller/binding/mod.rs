@@ -31,6 +31,9 @@ use crate::core::view::Object;
 pub struct Remembered {
     /// What decisions may look at.
     pub learnt: Learnt,
+    /// A call waits for a permit: until then the next pass is the same as the last. To bind a number takes several calls, each of which
+    /// rests on what the one before it showed; if each pass read everything anew, no binding of many would ever come to its update.
+    pub queued: Option<Moment>,
 }
 
 impl Managed for PhoneNumberBinding {
@@ -62,7 +65,13 @@ impl Managed for PhoneNumberBinding {
     }
 
     fn begin(memory: &mut Remembered, now: Moment) {
-        memory.learnt.memory.pass_began = now;
+        if memory.queued.take().is_none_or(|until| until <= now) {
+            memory.learnt.memory.pass_began = now;
+        }
+    }
+
+    fn queued(memory: &mut Remembered, until: Moment) {
+        memory.queued = Some(until);
     }
 
     fn pass_began(memory: &Remembered) -> Moment {

@@ -133,9 +133,9 @@ impl Pass<'_, SipEndpoint> {
         failpoint::at(point, "after").await;
         match answer {
             Ok(version) => {
-                let action = Action::WriteConnection(entries.clone());
+                let (action, now) = (Action::WriteConnection(entries.clone()), self.ctx.clock.now());
                 info!(object = %key, secret = secret.name, %action, "audit: connection Secret written");
-                self.slot.memory.learnt.connection_written(secret, version);
+                self.slot.memory.learnt.connection_written(secret, entries, version, now);
                 Step::Again
             }
             Err(NotWritten::Conflict) => Step::Again,

@@ -77,6 +77,20 @@ impl Granter {
             ),
         }
     }
+
+    /// A Secret that exists cannot be given to its object: the API server asks for the right to delete it. The commands that give it, for
+    /// this Secret alone.
+    pub fn missing_delete(&self, namespace: &str, secret: &str) -> Problem {
+        let (account, role) = (&self.account, format!("switchboard-{secret}"));
+        Problem {
+            reason: Reason::SecretAccessDenied,
+            message: format!(
+                "Secret {namespace}/{secret} cannot be given an owner reference to this object, by which it goes with the object: this API server (OwnerReferencesPermissionEnforcement) \
+                 asks for the right to delete the Secret. Nothing is written into it meanwhile. Grant it, for this Secret alone, with: kubectl -n {namespace} create role {role} --verb=delete --resource=secrets --resource-name={secret}; \
+                 and: kubectl -n {namespace} create rolebinding {role} --role={role} --serviceaccount={account}. This goes on by itself within a minute; the right is not needed any more then"
+            ),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -75,4 +75,10 @@ impl Evidence {
             _ => Some(got.proven),
         }
     }
+
+    /// A read said that the account does not hold the number, and a complete listing that began later confirms it.
+    pub fn confirmed_missing(&self) -> bool {
+        let complete = |began| self.listed.as_ref().is_some_and(|listed| listed.complete && listed.began > began);
+        self.missing() == Some(true) && self.got.as_ref().is_some_and(|got| complete(got.began))
+    }
 }

@@ -9,6 +9,7 @@ use crate::core::action::{Action, Cause, Finding, Release};
 use crate::core::budget::Lane;
 use crate::core::fields::{Difference, Fields, Value, diff};
 use crate::core::shared::{Viewed, read_back, retry, wait_for};
+use crate::core::time::Moment;
 use crate::core::view::{AccountView, Problem};
 
 /// Stands for whatever it is in `switchboard.dev/force-orphan`.
@@ -26,15 +27,23 @@ pub(super) fn next(view: &View) -> Action {
     }
     if let Some(owner) = view.owner() {
         if view.handed_over(owner) {
+            // As long as this one is there, what it has sent counts as put there by one of ours, for the heir as well.
+            let settles = view.memory.settles(view.timing.settle);
+            if view.now < settles {
+                return on_its_way(view, settles);
+            }
             // A cache may be behind, and the heir gone.
             return match view.surveyed() {
                 Some(_) => Action::RemoveFinalizer(Release::HandedOver),
                 None => Action::ReadRivals,
             };
         }
-        let what = format!("handing the number over to {}, which does not hold yet what was there before", owner.who);
-        // The time-out is for a wake that got lost.
-        return Action::Wait { until: Some(view.now + view.timing.settle), finding: Some(progress(view, &what)) };
+        // One whose account cannot be used takes nothing over, perhaps for ever.
+        if owner.ready {
+            let what = format!("handing the number over to {}, which does not hold yet what was there before", owner.who);
+            // The time-out is for a wake that got lost.
+            return Action::Wait { until: Some(view.now + view.timing.settle), finding: Some(progress(view, &what)) };
+        }
     }
     if !view.stopping
         && let Some(action) = inherit(view)
@@ -47,6 +56,10 @@ pub(super) fn next(view: &View) -> Action {
     let forgotten = view.policy.deletion == BindingDeletionPolicy::Restore && view.status.previous.is_none();
     if forgotten || view.status.placed.is_empty() {
         return Action::RemoveFinalizer(Release::PreviousLost);
+    }
+    if view.status.account.is_none() && matches!(view.account, AccountView::Missing(_)) {
+        // What it holds, it has from others: before a write of its own the account is stored.
+        return Action::RemoveFinalizer(Release::Unproven);
     }
     if view.stopping {
         return Action::Wait { until: None, finding: None };
@@ -66,11 +79,16 @@ pub(super) fn next(view: &View) -> Action {
 
 /// R10, R11: what the number shows now.
 fn look(view: &View) -> Action {
-    let read = view.evidence.got.as_ref().is_some_and(|got| got.began >= view.memory.pass_began);
-    match view.evidence.missing().filter(|_| read) {
-        Some(true) => return Action::RemoveFinalizer(Release::NumberGone),
-        Some(false) => return confirm_absence(view, Reason::Deleting),
-        None => {}
+    let since = |moment| view.evidence.got.as_ref().is_some_and(|got| got.began >= moment);
+    let read = since(view.memory.pass_began);
+    match view.evidence.missing() {
+        Some(true) if read => return Action::RemoveFinalizer(Release::NumberGone),
+        Some(false) if read => return confirm_absence(view, Reason::Deleting),
+        // It was read in an earlier pass of this deletion, and the listing that this deletion asked for confirms it.
+        Some(true) if view.memory.leaving.is_some_and(since) && view.evidence.confirmed_missing() => {
+            return Action::RemoveFinalizer(Release::NumberGone);
+        }
+        _ => {}
     }
     match view.evidence.observed().filter(|seen| read_now(view, *seen)) {
         Some(seen) => give_back(view, seen),
@@ -99,7 +117,7 @@ fn give_back(view: &View, seen: Observed<'_>) -> Action {
         }
         if let Some(update) = view.memory.update.as_ref().filter(|update| update.change == goal.fields) {
             let unseen = differences.iter().map(|difference| difference.field).collect();
-            match read_back::judge(view, &view.number, update, &read_back::Seen { began: seen.began, by_id: true, unseen }) {
+            match read_back::judge(view, &view.number, update, read_back::Seen { began: seen.began, by_id: true, unseen }) {
                 Some(read_back::Verdict::Look(action)) => return action,
                 // Accepted twice and never shown: it cannot be had.
                 Some(read_back::Verdict::Normalised(_)) => continue,
@@ -145,13 +163,17 @@ fn goals(view: &View, seen: Observed<'_>) -> Vec<Goal> {
 fn finish(view: &View, seen: Observed<'_>, release: Release) -> Action {
     let settles = view.memory.settles(view.timing.settle).max(visible(view, seen));
     if view.now < settles {
-        let what = format!("an earlier update may still be on its way, for at most {:?}", view.timing.settle);
-        return Action::Wait { until: Some(settles), finding: Some(progress(view, &what)) };
+        return on_its_way(view, settles);
     }
     if seen.began < settles {
         return get(view, Lane::Urgent);
     }
     Action::RemoveFinalizer(release)
+}
+
+fn on_its_way(view: &View, until: Moment) -> Action {
+    let what = format!("an earlier update may still be on its way, for at most {:?}", view.timing.settle);
+    Action::Wait { until: Some(until), finding: Some(progress(view, &what)) }
 }
 
 /// Somebody gave the number up: by itself, or as `unresolved`.

@@ -8,7 +8,7 @@ use crate::api::policy::DriftPolicy;
 use crate::core::action::{Action, Ahead, Cause, Finding, Source};
 use crate::core::budget::Lane;
 use crate::core::fields::{Difference, Fields, Value, diff};
-use crate::core::shared::{Viewed, first_listing, read_back, retry, wait_for};
+use crate::core::shared::{Viewed, blocked, first_listing, read_back, retry, wait_for};
 use crate::core::tenancy::number_not_found;
 use crate::core::view::{AccountView, Problem};
 
@@ -27,8 +27,10 @@ pub(super) fn next(view: &View) -> Action {
         // Nor are the other bindings known.
         return wait_for(view, Problem { reason: Reason::AccountNotReady, message: String::new() });
     }
-    // Also while it is paused: what was there before is nowhere else once the one that wrote has gone.
-    if !view.object.finalizer && view.status.previous.is_some() && view.owner().is_none() {
+    // Also while it is paused: what was there before is nowhere else once the one that wrote has gone. Not while the account is away or another
+    // one: the other bindings are not known then, nor the number.
+    let known = matches!(view.account, AccountView::Ready { .. }) && view.account_mismatch().is_none();
+    if known && !view.object.finalizer && view.status.previous.is_some() && view.owner().is_none() && view.outdated() == Some(false) {
         return Action::AddFinalizer;
     }
     if let Some(held) = view.held() {
@@ -48,7 +50,7 @@ pub(super) fn next(view: &View) -> Action {
     }
     let wanted = match &view.desired {
         Desired::Wanted(wanted) => wanted,
-        Desired::Blocked(problem) => return wait_for(view, problem.clone()),
+        Desired::Blocked(problem) => return blocked(view, problem),
     };
     steady(view, wanted)
 }
@@ -61,19 +63,23 @@ fn steady(view: &View, wanted: &Fields) -> Action {
         None => {}
     }
     let Some(seen) = view.evidence.observed() else { return first_sight(view) };
+    let mut normalised = view.memory.normalised.still(wanted, &seen.number.fields);
     if let Some(update) = &view.memory.update {
-        let unseen = update.change.iter().filter(|(field, value)| seen.number.fields.get(*field) != Some(value)).map(|(field, _)| *field);
+        let unseen = read_back::unseen(&update.change, &seen.number.fields).filter(|field| !normalised.contains(field));
         // What is not wanted any more need not be waited for.
         let still = update.change.iter().all(|(field, value)| wanted.get(field).is_none_or(|now| now == value));
         let unseen = if still { unseen.collect() } else { Vec::new() };
-        let by_id = seen.by_id || view.evidence.got.as_ref().is_some_and(|got| got.began >= update.at);
-        match read_back::judge(view, &view.number, update, &read_back::Seen { began: seen.began, by_id, unseen }) {
+        // What came back different the second time is told by a read that began when it had to be visible.
+        let enough = update.times >= read_back::ENOUGH;
+        let told = if enough { update.at + view.timing.visible() } else { update.at };
+        let by_id = seen.by_id || view.evidence.got.as_ref().is_some_and(|got| got.began >= told);
+        match read_back::judge(view, &view.number, update, read_back::Seen { began: seen.began, by_id, unseen }) {
             Some(read_back::Verdict::Look(action)) => return action,
-            Some(read_back::Verdict::Normalised(finding)) => return Action::Done(finding),
+            Some(read_back::Verdict::Normalised(fields)) => normalised.extend(fields),
             None => {}
         }
     }
-    compare(view, wanted, seen)
+    compare(view, wanted, seen, &normalised)
 }
 
 /// B9: nothing is known of the number.
@@ -88,20 +94,25 @@ fn first_sight(view: &View) -> Action {
     }
 }
 
-/// B11 to B14: the number is seen; does it agree?
-fn compare(view: &View, wanted: &Fields, seen: Observed<'_>) -> Action {
+/// B11 to B14: the number is seen; does it agree, but for what the provider shows in its own way?
+fn compare(view: &View, wanted: &Fields, seen: Observed<'_>, normalised: &[&'static str]) -> Action {
     let mut differences = diff(wanted, &seen.number.fields);
     // Listings may show less than a read does.
     differences.retain(|difference| seen.by_id || difference.observed.is_some());
+    let differs = !differences.is_empty();
+    differences.retain(|difference| !normalised.contains(&difference.field));
     let edited = view.edited();
     if differences.is_empty() {
-        return agrees(view, wanted, seen);
+        return if differs { Action::Done(read_back::normalised(normalised)) } else { agrees(view, wanted, seen) };
     }
     let Some(wish) = view.wish() else { return Action::Wait { until: None, finding: None } };
+    // What one on its way out has put there stays written as long as that one is there, and says nothing unless it is shown.
+    let shown = seen.text("app_id");
+    let pending = |placed: &Placed| placed.app_id != wish.app_id && (placed.app_id == shown || !view.left_by_another(&placed.app_id));
     let cause = match () {
         () if edited => Cause::Edited,
         // What is written ahead and was never seen to agree is no drift of others.
-        () if !view.written_ahead() || view.status.placed.iter().any(|placed| placed.app_id != wish.app_id) => Cause::Followed,
+        () if !view.written_ahead() || view.status.placed.iter().any(pending) => Cause::Followed,
         () => Cause::Drifted,
     };
     let texts: Vec<String> = differences.iter().map(Difference::to_string).collect();
@@ -146,6 +157,13 @@ fn agrees(view: &View, wanted: &Fields, seen: Observed<'_>) -> Action {
     if seen.began < visible || view.edited() && !read_now(view, seen) {
         return get(view, Lane::Urgent);
     }
+    if unstored(view)
+        && let Some(wish) = view.wish()
+        && let Some(action) = not_looked(view, seen).or_else(|| first_look(view, seen)).or_else(|| ahead(view, seen, wish))
+    {
+        // Else what somebody puts there one day would pass for what was there before.
+        return action;
+    }
     if let Some(until) =
         view.memory.doubt.filter(|(_, count)| *count > 0).map(|(at, _)| at + view.timing.settle).filter(|until| view.now < *until)
     {
@@ -160,15 +178,23 @@ fn agrees(view: &View, wanted: &Fields, seen: Observed<'_>) -> Action {
     let settles = view.memory.settles(view.timing.settle);
     match view.now < settles {
         true => Action::Wait { until: Some(settles), finding: Some(available(view, wanted)) },
+        // Whatever was on its way has arrived by now, perhaps after this was seen.
+        false if seen.began < settles => get(view, Lane::Urgent),
         false => Action::Done(available(view, wanted)),
     }
+}
+
+/// What was there before the first change is not stored yet; or what was taken over from another one is not true any more.
+fn unstored(view: &View) -> bool {
+    view.status.previous.is_none() && !view.lost() || view.outdated() == Some(true)
 }
 
 /// B17: what has to be durable before the number is changed.
 fn ahead(view: &View, seen: Observed<'_>, wish: Placed) -> Option<Action> {
     let status = &view.status;
-    let unknown = status.previous.is_none() && !view.lost();
-    if !unknown && view.written_ahead() && status.account.is_some() {
+    let unknown = unstored(view);
+    // A status that says that all agrees says to the next process that nothing is on its way.
+    if !unknown && view.written_ahead() && status.account.is_some() && !view.says_available() {
         return None;
     }
     let observed = || Previous {
@@ -177,7 +203,8 @@ fn ahead(view: &View, seen: Observed<'_>, wish: Placed) -> Option<Action> {
         subaccount: seen.text("subaccount").to_owned(),
     };
     let previous = if unknown { Some(observed()) } else { status.previous.clone() };
-    let mut placed = status.placed.clone();
+    let outdated = view.outdated() == Some(true);
+    let mut placed = if outdated { Vec::new() } else { status.placed.clone() };
     ownership::append(&mut placed, wish);
     Some(Action::WritePlaced(Ahead { previous, placed, source: if unknown { Source::Observed } else { Source::Spec } }))
 }
@@ -186,9 +213,8 @@ fn ahead(view: &View, seen: Observed<'_>, wish: Placed) -> Option<Action> {
 /// what was there before it; so the other bindings are read after the number was seen to show this, and the number once more after them, in
 /// case the one that wrote it gave it back and went in between.
 fn first_look(view: &View, seen: Observed<'_>) -> Option<Action> {
-    let known = view.status.previous.is_some() || view.lost();
     let same = || view.surveyed().is_some_and(|survey| survey.shown.as_deref() == Some(seen.text("app_id")));
-    (!known && !same()).then_some(Action::ReadRivals)
+    (unstored(view) && !same()).then_some(Action::ReadRivals)
 }
 
 fn not_in_account(view: &View) -> Finding {

@@ -9,7 +9,8 @@ use crate::api::condition::{ConditionType, Reason};
 use crate::api::phone_number_binding::Placed;
 use crate::core::action::{Action, Cause, Source};
 use crate::core::fields::{Fields, Number, Value};
-use crate::core::outcome::{Outcome, Refusal, RefusalKind};
+use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
+use crate::core::shared::read_back::Normalised;
 use crate::core::time::Moment;
 use crate::core::view::{Trouble, Updated};
 
@@ -43,6 +44,8 @@ pub struct Memory {
     pub survey: Option<Survey>,
     /// Reads of the number that were answered.
     pub reads: u64,
+    /// What the provider accepted twice and shows in another form.
+    pub normalised: Normalised,
     /// What the provider did not take when the number was given back: refused as invalid, or accepted twice and not shown.
     pub not_taken: Vec<Fields>,
     /// When an update was last sent whose outcome is unknown, and how many such there were that do not seem to be executed since: each may
@@ -52,6 +55,8 @@ pub struct Memory {
     pub foreign: Option<Moment>,
     /// What this process knows to be the newest in `status.placed`, since it looked first.
     pub newest: Option<Option<Placed>>,
+    /// Since when this process knows that the binding is on its way out.
+    pub leaving: Option<Moment>,
 }
 
 /// The number as it was known when the other bindings were read from the API server itself.
@@ -108,11 +113,16 @@ impl Learnt {
             memory.contested = true;
         }
         memory.newest = Some(newest);
+        if view.object.deleting {
+            memory.leaving.get_or_insert(view.now);
+        }
     }
 
     /// A read of the number that began then was answered.
     pub fn got(&mut self, view: &View, began: Moment, outcome: Outcome<Number>, now: Moment) {
-        self.noted(view, &outcome, now);
+        if !matches!(outcome, Outcome::NotFound { proven: false }) {
+            self.noted(view, &outcome, now);
+        }
         match outcome {
             Outcome::Done(number) => {
                 // The only update whose answer was lost seems to be executed. Another process may have sent the same, so it is no proof.
@@ -123,10 +133,22 @@ impl Learnt {
                 {
                     self.memory.doubt = Some((at, 0));
                 }
+                let memory = &mut self.memory;
+                let visible = view.timing.visible();
+                if !view.object.deleting
+                    && let Some(update) = &memory.update
+                    && memory.normalised.settled(update, visible, began, &number.fields)
+                {
+                    memory.update = None;
+                }
                 self.got = Some(Got { began, found: Some(number), proven: true });
             }
             Outcome::NotFound { proven } => {
                 self.memory.reads += 1;
+                if !proven {
+                    // A page that is not the provider's: the next read waits, or it would ask for a listing each time as fast as it can.
+                    self.noted(view, &Outcome::<()>::Unknown(foreign_page(view)), now);
+                }
                 self.got = Some(Got { began, found: None, proven });
             }
             Outcome::Refused(_) | Outcome::Unknown(_) => {}
@@ -136,6 +158,15 @@ impl Learnt {
     /// An update for this cause was answered. Unless it was refused, what was read before is not known any more.
     pub fn updated(&mut self, view: &View, change: &Fields, cause: Cause, outcome: &Outcome<()>, now: Moment) {
         let giving_back = matches!(cause, Cause::Restored | Cause::Unassigned);
+        let doubt;
+        let outcome = match outcome {
+            // Nobody knows whether the provider ever saw it.
+            Outcome::NotFound { proven: false } => {
+                doubt = Outcome::Unknown(foreign_page(view));
+                &doubt
+            }
+            known => known,
+        };
         let refusal = match outcome {
             Outcome::Refused(refusal) if refusal.kind == RefusalKind::Invalid => Some(refusal.clone()),
             // The number, or the application? A read of the number tells.
@@ -162,6 +193,7 @@ impl Learnt {
             None => self.noted(view, outcome, now),
         }
         let memory = &mut self.memory;
+        memory.normalised.sending(change);
         match outcome {
             Outcome::Done(()) => {
                 memory.refusal = None;
@@ -220,6 +252,7 @@ impl Learnt {
     pub fn agreed(&mut self, view: &View, now: Moment) {
         let memory = &mut self.memory;
         memory.update = None;
+        memory.normalised = Normalised::default();
         memory.trouble = None;
         memory.refusal = None;
         memory.survey = None;
@@ -244,6 +277,12 @@ impl Learnt {
     pub fn evidence(&self, listed: Option<Listed>) -> Evidence {
         Evidence { got: self.got.clone(), listed: listed.filter(|listed| listed.began >= self.memory.effect) }
     }
+}
+
+/// "Not found", but not in the provider's own words.
+fn foreign_page(view: &View) -> Doubt {
+    let message = format!("a page that is not the provider's says \"not found\" about number {}", view.e164());
+    Doubt { kind: DoubtKind::Unreadable, message }
 }
 
 /// All that is written ahead is one application.

@@ -10,20 +10,20 @@
 //! | B1 | another binding holds what was there before, or (if it owns the number or is leaving it to this one) what it put there | `WritePlaced` (inherited) |
 //! | B2 | another binding has changed the number, and nobody knows any more what was there before | `AddFinalizer`: so this one does not know it either |
 //! | B3 | the account was not looked at yet, so the other bindings are not known | `Wait` |
-//! | B4 | owner, holds what was there before, and our finalizer is not on it (just stored or inherited, a replace, forced off) | `AddFinalizer` |
+//! | B4 | owner, the account is there, holds what was there before (and it is not outdated: B16), and our finalizer is not on it (just stored or inherited, a replace, forced off) | `AddFinalizer` |
 //! | B5 | paused, or the account is suspended; account not usable | `Done` (`Paused`, `Suspended`); `Wait` with the reason |
 //! | B6 | another binding owns the number | `Wait` (`Conflict`) |
-//! | B7 | the spec or its target is wrong or missing | `Wait` with the reason |
+//! | B7 | the spec or its target is wrong or missing | `Wait` with the reason; silently if it only is not looked up yet, and was compared before |
 //! | B8 | a read says that the account does not hold the number | `Done` (`NumberNotInAccount`); `List` first if the answer was not the provider's own |
 //! | B9 | not seen yet | `Get`; after a restart `List`, unless the spec changed |
-//! | B10 | last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`) |
-//! | B11 | all agrees | `Done` (`Available`), after a `Get` if the spec changed; `Wait` while an update may still be on its way |
+//! | B10 | last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`), if nothing else differs |
+//! | B11 | all agrees | `Done` (`Available`), after a `Get` if the spec changed, and after B15 to B17 and B4 if what was there before is not stored; `Wait` while an update may still be on its way, then `Get` |
 //! | B12 | drift under `driftPolicy: Report` | `Done` (`Drifted`) |
 //! | B13 | drift that was corrected three times within an hour, or once while it is contested | `Wait` (`Contested`) |
 //! | B14 | differs, but the provider refused these values | `Wait` (`Rejected`) |
 //! | B15 | differs, the bindings of this number were not read live in this pass | `ReadRivals` |
-//! | B16 | differs, the number was not read since; or nothing was ever written to it, and it showed something else before | `Get`; `ReadRivals` |
-//! | B17 | differs, what is about to be written (or what was there before) is not in status | `WritePlaced` |
+//! | B16 | differs, the number was not read since; or nothing was ever written to it (or what was copied from another binding is outdated: nobody holds it any more, and the number shows something else), and it showed something else before | `Get`; `ReadRivals` |
+//! | B17 | differs, what is about to be written (or what was there before) is not in status; or status says `Available` | `WritePlaced` |
 //! | B18 | differs | `Update`, with `app_id` always |
 //!
 //! | # | object being deleted | answer |
@@ -31,13 +31,14 @@
 //! | R1 | gone, or no finalizer of ours | `Done` |
 //! | R2 | given up by the annotation `force-orphan` | `RemoveFinalizer` with a Warning |
 //! | R3 | the account was not looked at yet, so the other bindings are not known | `Wait` |
-//! | R4 | a live binding holds all that this one holds for it, and our finalizer is on it | `RemoveFinalizer` (handed over), after `ReadRivals` |
-//! | R5 | there is a live binding, but it does not hold that yet | `Wait` |
+//! | R4 | a live binding holds all that this one holds for it, and our finalizer is on it | `Wait` while an update may still be on its way; `RemoveFinalizer` (handed over), after `ReadRivals` |
+//! | R5 | there is a live binding, and it can use the account, but it does not hold that yet | `Wait` |
 //! | R6 | as B1 | `WritePlaced` (inherited) |
 //! | R7 | Retain | `RemoveFinalizer` |
 //! | R8 | what was there before, or what this one put there, is not known any more | `RemoveFinalizer` with a Warning: the number is left |
+//! | R19 | no such account, and none is stored: it never wrote anything | `RemoveFinalizer` with a Warning |
 //! | R9 | account not usable, paused, suspended | `Wait` |
-//! | R10 | a read says that the account does not hold the number | `RemoveFinalizer`; `List` first if the answer was not the provider's own |
+//! | R10 | a read says that the account does not hold the number | `RemoveFinalizer`; `List` first if the answer was not the provider's own, then that listing counts |
 //! | R11 | not read now | `Get` |
 //! | R12 | it does not show what is to come back, and is not ours | `RemoveFinalizer`, after R17: the number is left |
 //! | R13 | ours, the last update not read back | `Get`, or `Wait` |

@@ -56,6 +56,11 @@ impl View {
         self.rivals.iter().filter(|rival| rival.deleting && rival.finalizer)
     }
 
+    /// One on its way out has put this application there.
+    pub fn left_by_another(&self, app_id: &str) -> bool {
+        self.leaving().any(|rival| rival.placed.iter().any(|placed| placed.app_id == app_id))
+    }
+
     /// What was there before any binding of this cluster, as another one holds it: the best right first.
     pub fn inherited(&self) -> Option<&Rival> {
         self.rivals.iter().filter(|rival| rival.previous.is_some()).min_by_key(|rival| rival.standing())

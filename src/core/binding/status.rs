@@ -19,11 +19,12 @@ pub fn after(view: &View, action: &Action) -> Option<PhoneNumberBindingStatus> {
     let mut status = view.status.clone();
     status.previous = ahead.previous.clone();
     status.placed = ahead.placed.clone();
+    // What others have put there is in this account.
+    pin(view, &mut status);
     if ahead.source == Source::Inherited {
         // It says nothing about how this binding is: the conditions stay.
         return Some(status);
     }
-    pin(view, &mut status);
     let finding = Finding::new(Reason::Progressing, format!("binding number {}", view.e164()));
     Some(said(view, status, &finding))
 }

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
-use crate::api::condition::Condition;
+use crate::api::condition::{Condition, ConditionType, Reason};
 use crate::api::phone_number_binding::{PhoneNumberBindingStatus, Placed, Previous};
 use crate::api::policy::{BindingDeletionPolicy, DriftPolicy};
 use crate::api::refs::AccountIdentity;
@@ -79,6 +79,8 @@ pub struct Rival {
     pub created: Option<Timestamp>,
     /// `deletionTimestamp` is set.
     pub deleting: bool,
+    /// Its account can be used, and is this one: it can take the number over.
+    pub ready: bool,
     /// Our finalizer is on it.
     pub finalizer: bool,
     /// `status.previous`.
@@ -123,6 +125,26 @@ impl View {
     /// What was there before is not known any more: the finalizer goes on only after it was stored, so it must have been lost.
     pub fn lost(&self) -> bool {
         self.object.finalizer && self.status.previous.is_none()
+    }
+
+    /// What it holds was only taken over from another one, nobody else holds anything any more, and the number shows neither what was there
+    /// before nor what was put there: others have had it since. Nothing if the number was not seen.
+    pub fn outdated(&self) -> Option<bool> {
+        let Some(previous) = self.status.previous.as_ref().filter(|_| !self.object.finalizer && !self.object.deleting) else {
+            return Some(false);
+        };
+        if self.rivals.iter().any(|rival| rival.finalizer || rival.previous.is_some()) {
+            return Some(false);
+        }
+        let seen = self.evidence.observed()?;
+        let shown = seen.text("app_id");
+        Some(shown != previous.app_id && !self.placed(shown))
+    }
+
+    /// The status says that the provider agrees.
+    pub fn says_available(&self) -> bool {
+        let ready = self.status.conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str());
+        ready.is_some_and(|condition| condition.reason == Reason::Available.as_str())
     }
 
     /// What was learnt when the bindings of this number were last read from the API server itself, if that was in this pass, not longer ago

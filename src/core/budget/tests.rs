@@ -314,3 +314,30 @@ fn the_limit_can_be_changed_at_run_time() {
     budget.set_limit(15);
     assert_eq!(spend(&mut budget, now, Lane::Urgent), 5);
 }
+
+#[test]
+fn who_has_begun_comes_to_an_end_before_others_begin_but_not_for_ever() {
+    let (mut budget, mut now) = budget(1);
+    let names = ["first", "second", "third"].map(|name| object("ns", name));
+    let before = budget.try_take(at(now), Lane::Urgent, &object("ns", "somebody")).expect("there is room");
+    budget.ended(at(now), before);
+    for who in &names {
+        assert!(budget.try_take(at(now), Lane::Urgent, who).is_none());
+    }
+    // Each wants call after call; one call is let through in a window.
+    let mut served = Vec::new();
+    while served.len() < 24 {
+        for who in budget.grant(at(now)) {
+            let ticket = budget.try_take(at(now), Lane::Urgent, &who).expect("it was reserved");
+            budget.ended(at(now), ticket);
+            assert!(budget.try_take(at(now), Lane::Urgent, &who).is_none());
+            served.push(who);
+        }
+        now += 1_000;
+    }
+    let runs: Vec<usize> = served.chunk_by(|one, other| one == other).map(<[Who]>::len).collect();
+    assert!(runs.iter().take(3).all(|run| (4..=MOST_BEFORE_OTHERS as usize).contains(run)), "{runs:?}");
+    for who in &names {
+        assert!(served.contains(who), "{who:?} never has its turn: {served:?}");
+    }
+}

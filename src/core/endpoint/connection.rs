@@ -4,7 +4,7 @@
 //! It is not the provider: it is written for objects that only observe too, and it follows what is known while the object is paused or
 //! its account suspended. What is not known is left as it is: a password that the provider has not accepted (or that nothing compares) is
 //! never written over the one that the phone has. A generated password is never written here but once, before there is an endpoint; who
-//! edits it rotates it.
+//! edits it rotates it. Who undoes our writes again and again is not answered without end (`rewrites.rs`).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -80,8 +80,11 @@ pub(super) fn before_create(view: &View) -> Option<Action> {
     let connection = view.connection.as_ref().filter(|connection| connection.generates)?;
     match &connection.held {
         // Else it could still go with whom it belonged to before, and the password with it.
-        Held::Own { owned: false, .. } => Some(turn(view, connection, Action::WriteConnection(Entries::new()))),
-        _ if matches!(view.desired, Desired::Unmade(_)) => Some(turn(view, connection, Action::StorePassword)),
+        Held::Own { owned: false, .. } => Some(turn(view, connection, Entries::new(), Action::WriteConnection)),
+        _ if matches!(view.desired, Desired::Unmade(_)) => {
+            // Which password is open until it is made.
+            Some(turn(view, connection, Entries::from([(PASSWORD, None)]), |_| Action::StorePassword))
+        }
         _ => None,
     }
 }
@@ -134,7 +137,7 @@ fn due(view: &View, wanted: &Wanted, remote: &Remote) -> Option<Action> {
             change
         }
     };
-    Some(turn(view, connection, Action::WriteConnection(change)))
+    Some(turn(view, connection, change, Action::WriteConnection))
 }
 
 /// What is known of the endpoint, for its phone.
@@ -169,13 +172,33 @@ fn domain(uri: &str) -> &str {
     }
 }
 
-/// The write, unless it was refused lately.
-fn turn(view: &View, connection: &ConnectionSecret, write: Action) -> Action {
+/// The write, unless it was refused lately, or others undo it again and again.
+fn turn(view: &View, connection: &ConnectionSecret, entries: Entries, write: impl FnOnce(Entries) -> Action) -> Action {
     let refused = view.memory.unwritten.as_ref().filter(|unwritten| unwritten.name == connection.name);
-    match refused.map(|unwritten| (unwritten.at + AGAIN, &unwritten.problem)).filter(|(until, _)| view.now < *until) {
-        Some((until, problem)) => Action::Wait { until: Some(until), finding: Some(Finding::new(problem.reason, problem.message.clone())) },
-        None => write,
+    if let Some((until, problem)) =
+        refused.map(|unwritten| (unwritten.at + AGAIN, &unwritten.problem)).filter(|(until, _)| view.now < *until)
+    {
+        return Action::Wait { until: Some(until), finding: Some(Finding::new(problem.reason, problem.message.clone())) };
     }
+    match view.memory.rewrites.contested(connection, &entries, view.now) {
+        Some((until, keys)) => Action::Wait { until: Some(until), finding: Some(contested(view, connection, &keys)) },
+        None => write(entries),
+    }
+}
+
+fn contested(view: &View, connection: &ConnectionSecret, keys: &[&str]) -> Finding {
+    let meanwhile = match view.recorded() {
+        Some(_) => "and the phone may find a login in it that does not work",
+        None => "and no endpoint is created until it stays",
+    };
+    Finding::new(
+        Reason::Contested,
+        format!(
+            "Secret {} does not keep what is written into it ({}): others change or delete it again and again. Find out who does (a tool that brings Secrets from elsewhere or from a repository; its metadata.managedFields tell; or an admission webhook), and let them leave these alone, or name another Secret in connectionSecret. Meanwhile it is written once an hour, {meanwhile}",
+            connection.name,
+            keys.join(", ")
+        ),
+    )
 }
 
 #[cfg(test)]

@@ -133,8 +133,13 @@ pub(super) fn steady(view: &View, wanted: &Wanted, id: &str) -> Action {
             None => retry::call(view, Action::Get(id, Lane::Repair)),
         };
     }
-    let read_back = if view.observes() { None } else { read_back(view, observed, id) };
-    match read_back.unwrap_or_else(|| compare(view, wanted, observed, id)) {
+    let action = match if view.observes() { None } else { read_back(view, observed, id) } {
+        Some(read_back::Verdict::Look(action)) => action,
+        // The other fields are compared all the same.
+        Some(read_back::Verdict::Normalised(fields)) => compare(view, wanted, observed, id, &fields),
+        None => compare(view, wanted, observed, id, &[]),
+    };
+    match action {
         Action::Done(finding) => connection::then(view, wanted, observed.remote, finding),
         action => action,
     }
@@ -155,14 +160,11 @@ fn first_sight(view: &View, id: &str) -> Action {
 }
 
 /// L15: an update that was answered has to be seen.
-fn read_back(view: &View, observed: Observed<'_>, id: &str) -> Option<Action> {
+fn read_back(view: &View, observed: Observed<'_>, id: &str) -> Option<read_back::Verdict> {
     let update = view.memory.update.as_ref()?;
     let by_id = observed.by_id || view.evidence.gets.get(id).is_some_and(|got| got.began >= update.at);
     let unseen = if still_wanted(view, update) { unseen(update, observed, view.evidence.password_matches) } else { Vec::new() };
-    Some(match read_back::judge(view, id, update, &read_back::Seen { began: observed.began, by_id, unseen })? {
-        read_back::Verdict::Look(action) => action,
-        read_back::Verdict::Normalised(finding) => Action::Done(finding),
-    })
+    read_back::judge(view, id, update, read_back::Seen { began: observed.began, by_id, unseen })
 }
 
 fn unseen(update: &Updated, observed: Observed<'_>, password_matches: Option<bool>) -> Vec<&'static str> {
@@ -187,17 +189,18 @@ fn still_wanted(view: &View, update: &Updated) -> bool {
 }
 
 /// L16, L17: the recorded endpoint is seen; does it agree?
-fn compare(view: &View, wanted: &Wanted, observed: Observed<'_>, id: &str) -> Action {
-    let differences = diff(&wanted.fields, &observed.remote.fields);
+fn compare(view: &View, wanted: &Wanted, observed: Observed<'_>, id: &str, normalised: &[&'static str]) -> Action {
+    let mut differences = diff(&wanted.fields, &observed.remote.fields);
+    differences.retain(|difference| !normalised.contains(&difference.field));
     let rotated = wanted.password.as_ref().is_some_and(|password| view.password_version() != Some(&password.version));
     let matches = view.evidence.password_matches;
     if rotated && matches.is_none() && !observed.by_id {
         // Perhaps a read by id shows the hash, and the new Secret holds the old value.
         return retry::call(view, Action::Get(id.to_owned(), Lane::Urgent));
     }
-    let password = matches == Some(false) || (rotated && matches.is_none());
+    let password = !normalised.contains(&PASSWORD) && (matches == Some(false) || (rotated && matches.is_none()));
     if differences.is_empty() && (!password || view.observes() && matches.is_none()) {
-        return Action::Done(available(view, observed));
+        return Action::Done(if normalised.is_empty() { available(view, observed) } else { read_back::normalised(normalised) });
     }
     if view.observes() {
         return observed_drift(&differences, matches);

@@ -15,13 +15,13 @@
 //! | L6 | intent open, settled, two complete listings since then show none | `CloseEpoch` |
 //! | L7 | intent open, otherwise | `List` on a schedule; never a create |
 //! | L25 | the ledger is of another installation, and an intent is open or an endpoint recorded | `Done` (`InstallationMismatch`) |
-//! | L9 | the spec or something it needs is wrong or missing | `Wait` with the reason |
+//! | L9 | the spec or something it needs is wrong or missing | `Wait` with the reason; silently if it only is not looked up yet (after L10 and L11), and the spec was compared before |
 //! | L10 | paused, or the account is suspended | `Done` (`Paused`, `Suspended`) |
 //! | L11 | account not usable | `Wait` with the reason |
 //! | L12 | recorded, not seen yet | `Get`; after a restart `List`, unless the spec changed |
 //! | L13 | recorded id answers with a username that is not ours | `Done` (`OwnershipLost`; `InstallationMismatch` if the mark is another installation's) |
 //! | L14 | recorded and seen, a second one with our mark is listed | `Get`, then `WriteTombstone` |
-//! | L15 | recorded, last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`) |
+//! | L15 | recorded, last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`), if nothing else differs (L16) |
 //! | L16 | recorded and seen, fields or password differ | `Update`, or `Done` (`Drifted`) under `driftPolicy: Report` |
 //! | L17 | recorded and seen, all agree | `Done` (`Available`) |
 //! | L18 | recorded, read says not found, absence not proven by two listings | `List` (`Get` again while it is young) |
@@ -38,8 +38,8 @@
 //! | L31 | adopts, read by id | `AddFinalizer` if it is to be deleted with the object, `Record` |
 //! | L32 | adopted, absence proven | `Done` (`ExternallyDeleted`), whatever the policies say |
 //! | L33 | adopted under `managementPolicy: Observe`, fields or password differ | `Done` (`Drifted`), never an `Update` |
-//! | L34 | not recorded, none listed, its generated password is not stored, or in a Secret that does not go with the object yet | `StorePassword`, `WriteConnection`; before L23 |
-//! | L35 | recorded and seen, nothing to do at the provider (or nothing may be done), the connection Secret is not right | `WriteConnection`; `Wait` (`Conflict`, `SecretAccessDenied` …) if it is not ours, or a write was refused lately |
+//! | L34 | not recorded, none listed, its generated password is not stored, or in a Secret that does not go with the object yet | `StorePassword`, `WriteConnection`; before L23; `Wait` as in L35 |
+//! | L35 | recorded and seen, nothing to do at the provider (or nothing may be done), the connection Secret is not right | `WriteConnection`; `Wait` (`Conflict`, `SecretAccessDenied` …) if it is not ours, or a write was refused lately; `Wait` (`Contested`) if others undid it three times within an hour, and after each try an hour |
 //! | L36 | the application that the spec names is not looked up yet | as L10 and L11; else `Wait` (`Progressing`), silently if the spec was compared before |
 //!
 //! An object that adopts passes through L24, L25, L36, L9 to L11, L27, then L28 to L31 until it has recorded, then L12 to L18, L32, L33:
@@ -68,6 +68,7 @@ mod adopt;
 pub mod connection;
 mod delete;
 mod live;
+pub mod rewrites;
 mod search;
 #[cfg(test)]
 pub(in crate::core) mod tests;
@@ -79,7 +80,7 @@ use crate::core::evidence::Sighting;
 use crate::core::fields::Remote;
 use crate::core::mark::recognise;
 use crate::core::outcome::Outcome;
-use crate::core::shared::{Viewed, retry, wait_for};
+use crate::core::shared::{Viewed, blocked, retry, wait_for};
 use crate::core::view::{Desired, OwnIntent, Problem, View, Wanted};
 
 /// The next step for this object. Pure: same view, same action.
@@ -114,26 +115,16 @@ fn received(view: &View) -> Option<&str> {
 fn actionable(view: &View) -> Result<&Wanted, Box<Action>> {
     let wanted = match &view.desired {
         Desired::Wanted(wanted) => wanted,
-        Desired::Blocked(problem) if problem.reason == Reason::Progressing => return Err(Box::new(looked_up(view, problem))),
+        // L36: with the account it will be; what is wrong with that, or holds the object, is said first.
+        Desired::Blocked(problem) if problem.reason == Reason::Progressing => {
+            return Err(Box::new(actionable_now(view).unwrap_or_else(|| blocked(view, problem))));
+        }
         Desired::Blocked(problem) | Desired::Unmade(problem) => return Err(Box::new(wait_for(view, problem.clone()))),
     };
     match actionable_now(view) {
         Some(Action::Done(held)) => Err(Box::new(connection::while_held(view, wanted).unwrap_or(Action::Done(held)))),
         Some(action) => Err(Box::new(action)),
         None => Ok(wanted),
-    }
-}
-
-/// L36: nothing is wrong with what is wanted, it is only not known yet. After a restart that is so for each object that names an application:
-/// status stays as it is, unless something else is to be said or the object was never compared as it is now.
-fn looked_up(view: &View, problem: &Problem) -> Action {
-    if let Some(action) = actionable_now(view) {
-        return action;
-    }
-    match view.edited() {
-        true => wait_for(view, problem.clone()),
-        // The account wakes the object; the time-out is for a wake that got lost.
-        false => Action::Wait { until: Some(view.now + view.timing.settle), finding: None },
     }
 }
 

@@ -7,6 +7,7 @@ mod laws;
 pub(in crate::core) mod make;
 mod phone;
 pub(in crate::core) mod provider;
+mod rivals;
 mod simulation;
 mod table;
 mod world;

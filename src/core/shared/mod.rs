@@ -124,6 +124,15 @@ pub fn wait_for(view: &impl Viewed, problem: Problem) -> Action {
     Action::Wait { until: None, finding: Some(Finding { reason: problem.reason, message: problem.message }) }
 }
 
+/// What it points at is missing, wrong, or only not looked up yet (after a restart, say). That last says nothing about an object that was
+/// compared as it is now: what its status says stays, or each restart would rewrite it twice. It is woken by the look-up.
+pub fn blocked(view: &impl Viewed, problem: &Problem) -> Action {
+    if problem.reason == Reason::Progressing && !view.edited() {
+        return Action::Wait { until: None, finding: None };
+    }
+    wait_for(view, problem.clone())
+}
+
 /// Asks for a listing that begins after `after`, once.
 pub fn list(view: &impl Viewed, after: Moment, lane: Lane, finding: Finding) -> Action {
     // The account wakes the object; the time-out is for a wake that got lost.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::line::{Line, NUMBER, case, message, reason, swept};
 use crate::cases::all;
-use crate::observe::{Told, listings};
+use crate::observe::Told;
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,8 +30,7 @@ async fn elsewhere(case: &'static str) -> World {
     assert!(["AccountNotReady", "AccountMismatch"].contains(&reason(&object)), "{}", reason(&object));
     world.repoint(NUMBER, &line.other).await;
     world.delete_binding("main").await;
-    listings(&world, 2).await;
-    assert!(world.bindings().get_opt("main").await.expect("an answer").is_some(), "it waits for its own account");
+    world.binding_until("main", "waiting", |object| message(object).contains("waiting to give the number back")).await;
     world.sent(NUMBER, &[&line.ivr]).await;
     world.repoint(NUMBER, &line.ivr).await;
     world.account("plivo", DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, json!({})).await;

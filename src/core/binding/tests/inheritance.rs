@@ -162,6 +162,7 @@ fn an_update_that_is_refused_changes_nothing_that_was_read_and_any_other_does() 
         (Outcome::Done(()), false),
         (unknown(), false),
         (Outcome::NotFound { proven: true }, false),
+        (Outcome::NotFound { proven: false }, false),
         (refused(RefusalKind::Throttled), true),
         (refused(RefusalKind::Invalid), true),
     ] {

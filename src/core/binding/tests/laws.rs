@@ -65,7 +65,7 @@ pub fn check(view: &View, action: &Action) {
             }
         }
         Action::WritePlaced(ahead) => {
-            if view.status.previous.is_some() && view.status.previous != ahead.previous {
+            if view.status.previous.is_some() && view.status.previous != ahead.previous && view.outdated() != Some(true) {
                 wrong("what was there before is overwritten");
             }
             if ahead.previous.is_some() && view.status.previous.is_none() && ahead.source != Source::Inherited {
@@ -89,10 +89,20 @@ pub fn check(view: &View, action: &Action) {
             {
                 wrong("let go while an update may be on its way");
             }
+            if *release == Release::HandedOver && !settled {
+                wrong("handed over while an update may be on its way");
+            }
+            if *release == Release::NumberGone && view.evidence.missing() != Some(true) {
+                wrong("called gone without proof");
+            }
             let live = view.rivals.iter().any(|rival| !rival.deleting && rival.finalizer);
             if *release == Release::HandedOver && (!live || view.surveyed().is_none()) {
                 wrong("handed over to nobody, or to one that could go");
             }
+        }
+        Action::AddFinalizer if view.object.deleting => wrong("a finalizer on what is being deleted"),
+        Action::AddFinalizer if !matches!(view.account, AccountView::Ready { .. }) && !view.lost_elsewhere() => {
+            wrong("a finalizer while nobody knows who owns the number");
         }
         Action::Wait { until: Some(until), .. } if *until <= view.now => wrong("a wait that is over already"),
         Action::Done(finding) | Action::Wait { finding: Some(finding), .. } => {
@@ -229,6 +239,9 @@ fn evidence(tape: &mut Tape<'_>, mut start: Start) -> Start {
         let outcome = if tape.one_in(2) { unknown() } else { refused(RefusalKind::Invalid) };
         let cause = [Cause::Edited, Cause::Drifted, Cause::Restored][tape.below(3) as usize];
         start = start.answered(tape.app(), cause, outcome, tape.moment());
+    }
+    if tape.one_in(4) {
+        start.view.memory.leaving = Some(at(tape.moment()));
     }
     if tape.one_in(4) {
         start.view.memory.foreign = Some(at(tape.moment()));

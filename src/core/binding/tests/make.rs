@@ -93,7 +93,13 @@ pub fn leaving() -> Start {
 
 /// Another binding, made at this second.
 pub fn rival(made: i64) -> Rival {
-    Rival { who: format!("PhoneNumberBinding other{made}"), uid: format!("uid-{made}"), created: Some(second(made)), ..Rival::default() }
+    Rival {
+        who: format!("PhoneNumberBinding other{made}"),
+        uid: format!("uid-{made}"),
+        created: Some(second(made)),
+        ready: true,
+        ..Rival::default()
+    }
 }
 
 impl Start {
@@ -238,6 +244,14 @@ impl Start {
         self.with(|view| {
             view.evidence.got = Some(Got { began: at(seconds), found, proven });
             view.memory.reads += 1;
+        })
+    }
+
+    /// A read that began then was answered with a page that is not the provider's, at that second.
+    pub fn page(self, seconds: u64, answered: u64) -> Self {
+        self.with(|view| {
+            let asked = view.clone();
+            teach(view, |learnt| learnt.got(&asked, at(seconds), Outcome::NotFound { proven: false }, at(answered)));
         })
     }
 

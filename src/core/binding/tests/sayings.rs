@@ -1,6 +1,6 @@
 //! What the status says, and what listings are expected to show.
 
-use super::make::{Start, applied, bound, healthy, number, placed, problem, ready, rival, text};
+use super::make::{Start, applied, bound, healthy, number, placed, previous, problem, ready, rival, teach, text};
 use crate::api::condition::{ConditionType, Reason, Verdict};
 use crate::api::phone_number_binding::PhoneNumberBindingStatus;
 use crate::core::action::{Action, Finding};
@@ -47,9 +47,20 @@ fn available_pins_the_account_and_keeps_only_what_is_there() {
 }
 
 #[test]
-fn a_binding_that_agrees_from_the_start_stores_nothing_to_restore() {
-    let status = after(&applied().read(995, "app1").build());
-    assert_eq!((status.previous, status.placed), (None, vec![placed("app1")]));
+fn a_binding_that_agrees_from_the_start_stores_that_as_what_was_there_before() {
+    let status = after(&applied().surveyed(994, "app1").with(|view| view.memory.reads += 1).read(995, "app1").build());
+    assert_eq!((status.previous, status.placed), (Some(previous("app1")), vec![placed("app1")]));
+}
+
+#[test]
+fn a_correction_is_announced_so_that_the_next_process_knows_that_it_may_be_on_its_way() {
+    let mut view = healthy().condition(ConditionType::Ready, Reason::Available, 1).surveyed(994, "app7").read(995, "app7").build();
+    view.status = after(&view);
+    view.memory.newest = None;
+    let asked = view.clone();
+    teach(&mut view, |learnt| learnt.object_seen(&asked));
+    assert_eq!(view.memory.foreign, Some(view.now));
+    assert!(!crate::core::shared::Viewed::edited(&view), "it still is a correction");
 }
 
 #[test]
@@ -59,7 +70,7 @@ fn what_is_inherited_changes_nothing_that_is_said() {
     let before = view.status.clone();
     view.status = after(&view);
     assert_eq!((view.status.conditions.clone(), view.status.observed_generation), (before.conditions, before.observed_generation));
-    assert_eq!(view.status.account, None);
+    assert_eq!(view.status.account.as_ref().map(|account| account.id.as_str()), Some("MA1"), "where that is");
     let status = after(&view);
     assert_eq!((said(&status, ConditionType::Ready), status.app_id.as_deref()), (Some("Conflict"), None));
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::make::{
-    NUMBER, Start, applied, at, bound, describe, healthy, leaving, number, placed, previous, problem, ready, refused, rival, unknown,
+    NUMBER, Start, applied, at, bound, describe, healthy, leaving, number, placed, previous, problem, ready, refused, rival, teach, text,
+    unknown,
 };
 use crate::api::condition::{ConditionType, Reason};
 use crate::api::policy::BindingDeletionPolicy::{Retain, Unassign};
 use crate::core::action::Cause;
-use crate::core::binding::next;
 use crate::core::binding::view::Rival;
+use crate::core::binding::{Got, next};
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::view::{AccountView, TroubleKind};
 
@@ -42,6 +43,26 @@ fn looked(start: Start, shown: &str) -> Start {
 /// Never written before.
 fn first(shown: &str) -> Start {
     looked(applied(), shown)
+}
+
+/// "Not found", not in the provider's own words.
+const PAGE: Outcome<()> = Outcome::NotFound { proven: false };
+
+fn got(seconds: u64, app_id: &str, alias: &str) -> Got {
+    Got { began: at(seconds), found: Some(number(app_id, alias)), proven: true }
+}
+
+/// The provider accepted `Desk` twice and showed `desk`, as a read told; then the number shows this.
+fn normalised(shown: &str) -> Start {
+    let start = healthy().wanting("alias", "Desk").updated("app1", 900, 2).with(|view| {
+        view.status.placed[0].alias = Some("Desk".into());
+        if let Some(update) = &mut view.memory.update {
+            update.change.insert("alias", text("Desk"));
+        }
+        let asked = view.clone();
+        teach(view, |learnt| learnt.got(&asked, at(985), Outcome::Done(number("app1", "desk")), at(986)));
+    });
+    start.with(|view| view.evidence.got = Some(got(990, shown, "desk")))
 }
 
 fn waiting() -> Vec<Row> {
@@ -77,7 +98,9 @@ fn waiting() -> Vec<Row> {
         ),
         Row("B3", "the account was not looked at yet", heir().account(AccountView::Unknown), "Wait until 1010: silently"),
         Row("B4", "the heir cannot go any more without giving back", heir().rival(leaver()), "AddFinalizer"),
-        Row("B4", "not even when paused", heir().paused(), "AddFinalizer"),
+        Row("B4", "not even when paused", heir().rival(leaver()).paused(), "AddFinalizer"),
+        Row("B4", "nor when the number is where that one put it", heir().listed(980, true, Some("app9")), "AddFinalizer"),
+        Row("B4", "or shows what was there before", heir().listed(980, true, Some("app0")), "AddFinalizer"),
         Row(
             "B4",
             "the finalizer comes after what was there, and before the change",
@@ -86,6 +109,19 @@ fn waiting() -> Vec<Row> {
         ),
         Row("B4", "our finalizer was forced off", healthy().without_finalizer(), "AddFinalizer"),
         Row("B4", "but one in conflict needs none", heir().rival(owner()), "Wait until 1150: Conflict"),
+        Row("B5", "a copy that nobody else holds may be outdated; nothing looks while paused", heir().paused(), "Done: Paused"),
+        Row(
+            "B5",
+            "a waiting one gets no finalizer when its account goes away: nobody knows who owns the number then",
+            heir().listed(980, true, Some("app9")).account(AccountView::Missing(problem(Reason::AccountNotFound))),
+            "Wait for a change: AccountNotFound",
+        ),
+        Row(
+            "B5",
+            "nor when the credentials lead elsewhere",
+            heir().pinned().listed(980, true, Some("app9")).account(ready("MA2")),
+            "Wait for a change: AccountMismatch",
+        ),
         Row("B5", "paused", healthy().edited("app2").paused(), "Done: Paused"),
         Row("B5", "the account is suspended", healthy().edited("app2").suspended(), "Done: Suspended"),
         Row("B5", "the account only serves deletions", healthy().deletions_only(), "Wait for a change: AccountNotReady"),
@@ -119,6 +155,9 @@ fn waiting() -> Vec<Row> {
             healthy().blocked(Reason::TargetHasNoApplication),
             "Wait for a change: TargetHasNoApplication",
         ),
+        Row("B7", "or is being looked up", applied().blocked(Reason::Progressing), "Wait for a change: Progressing"),
+        Row("B7", "after a restart silently", bound().blocked(Reason::Progressing), "Wait for a change: silently"),
+        Row("B7", "but not after an edit", bound().edited("").blocked(Reason::Progressing), "Wait for a change: Progressing"),
     ]
 }
 
@@ -146,6 +185,19 @@ fn looking() -> Vec<Row> {
         Row("B10", "then it is looked at again", bound().updated("app1", 930, 1).read(985, "app2"), "Get Urgent"),
         Row("B10", "twice different is enough", bound().updated("app1", 930, 2).read(995, "app2"), "Done: ProviderNormalisedValue"),
         Row("B10", "once is not", looked(bound().updated("app1", 930, 1), "app2"), r#"Update Drifted: app_id="app1""#),
+        Row("B10", "once it was read so", normalised("app1"), "Done: ProviderNormalisedValue"),
+        Row(
+            "B10",
+            "other fields are still put back",
+            looked(normalised("app7"), "app7").with(|view| view.evidence.got = Some(got(999, "app7", "desk"))),
+            r#"Update Drifted: alias="Desk" app_id="app1""#,
+        ),
+        Row(
+            "B10",
+            "that is not told by a listing",
+            bound().updated("app1", 900, 2).read(901, "app1").listed(990, true, Some("app7")),
+            "Get Urgent",
+        ),
         Row(
             "B10",
             "a new wish need not wait",
@@ -168,7 +220,15 @@ fn looking() -> Vec<Row> {
             "Wait until 1055: Progressing",
         ),
         Row("B11", "and is looked at then", bound().updated("app2", 930, 1).read(985, "app1"), "Get Urgent"),
-        Row("B11", "a new binding that agrees writes nothing", applied().read(995, "app1"), "Done: Available"),
+        Row(
+            "B11",
+            "what may have arrived meanwhile is looked at when it must have",
+            healthy().with(|view| view.memory.foreign = Some(at(845))),
+            "Get Urgent",
+        ),
+        Row("B11", "then it is said", healthy().with(|view| view.memory.foreign = Some(at(845))).read(996, "app1"), "Done: Available"),
+        Row("B11", "a new binding that agrees stores what is there", applied().read(995, "app1"), "ReadRivals"),
+        Row("B11", "and says so then", applied().finalizer().previous("app1").placed(&["app1"]).read(995, "app1"), "Done: Available"),
         Row(
             "B11",
             "what a listing does not show is no difference",
@@ -200,6 +260,24 @@ fn changing() -> Vec<Row> {
             looked(healthy().report_drift().pointing_at("app2").placed(&["app1", "app2"]), "app1"),
             r#"Update Followed: app_id="app2""#,
         ),
+        Row(
+            "B12",
+            "what another one left there is no target of this one",
+            healthy().report_drift().placed(&["app9", "app1"]).rival(leaver()).listed(995, true, Some("app7")),
+            "Done: Drifted",
+        ),
+        Row(
+            "B12",
+            "but while the number shows it, it is taken over",
+            looked(healthy().report_drift().placed(&["app9", "app1"]).rival(leaver()), "app9"),
+            r#"Update Followed: app_id="app1""#,
+        ),
+        Row(
+            "B13",
+            "also beside one on its way out",
+            looked(healthy(), "console").placed(&["app9", "app1"]).rival(leaver()).corrected(&[100, 500, 900]),
+            "Wait until 4500: Contested",
+        ),
         Row("B13", "three corrections within an hour", drifted().corrected(&[100, 500, 900]), "Wait until 4500: Contested"),
         Row("B13", "two are not enough", drifted().corrected(&[500, 900]), r#"Update Drifted: app_id="app1""#),
         Row("B13", "then one an hour", drifted().corrected(&[900]).contested(), "Wait until 4500: Contested"),
@@ -220,6 +298,12 @@ fn changing() -> Vec<Row> {
             "nor if the provider says not found, and the number is there",
             healthy().edited("app2").answered("app2", Cause::Edited, Outcome::NotFound { proven: true }, 990).read(995, "app1"),
             "Wait until 22590: Rejected",
+        ),
+        Row(
+            "B14",
+            "a proxy's page is no refusal",
+            looked(healthy().placed(&["app1", "app2"]).edited("app2").answered("app2", Cause::Edited, PAGE, 900), "app1"),
+            r#"Update Edited: app_id="app2""#,
         ),
         Row(
             "B14",
@@ -250,6 +334,29 @@ fn changing() -> Vec<Row> {
             healthy().listed(995, true, Some("app7")).surveyed(996, "app7").trouble(TroubleKind::Unknown, 1000),
             "Wait until 1000: ProviderUnreachable",
         ),
+        Row(
+            "B16",
+            "a page of a proxy slows the next look down",
+            healthy().page(996, 1000).listed(998, true, Some("app7")).surveyed(999, "app7"),
+            "Wait until 1000: ProviderUnreachable",
+        ),
+        Row("B16", "an outdated copy is looked at as if there were none", heir().surveyed(995, "app9").read(996, "app7"), "ReadRivals"),
+        Row("B17", "and replaced by what is there", looked(heir(), "app7"), "WritePlaced app1 after app7 (Observed)"),
+        Row("B17", "also if that is what is wanted", looked(heir(), "app1"), "WritePlaced app1 after app1 (Observed)"),
+        Row("B4", "but not while another one holds it", looked(heir().rival(leaver()), "app7"), "AddFinalizer"),
+        Row("B17", "what agrees from the start is stored as well", looked(applied(), "app1"), "WritePlaced app1 after app1 (Observed)"),
+        Row(
+            "B17",
+            "a status that says available would hide a lost correction from the next process",
+            drifted().condition(ConditionType::Ready, Reason::Available, 1),
+            "WritePlaced app1 after app0 (Spec)",
+        ),
+        Row(
+            "B18",
+            "then it is corrected",
+            drifted().condition(ConditionType::Ready, Reason::Progressing, 1),
+            r#"Update Drifted: app_id="app1""#,
+        ),
         Row("B17", "what was there and what will be is stored", first("app0"), "WritePlaced app1 after app0 (Observed)"),
         Row("B17", "also if nothing was there", first(""), "WritePlaced app1 after none (Observed)"),
         Row("B17", "what was lost is not invented", looked(bound().wiped(), "app7"), "WritePlaced app1 after ? (Spec)"),
@@ -264,7 +371,7 @@ fn changing() -> Vec<Row> {
         Row(
             "B18",
             "the finalizer comes before the change",
-            looked(bound().wiped().without_finalizer().placed(&["app1"]).pinned().previous("app0"), "app7"),
+            looked(bound().wiped().without_finalizer().placed(&["app1"]).pinned().previous("app0"), "app0"),
             "AddFinalizer",
         ),
         Row(
@@ -293,6 +400,8 @@ fn going() -> Vec<Row> {
     let read = |shown| leaving().read(995, shown);
     let ready_to = |shown| looked(leaving(), shown);
     let refuse = |start: Start, app_id| start.answered(app_id, Cause::Restored, refused(RefusalKind::Invalid), 992);
+    // A page of a proxy said "not found" then; on its way out since then.
+    let page = |read, since| leaving().missing(read, false).with(|view| view.memory.leaving = Some(at(since)));
     let holding = || Rival { finalizer: true, previous: Some(previous("app0")), placed: vec![placed("app1")], ..younger() };
     vec![
         Row("R1", "released", leaving().without_finalizer(), "Done: Deleting"),
@@ -310,8 +419,27 @@ fn going() -> Vec<Row> {
             leaving().rival(Rival { created: rival(1).created, ..holding() }).surveyed(996, "app1"),
             "RemoveFinalizer (HandedOver)",
         ),
+        Row(
+            "R4",
+            "not while an update may be on its way",
+            leaving().rival(holding()).surveyed(996, "app1").with(|view| view.memory.doubt = Some((at(950), 1))),
+            "Wait until 1100: Deleting",
+        ),
         Row("R5", "the heir holds nothing yet", leaving().rival(younger()), "Wait until 1150: Deleting"),
         Row("R5", "or could still vanish", leaving().rival(Rival { finalizer: false, ..holding() }), "Wait until 1150: Deleting"),
+        Row(
+            "R5",
+            "but one whose account cannot be used is not waited for",
+            leaving().rival(Rival { ready: false, ..younger() }),
+            "Get Urgent",
+        ),
+        Row("R5", "nor under Retain", leaving().policy(Retain).rival(Rival { ready: false, ..younger() }), "RemoveFinalizer (Retained)"),
+        Row(
+            "R4",
+            "unless it holds all: then the number may be its own already",
+            leaving().rival(Rival { ready: false, ..holding() }).surveyed(996, "app1"),
+            "RemoveFinalizer (HandedOver)",
+        ),
         Row(
             "R5",
             "or does not know all that was put there",
@@ -340,6 +468,18 @@ fn going() -> Vec<Row> {
         Row("R8", "its status is lost", leaving().wiped(), "RemoveFinalizer (PreviousLost)"),
         Row("R8", "also under Unassign", leaving().wiped().policy(Unassign), "RemoveFinalizer (PreviousLost)"),
         Row(
+            "R19",
+            "the account is gone, and it never wrote there",
+            heir().finalizer().deleting().account(AccountView::Missing(problem(Reason::AccountNotFound))),
+            "RemoveFinalizer (Unproven)",
+        ),
+        Row(
+            "R9",
+            "but one that did waits for it",
+            leaving().account(AccountView::Missing(problem(Reason::AccountNotFound))),
+            "Wait for a change: AccountNotFound",
+        ),
+        Row(
             "R9",
             "account not ready",
             leaving().account(AccountView::NotReady(problem(Reason::AccountNotReady))),
@@ -353,6 +493,15 @@ fn going() -> Vec<Row> {
         Row("R10", "the number is gone", leaving().missing(995, true), "RemoveFinalizer (NumberGone)"),
         Row("R10", "an earlier pass's answer does not count", leaving().missing(985, true), "Get Urgent"),
         Row("R10", "nor a proxy's", leaving().missing(995, false), "List Repair: Deleting"),
+        Row("R10", "which the listing confirms that it asked for", page(985, 980).listed(990, true, None), "RemoveFinalizer (NumberGone)"),
+        Row("R10", "not an incomplete one", page(985, 980).listed(990, false, None), "Get Urgent"),
+        Row("R10", "not one from before the deletion", page(900, 960).listed(950, true, None), "Get Urgent"),
+        Row(
+            "R10",
+            "and a listing that shows it slows the next look down",
+            leaving().page(996, 1000).listed(998, true, Some("app1")),
+            "Wait until 1000: Deleting",
+        ),
         Row("R11", "it is read", leaving(), "Get Urgent"),
         Row("R11", "not taken from a listing", leaving().listed(995, true, Some("app1")), "Get Urgent"),
         Row("R12", "somebody has put it elsewhere", read("console"), "RemoveFinalizer (NotOurs)"),
@@ -370,7 +519,7 @@ fn going() -> Vec<Row> {
             "with the alias, if it is what was put there",
             ready_to("app1").with(|view| {
                 view.status.placed[0].alias = Some("desk".into());
-                view.evidence.got = Some(crate::core::binding::Got { began: at(995), found: Some(number("app1", "desk")), proven: true });
+                view.evidence.got = Some(Got { began: at(995), found: Some(number("app1", "desk")), proven: true });
             }),
             r#"Update Restored: alias="old" app_id="app0""#,
         ),
@@ -379,8 +528,7 @@ fn going() -> Vec<Row> {
             "and without, if it is not",
             ready_to("app1").with(|view| {
                 view.status.placed[0].alias = Some("desk".into());
-                view.evidence.got =
-                    Some(crate::core::binding::Got { began: at(995), found: Some(number("app1", "console")), proven: true });
+                view.evidence.got = Some(Got { began: at(995), found: Some(number("app1", "console")), proven: true });
             }),
             r#"Update Restored: app_id="app0""#,
         ),
@@ -401,7 +549,13 @@ fn going() -> Vec<Row> {
         Row("R16", "the provider takes nothing", refuse(refuse(leaving(), "app0"), "").read(995, "app1"), "RemoveFinalizer (NotGivenBack)"),
         Row(
             "R16",
-            "a lost answer is no refusal",
+            "a proxy's page is no refusal",
+            looked(leaving().answered("app0", Cause::Restored, PAGE, 900), "app1"),
+            r#"Update Restored: app_id="app0""#,
+        ),
+        Row(
+            "R16",
+            "nor is a lost answer",
             looked(leaving().answered("app0", Cause::Restored, unknown(), 900), "app1"),
             r#"Update Restored: app_id="app0""#,
         ),
@@ -456,6 +610,6 @@ fn a_status_that_said_contested_before_a_restart_counts_as_just_contested() {
     let mut view = looked(healthy(), "console").condition(ConditionType::Ready, Reason::Contested, 1).build();
     view.memory.newest = None;
     let asked = view.clone();
-    super::make::teach(&mut view, |learnt| learnt.object_seen(&asked));
+    teach(&mut view, |learnt| learnt.object_seen(&asked));
     assert_eq!(describe(&next(&view)), "Wait until 4600: Contested");
 }

@@ -48,6 +48,8 @@ pub struct Provider {
     pub flights: Vec<(Moment, Fields)>,
     /// Applications that do not exist.
     pub missing: Vec<&'static str>,
+    /// A proxy answers "not found" in its own words.
+    pub proxy: bool,
 }
 
 pub struct World {
@@ -68,7 +70,7 @@ impl World {
     pub fn new(seed: u64, processes: usize, shown: Fields) -> Self {
         Self {
             now: Moment(Duration::from_secs(1)),
-            provider: Provider { fields: Some(shown), stale: None, flights: Vec::new(), missing: Vec::new() },
+            provider: Provider { fields: Some(shown), stale: None, flights: Vec::new(), missing: Vec::new(), proxy: false },
             stored: [None, None],
             processes: (0..processes).map(|_| Process::default()).collect(),
             rng: Rng(seed),
@@ -185,6 +187,7 @@ impl World {
             uid: stored.object.uid.clone(),
             created: Some(stored.created),
             deleting: stored.object.deleting,
+            ready: true,
             finalizer: stored.object.finalizer,
             previous: stored.status.previous.clone(),
             placed: stored.status.placed.clone(),
@@ -263,8 +266,9 @@ impl World {
             Action::Get(..) => {
                 let outcome = match self.shown() {
                     _ if self.fails(10) => unknown(),
+                    Some(_) if self.fails(5) => Outcome::NotFound { proven: false },
                     Some(fields) => Outcome::Done(Number { number: NUMBER.into(), fields }),
-                    None => Outcome::NotFound { proven: !self.fails(30) },
+                    None => Outcome::NotFound { proven: !self.provider.proxy && !self.fails(30) },
                 };
                 let now = self.now;
                 self.processes[process].learnt[name].got(view, now, outcome, now);
@@ -290,7 +294,7 @@ impl World {
             return Outcome::NotFound { proven: true };
         }
         let lag = Duration::from_secs(if self.faults { self.rng.below(50) } else { 0 });
-        match if self.faults { self.rng.below(12) } else { 0 } {
+        match if self.faults { self.rng.below(13) } else { 0 } {
             0..8 => {
                 self.execute(change, lag);
                 Outcome::Done(())
@@ -305,6 +309,12 @@ impl World {
                 unknown()
             }
             10 => unknown(),
+            11 => {
+                if self.rng.percent(50) {
+                    self.execute(change, lag);
+                }
+                Outcome::NotFound { proven: false }
+            }
             _ => refused(RefusalKind::Throttled),
         }
     }

@@ -6,7 +6,7 @@ use super::make::{
 use super::table::{Row, announced, foreign};
 use crate::api::condition::{ConditionType, Reason};
 use crate::core::action::Action;
-use crate::core::endpoint::connection::Held;
+use crate::core::endpoint::connection::{DOMAIN, Entries, Held, PASSWORD, USERNAME};
 use crate::core::endpoint::next;
 use crate::core::fields::{Remote, Secret};
 use crate::core::outcome::RefusalKind;
@@ -15,7 +15,7 @@ use crate::core::status;
 use crate::core::view::{Desired, TroubleKind};
 
 pub fn rows() -> Vec<Row> {
-    [making(), missing(), keeping(), holding()].into_iter().flatten().collect()
+    [making(), missing(), keeping(), holding(), quarrels()].into_iter().flatten().collect()
 }
 
 /// Its password is to be generated, and its Secret is gone.
@@ -215,6 +215,101 @@ fn holding() -> Vec<Row> {
     ]
 }
 
+/// Somebody else has put his username there, whenever we had written ours: the first write and so many more.
+fn undone(moments: &[u64]) -> Start {
+    healthy().phone_with(with("username", "mallory")).rewrote(&ours(USERNAME), moments)
+}
+
+/// What we write under this key.
+fn ours(key: &'static str) -> Entries {
+    Entries::from([(key, right(Some(password(1))).remove(key))])
+}
+
+/// Others undo what was written.
+fn quarrels() -> Vec<Row> {
+    let rotated = |start: Start| start.updated(&[("password", crate::core::fields::Value::Secret(password(2)))], 995, 1).got("e1", 996);
+    let theirs = || healthy().rotated(2).phone_with(with("password", "theirs"));
+    vec![
+        Row("L35", "undone twice, it is put back", undone(&[100, 200, 300]), "WriteConnection username"),
+        Row("L35", "undone three times within an hour", undone(&[100, 200, 300, 400]), "Wait until 4000: Contested"),
+        Row("L35", "then it is written once an hour", undone(&[100, 200, 300, 400]).now(4000), "WriteConnection username"),
+        Row("L35", "and once only", undone(&[100, 200, 300, 400, 4000]).now(4001), "Wait until 7600: Contested"),
+        Row("L35", "until it was well for two hours", undone(&[10, 20, 30, 40, 7300]).now(7400), "WriteConnection username"),
+        Row("L35", "three times in more than an hour is no quarrel", undone(&[1, 2, 3, 3700]).now(3701), "WriteConnection username"),
+        Row("L10", "paused, it says that it is paused", undone(&[100, 200, 300, 400]).paused(), "Done: Paused"),
+        Row("L16", "the provider does not wait for it", undone(&[100, 200, 300, 400]).edited("x"), r#"Update e1 Edited: alias="x""#),
+        Row(
+            "L17",
+            "what is right is right",
+            healthy().phone_with(right(Some(password(1)))).rewrote(&ours(USERNAME), &[100, 200, 300, 400]),
+            "Done: Available",
+        ),
+        Row(
+            "L35",
+            "another key is not held back by it",
+            healthy().phone_with(with("domain", "elsewhere")).rewrote(&ours(USERNAME), &[100, 200, 300, 400]),
+            "WriteConnection domain",
+        ),
+        Row(
+            "L35",
+            "nor is all of it by one key",
+            healthy().phone(Held::Absent).rewrote(&ours(DOMAIN), &[100, 200, 300, 400]),
+            "WriteConnection domain password sip_uri username",
+        ),
+        Row(
+            "L35",
+            "a rotation is an answer to nobody",
+            rotated(theirs().rewrote(&ours(PASSWORD), &[100, 200, 300, 400])),
+            "WriteConnection password",
+        ),
+        Row(
+            "L35",
+            "but then it is undone like any other",
+            rotated(theirs().rewrote(&Entries::from([(PASSWORD, Some(password(2)))]), &[100, 200, 300, 400])),
+            "Wait until 4000: Contested",
+        ),
+        Row(
+            "L35",
+            "deleted again and again",
+            healthy().phone(Held::Absent).rewrote(&every(), &[100, 200, 300, 400]),
+            "Wait until 4000: Contested",
+        ),
+        Row(
+            "L35",
+            "taken from its owner again and again",
+            healthy().phone_with(right(Some(password(1)))).given().rewrote(&Entries::new(), &[100, 200, 300, 400]),
+            "Wait until 4000: Contested",
+        ),
+        Row(
+            "L34",
+            "so is one with a generated password",
+            made().given().rewrote(&Entries::new(), &[100, 200, 300, 400]),
+            "Wait until 4000: Contested",
+        ),
+        Row(
+            "L34",
+            "a generated password that does not stay is not made for ever",
+            unmade()
+                .rewrote(&Entries::from([(PASSWORD, Some(password(1)))]), &[100, 200])
+                .rewrote(&Entries::from([(PASSWORD, Some(password(2)))]), &[300, 400]),
+            "Wait until 4000: Contested",
+        ),
+    ]
+}
+
+/// All that is in the Secret.
+fn every() -> Entries {
+    let right = right(Some(password(1)));
+    crate::core::endpoint::connection::KEYS.into_iter().map(|key| (key, right.get(key).cloned())).collect()
+}
+
+#[test]
+fn another_secret_has_no_quarrel_yet() {
+    let mut view = undone(&[100, 200, 300, 400]).build();
+    view.connection.as_mut().expect("a Secret").name = "desk-phone".into();
+    assert_eq!(describe(&next(&view)), "WriteConnection username");
+}
+
 #[test]
 fn a_secret_that_cannot_be_written_is_no_difference_at_the_provider() {
     let start = || healthy().phone(Held::Absent).unwritten(990);
@@ -243,7 +338,7 @@ fn a_write_of_ours_carries_the_version_of_the_generated_password_on() {
             *old = version(before);
         }
         let before = connection.clone();
-        super::make::teach(&mut view, |learnt, _| learnt.connection_written(&before, version(after)));
+        super::make::teach(&mut view, |learnt, view| learnt.connection_written(&before, &Entries::new(), version(after), view.now));
     }
     let Desired::Wanted(mut later) = wanted("desk", 1) else { panic!() };
     if let Some(password) = &mut later.password {

@@ -9,7 +9,7 @@ use super::phone::Phone;
 use super::world::{Process, Stored, World};
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Closed, Release, Why};
-use crate::core::endpoint::connection::Held;
+use crate::core::endpoint::connection::{Held, KEYS};
 use crate::core::endpoint::next;
 use crate::core::fields::{PASSWORD, Remote, Value};
 use crate::core::outcome::{Outcome, RefusalKind};
@@ -266,6 +266,13 @@ fn phone(tape: &mut Tape<'_>, mut start: Start) -> Start {
     if tape.one_in(4) {
         let moment = tape.moment();
         start = start.unwritten(moment);
+    }
+    if tape.one_in(4) {
+        let mut moments: Vec<u64> = (0..tape.below(6)).map(|_| tape.moment()).collect();
+        moments.sort_unstable();
+        let all = right(Some(password(1)));
+        let some = KEYS.into_iter().filter(|_| !tape.one_in(3)).map(|key| (key, all.get(key).cloned())).collect();
+        start = start.rewrote(&some, &moments);
     }
     let wanted = matches!(start.view.desired, Desired::Wanted(_)) && start.view.adopt.is_none();
     if wanted && tape.one_in(2) { start.generates() } else { start }

@@ -293,6 +293,16 @@ impl Start {
         })
     }
 
+    /// We wrote these entries into the connection Secret as it is, each time at one of these moments.
+    pub fn rewrote(self, entries: &Entries, moments: &[u64]) -> Self {
+        self.with(|view| {
+            let connection = view.connection.clone().expect("a connection Secret");
+            for moment in moments {
+                view.memory.rewrites.written(&connection, entries, at(*moment));
+            }
+        })
+    }
+
     /// We wrote the Secret with the generated password.
     pub fn rewritten(self, before: u32, after: u32) -> Self {
         self.with(|view| view.memory.rewritten = Some((version(before), version(after))))
@@ -308,7 +318,7 @@ impl Start {
         })
     }
 
-    fn with(mut self, change: impl FnOnce(&mut View)) -> Self {
+    pub fn with(mut self, change: impl FnOnce(&mut View)) -> Self {
         change(&mut self.view);
         self
     }

@@ -7,7 +7,7 @@ use crate::core::endpoint::next;
 use crate::core::fields::{PASSWORD, Remote, Value};
 use crate::core::mark::{Installation, Prefix};
 use crate::core::outcome::{Outcome, RefusalKind};
-use crate::core::view::TroubleKind;
+use crate::core::view::{Desired, TroubleKind};
 
 pub struct Row(pub &'static str, pub &'static str, pub Start, pub &'static str);
 
@@ -160,7 +160,7 @@ fn living() -> Vec<Row> {
         Row("L11", "account not ready", healthy().account_not_ready(), "Wait for a change: AccountNotReady"),
         Row("L36", "its application is not looked up yet", applied().not_looked_up(), "Wait for a change: Progressing"),
         Row("L36", "nor that of an edited one", healthy().edited("x").not_looked_up(), "Wait for a change: Progressing"),
-        Row("L36", "what was compared before waits in silence", healthy().not_looked_up(), "Wait until 1150: silently"),
+        Row("L36", "what was compared before waits in silence", healthy().not_looked_up(), "Wait for a change: silently"),
         Row("L36", "paused is said first", healthy().not_looked_up().paused(), "Done: Paused"),
         Row("L36", "so is suspended", applied().not_looked_up().suspended(), "Done: Suspended"),
         Row(
@@ -226,6 +226,19 @@ fn living() -> Vec<Row> {
             "but not three times",
             edited_alias().updated(&[("alias", text("reception"))], 900, 2).got("e1", 999),
             "Done: ProviderNormalisedValue",
+        ),
+        Row(
+            "L15",
+            "what else differs is corrected all the same",
+            recorded()
+                .with(|view| {
+                    if let Desired::Wanted(wanted) = &mut view.desired {
+                        wanted.fields.insert("app_id", text("ivr"));
+                    }
+                })
+                .updated(&[("alias", text("desk"))], 900, 2)
+                .got_remote(999, with_alias("e1", "DESK")),
+            r#"Update e1 Drifted: app_id="ivr""#,
         ),
         Row(
             "L15",

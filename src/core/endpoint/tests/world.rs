@@ -300,7 +300,7 @@ impl World {
         self.writes.1 += u64::from(applied);
         let secret = view.connection.clone().expect("a Secret");
         match version.filter(|_| applied && !lost) {
-            Some(version) => self.teach(index, |learnt, _| learnt.connection_written(&secret, version)),
+            Some(version) => self.teach(index, |learnt, now| learnt.connection_written(&secret, entries, version, now)),
             None if fails || lost => {
                 self.teach(index, |learnt, now| learnt.connection_refused(&secret.name, problem(Reason::Progressing), now));
             }
