@@ -106,8 +106,8 @@ impl Pass<'_, PhoneNumberBinding> {
         let outcome = match account.get_number(lane, &self.key(), number).await {
             Ok(outcome) => outcome,
             Err(refused) => {
-                // Its permit is announced; a listing in its place would cost a call for every twenty numbers of the account.
-                return self.not_started(view, refused, lane, || ()).await;
+                let who = self.key();
+                return self.not_started(view, refused, lane, || account.want_numbers(who, lane)).await;
             }
         };
         failpoint::at("get", "after").await;

@@ -5,13 +5,14 @@ use serde_json::json;
 
 use super::line::{Line, NUMBER, case, swept};
 use crate::cases::all;
-use crate::observe::{Call, Told, calls_since, count, events, listings, now};
+use crate::observe::{Call, Told, calls_since, count, events, listings, listings_of, now};
 use crate::world::{World, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn settled_bindings_cost_a_listing_in_a_sweep_period_and_nothing_else() {
     all(vec![
         case("sweeps and restarts", settled),
+        case("a restart with an endpoint that names its application", named),
         case("nobody binds a number any more", unwatched),
         case("SIGTERM during an update", terminated),
         case("the account comes later", account_later),
@@ -42,6 +43,23 @@ async fn settled(case: &'static str) -> World {
     world.repoint(NUMBER, &line.other).await;
     world.answered_by(NUMBER, &line.ivr).await;
     world.bound("main").await;
+    world
+}
+
+async fn named(case: &'static str) -> World {
+    let (line, operator) = Line::run(case).await;
+    let world = line.world;
+    world.endpoint("alice", json!({"app_name": "ivr"}), json!({})).await;
+    world.ready("alice").await;
+    listings_of(&world, Call::ApplicationPage, 1).await;
+    let version = world.ready("alice").await.resource_version();
+    operator.kill().await;
+    // What the name stands for is not known until the applications are listed, and that takes a while.
+    let slow = json!([{"match": {"method": "GET", "path": "/Application/$", "count": 1}, "delay_ms": 1500}]);
+    world.admin.set_faults(slow).await.expect("a fault");
+    let _operator = Told::start(case, &world, &[]).await;
+    listings_of(&world, Call::ApplicationPage, 2).await;
+    assert_eq!(world.ready("alice").await.resource_version(), version, "what the status says stays");
     world
 }
 
