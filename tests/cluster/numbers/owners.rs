@@ -201,6 +201,8 @@ async fn frozen(case: &'static str, deleted: bool) -> World {
         world.bound("main").await;
         &line.other
     };
+    // Longer than an update may wait between its decision and its way out.
+    listings(&world, 2).await;
     first.signal("CONT").await;
     listings(&world, 3).await;
     world.sent(NUMBER, &[&line.ivr, last]).await;
