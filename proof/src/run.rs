@@ -1,6 +1,7 @@
 //! Searches a world, all of it, or a world without a safeguard up to the first violation.
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -45,24 +46,26 @@ pub fn search(world: World) -> Searched {
 
 /// Searches for what breaks without each safeguard, two at a time.
 pub fn search_safeguards(safeguards: &[Safeguard], worlds: &[World]) -> Vec<(Safeguard, Searched)> {
+    two_at_a_time(safeguards, |safeguard| Some((*safeguard, search_without(safeguard, worlds)?)))
+}
+
+/// Searches each, two at a time; in the order given, without those that there is nothing to search for.
+pub(crate) fn two_at_a_time<T: Sync, R: Send>(all: &[T], search: impl Fn(&T) -> Option<R> + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                while let Some((index, safeguard)) =
-                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, safeguards.get(at)?)))
-                {
-                    if let Some(searched) = search_without(safeguard, worlds) {
-                        found.lock().unwrap_or_else(PoisonError::into_inner).push((index, *safeguard, searched));
-                    }
+                while let Some((index, one)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, all.get(at)?))) {
+                    let searched = search(one);
+                    found.lock().unwrap_or_else(PoisonError::into_inner).push((index, searched));
                 }
             });
         }
     });
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    found.sort_by_key(|(index, ..)| *index);
-    found.into_iter().map(|(_, safeguard, searched)| (safeguard, searched)).collect()
+    found.sort_by_key(|(index, _)| *index);
+    found.into_iter().filter_map(|(_, searched)| searched).collect()
 }
 
 /// Searches worlds, two at a time, and hands each result over as it comes.
@@ -106,29 +109,41 @@ pub fn search_without(safeguard: &Safeguard, worlds: &[World]) -> Option<Searche
 const MOST: usize = 12_000_000;
 
 fn run(proof: Proof, until: HasDiscoveries, most: usize) -> Searched {
-    let began = Instant::now();
     let depth = proof.world.depth;
-    // One thread: breadth first, so that the first way found is a shortest one, and all counts are always the same.
-    let checker = proof.checker().threads(1).finish_when(until).target_state_count(most);
-    let checker = if let Some(depth) = depth { checker.target_max_depth(depth + 1) } else { checker };
-    let checker = checker.spawn_bfs().join();
-    let proof = checker.model();
-    let mut violations = BTreeMap::new();
-    for (name, path) in checker.discoveries() {
-        let path = path.into_vec();
+    let tell = |proof: &Proof, name: &str, path: Steps<Proof>| {
         let mut lines = trace::tell(proof, &path);
         let steps = lines.len();
         if let Some((last, _)) = path.last().filter(|_| matches!(name, "I1w" | "I3" | "I10")) {
             lines.extend(trace::tell_calm(proof, last));
         }
-        violations.insert(name, Way { steps, lines });
-    }
-    Searched {
-        states: checker.unique_state_count(),
-        depth: checker.max_depth(),
-        took: began.elapsed(),
-        asked: proof.mind.asked(),
-        rows: proof.mind.rows(),
-        violations,
-    }
+        Way { steps, lines }
+    };
+    explore(proof, (depth, most), until, tell, |proof| (proof.mind.asked(), proof.mind.rows()))
+}
+
+/// The states of a way, each with what was done in it.
+pub(crate) type Steps<M> = Vec<(<M as Model>::State, Option<<M as Model>::Action>)>;
+
+/// Searches a model within so many steps and states. `counted`: how many distinct views `next` decided on, and how often each row answered.
+pub(crate) fn explore<M>(
+    model: M,
+    (depth, most): (Option<usize>, usize),
+    until: HasDiscoveries,
+    tell: impl Fn(&M, &'static str, Steps<M>) -> Way,
+    counted: impl Fn(&M) -> (u64, BTreeMap<&'static str, u64>),
+) -> Searched
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Clone + Hash + PartialEq + Send + Sync,
+    M::Action: Clone + PartialEq,
+{
+    let began = Instant::now();
+    // One thread: breadth first, so that the first way found is a shortest one, and all counts are always the same.
+    let checker = model.checker().threads(1).finish_when(until).target_state_count(most);
+    let checker = if let Some(depth) = depth { checker.target_max_depth(depth + 1) } else { checker };
+    let checker = checker.spawn_bfs().join();
+    let model = checker.model();
+    let violations = checker.discoveries().into_iter().map(|(name, path)| (name, tell(model, name, path.into_vec()))).collect();
+    let (asked, rows) = counted(model);
+    Searched { states: checker.unique_state_count(), depth: checker.max_depth(), took: began.elapsed(), asked, rows, violations }
 }

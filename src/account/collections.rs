@@ -60,11 +60,6 @@ impl Account {
         Numbers::changed(&self.inner).notify_one();
     }
 
-    /// As [`Account::want_listing`], of applications.
-    pub fn want_applications(&self, who: ObjectKey, lane: Lane) {
-        self.inner.want::<Applications>(who, lane);
-    }
-
     /// The object belongs to this account and is woken by listings of endpoints that contradict `expected`, and when the account works
     /// again.
     pub fn watch(&self, who: ObjectKey, expected: Expectation) {

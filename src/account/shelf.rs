@@ -47,6 +47,13 @@ impl<C: Listable> Default for Shelf<C> {
 }
 
 impl<C: Listable> Shelf<C> {
+    /// Whose expectation the newest listing does not meet.
+    fn differing(&self, differs: fn(&C::Expected, &C, bool) -> bool) -> BTreeSet<ObjectKey> {
+        let Some(newest) = self.history.newest() else { return BTreeSet::new() };
+        let differing = self.watched.iter().filter(|(_, expected)| differs(expected, &newest.items, newest.is_complete()));
+        differing.map(|(key, _)| key.clone()).collect()
+    }
+
     /// The next listing that begins serves `who`, in this lane or a more urgent one that was asked for before.
     pub(super) fn want(&mut self, who: ObjectKey, lane: Lane) {
         let wanted = self.waiting.entry(who).or_insert(lane);
@@ -150,9 +157,7 @@ impl Listable for Sightings {
     }
 
     fn contradicted(shelf: &Shelf<Self>) -> BTreeSet<ObjectKey> {
-        let Some(newest) = shelf.history.newest() else { return BTreeSet::new() };
-        let differing = shelf.watched.iter().filter(|(_, expected)| sighting::differs(expected, &newest.items, newest.is_complete()));
-        differing.map(|(key, _)| key.clone()).collect()
+        shelf.differing(sighting::differs)
     }
 }
 
@@ -185,9 +190,7 @@ impl Listable for Numbers {
     fn note(_: &mut Assembler<Number>, _: &numbers::NumberUpdated) {}
 
     fn contradicted(shelf: &Shelf<Self>) -> BTreeSet<ObjectKey> {
-        let Some(newest) = shelf.history.newest() else { return BTreeSet::new() };
-        let differing = shelf.watched.iter().filter(|(_, expected)| numbers::differs(expected, &newest.items, newest.is_complete()));
-        differing.map(|(key, _)| key.clone()).collect()
+        shelf.differing(numbers::differs)
     }
 }
 

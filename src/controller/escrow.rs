@@ -226,3 +226,23 @@ async fn is_left_behind(ctx: &Context, secret: &PartialObjectMeta<Secret>) -> bo
         Err(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_commands_find_what_is_in_escrow_by_what_it_carries() {
+        let readme = include_str!("../../README.md");
+        let escaped = |annotation: &str| annotation.replace('.', "\\.");
+        let (label, value) = ESCROW;
+        for part in
+            [format!("-l {label}={value}"), format!("-l {label}={value},{INSTALLATION}="), format!("labels.{}", escaped(INSTALLATION))]
+        {
+            assert!(readme.contains(&part), "{part}");
+        }
+        for annotation in [NAMESPACE, ACCOUNT] {
+            assert!(readme.contains(&format!("annotations.{}", escaped(annotation))), "{annotation}");
+        }
+    }
+}

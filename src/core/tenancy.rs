@@ -113,11 +113,6 @@ pub fn may(account: Tenants<'_>, namespace: &str, what: Use<'_>) -> Result<(), R
     }
 }
 
-/// Whether an object of this namespace may bind the number.
-pub fn may_bind(account: Tenants<'_>, namespace: &str, number: &str) -> bool {
-    may(account, namespace, Use::Number(number)).is_ok()
-}
-
 /// Whether an object of this namespace may adopt the endpoint of this id: the part of [`may`] that can be told before it was seen.
 pub fn adoptable(account: Tenants<'_>, namespace: &str, id: &str) -> Adoptable {
     match (may(account, namespace, Use::Adopt { id, username: None }), account) {
@@ -245,9 +240,6 @@ mod tests {
             assert_eq!(may(Tenants::Listed(&[]), namespace, what), nobody, "{sentence}, and the list is empty");
             assert_eq!(may(Tenants::Namespace(namespace), namespace, what), Ok(()), "{sentence}, in its own namespace");
             assert_eq!(may(Tenants::Namespace("elsewhere"), namespace, what), nobody, "{sentence}, with another namespace's account");
-            if let Use::Number(number) = what {
-                assert_eq!(may_bind(Tenants::Listed(&listed), namespace, number), expected.is_ok(), "{sentence}");
-            }
             if let Use::Adopt { id, username } = what {
                 let told = adoptable(Tenants::Listed(&listed), namespace, id).admits(username);
                 assert_eq!(told, expected.is_ok(), "{sentence}, told before it was seen");

@@ -19,6 +19,7 @@ use switchboard::core::binding::view::{Desired, Policy, Rival, View};
 use switchboard::core::binding::{Evidence, Learnt, next, status};
 use switchboard::core::fields::{Fields, Number, Value};
 use switchboard::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
+use switchboard::core::shared::quarrel::Quarrel;
 use switchboard::core::time::Moment;
 use switchboard::core::view::{AccountView, Fresh, Object, Problem, Timing};
 
@@ -223,8 +224,7 @@ fn normalise(learnt: &mut Learnt) {
     memory.effect = Moment::ZERO;
     memory.listing_wanted = None;
     memory.pass_began = NOW;
-    memory.corrections.clear();
-    memory.contested = false;
+    memory.quarrel = Quarrel::default();
     // No number is taken away here.
     memory.leaving = None;
     memory.doubt = memory.doubt.map(|(at, count)| (at, count.min(2)));

@@ -127,7 +127,7 @@ fn compare(view: &View, wanted: &Fields, seen: Observed<'_>, normalised: &[&'sta
         ));
     }
     if cause == Cause::Drifted
-        && let Some(again) = view.memory.contested(view.now)
+        && let Some(again) = view.memory.quarrel.until(view.now)
     {
         return Action::Wait { until: Some(again), finding: Some(contested(view, &differences)) };
     }

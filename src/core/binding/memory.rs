@@ -10,14 +10,10 @@ use crate::api::phone_number_binding::Placed;
 use crate::core::action::{Action, Cause, Source};
 use crate::core::fields::{Fields, Number, Value};
 use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
+use crate::core::shared::quarrel::Quarrel;
 use crate::core::shared::read_back::Normalised;
 use crate::core::time::Moment;
 use crate::core::view::{Trouble, Updated};
-
-/// Within this time three corrections make a number contested; then one a time.
-pub const HOUR: Duration = Duration::from_secs(3600);
-/// So many corrections within an hour are enough.
-pub const CONTESTED: usize = 3;
 
 /// What this process remembers of one binding. Losing it (a restart) costs time, never safety.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,10 +32,8 @@ pub struct Memory {
     pub listing_wanted: Option<Moment>,
     /// When this pass over the object began.
     pub pass_began: Moment,
-    /// When drift was corrected, the newest last, as many as are needed to tell whether the number is contested.
-    pub corrections: Vec<Moment>,
-    /// Others keep changing the number: it is put back once an hour.
-    pub contested: bool,
+    /// Others keep changing the number: drift that was corrected.
+    pub quarrel: Quarrel,
     /// What was known when the other bindings were last read from the API server itself.
     pub survey: Option<Survey>,
     /// Reads of the number that were answered.
@@ -86,13 +80,6 @@ impl Memory {
         let known = [self.doubt.map(|(at, _)| at), self.foreign];
         known.into_iter().flatten().max().map_or(Moment::ZERO, |at| at + settle)
     }
-
-    /// Others keep changing the number, and it was put back less than an hour ago; when it is put back again.
-    pub fn contested(&self, now: Moment) -> Option<Moment> {
-        let last = *self.corrections.last()?;
-        let often = self.corrections.iter().filter(|at| now.since(**at) < HOUR).count() >= CONTESTED;
-        ((self.contested || often) && now.since(last) < HOUR).then(|| last + HOUR)
-    }
 }
 
 impl Learnt {
@@ -109,8 +96,7 @@ impl Learnt {
             _ => memory.foreign = Some(view.now),
         }
         if memory.newest.is_none() && reason == Some(Reason::Contested.as_str()) {
-            memory.corrections = vec![view.now];
-            memory.contested = true;
+            memory.quarrel = Quarrel::going_on(view.now);
         }
         memory.newest = Some(newest);
         if view.object.deleting {
@@ -216,20 +202,8 @@ impl Learnt {
             Outcome::Refused(_) | Outcome::NotFound { .. } => {}
         }
         if cause == Cause::Drifted && matches!(outcome, Outcome::Done(()) | Outcome::Unknown(_)) {
-            self.corrected(now);
+            self.memory.quarrel.answered(now);
         }
-    }
-
-    /// A change of others was put back.
-    fn corrected(&mut self, now: Moment) {
-        let memory = &mut self.memory;
-        // A try an hour does not end the quarrel; two hours without a change do.
-        let goes_on = memory.contested && memory.corrections.last().is_some_and(|last| now.since(*last) < HOUR * 2);
-        memory.corrections.retain(|at| now.since(*at) < HOUR);
-        memory.corrections.push(now);
-        memory.contested = goes_on || memory.corrections.len() >= CONTESTED;
-        let surplus = memory.corrections.len().saturating_sub(CONTESTED);
-        memory.corrections.drain(..surplus);
     }
 
     /// The other bindings of the number were read from the API server itself; the read began then.
@@ -257,10 +231,7 @@ impl Learnt {
         memory.refusal = None;
         memory.survey = None;
         memory.newest = Some(view.wish().or_else(|| view.status.placed.last().cloned()));
-        if memory.corrections.last().is_none_or(|last| now.since(*last) >= HOUR) {
-            memory.corrections.clear();
-            memory.contested = false;
-        }
+        memory.quarrel.calm(now);
     }
 
     /// Keeps the last failure, or forgets it.

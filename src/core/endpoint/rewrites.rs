@@ -1,22 +1,17 @@
 //! What we wrote into a connection Secret, and how often it had to be written again: whoever undoes it (an operator for Secrets, a GitOps
-//! tool, an admission webhook) is answered three times, and then once an hour. Each answer is an event for the other side, so two that
-//! answer at once would never stop.
+//! tool, an admission webhook) is answered as in any [`Quarrel`]: each answer is an event for the other side.
 //!
 //! A value of ours that changes (a rotation, a new SIP URI) is no answer to anybody. All this is in memory: a restart costs a few writes.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::connection::{ConnectionSecret, Entries, Held, PASSWORD};
 use crate::core::fields::Secret;
+use crate::core::shared::quarrel::Quarrel;
 use crate::core::time::Moment;
 
 /// Stands for the owner reference among the keys.
 pub const OWNER: &str = "metadata.ownerReferences";
-
-/// Within this time so many rewrites make a key contested; then one a time.
-const HOUR: Duration = Duration::from_secs(3600);
-const CONTESTED: usize = 3;
 
 /// The writes of one connection Secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,9 +24,8 @@ pub struct Rewrites {
 struct Rewrite {
     /// What was written last; nothing if it was taken away, or may be another one each time.
     value: Option<Secret>,
-    /// When it was written again, the newest last, as many as are needed to tell whether it is contested.
-    again: Vec<Moment>,
-    contested: bool,
+    /// It was written again.
+    quarrel: Quarrel,
 }
 
 impl Rewrites {
@@ -45,7 +39,7 @@ impl Rewrites {
             let made = before.generates && key == PASSWORD;
             let value = entries.get(key).cloned().flatten().filter(|_| !made);
             match self.keys.get_mut(key) {
-                Some(known) if known.value == value => known.written_again(now),
+                Some(known) if known.value == value => known.quarrel.answered(now),
                 _ => drop(self.keys.insert(key, Rewrite { value, ..Rewrite::default() })),
             }
         }
@@ -58,28 +52,11 @@ impl Rewrites {
         let until = |key: &&'static str| {
             let made = secret.generates && *key == PASSWORD;
             let value = entries.get(key).cloned().flatten().filter(|_| !made);
-            known.get(key).filter(|rewrite| rewrite.value == value)?.until(now)
+            known.get(key).filter(|rewrite| rewrite.value == value)?.quarrel.until(now)
         };
         // With anything else in it the write is due in any case, and then all of it is put right.
         let until: Option<Vec<Moment>> = keys.iter().map(until).collect();
         Some((until?.into_iter().min()?, keys))
-    }
-}
-
-impl Rewrite {
-    fn written_again(&mut self, now: Moment) {
-        // A try an hour does not end the quarrel; two hours without one do.
-        let goes_on = self.contested && self.again.last().is_some_and(|last| now.since(*last) < HOUR * 2);
-        self.again.retain(|at| now.since(*at) < HOUR);
-        self.again.push(now);
-        self.contested = goes_on || self.again.len() >= CONTESTED;
-        let surplus = self.again.len().saturating_sub(CONTESTED);
-        self.again.drain(..surplus);
-    }
-
-    fn until(&self, now: Moment) -> Option<Moment> {
-        let last = *self.again.last()?;
-        (self.contested && now.since(last) < HOUR).then(|| last + HOUR)
     }
 }
 

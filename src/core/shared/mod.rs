@@ -1,6 +1,7 @@
 //! What the rules of all kinds have in common: when an object may be acted on at all, when a call's turn comes again after a failure,
 //! how an update is read back. Each kind's view says where to look ([`Viewed`]); the rules stand here once.
 
+pub mod quarrel;
 pub mod read_back;
 pub mod retry;
 

@@ -2,11 +2,11 @@
 
 use super::make::{Start, applied, at, bound, number, placed, previous, refused, rival, second, teach, text, unknown};
 use crate::core::action::Cause;
-use crate::core::binding::memory::HOUR;
 use crate::core::binding::ownership::{MAX_PLACED, Standing, append, prevails};
 use crate::core::binding::view::Rival;
 use crate::core::fields::Fields;
 use crate::core::outcome::{Outcome, RefusalKind};
+use crate::core::shared::quarrel::HOUR;
 
 #[test]
 fn live_ones_come_first_then_the_older_and_of_any_two_exactly_one_prevails() {
@@ -81,7 +81,7 @@ fn answer(start: Start, app_id: &str, cause: Cause, outcome: Outcome<()>, second
 fn three_corrections_within_an_hour_are_a_quarrel_and_two_quiet_hours_end_it() {
     let hour = HOUR.as_secs();
     let corrected = |start: Start, seconds| answer(start, "app1", Cause::Drifted, Outcome::Done(()), seconds);
-    let contested = |start: &Start, seconds| start.view.memory.contested(at(seconds)).map(|until| until.0.as_secs());
+    let contested = |start: &Start, seconds| start.view.memory.quarrel.until(at(seconds)).map(|until| until.0.as_secs());
     let three = corrected(corrected(corrected(bound(), 10), 20), 30);
     assert_eq!(contested(&corrected(corrected(bound(), 10), 20), 25), None, "two");
     assert_eq!(contested(&three, 31), Some(30 + hour));

@@ -163,7 +163,7 @@ fn any_start(tape: &mut Tape<'_>) -> Start {
         Start::pinned,
         Start::report_drift,
         Start::wiped,
-        Start::contested,
+        |start| start.contested(900),
         |start| start.edited("app2"),
         |start| start.wanting("alias", "desk"),
     ];

@@ -15,6 +15,7 @@ use crate::core::endpoint::tests::make as endpoint;
 pub use crate::core::endpoint::tests::make::{at, problem, ready, refused, text, unknown};
 use crate::core::fields::{Fields, Number};
 use crate::core::outcome::Outcome;
+use crate::core::shared::quarrel::Quarrel;
 use crate::core::view::{AccountView, Object, Trouble, TroubleKind, Updated};
 
 pub const NUMBER: &str = "14155550123";
@@ -275,11 +276,12 @@ impl Start {
     }
 
     pub fn corrected(self, moments: &[u64]) -> Self {
-        self.with(|view| view.memory.corrections = moments.iter().map(|second| at(*second)).collect())
+        self.with(|view| moments.iter().for_each(|second| view.memory.quarrel.answered(at(*second))))
     }
 
-    pub fn contested(self) -> Self {
-        self.with(|view| view.memory.contested = true)
+    /// Contested, put back last then.
+    pub fn contested(self, seconds: u64) -> Self {
+        self.with(|view| view.memory.quarrel = Quarrel::going_on(at(seconds)))
     }
 
     pub fn trouble(self, kind: TroubleKind, seconds: u64) -> Self {

@@ -280,11 +280,11 @@ fn changing() -> Vec<Row> {
         ),
         Row("B13", "three corrections within an hour", drifted().corrected(&[100, 500, 900]), "Wait until 4500: Contested"),
         Row("B13", "two are not enough", drifted().corrected(&[500, 900]), r#"Update Drifted: app_id="app1""#),
-        Row("B13", "then one an hour", drifted().corrected(&[900]).contested(), "Wait until 4500: Contested"),
+        Row("B13", "then one an hour", drifted().contested(900), "Wait until 4500: Contested"),
         Row(
             "B13",
             "but an edit is carried out",
-            looked(healthy().corrected(&[900]).contested().edited("app2"), "console"),
+            looked(healthy().contested(900).edited("app2"), "console"),
             "WritePlaced app1, app2 after app0 (Spec)",
         ),
         Row(
