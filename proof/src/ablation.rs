@@ -161,10 +161,10 @@ impl Ablation {
                 }
             }
             Self::Username => {
-                let ours = format!("{}1", view.prefix);
+                let ours = format!("{}1", view.mark);
                 let gets = view.evidence.gets.values_mut().filter_map(|got| got.found.as_mut());
                 let seen = listings.recorded.iter_mut().chain(&mut listings.others).map(|seen| &mut seen.remote);
-                gets.chain(seen).filter(|remote| !view.prefix.owns(&remote.username)).for_each(|remote| remote.username.clone_from(&ours));
+                gets.chain(seen).filter(|remote| !view.mark.owns(&remote.username)).for_each(|remote| remote.username.clone_from(&ours));
             }
             Self::Pin => view.status.account = None,
             Self::FinalizerFirst if !view.object.deleting => view.object.finalizer = true,
@@ -274,7 +274,7 @@ impl Ablation {
 }
 
 fn create(view: &View) -> Action {
-    Action::Create { username: view.prefix.as_str().to_owned(), fields: Fields::new() }
+    Action::Create { username: view.mark.as_str().to_owned(), fields: Fields::new() }
 }
 
 fn received(view: &View) -> Option<(String, String)> {

@@ -13,8 +13,8 @@ use switchboard::api::refs::{AccountIdentity, ProviderKind};
 use switchboard::api::sip_endpoint::SipEndpointStatus;
 use switchboard::core::endpoint::connection::{self, ConnectionSecret, Held};
 use switchboard::core::evidence::{Evidence, Got, Listing};
-use switchboard::core::fields::{Fields, PASSWORD, Remote, Secret, Value};
-use switchboard::core::mark::{Installation, Prefix};
+use switchboard::core::fields::{Fields, PASSWORD, Remote, Role, Secret, Value};
+use switchboard::core::mark::{Installation, Mark, Place};
 use switchboard::core::memory::{Deleted, Learnt, Memory, OwnIntent, Trouble, TroubleKind, Updated};
 use switchboard::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
 use switchboard::core::sighting::Sightings;
@@ -23,6 +23,7 @@ use switchboard::core::time::Moment;
 use switchboard::core::view::{
     AccountView, Adoption, Brakes, Desired, Fresh, Object, Policy, Problem, Timing, View, Wanted, WantedPassword,
 };
+use switchboard::provider::plivo::CAPABILITIES;
 
 use crate::lesson::Lesson;
 use crate::state::{self, Age, Answer, FRESH, Leader, Own, SLOTS, Seen, Status, UNRESOLVED, Update};
@@ -88,7 +89,7 @@ fn version() -> SecretVersion {
 /// The parts of a view that are the same in all of them.
 #[derive(Debug)]
 pub struct Template {
-    prefix: Prefix,
+    mark: Mark,
     installation: Installation,
     policy: Policy,
     adopts: bool,
@@ -114,22 +115,28 @@ impl Template {
             external_deletion: ExternalDeletionPolicy::Recreate,
         };
         let adopts = world.start == Start::Adopting;
-        Self { prefix: Prefix::new(&installation, "voice", "alice", "alice"), installation, policy, adopts, generates: world.generates }
+        Self {
+            mark: Mark::new(Place::Username, &installation, "voice", "alice", "alice"),
+            installation,
+            policy,
+            adopts,
+            generates: world.generates,
+        }
     }
 
     fn username(&self, slot: u8, foreign: bool) -> String {
-        let marked = |prefix: &Prefix| format!("{prefix}{}", 100 + u32::from(slot));
+        let marked = |mark: &Mark| format!("{mark}{}", 100 + u32::from(slot));
         match (self.adopts, slot, foreign) {
             (true, 0, false) => ADOPTED.to_owned(),
-            (true, 0, true) => marked(&Prefix::new(&other_installation(), "voice", "alice", "alice")),
+            (true, 0, true) => marked(&Mark::new(Place::Username, &other_installation(), "voice", "alice", "alice")),
             // Whoever it was made for: its mark is none of the business of an object that adopts.
-            (true, ..) | (false, _, false) => marked(&self.prefix),
+            (true, ..) | (false, _, false) => marked(&self.mark),
             (false, _, true) => format!("mallory{slot}"),
         }
     }
 
     fn is_stranger(&self, username: &str) -> bool {
-        if self.adopts { username != ADOPTED } else { !self.prefix.owns(username) }
+        if self.adopts { username != ADOPTED } else { !self.mark.owns(username) }
     }
 
     fn remote(&self, slot: u8, seen: Seen) -> Remote {
@@ -141,6 +148,7 @@ impl Template {
             registration: None,
             fields: Fields::from([("alias", alias(seen.alias))]),
             password_digest: None,
+            role: Role::Own,
         }
     }
 
@@ -165,7 +173,7 @@ impl Template {
             },
             status: self.status(&object.status),
             desired: self.desired(leader),
-            prefix: self.prefix.clone(),
+            mark: self.mark.clone(),
             installation: self.installation.clone(),
             policy: self.policy,
             adopt: object.adopts.then(|| Adoption { id: id(0), from_installation: None, allowed: Adoptable::Yes }),
@@ -175,7 +183,7 @@ impl Template {
                 provider: ProviderKind::Plivo,
                 id: if leader.astray { "MA2" } else { "MA1" }.into(),
                 listed_this_term: leader.term,
-                always_sent: &[],
+                capabilities: CAPABILITIES,
                 suspended: leader.suspended,
                 deletions_only: None,
             },
@@ -405,7 +413,7 @@ impl Template {
                 learnt.got(view, &id(slot), began, outcome, now);
             }
             Lesson::Updated { slot, alias, password, reply } => {
-                learnt.updated(view, &id(slot), &change(alias, password), &reply.outcome(), began, answered);
+                learnt.updated(view, &id(slot), &change(alias, password), &reply.outcome().map(|()| None), began, answered);
             }
             Lesson::Deleted(slot, reply) => learnt.deleted(view, &id(slot), &reply.outcome(), began, now),
             Lesson::Agreed => learnt.agreed(),
@@ -450,7 +458,7 @@ fn wanted(leader: &Leader) -> Desired {
     let fields = Fields::from([("alias", alias(object.alias))]);
     let mut create = fields.clone();
     create.insert(PASSWORD, Value::Secret(secret()));
-    let password = Some(WantedPassword { value: secret(), version: version() });
+    let password = Some(WantedPassword { value: secret(), version: version(), along: None });
     Desired::Wanted(Box::new(Wanted { fields, create, password }))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::account::budget::Permit;
 use crate::account::{Account, Inner, Lane, ObjectKey, PROBE_EVERY};
-use crate::core::fields::{Fields, Number, Remote};
+use crate::core::fields::{Fields, Number, Remote, Role};
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
 use crate::core::sighting::numbers::{NumberUpdated, Numbers};
 use crate::core::sighting::{Amendment, Sightings};
@@ -110,17 +110,19 @@ impl Account {
         let permit = inner.budget.try_take_create(who).map_err(|_| NotStarted::NoPermit)?;
         let provider = inner.provider();
         let _in_flight = CreateInFlight::new(inner);
-        let outcome = provider.create_endpoint(username, fields).await;
+        let outcome = provider.endpoints().create(username, fields).await;
         inner.learn(&permit, &provider, &outcome);
         if let Outcome::Done(created) = &outcome {
-            inner.amend::<Sightings>(Amendment::Created(Remote {
+            let answered = || Remote {
                 id: created.id.clone(),
                 username: created.username.clone(),
                 sip_uri: None,
                 registration: None,
                 fields: fields.iter().filter(|(_, value)| value.text().is_some()).map(|(field, value)| (*field, value.clone())).collect(),
                 password_digest: None,
-            }));
+                role: Role::Own,
+            };
+            inner.amend::<Sightings>(Amendment::Created(created.remote.as_deref().cloned().unwrap_or_else(answered)));
         }
         Ok(outcome)
     }
@@ -128,18 +130,20 @@ impl Account {
     /// Reads one endpoint.
     pub async fn get(&self, lane: Lane, who: &ObjectKey, id: &str) -> Result<Outcome<Remote>, NotStarted> {
         let (permit, provider) = self.permit(lane, who)?;
-        let outcome = provider.get_endpoint(id).await;
+        let outcome = provider.endpoints().get(id).await;
         self.inner.learn(&permit, &provider, &outcome);
         Ok(outcome)
     }
 
     /// Changes fields of an endpoint; listings follow the answer.
-    pub async fn update(&self, lane: Lane, who: &ObjectKey, id: &str, change: &Fields) -> Result<Outcome<()>, NotStarted> {
+    pub async fn update(&self, lane: Lane, who: &ObjectKey, id: &str, change: &Fields) -> Result<Outcome<Option<Remote>>, NotStarted> {
         let (permit, provider) = self.permit(lane, who)?;
-        let outcome = provider.update_endpoint(id, change).await;
+        let outcome = provider.endpoints().update(id, change).await;
         self.inner.learn(&permit, &provider, &outcome);
-        if outcome == Outcome::Done(()) {
-            self.inner.amend::<Sightings>(Amendment::Updated(id.to_owned(), change.clone()));
+        match &outcome {
+            Outcome::Done(Some(remote)) => self.inner.amend::<Sightings>(Amendment::Shown(remote.clone())),
+            Outcome::Done(None) => self.inner.amend::<Sightings>(Amendment::Updated(id.to_owned(), change.clone())),
+            Outcome::Refused(_) | Outcome::NotFound { .. } | Outcome::Unknown(_) => {}
         }
         Ok(outcome)
     }
@@ -148,7 +152,7 @@ impl Account {
     pub async fn delete(&self, lane: Lane, who: &ObjectKey, id: &str) -> Result<Outcome<()>, NotStarted> {
         let (permit, provider) = self.permit(lane, who)?;
         let _in_flight = DeleteInFlight::new(&self.inner, id);
-        let outcome = provider.delete_endpoint(id).await;
+        let outcome = provider.endpoints().delete(id).await;
         self.inner.learn(&permit, &provider, &outcome);
         if outcome == Outcome::Done(()) {
             self.inner.amend::<Sightings>(Amendment::Deleted(id.to_owned()));
@@ -159,7 +163,8 @@ impl Account {
     /// Reads one number, written as the provider does.
     pub async fn get_number(&self, lane: Lane, who: &ObjectKey, number: &str) -> Result<Outcome<Number>, NotStarted> {
         let (permit, provider) = self.permit(lane, who)?;
-        let outcome = provider.get_number(number).await;
+        let id = self.number_id(number);
+        let outcome = provider.get_number(number, id.as_deref()).await;
         self.inner.learn(&permit, &provider, &outcome);
         Ok(outcome)
     }
@@ -168,12 +173,19 @@ impl Account {
     /// that is what [`Account::get_number`] is for.
     pub async fn update_number(&self, lane: Lane, who: &ObjectKey, number: &str, change: &Fields) -> Result<Outcome<()>, NotStarted> {
         let (permit, provider) = self.permit(lane, who)?;
-        let outcome = provider.update_number(number, change).await;
+        let id = self.number_id(number).unwrap_or_else(|| number.to_owned());
+        let outcome = provider.update_number(&id, change).await;
         self.inner.learn(&permit, &provider, &outcome);
         if outcome == Outcome::Done(()) {
             self.inner.amend::<Numbers>(NumberUpdated { number: number.to_owned(), change: change.clone() });
         }
         Ok(outcome)
+    }
+
+    /// The provider's id of the number, as listed last.
+    fn number_id(&self, number: &str) -> Option<String> {
+        let newest = self.numbers().newest?;
+        newest.items.get(number).map(|number| number.id.clone())
     }
 
     fn permit(&self, lane: Lane, who: &ObjectKey) -> Result<(Permit, Arc<dyn Provider>), NotStarted> {

@@ -12,12 +12,13 @@ use tokio::time::Instant;
 
 use crate::account::budget::Budget;
 use crate::account::shelf::{Listable, Shelf};
+use crate::core::capabilities::Capabilities;
 use crate::core::fields::{Remote, Secret};
 use crate::core::sighting::Sightings;
 use crate::core::sighting::applications::Applications;
 use crate::core::sighting::numbers::Numbers;
 use crate::core::time::Moment;
-use crate::provider::{Capabilities, Provider};
+use crate::provider::Provider;
 
 pub mod budget;
 mod calls;

@@ -130,7 +130,7 @@ impl Listable for Sightings {
     }
 
     fn page<'a>(provider: &'a dyn Provider, offset: u64, limit: u64) -> BoxFuture<'a, Outcome<Page<Remote>>> {
-        provider.list_endpoints(offset, limit)
+        provider.endpoints().list(offset, limit)
     }
 
     fn swept(_: &State) -> bool {

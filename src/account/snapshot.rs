@@ -125,7 +125,7 @@ impl<C: Collection> History<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::fields::{Fields, Remote};
+    use crate::core::fields::{Fields, Remote, Role};
     use crate::core::listing::Spoiled;
     use crate::core::sighting::Amendment;
     use std::time::Duration;
@@ -138,6 +138,7 @@ mod tests {
             registration: None,
             fields: Fields::new(),
             password_digest: None,
+            role: Role::Own,
         }
     }
 

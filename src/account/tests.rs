@@ -2,7 +2,8 @@ use super::*;
 use crate::core::fields::{Application, Fields, Number, Value};
 use crate::core::listing::{Proof, Spoiled};
 use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
-use crate::provider::{Created, Page};
+use crate::provider::plivo::CAPABILITIES;
+use crate::provider::{Created, Page, Remotes};
 use futures::future::BoxFuture;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -41,6 +42,7 @@ fn remote(id: &str, alias: &str) -> Remote {
         registration: None,
         fields: alias_of(alias),
         password_digest: None,
+        role: crate::core::fields::Role::Own,
     }
 }
 
@@ -93,7 +95,7 @@ impl Fake {
             }
             let all = all(state);
             let items = all.iter().skip(offset as usize).take(limit as usize).cloned().collect();
-            Outcome::Done(Page { items, total: Some(all.len() as u64) })
+            Outcome::Done(Page { items, total: Some(all.len() as u64), more: None })
         })
     }
 
@@ -110,41 +112,57 @@ impl Fake {
     }
 }
 
-impl Provider for Fake {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            provider: ProviderKind::Plivo,
-            page_size: 20,
-            always_sent: &[],
-            default_budget: 100,
-            provider_limit: self.provider_limit.load(Ordering::Relaxed),
-        }
-    }
-
-    fn identify(&self) -> BoxFuture<'_, Outcome<String>> {
-        self.answer("identify", |_| Outcome::Done("MA1".into()))
-    }
-
-    fn create_endpoint<'a>(&'a self, username: &'a str, fields: &'a Fields) -> BoxFuture<'a, Outcome<Created>> {
+impl Remotes for Fake {
+    fn create<'a>(&'a self, username: &'a str, fields: &'a Fields) -> BoxFuture<'a, Outcome<Created>> {
         self.answer("create", move |state| {
             state.made += 1;
             let id = format!("n{}", state.made);
             let made = Remote { username: format!("{username}{}", state.made), fields: fields.clone(), ..remote(&id, "") };
-            let created = Created { id, username: made.username.clone() };
+            let created = Created { id, username: made.username.clone(), remote: None };
             state.endpoints.insert(0, made);
             Outcome::Done(created)
         })
     }
 
-    fn get_endpoint<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Outcome<Remote>> {
+    fn get<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Outcome<Remote>> {
         self.answer("get", move |state| match state.endpoints.iter().find(|remote| remote.id == id) {
             Some(found) => Outcome::Done(found.clone()),
             None => Outcome::NotFound { proven: true },
         })
     }
 
-    fn list_endpoints(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Remote>>> {
+    fn list(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Remote>>> {
         self.page("list", offset, limit, |state| &state.endpoints)
+    }
+
+    fn update<'a>(&'a self, id: &'a str, change: &'a Fields) -> BoxFuture<'a, Outcome<Option<Remote>>> {
+        self.answer("update", move |state| {
+            for remote in state.endpoints.iter_mut().filter(|remote| remote.id == id) {
+                remote.fields.extend(change.clone());
+            }
+            Outcome::Done(None)
+        })
+    }
+
+    fn delete<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Outcome<()>> {
+        self.answer("delete", move |state| {
+            state.endpoints.retain(|remote| remote.id != id);
+            Outcome::Done(())
+        })
+    }
+}
+
+impl Provider for Fake {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { default_budget: 100, provider_limit: self.provider_limit.load(Ordering::Relaxed), ..CAPABILITIES }
+    }
+
+    fn identify(&self) -> BoxFuture<'_, Outcome<String>> {
+        self.answer("identify", |_| Outcome::Done("MA1".into()))
+    }
+
+    fn endpoints(&self) -> &dyn Remotes {
+        self
     }
 
     fn list_numbers(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Number>>> {
@@ -155,7 +173,7 @@ impl Provider for Fake {
         self.page("list applications", offset, limit, |state| &state.applications)
     }
 
-    fn get_number<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Outcome<Number>> {
+    fn get_number<'a>(&'a self, number: &'a str, _: Option<&'a str>) -> BoxFuture<'a, Outcome<Number>> {
         self.answer("get number", move |state| match state.numbers.iter().find(|one| one.number == number) {
             Some(found) => Outcome::Done(found.clone()),
             None => Outcome::NotFound { proven: true },
@@ -167,22 +185,6 @@ impl Provider for Fake {
             for one in state.numbers.iter_mut().filter(|one| one.number == number) {
                 one.fields.extend(change.clone());
             }
-            Outcome::Done(())
-        })
-    }
-
-    fn update_endpoint<'a>(&'a self, id: &'a str, change: &'a Fields) -> BoxFuture<'a, Outcome<()>> {
-        self.answer("update", move |state| {
-            for remote in state.endpoints.iter_mut().filter(|remote| remote.id == id) {
-                remote.fields.extend(change.clone());
-            }
-            Outcome::Done(())
-        })
-    }
-
-    fn delete_endpoint<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Outcome<()>> {
-        self.answer("delete", move |state| {
-            state.endpoints.retain(|remote| remote.id != id);
             Outcome::Done(())
         })
     }

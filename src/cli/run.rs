@@ -1,6 +1,6 @@
 //! `switchboard run`: the operator.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use tower::util::MapResponseLayer;
 use tracing::info;
 
 use crate::account::Clock;
+use crate::api::refs::ProviderKind;
 use crate::controller::clock::Clocks;
 use crate::controller::context::Settings;
 use crate::controller::secrets::{Granter, Roles};
@@ -117,13 +118,20 @@ fn duration(text: &str) -> Result<Duration, String> {
     if duration.is_zero() { Err("must be more than zero".into()) } else { Ok(duration) }
 }
 
+/// Where each provider is.
+fn urls(args: &RunArgs) -> anyhow::Result<BTreeMap<ProviderKind, BaseUrl>> {
+    let given = [(ProviderKind::Plivo, "--plivo-url", &args.plivo_url)];
+    let parsed = given.map(|(kind, flag, url)| Ok((kind, BaseUrl::parse(url).with_context(|| format!("{flag} {url}"))?)));
+    parsed.into_iter().collect()
+}
+
 /// Runs until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// If a setting is wrong, the API server cannot be reached at the start, or a part of the operator ends by itself.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     telemetry::start(args.log_format, &args.log)?;
-    let plivo = BaseUrl::parse(&args.plivo_url).with_context(|| format!("--plivo-url {}", args.plivo_url))?;
+    let urls = urls(&args)?;
     let extra_roots = match &args.provider_ca_file {
         Some(file) => Some(std::fs::read(file).with_context(|| format!("--provider-ca-file {}", file.display()))?),
         None => None,
@@ -149,7 +157,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let settings = Settings {
         timing,
         sweep_period: args.sweep_period,
-        places: Places { plivo, transport: TransportOptions { deadlines: Deadlines::with_create(timing.create()), extra_roots } },
+        places: Places { urls, transport: TransportOptions { deadlines: Deadlines::with_create(timing.create()), extra_roots } },
         concurrency: args.concurrency,
         operator_namespace: args.operator_namespace.clone(),
         escrow: !args.no_escrow,

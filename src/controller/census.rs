@@ -14,7 +14,7 @@ use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::binding::bindings::Entry;
 use crate::controller::context::Context;
 use crate::controller::deadline;
-use crate::controller::endpoint::gather::prefix;
+use crate::controller::endpoint::gather::mark;
 use crate::controller::gather::same_account;
 use crate::core::census::{self, Census, Known, Orphans};
 use crate::core::mark::name_part;
@@ -42,7 +42,7 @@ pub async fn take(ctx: &Context, account: &Account) -> Option<EndpointCounts> {
         let adopted = object.spec.adopt.as_ref().map(|adopt| adopt.endpoint_id.as_str());
         let recorded = object.status.as_ref().and_then(|status| status.endpoint_id.as_deref());
         let part = name_part(&ctx.installation, &object.namespace().unwrap_or_default(), &object.name_any());
-        let own = adopted.is_none().then(|| prefix(ctx, &object));
+        let own = adopted.is_none().then(|| mark(ctx, &object));
         known.add(part, own.as_ref(), adopted.into_iter().chain(recorded));
     }
     let census = Census::take(ctx.installation.part(), &listing.items, &known);

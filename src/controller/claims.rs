@@ -6,7 +6,7 @@ use crate::api::refs::AccountIdentity;
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::binding::bindings::Name as BindingName;
 use crate::controller::context::Context;
-use crate::controller::endpoint::gather::prefix_of;
+use crate::controller::endpoint::gather::mark_of;
 use crate::controller::index::{Base, Index, Indexed};
 use crate::core::key::ObjectKey;
 use crate::core::mark::Installation;
@@ -21,8 +21,8 @@ pub struct Entry {
     pub recorded: Option<String>,
     /// The endpoint that it adopts.
     pub adopts: Option<String>,
-    /// The beginning of its usernames up to the end of the mark, lower-case; `None` if it adopts, and so owns nothing by its mark.
-    pub prefix: Option<String>,
+    /// What its mark is found by ([`Mark::key`]); `None` if it adopts, and so owns nothing by its mark.
+    pub mark: Option<String>,
     /// It is being deleted.
     pub deleting: bool,
     /// The application of its endpoint as the provider showed it last, `""` for none; `None` before it was read.
@@ -34,16 +34,16 @@ pub struct Entry {
 pub enum Name {
     /// An endpoint that it has recorded or adopts.
     Id(String),
-    /// What its usernames begin with.
-    Prefix(String),
+    /// Its mark.
+    Mark(String),
 }
 
 impl Entry {
     /// Of an object.
     pub fn of(object: &SipEndpoint, installation: &Installation) -> Self {
         let adopts = object.spec.adopt.as_ref().map(|adopt| adopt.endpoint_id.clone());
-        let prefix = adopts.is_none().then(|| prefix_of(installation, object).as_str().to_ascii_lowercase());
-        let mut entry = Self { base: Base::of(object), recorded: None, adopts, prefix, deleting: false, app_id: None };
+        let mark = adopts.is_none().then(|| mark_of(installation, object).key().to_owned());
+        let mut entry = Self { base: Base::of(object), recorded: None, adopts, mark, deleting: false, app_id: None };
         entry.read(object);
         entry
     }
@@ -90,7 +90,7 @@ impl Indexed for Entry {
     }
 
     fn names(&self) -> Vec<Name> {
-        self.ids().chain(self.prefix.clone().map(Name::Prefix)).collect()
+        self.ids().chain(self.mark.clone().map(Name::Mark)).collect()
     }
 
     fn concerns(before: Option<&Self>, after: Option<&Self>) -> Vec<Name> {
@@ -125,8 +125,8 @@ impl Index<Entry> {
     }
 
     /// The live objects, none of them adopting, whose mark this is.
-    pub fn marked(&self, prefix: &str) -> Vec<Entry> {
-        self.named(&Name::Prefix(prefix.to_owned()))
+    pub fn marked(&self, mark: &str) -> Vec<Entry> {
+        self.named(&Name::Mark(mark.to_owned()))
     }
 
     /// This object is about to record the endpoint: of several that adopt it in one moment only one goes on. A rival is another object of
@@ -194,8 +194,8 @@ mod tests {
 
         tracker.seen(&object("alice", 3, None, Some("e2")));
         assert_eq!((claimants(&claims, "e1"), claimants(&claims, "e2")), (vec!["bob".into()], vec!["alice".into()]));
-        let prefix = claims.get(&ObjectKey::endpoint("voice", "alice")).and_then(|entry| entry.prefix).expect("it does not adopt");
-        assert_eq!(claims.marked(&prefix).first().map(|entry| entry.base.key.name.clone()), Some("alice".into()));
+        let mark = claims.get(&ObjectKey::endpoint("voice", "alice")).and_then(|entry| entry.mark).expect("it does not adopt");
+        assert_eq!(claims.marked(&mark).first().map(|entry| entry.base.key.name.clone()), Some("alice".into()));
 
         tracker.removed(&(ObjectKey::endpoint("voice", "alice"), "uid-alice".into()));
         tracker.removed(&(ObjectKey::endpoint("voice", "bob"), "uid-bob".into()));

@@ -85,7 +85,7 @@ fn account_view(ctx: &Context, state: Option<&AccountState>, key: &ObjectKey, pe
             provider: account.id().provider,
             id: account.id().id.clone(),
             listed_this_term: account.snapshots().term_complete,
-            always_sent: account.capabilities().always_sent,
+            capabilities: account.capabilities(),
             suspended: terms.suspended,
             deletions_only: terms.deletions_only.as_ref().map(not_ready),
         },

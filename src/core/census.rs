@@ -3,22 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::api::provider_account::{EndpointCounts, NumberCounts};
-use crate::core::mark::{Prefix, recognise};
+use crate::core::mark::{Mark, recognise};
 use crate::core::sighting::Sightings;
 use crate::core::sighting::numbers::Numbers;
 
 /// The objects of this cluster that can be read.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    prefixes: HashMap<String, String>,
+    keys: HashMap<String, String>,
     ids: HashSet<String>,
 }
 
 impl Known {
-    /// An object: the name part of its mark, what its username begins with (nothing, if it adopts: then no endpoint is its own by name), and
-    /// the ids that it has recorded or adopts.
-    pub fn add<'a>(&mut self, name_part: String, prefix: Option<&Prefix>, ids: impl IntoIterator<Item = &'a str>) {
-        self.prefixes.insert(name_part, prefix.map(|prefix| prefix.as_str().to_ascii_lowercase()).unwrap_or_default());
+    /// An object: the name part of its mark, its mark (none, if it adopts: then no endpoint is its own by its mark), and the ids that it has recorded or adopts.
+    pub fn add<'a>(&mut self, name_part: String, mark: Option<&Mark>, ids: impl IntoIterator<Item = &'a str>) {
+        self.keys.insert(name_part, mark.map(|mark| mark.key().to_owned()).unwrap_or_default());
         self.ids.extend(ids.into_iter().map(str::to_owned));
     }
 }
@@ -46,8 +45,8 @@ impl Census {
             match recognise(&remote.username) {
                 None => census.unmanaged += 1,
                 Some(marked) if marked.installation != installation => census.foreign += 1,
-                Some(marked) => match known.prefixes.get(&marked.name) {
-                    Some(prefix) if *prefix == marked.prefix => census.managed += 1,
+                Some(marked) => match known.keys.get(&marked.name) {
+                    Some(key) if *key == marked.key => census.managed += 1,
                     Some(_) => drop(census.unclaimed.insert(remote.id.clone(), None)),
                     None => drop(census.unclaimed.insert(remote.id.clone(), Some(marked.name))),
                 },
@@ -117,7 +116,7 @@ mod tests {
     use super::*;
     use crate::core::endpoint::tests::make::named;
     use crate::core::fields::{Fields, Number};
-    use crate::core::mark::{Installation, name_part};
+    use crate::core::mark::{Installation, Place, name_part};
     use crate::core::sighting::Collection;
 
     fn ours() -> Installation {
@@ -130,14 +129,14 @@ mod tests {
     }
 
     fn mark(installation: &str, name: &str, base: &str) -> String {
-        format!("{}131031145958", Prefix::new(&Installation::new(installation), "voice", name, base))
+        format!("{}131031145958", Mark::new(Place::Username, &Installation::new(installation), "voice", name, base))
     }
 
     fn known(objects: &[(&str, &str, Option<&str>)]) -> Known {
         let mut known = Known::default();
         for (name, base, id) in objects {
             // An object without a base username adopts.
-            let own = (!base.is_empty()).then(|| Prefix::new(&ours(), "voice", name, base));
+            let own = (!base.is_empty()).then(|| Mark::new(Place::Username, &ours(), "voice", name, base));
             known.add(name_part(&ours(), "voice", name), own.as_ref(), *id);
         }
         known
@@ -183,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_number_is_bound_if_the_account_holds_it_and_an_object_stands_for_it() {
-        let held = |digits: &str| (digits.to_owned(), Number { number: digits.to_owned(), fields: Fields::new() });
+        let held = |digits: &str| (digits.to_owned(), Number::new(digits, Fields::new()));
         let listing = Numbers::of(["1", "2", "3"].map(held).into(), None);
         let counts = |bound: &[&str]| numbers(&listing, &bound.iter().map(|digits| (*digits).to_owned()).collect());
         assert_eq!(counts(&[]), NumberCounts { bound: 0, unbound: 3 });

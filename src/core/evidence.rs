@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::core::fields::Remote;
-use crate::core::mark::Prefix;
+use crate::core::mark::Mark;
 use crate::core::sighting::Sightings as Endpoints;
 use crate::core::time::Moment;
 
@@ -115,8 +115,8 @@ impl Evidence {
 /// What in a listing concerns one object.
 #[derive(Clone, Debug, Default)]
 pub struct Subject<'a> {
-    /// What its own endpoints' usernames begin with; `None`: none is its own by name (it adopts one).
-    pub prefix: Option<&'a Prefix>,
+    /// What its own endpoints are recognised by; `None`: none is its own by its mark (it adopts one).
+    pub mark: Option<&'a Mark>,
     /// The endpoint that is recorded or to be adopted.
     pub recorded: Option<&'a str>,
     /// Ids whose deletion the provider confirmed: a listing that still shows them is stale.
@@ -130,14 +130,14 @@ pub struct Subject<'a> {
 
 /// What the listings (oldest first; the newest of any proof and the two newest complete ones) say about an object.
 pub fn sightings<'a>(listings: &[Listing<'a>], subject: &Subject<'_>) -> Sightings {
-    let Subject { prefix, recorded, deleted, claimed, effect } = subject;
+    let Subject { mark, recorded, deleted, claimed, effect } = subject;
     let (recorded, effect) = (*recorded, *effect);
-    let owns = |remote: &Remote| prefix.is_some_and(|prefix| prefix.owns(&remote.username));
+    let owns = |remote: &Remote| mark.is_some_and(|mark| mark.owns(&remote.username));
     let mut result = Sightings { newest: listings.iter().map(|listing| listing.began).max(), ..Sightings::default() };
     let concerned = |listing: &Listing<'a>| {
-        let marked = prefix.iter().flat_map(|prefix| listing.endpoints.with_prefix(prefix.as_str()));
+        let marked = mark.iter().flat_map(|mark| listing.endpoints.with_mark(mark));
         let recorded = recorded.and_then(|id| listing.endpoints.get(id)).filter(|remote| !owns(remote));
-        let own = marked.filter(|remote| owns(remote)).chain(recorded);
+        let own = marked.chain(recorded);
         own.filter(|remote| !deleted.contains(remote.id.as_str()) && !claimed.contains(remote.id.as_str())).collect::<Vec<&Remote>>()
     };
     let complete: Vec<&Listing<'a>> = listings.iter().filter(|listing| listing.complete).collect();
@@ -204,7 +204,7 @@ mod tests {
             kept.iter().map(|(began, complete, endpoints)| Listing { began: *began, complete: *complete, endpoints }).collect();
         let prefix = prefix();
         let deleted = deleted.iter().copied().collect();
-        sightings(&listings, &Subject { prefix: Some(&prefix), recorded, deleted, ..Subject::default() })
+        sightings(&listings, &Subject { mark: Some(&prefix), recorded, deleted, ..Subject::default() })
     }
 
     /// `x…` are somebody else's.
@@ -320,7 +320,7 @@ mod tests {
         let endpoints = Endpoints::new([("e1".to_owned(), shown("e1"))].into(), None);
         let listing = |seconds| Listing { began: at(seconds), complete: true, endpoints: &endpoints };
         let prefix = prefix();
-        let subject = Subject { prefix: Some(&prefix), recorded: Some("e1"), effect: at(7), ..Subject::default() };
+        let subject = Subject { mark: Some(&prefix), recorded: Some("e1"), effect: at(7), ..Subject::default() };
         let seen = |listings: &[Listing<'_>]| sightings(listings, &subject);
         let amended = seen(&[listing(3), listing(5)]);
         assert_eq!((amended.recorded, amended.absent_once, amended.absent_twice, amended.recorded_absent), (None, None, None, None));
@@ -333,7 +333,7 @@ mod tests {
         let listings = [at(5), at(8)].map(|began| Listing { began, complete: true, endpoints: &endpoints });
         let prefix = prefix();
         let subject = |recorded, claimed: &[&'static str]| Subject {
-            prefix: Some(&prefix),
+            mark: Some(&prefix),
             recorded,
             claimed: claimed.iter().copied().collect(),
             ..Subject::default()

@@ -16,10 +16,7 @@ pub fn of(view: &View, status: Option<&SipEndpointStatus>) -> Expectation {
     };
     Expectation {
         id: status.and_then(|status| status.endpoint_id.clone()).or_else(|| view.adopt.as_ref().map(|adopt| adopt.id.clone())),
-        username_prefix: match &view.adopt {
-            None => view.prefix.as_str().to_ascii_lowercase(),
-            Some(_) => String::new(),
-        },
+        mark: view.adopt.is_none().then(|| view.mark.clone()),
         fields,
         registered: status.and_then(|status| status.sip_registered),
         open: view.object.deleting
@@ -55,9 +52,9 @@ mod tests {
     #[test]
     fn an_adopted_endpoint_is_looked_out_for_by_its_id_and_no_other_by_name() {
         let expected = of(&adopted().build(), Some(&adopted().view.status));
-        assert_eq!((expected.id.as_deref(), expected.username_prefix.as_str()), (Some("e1"), ""));
+        assert_eq!((expected.id.as_deref(), expected.mark), (Some("e1"), None));
         assert_eq!(of(&adopting().build(), None).id.as_deref(), Some("e1"));
-        assert!(!of(&healthy().build(), None).username_prefix.is_empty());
+        assert!(of(&healthy().build(), None).mark.is_some());
     }
 
     #[test]

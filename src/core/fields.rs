@@ -64,8 +64,10 @@ impl Eq for Secret {}
 /// The value of a field. "None" is the empty text everywhere (`app_id: ""` means: no application).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// Text that may be shown.
+    /// Text that may be shown. Of something nested it is the provider module's own canonical form, equal if and only if the things are.
     Text(String),
+    /// Named texts that may be shown, of which only those named here count: what else the provider has there is somebody else's.
+    Members(BTreeMap<String, String>),
     /// Text that may not.
     Secret(Secret),
 }
@@ -75,7 +77,30 @@ impl Value {
     pub fn text(&self) -> Option<&str> {
         match self {
             Value::Text(text) => Some(text),
-            Value::Secret(_) => None,
+            Value::Members(_) | Value::Secret(_) => None,
+        }
+    }
+
+    /// It may be shown and kept.
+    pub fn is_plain(&self) -> bool {
+        !matches!(self, Value::Secret(_))
+    }
+
+    /// What is observed is what this value wants.
+    pub fn agrees(&self, observed: Option<&Value>) -> bool {
+        match (self, observed) {
+            (Value::Members(wanted), Some(Value::Members(all))) => wanted.iter().all(|(name, value)| all.get(name) == Some(value)),
+            (wanted, observed) => Some(wanted) == observed,
+        }
+    }
+
+    /// What is observed after it was changed to this value.
+    pub fn applied_to(&self, observed: Option<&Value>) -> Value {
+        match (self, observed) {
+            (Value::Members(changed), Some(Value::Members(all))) => {
+                Value::Members(all.iter().chain(changed).map(|(name, value)| (name.clone(), value.clone())).collect())
+            }
+            (changed, _) => changed.clone(),
         }
     }
 }
@@ -84,6 +109,7 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Text(text) => write!(f, "{text:?}"),
+            Value::Members(members) => write!(f, "{members:?}"),
             Value::Secret(_) => f.write_str("***"),
         }
     }
@@ -97,7 +123,8 @@ pub type Fields = BTreeMap<FieldName, Value>;
 pub struct Remote {
     /// The provider's id, opaque (`contracts/plivo.md` 2: text of digits, longer than a double holds).
     pub id: String,
-    /// The full username with the provider's suffix: what the phone logs in with.
+    /// The label that carries the mark: the full username with the provider's suffix, which a phone logs in with; or the name, where the
+    /// provider's things have no usernames.
     pub username: String,
     /// As the provider shows it; never built by us.
     pub sip_uri: Option<String>,
@@ -107,16 +134,53 @@ pub struct Remote {
     pub fields: Fields,
     /// What the answer says of the password, if anything. Opaque, never printed; only the provider module can read it.
     pub password_digest: Option<Secret>,
+    /// What it is to this account.
+    pub role: Role,
+}
+
+/// What something that is listed is to the account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// One of its own things, which it may change.
+    #[default]
+    Own,
+    /// The provider's own side, from which its calls come. It cannot be changed, and is nobody's.
+    Gateway(Vec<Address>),
+    /// Another account's (a subordinate's, say): listed, never touched.
+    Elsewhere,
+}
+
+/// An address that calls come from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Address {
+    /// IP or host name.
+    pub ip: String,
+    /// Port, if it is fixed.
+    pub port: Option<u16>,
+    /// `udp`, `tcp`, `tls`, if it is fixed.
+    pub transport: Option<String>,
 }
 
 /// A phone number as the provider showed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Number {
-    /// As the provider writes it: digits without a plus (`contracts/plivo.md` 7).
+    /// The provider's id of it, by which it is read and changed; the number itself, where the provider has no other.
+    pub id: String,
+    /// As the provider writes it: digits without a plus (`contracts/plivo.md` 7, `contracts/carrierx.md` 6).
     pub number: String,
+    /// Why it cannot be bound, whatever the spec says (no voice, on its way out); what to say.
+    pub obstacle: Option<String>,
     /// Observed fields, canonical, each a text and `""` for none: `app_id`, `alias`, `subaccount`, `compliance_application_id`. A field
     /// that the answer lacks altogether is absent.
     pub fields: Fields,
+}
+
+impl Number {
+    /// A number that is its own id, and can be bound.
+    pub fn new(number: impl Into<String>, fields: Fields) -> Self {
+        let number = number.into();
+        Self { id: number.clone(), number, obstacle: None, fields }
+    }
 }
 
 /// An application as the provider showed it.
@@ -180,8 +244,8 @@ impl fmt::Display for Difference {
 pub fn diff(desired: &Fields, observed: &Fields) -> Vec<Difference> {
     desired
         .iter()
-        .filter(|(_, value)| value.text().is_some())
-        .filter(|(field, value)| observed.get(*field) != Some(value))
+        .filter(|(_, value)| value.is_plain())
+        .filter(|(field, value)| !value.agrees(observed.get(*field)))
         .map(|(field, value)| Difference { field, desired: value.clone(), observed: observed.get(field).cloned() })
         .collect()
 }

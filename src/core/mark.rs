@@ -1,8 +1,9 @@
 //! The ownership mark: how an endpoint at the provider is recognised as ours without any stored state.
 //!
-//! `username sent = base (≤ 12) + mark (13)`, and Plivo appends digits. The mark is `installation (3) + namespace/name (9) +
-//! check letter (1)`; identity is the *name*, not the uid, so a rebuilt cluster finds its endpoints again, and whatever a former
-//! object of the same name left behind belongs to the present one.
+//! Where a username carries it, `username sent = base (≤ 12) + mark (13)`, and the provider appends digits. Where a name does,
+//! `name sent = base (≤ 49) + "." + mark`. The mark is `installation (3) + namespace/name (9) + check letter (1)`; identity is the
+//! object's *name*, not its uid, so a rebuilt cluster finds its endpoints again, and whatever a former object of the same name left
+//! behind belongs to the present one.
 
 use std::fmt;
 
@@ -18,6 +19,10 @@ const NAME: usize = 9;
 pub const MARK: usize = INSTALLATION + NAME + 1;
 /// Longest base username: 25 that Plivo allows (`contracts/plivo.md` 6) less the mark.
 pub const BASE: usize = 12;
+/// Longest base name: 63 characters are safe (`contracts/carrierx.md` 9, ownership), less the mark and its dot.
+pub const NAME_BASE: usize = 49;
+/// Stands between a name and its mark.
+const SEPARATOR: char = '.';
 
 /// Which installation of Switchboard made an endpoint. Two clusters that share a provider account must differ in it.
 #[derive(Clone, PartialEq, Eq)]
@@ -50,66 +55,135 @@ pub fn name_part(installation: &Installation, namespace: &str, name: &str) -> St
     encode(&digest(&["name", &installation.id, namespace, name]), NAME)
 }
 
-/// What an object's username at the provider begins with: base and mark.
+/// Where at a provider the mark stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// At the end of the username that we ask for, before the digits that the provider appends. Nobody can change it.
+    Username,
+    /// At the end of a name, after a dot. Whoever has the provider's console can change it.
+    Name,
+}
+
+impl Place {
+    /// Nobody can change what carries the mark: an id whose label is not ours is not ours.
+    pub fn is_immutable(self) -> bool {
+        self == Place::Username
+    }
+}
+
+/// The mark of one object, within the label that is sent for it: a username or a name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Prefix(String);
+pub struct Mark {
+    place: Place,
+    label: String,
+    key: String,
+}
 
-impl Prefix {
-    /// The prefix of the object `namespace/name` with this base username (1 to 12 letters and digits, a letter first).
-    pub fn new(installation: &Installation, namespace: &str, name: &str, base: &str) -> Self {
-        let body = format!("{base}{}{}", installation.part, name_part(installation, namespace, name));
-        let check = check_letter(&body);
-        Self(format!("{body}{check}"))
+impl Mark {
+    /// The mark of the object `namespace/name`. `base` stands before it: 1 to 12 letters and digits, a letter first, of a username; 1 to
+    /// [`NAME_BASE`] of letters, digits, dots, dashes and underscores of a name.
+    pub fn new(place: Place, installation: &Installation, namespace: &str, name: &str, base: &str) -> Self {
+        let own = format!("{}{}", installation.part, name_part(installation, namespace, name));
+        match place {
+            Place::Username => {
+                let body = format!("{base}{own}");
+                let label = format!("{body}{}", check_letter(&body));
+                Self { place, key: label.to_ascii_lowercase(), label }
+            }
+            // The name may be changed by the spec: the check letter does not cover it, so that the mark stays the same.
+            Place::Name => {
+                let key = format!("{SEPARATOR}{own}{}", check_letter(&own));
+                Self { place, label: format!("{base}{key}"), key }
+            }
+        }
     }
 
-    /// What is sent as `username`.
+    /// What is sent as username or as name.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.label
     }
 
-    /// The provider's full username belongs to this object: our prefix, ignoring ASCII case, and only digits behind it.
-    pub fn owns(&self, username: &str) -> bool {
-        let (head, tail) = match username.split_at_checked(self.0.len()) {
-            Some(parts) => parts,
-            None => return false,
-        };
-        head.eq_ignore_ascii_case(&self.0) && tail.bytes().all(|byte| byte.is_ascii_digit())
+    /// Where it stands.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// What all labels of this object have in common, in lower case: how a username begins, or how a name ends.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// What this label at the provider is that of this object. A username: what we ask for, ignoring ASCII case, and only digits behind it.
+    /// A name: anything that ends with the mark.
+    pub fn owns(&self, label: &str) -> bool {
+        match self.place {
+            Place::Username => label
+                .split_at_checked(self.key.len())
+                .is_some_and(|(head, tail)| head.eq_ignore_ascii_case(&self.key) && tail.bytes().all(|byte| byte.is_ascii_digit())),
+            Place::Name => {
+                let tail = label.len().checked_sub(self.key.len()).and_then(|at| label.split_at_checked(at));
+                tail.is_some_and(|(base, tail)| !base.is_empty() && tail.eq_ignore_ascii_case(&self.key))
+            }
+        }
+    }
+
+    /// What the provider added to the label: of several that are the object's, the smallest survives.
+    pub fn suffix<'a>(&self, label: &'a str) -> &'a str {
+        match self.place {
+            Place::Username => label.get(self.key.len()..).unwrap_or_default(),
+            Place::Name => "",
+        }
     }
 }
 
-impl fmt::Display for Prefix {
+impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.label)
     }
 }
 
-/// A username with a valid mark, taken apart.
+/// A label with a valid mark, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marked {
-    /// Base and mark, lower-case, without the provider's digits.
-    pub prefix: String,
+    /// As [`Mark::key`].
+    pub key: String,
     /// The installation's three characters.
     pub installation: String,
     /// The nine characters of [`name_part`].
     pub name: String,
 }
 
-/// The mark in a username, if it carries a valid one of any installation.
-pub fn recognise(username: &str) -> Option<Marked> {
-    let lower = username.to_ascii_lowercase();
-    let prefix = lower.trim_end_matches(|c: char| c.is_ascii_digit());
-    let base = prefix.len().checked_sub(MARK).filter(|base| (1..=BASE).contains(base))?;
-    if !prefix.is_ascii() {
+/// The mark in a username or a name, if it carries a valid one of any installation.
+pub fn recognise(label: &str) -> Option<Marked> {
+    let lower = label.to_ascii_lowercase();
+    match lower.rsplit_once(SEPARATOR) {
+        Some((base, mark)) if !base.is_empty() => marked(mark, mark, format!("{SEPARATOR}{mark}")),
+        Some(_) => None,
+        None => {
+            let username = lower.trim_end_matches(|c: char| c.is_ascii_digit());
+            let base = username.len().checked_sub(MARK).filter(|base| (1..=BASE).contains(base))?;
+            let mark = username.get(base..)?;
+            marked(mark, username, username.to_owned())
+        }
+    }
+}
+
+/// A mark whose check letter, its last, covers all of `covered` before it.
+fn marked(mark: &str, covered: &str, key: String) -> Option<Marked> {
+    if mark.len() != MARK || !covered.is_ascii() || !mark.bytes().all(|byte| ALPHABET.contains(&byte)) {
         return None;
     }
-    let (body, check) = prefix.split_at(prefix.len() - 1);
-    let mark = &prefix[base..];
-    let valid = mark.bytes().all(|byte| ALPHABET.contains(&byte)) && check_letter(body).to_string() == check;
-    valid.then(|| Marked {
-        prefix: prefix.to_owned(),
+    let (body, check) = covered.split_at(covered.len() - 1);
+    (check_letter(body).to_string() == check).then(|| Marked {
+        key,
         installation: mark[..INSTALLATION].to_owned(),
         name: mark[INSTALLATION..INSTALLATION + NAME].to_owned(),
     })
+}
+
+/// The base name of an object whose spec names none: its own, cut at [`NAME_BASE`].
+pub fn name_from_name(name: &str) -> String {
+    name.chars().take(NAME_BASE).collect()
 }
 
 /// The base username of an object whose spec names none: letters and digits of its name, a letter first, cut at 12.
@@ -158,8 +232,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn prefix(base: &str) -> Prefix {
-        Prefix::new(&Installation::new("cluster-a"), "voice", "alice", base)
+    fn prefix(base: &str) -> Mark {
+        Mark::new(Place::Username, &Installation::new("cluster-a"), "voice", "alice", base)
+    }
+
+    fn named(base: &str) -> Mark {
+        Mark::new(Place::Name, &Installation::new("cluster-a"), "voice", "alice", base)
     }
 
     #[test]
@@ -167,6 +245,33 @@ mod tests {
         // Pinned: a changed mark would orphan every endpoint in the world.
         assert_eq!(prefix("alice").as_str(), "alice4cpuqv38ww92g");
         assert_eq!(prefix("alice").as_str().len(), "alice".len() + MARK);
+        assert_eq!(named("pbx-berlin").as_str(), "pbx-berlin.4cpuqv38ww92?");
+    }
+
+    #[test]
+    fn a_name_is_ours_by_its_end_whatever_stands_before() {
+        let own = named("pbx");
+        let table = [
+            (own.to_string(), true),
+            (own.to_string().to_uppercase(), true),
+            (format!("renamed.in the console{}", own.key()), true),
+            (named("other").to_string(), true),
+            (format!("{own}1"), false),
+            (own.key().to_owned(), false),
+            (own.key()[1..].to_owned(), false),
+            ("pbx".into(), false),
+            (format!("é{}", &own.key()[2..]), false),
+            (prefix("pbx").to_string(), false),
+        ];
+        for (label, owned) in table {
+            assert_eq!(own.owns(&label), owned, "{label}");
+        }
+        assert!(!prefix("pbx").owns(own.as_str()));
+        let marked = recognise(&format!("anything{}", own.key().to_uppercase())).expect("a mark of ours");
+        assert_eq!((marked.key.as_str(), marked.installation.as_str()), (own.key(), Installation::new("cluster-a").part()));
+        assert_eq!(recognise(own.key()), None, "nothing stands before it");
+        let longest = Mark::new(Place::Name, &Installation::new("x"), "voice", "a", &name_from_name(&"x".repeat(253)));
+        assert_eq!(longest.as_str().len(), 63);
     }
 
     #[test]
@@ -202,10 +307,10 @@ mod tests {
         #[test]
         fn every_mark_is_recognised_behind_any_digits(id in "[a-z0-9-]{1,36}", ns in "[a-z0-9-]{1,63}", name in "[a-z0-9.-]{1,80}", base in "[A-Za-z][A-Za-z0-9]{0,11}", digits in "[0-9]{0,23}") {
             let installation = Installation::new(&id);
-            let own = Prefix::new(&installation, &ns, &name, &base);
+            let own = Mark::new(Place::Username, &installation, &ns, &name, &base);
             let username = format!("{own}{digits}");
             let marked = recognise(&username).expect("a mark of ours");
-            prop_assert_eq!(&marked.prefix, &own.as_str().to_ascii_lowercase());
+            prop_assert_eq!(&marked.key, own.key());
             prop_assert_eq!(marked.installation.as_str(), installation.part());
             prop_assert_eq!(marked.name, name_part(&installation, &ns, &name));
             prop_assert!(own.owns(&username));

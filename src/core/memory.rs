@@ -204,14 +204,18 @@ impl Learnt {
     }
 
     /// An update that began then was answered.
-    pub fn updated(&mut self, view: &View, id: &str, change: &Fields, outcome: &Outcome<()>, began: Moment, now: Moment) {
+    pub fn updated(&mut self, view: &View, id: &str, change: &Fields, outcome: &Outcome<Option<Remote>>, began: Moment, now: Moment) {
         self.noted(view, outcome, now);
         self.memory.effect = now;
         match outcome {
-            Outcome::Done(()) => {
+            Outcome::Done(shown) => {
                 let before = self.memory.update.take().filter(|before| before.change == *change);
                 let times = before.map_or(0, |before| before.times) + 1;
                 self.memory.update = Some(Updated { change: change.clone(), at: now, times });
+                // What a change answers is as good as a read that began when it was answered.
+                if let Some(remote) = shown {
+                    self.read(view, id, now, Some(remote.clone()));
+                }
             }
             Outcome::NotFound { .. } => self.read(view, id, began, None),
             // Perhaps it was executed: read before anything is sent again.

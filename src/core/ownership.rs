@@ -60,7 +60,7 @@ impl View {
     pub fn owns(&self, remote: &Remote) -> bool {
         self.claimant(&remote.id).is_none()
             && match &self.adopt {
-                None => self.prefix.owns(&remote.username),
+                None => self.mark.owns(&remote.username),
                 Some(_) => {
                     let recorded = self.recorded().is_some_and(|recorded| recorded.id == remote.id);
                     recorded && self.status.username.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(&remote.username))
@@ -87,7 +87,7 @@ impl View {
     /// `deleted` and `effect`: see [`Subject`].
     pub fn sightings(&self, listings: &[Listing<'_>], deleted: BTreeSet<&str>, effect: Moment) -> Sightings {
         let subject = Subject {
-            prefix: self.adopt.is_none().then_some(&self.prefix),
+            mark: self.adopt.is_none().then_some(&self.mark),
             recorded: self.target(),
             deleted,
             claimed: self.claims.keys().map(String::as_str).collect(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::core::fields::{Fields, PASSWORD, Remote, Value, diff};
 use crate::core::listing::Entry;
+use crate::core::mark::{Mark, recognise};
 
 pub mod applications;
 pub mod numbers;
@@ -32,6 +33,8 @@ pub enum Amendment {
     Created(Remote),
     /// These fields of it were changed.
     Updated(String, Fields),
+    /// It was changed, and this is what it was then.
+    Shown(Remote),
     /// It was deleted.
     Deleted(String),
 }
@@ -50,6 +53,8 @@ impl Collection for Sightings {
             Amendment::Created(remote) if self.get(&remote.id).is_some() => {}
             Amendment::Created(remote) => self.insert(remote.clone()),
             Amendment::Updated(id, change) => self.patch(id, change),
+            Amendment::Shown(remote) if self.get(&remote.id).is_none() => {}
+            Amendment::Shown(remote) => self.insert(remote.clone()),
             Amendment::Deleted(id) => self.remove(id),
         }
     }
@@ -57,14 +62,21 @@ impl Collection for Sightings {
 
 /// The fields of a change that may be shown.
 fn shown(change: &Fields) -> impl Iterator<Item = (&'static str, Value)> {
-    change.iter().filter(|(_, value)| value.text().is_some()).map(|(field, value)| (*field, value.clone()))
+    change.iter().filter(|(_, value)| value.is_plain()).map(|(field, value)| (*field, value.clone()))
 }
 
-/// Endpoints by id, indexed by username. Cloning shares the endpoints.
+/// Under which keys of marks a label is found: a username by its beginning, a name by the mark at its end.
+fn keys(label: &str) -> impl Iterator<Item = String> {
+    let lower = label.to_ascii_lowercase();
+    let mark = recognise(label).map(|marked| marked.key).filter(|key| !lower.starts_with(key.as_str()));
+    std::iter::once(lower).chain(mark)
+}
+
+/// Endpoints by id, indexed by their marks. Cloning shares the endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sightings {
     by_id: BTreeMap<String, Arc<Remote>>,
-    by_username: BTreeSet<(String, String)>,
+    by_label: BTreeSet<(String, String)>,
 }
 
 impl Sightings {
@@ -85,14 +97,16 @@ impl Sightings {
 
     fn insert_shared(&mut self, remote: Arc<Remote>) {
         self.remove(&remote.id);
-        self.by_username.insert((remote.username.to_ascii_lowercase(), remote.id.clone()));
+        self.by_label.extend(keys(&remote.username).map(|key| (key, remote.id.clone())));
         self.by_id.insert(remote.id.clone(), remote);
     }
 
     /// Removes an endpoint.
     pub fn remove(&mut self, id: &str) {
         if let Some(remote) = self.by_id.remove(id) {
-            self.by_username.remove(&(remote.username.to_ascii_lowercase(), remote.id.clone()));
+            for key in keys(&remote.username) {
+                self.by_label.remove(&(key, remote.id.clone()));
+            }
         }
     }
 
@@ -100,7 +114,10 @@ impl Sightings {
     pub fn patch(&mut self, id: &str, change: &Fields) {
         if let Some(remote) = self.by_id.get_mut(id) {
             let remote = Arc::make_mut(remote);
-            remote.fields.extend(shown(change));
+            for (field, value) in shown(change) {
+                let after = value.applied_to(remote.fields.get(field));
+                remote.fields.insert(field, after);
+            }
             if change.contains_key(PASSWORD) {
                 remote.password_digest = None;
             }
@@ -117,13 +134,11 @@ impl Sightings {
         self.by_id.values().map(Arc::as_ref)
     }
 
-    /// Those whose username begins with `prefix`, ignoring ASCII case, in the order of their usernames.
-    pub fn with_prefix(&self, prefix: &str) -> impl Iterator<Item = &Remote> {
-        let prefix = prefix.to_ascii_lowercase();
-        self.by_username
-            .range((prefix.clone(), String::new())..)
-            .take_while(move |(username, _)| username.starts_with(&prefix))
-            .filter_map(|(_, id)| self.get(id))
+    /// Those that carry the mark, in the order of their labels.
+    pub fn with_mark(&self, mark: &Mark) -> impl Iterator<Item = &Remote> {
+        let from = (mark.key().to_owned(), String::new());
+        let labels = self.by_label.range(from..).take_while(move |(label, _)| label.starts_with(mark.key()));
+        labels.filter_map(|(_, id)| self.get(id)).filter(move |remote| mark.owns(&remote.username))
     }
 
     /// How many.
@@ -142,8 +157,8 @@ impl Sightings {
 pub struct Expectation {
     /// The recorded endpoint.
     pub id: Option<String>,
-    /// The beginning of its own usernames up to the end of the mark. Empty: none is its own by name (an adopted endpoint).
-    pub username_prefix: String,
+    /// What its own endpoints are recognised by; `None`: none is its own by its mark (an adopted endpoint).
+    pub mark: Option<Mark>,
     /// The desired managed fields.
     pub fields: Fields,
     /// What the status says of registration.
@@ -166,18 +181,16 @@ pub fn differs(expected: &Expectation, seen: &Sightings, complete: bool) -> bool
         Some(None) => complete,
         None => false,
     };
-    let extra = !expected.username_prefix.is_empty()
-        && seen
-            .with_prefix(&expected.username_prefix)
-            .filter(|remote| remote.username[expected.username_prefix.len()..].bytes().all(|byte| byte.is_ascii_digit()))
-            .any(|remote| Some(remote.id.as_str()) != recorded);
+    let mut own = expected.mark.iter().flat_map(|mark| seen.with_mark(mark));
+    let extra = own.any(|remote| Some(remote.id.as_str()) != recorded);
     own_differs || extra
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::fields::{Registration, Secret, Value};
+    use crate::core::fields::{Registration, Role, Secret, Value};
+    use crate::core::mark::{Installation, Place};
 
     fn remote(id: &str, username: &str, alias: &str, registered: bool) -> Remote {
         Remote {
@@ -187,7 +200,12 @@ mod tests {
             registration: Some(Registration { registered, ..Registration::default() }),
             fields: Fields::from([("alias", Value::Text(alias.into()))]),
             password_digest: None,
+            role: Role::Own,
         }
+    }
+
+    fn desk() -> Mark {
+        Mark::new(Place::Username, &Installation::new("cluster-a"), "voice", "desk", "desk")
     }
 
     fn seen(remotes: &[Remote]) -> Sightings {
@@ -198,29 +216,34 @@ mod tests {
     fn an_object_is_woken_exactly_when_the_listing_contradicts_it() {
         let expected = Expectation {
             id: Some("1".into()),
-            username_prefix: "deskmark".into(),
+            mark: Some(desk()),
             fields: Fields::from([("alias", Value::Text("desk".into()))]),
             registered: Some(false),
             open: false,
         };
-        let same = remote("1", "deskmark42", "desk", false);
+        let same = remote("1", &format!("{}42", desk()), "desk", false);
         let foreign = remote("2", "deskmar42", "x", true);
         let cases: [(&str, &[Remote], bool, bool); 9] = [
             ("as expected", std::slice::from_ref(&same), true, false),
             ("others do not matter", &[same.clone(), foreign.clone()], true, false),
-            ("a name that only begins like ours", &[same.clone(), remote("3", "deskmark4x", "desk", false)], true, false),
-            ("alias edited", &[remote("1", "deskmark42", "edited", false)], true, true),
-            ("phone logged in", &[remote("1", "deskmark42", "desk", true)], true, true),
+            ("a name that only begins like ours", &[same.clone(), remote("3", &format!("{}4x", desk()), "desk", false)], true, false),
+            ("alias edited", &[remote("1", &format!("{}42", desk()), "edited", false)], true, true),
+            ("phone logged in", &[remote("1", &format!("{}42", desk()), "desk", true)], true, true),
             ("gone", std::slice::from_ref(&foreign), true, true),
             ("not seen in an incomplete listing", std::slice::from_ref(&foreign), false, false),
-            ("an extra one, in other case", &[same.clone(), remote("3", "DeskMark43", "desk", false)], true, true),
-            ("an extra one, even if incomplete", &[same.clone(), remote("3", "deskmark43", "desk", false)], false, true),
+            (
+                "an extra one, in other case",
+                &[same.clone(), remote("3", &format!("{}43", desk()).to_uppercase(), "desk", false)],
+                true,
+                true,
+            ),
+            ("an extra one, even if incomplete", &[same.clone(), remote("3", &format!("{}43", desk()), "desk", false)], false, true),
         ];
         for (name, remotes, complete, woken) in cases {
             assert_eq!(differs(&expected, &seen(remotes), complete), woken, "{name}");
         }
         assert!(differs(&Expectation { open: true, ..expected.clone() }, &seen(&[same]), false));
-        assert!(differs(&Expectation { id: None, ..expected }, &seen(&[remote("1", "deskmark42", "desk", false)]), false));
+        assert!(differs(&Expectation { id: None, ..expected }, &seen(&[remote("1", &format!("{}42", desk()), "desk", false)]), false));
     }
 
     #[test]
@@ -236,14 +259,19 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_are_found_by_prefix_without_regard_to_case_and_only_while_they_are_there() {
-        let mut all =
-            seen(&[remote("1", "Alicemark1", "a", false), remote("2", "alicemark2", "a", false), remote("3", "alicf", "a", false)]);
-        let found = |all: &Sightings| all.with_prefix("aliceMARK").map(|remote| remote.id.clone()).collect::<Vec<_>>();
-        assert_eq!(found(&all), ["1", "2"]);
-        all.remove("1");
-        all.insert(remote("2", "renamed", "a", false));
-        assert_eq!(found(&all), Vec::<String>::new());
-        assert_eq!(all.len(), 2);
+    fn endpoints_are_found_by_their_mark_without_regard_to_case_and_only_while_they_are_there() {
+        let mark = |place, name| Mark::new(place, &Installation::new("cluster-a"), "voice", name, "desk");
+        for (place, digits) in [(Place::Username, "42"), (Place::Name, "")] {
+            let (own, other) = (mark(place, "desk"), mark(place, "other"));
+            let labels = [format!("{own}{digits}"), format!("{own}{digits}").to_uppercase(), other.to_string(), "desk".into()];
+            let listed = labels.iter().zip(["1", "2", "3", "4"]).map(|(label, id)| remote(id, label, "a", false)).collect::<Vec<_>>();
+            let mut all = seen(&listed);
+            let found = |all: &Sightings| all.with_mark(&own).map(|remote| remote.id.clone()).collect::<Vec<_>>();
+            assert_eq!(found(&all), ["1", "2"]);
+            all.remove("1");
+            all.insert(remote("2", "renamed", "a", false));
+            assert_eq!(found(&all), Vec::<String>::new());
+            assert_eq!(all.len(), 3);
+        }
     }
 }

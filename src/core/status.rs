@@ -25,7 +25,7 @@ pub fn after(view: &View, action: &Action) -> Option<SipEndpointStatus> {
             if let AccountView::Ready { provider, id, .. } = &view.account {
                 status.account = Some(AccountIdentity { provider: *provider, id: id.clone() });
             }
-            Finding::new(Reason::Progressing, format!("creating {}…", view.prefix))
+            Finding::new(Reason::Progressing, format!("creating {}…", view.mark))
         }
         Action::Record(found) => return Some(recorded(view, status, ledger, found)),
         Action::CloseEpoch(_) => {

@@ -175,7 +175,7 @@ pub fn endpoint_not_found(id: &str, again: Duration) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::mark::{Installation, Prefix};
+    use crate::core::mark::{Installation, Mark, Place};
 
     fn listed() -> Vec<AllowedNamespace> {
         let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect();
@@ -193,7 +193,7 @@ mod tests {
     }
 
     fn marked() -> String {
-        format!("{}131031145958", Prefix::new(&Installation::new("cluster-a"), "voice", "alice", "alice"))
+        format!("{}131031145958", Mark::new(Place::Username, &Installation::new("cluster-a"), "voice", "alice", "alice"))
     }
 
     #[test]

@@ -10,10 +10,11 @@ use crate::api::ledger::{Intent, Ledger, SecretVersion};
 use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
 use crate::api::refs::{AccountIdentity, ProviderKind};
 use crate::api::sip_endpoint::SipEndpointStatus;
+use crate::core::capabilities::Capabilities;
 use crate::core::endpoint::connection::ConnectionSecret;
 use crate::core::evidence::Evidence;
-use crate::core::fields::{Fields, PASSWORD, Secret, Value};
-use crate::core::mark::{Installation, Prefix};
+use crate::core::fields::{FieldName, Fields, PASSWORD, Secret, Value};
+use crate::core::mark::{Installation, Mark};
 pub use crate::core::memory::{Deleted, Memory, OwnIntent, Trouble, TroubleKind, Updated};
 use crate::core::shared::{Viewed, Words};
 use crate::core::tenancy::Adoptable;
@@ -28,8 +29,8 @@ pub struct View {
     pub status: SipEndpointStatus,
     /// What the spec and everything it points at amount to.
     pub desired: Desired,
-    /// What the object's username at the provider begins with.
-    pub prefix: Prefix,
+    /// The object's mark, within the username or the name that is sent for it.
+    pub mark: Mark,
     /// This installation.
     pub installation: Installation,
     /// What to do with what.
@@ -113,6 +114,8 @@ pub struct WantedPassword {
     pub value: Secret,
     /// Which version of its Secret that value came from.
     pub version: SecretVersion,
+    /// The field that it is sent with, if the provider takes it only so.
+    pub along: Option<FieldName>,
 }
 
 /// An endpoint that exists already and is to become this object's.
@@ -174,8 +177,8 @@ pub enum AccountView {
         id: String,
         /// One complete listing was taken since this process began: nothing is created before that.
         listed_this_term: bool,
-        /// Fields that an update must carry even when they are unmanaged.
-        always_sent: &'static [&'static str],
+        /// How the provider differs from others.
+        capabilities: Capabilities,
         /// `spec.suspend` of the account: nothing is written at the provider for its objects.
         suspended: bool,
         /// The account is on its way out or its Secret is gone: what was proven serves running deletions, and nothing else.

@@ -191,15 +191,15 @@ async fn recorded_bodies_come_through_the_client() {
     .await;
     let client = client(&server.url(), PATIENT);
     assert_eq!(client.identify().await, Outcome::Done("MAXXXXXXXXXXXXXXXXXX".to_owned()));
-    let Outcome::Done(created) = client.create_endpoint("zumba", &crate::desired()).await else { panic!("not created") };
+    let Outcome::Done(created) = client.endpoints().create("zumba", &crate::desired()).await else { panic!("not created") };
     assert_eq!((created.id.as_str(), created.username.as_str()), ("37371860103666", "zumba131031145958"));
-    let Outcome::Done(remote) = client.get_endpoint("32866729519064").await else { panic!("not read") };
+    let Outcome::Done(remote) = client.endpoints().get("32866729519064").await else { panic!("not read") };
     let registration = remote.registration.expect("a registration");
     assert!(registration.registered);
     assert_eq!(registration.contact.as_deref(), Some("sip:callme140703093224@122.172.71.207:57563;ob"));
     assert_eq!(registration.expires.as_deref(), Some("2014-07-21 19:26:08"));
     assert_eq!(registration.user_agent.as_deref(), Some("Telephone 1.1.4"));
-    let Outcome::Done(page) = client.list_endpoints(0, 20).await else { panic!("not listed") };
+    let Outcome::Done(page) = client.endpoints().list(0, 20).await else { panic!("not listed") };
     assert_eq!((page.items.len(), page.total), (2, Some(11)));
-    assert_eq!(client.update_endpoint("1", &crate::desired()).await, Outcome::Done(()));
+    assert_eq!(client.endpoints().update("1", &crate::desired()).await, Outcome::Done(None));
 }

@@ -122,12 +122,12 @@ struct Told {
 async fn run(client: &Plivo, op: Op) -> Told {
     match op {
         Op::Identify => told(client.identify().await),
-        Op::Create => told(client.create_endpoint(USERNAME, &desired()).await),
-        Op::Get => told(client.get_endpoint(ID).await),
-        Op::List => told(client.list_endpoints(0, 20).await),
-        Op::Update => told(client.update_endpoint(ID, &desired()).await),
-        Op::Delete => told(client.delete_endpoint(ID).await),
-        Op::GetNumber => told(client.get_number(ID).await),
+        Op::Create => told(client.endpoints().create(USERNAME, &desired()).await),
+        Op::Get => told(client.endpoints().get(ID).await),
+        Op::List => told(client.endpoints().list(0, 20).await),
+        Op::Update => told(client.endpoints().update(ID, &desired()).await),
+        Op::Delete => told(client.endpoints().delete(ID).await),
+        Op::GetNumber => told(client.get_number(ID, None).await),
         Op::ListNumbers => told(client.list_numbers(0, 20).await),
         Op::ListApplications => told(client.list_applications(0, 20).await),
         Op::UpdateNumber => told(client.update_number(ID, &pointed()).await),

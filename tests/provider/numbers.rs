@@ -118,7 +118,7 @@ async fn recorded_numbers_and_applications_come_through_the_client() {
     })
     .await;
     let client = client(&server.url(), PATIENT);
-    let read = done(client.get_number("17609915566").await, "get");
+    let read = done(client.get_number("17609915566", None).await, "get");
     assert_eq!((text(&read, "app_id"), text(&read, "subaccount")), (Some("29986316244302815"), Some("SAXXXXXXXXXXXXXXXXXX")));
     let page = done(client.list_numbers(0, 20).await, "list numbers");
     assert_eq!((page.items.len(), page.total), (3, Some(20)));
@@ -173,7 +173,7 @@ const SWITCHES: [(&str, &[&str]); 10] = [
 async fn life(switch: &str, value: &str) {
     let (simulator, client) = account(&[(switch, value)]).await;
     let at = |step: &str| format!("{step} with {switch}={value}");
-    let get = async |step: &str| done(client.get_number(NUMBER).await, &at(step));
+    let get = async |step: &str| done(client.get_number(NUMBER, None).await, &at(step));
     assert_eq!(text(&get("get").await, "app_id"), Some("4711"), "{}", at("get"));
 
     done(client.update_number(NUMBER, &change("4712", Some("Main line"))).await, &at("update"));
@@ -212,7 +212,7 @@ async fn life(switch: &str, value: &str) {
     assert_eq!(page.items, [Application { id: "4711".into(), name: "fallback".into() }], "{}", at("list without it"));
 
     simulator.admin().delete_number(NUMBER).await.expect("a deletion");
-    assert_eq!(client.get_number(NUMBER).await, Outcome::NotFound { proven }, "{}", at("get what is gone"));
+    assert_eq!(client.get_number(NUMBER, None).await, Outcome::NotFound { proven }, "{}", at("get what is gone"));
     assert_eq!(client.update_number(NUMBER, &change("4711", None)).await, Outcome::NotFound { proven }, "{}", at("update what is gone"));
     assert_eq!(done(client.list_numbers(0, 20).await, &at("list nothing")).items, []);
 
@@ -240,7 +240,7 @@ async fn a_move_to_a_subaccount_shows_and_one_back_is_not_sent() {
     simulator.admin().put_account(sub, parent).await.expect("a subaccount");
     let to = |sub: &str| change("4711", None).into_iter().chain([("subaccount", Value::Text(sub.to_owned()))]).collect::<Fields>();
     done(client.update_number(NUMBER, &to(sub)).await, "move");
-    assert_eq!(text(&done(client.get_number(NUMBER).await, "get"), "subaccount"), Some(sub));
+    assert_eq!(text(&done(client.get_number(NUMBER, None).await, "get"), "subaccount"), Some(sub));
     let sent = simulator.admin().requests().await.expect("requests").len();
     assert!(matches!(client.update_number(NUMBER, &to("")).await, Outcome::Refused(Refusal { kind: RefusalKind::Invalid, .. })));
     assert_eq!(simulator.admin().requests().await.expect("requests").len(), sent);
@@ -257,6 +257,6 @@ async fn a_compliance_application_that_may_not_be_changed_is_refused_in_words() 
     assert!(message.contains("compliance"), "{message}");
     simulator.admin().patch_number(NUMBER, json!({"compliance_status": "pending"})).await.expect("a status");
     done(client.update_number(NUMBER, &with).await, "update");
-    assert_eq!(text(&done(client.get_number(NUMBER).await, "get"), "compliance_application_id"), Some("20372631212782797"));
+    assert_eq!(text(&done(client.get_number(NUMBER, None).await, "get"), "compliance_application_id"), Some("20372631212782797"));
     simulator.stop().await;
 }

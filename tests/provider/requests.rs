@@ -62,7 +62,7 @@ async fn only_the_given_fields_are_sent_and_none_is_the_empty_text() {
     ];
     for (change, expected) in table {
         let server = Server::start(|_| Act::Say(http(202, "", r#"{"message": "changed"}"#))).await;
-        assert_eq!(client(&server.url(), PATIENT).update_endpoint(ID, &change).await, Outcome::Done(()));
+        assert_eq!(client(&server.url(), PATIENT).endpoints().update(ID, &change).await, Outcome::Done(None));
         let body: Json = serde_json::from_str(&server.requests()[0].body).expect("JSON");
         assert_eq!(body, expected);
     }
@@ -109,12 +109,12 @@ async fn what_must_not_be_sent_is_refused_before_anything_is_sent() {
     }
     let long = "1".repeat(65);
     for id in ["", ".", "..", "../Account", "a/b", "1?cascade=true", "1%2f2", "1\n", "ü", &long] {
-        kinds.push((id, kind(client.get_endpoint(id).await)));
-        kinds.push((id, kind(client.update_endpoint(id, &desired()).await)));
-        kinds.push((id, kind(client.delete_endpoint(id).await)));
+        kinds.push((id, kind(client.endpoints().get(id).await)));
+        kinds.push((id, kind(client.endpoints().update(id, &desired()).await)));
+        kinds.push((id, kind(client.endpoints().delete(id).await)));
     }
     for number in ["", "+14155550100", "1415-555", "1/2", "..", "1?x=1", "14155550100\n", "１", &long] {
-        kinds.push((number, kind(client.get_number(number).await)));
+        kinds.push((number, kind(client.get_number(number, None).await)));
         kinds.push((number, kind(client.update_number(number, &pointed()).await)));
     }
     let app_id = || ("app_id", text(""));
@@ -133,13 +133,13 @@ async fn what_must_not_be_sent_is_refused_before_anything_is_sent() {
     let unknown = Fields::from([("app_id", text("")), ("callback_url", text("http://evil.example"))]);
     let plain_password = Fields::from([("app_id", text("")), (PASSWORD, text("hunter22"))]);
     for change in [&without_app_id, &unknown, &plain_password] {
-        kinds.push(("update", kind(client.update_endpoint(ID, change).await)));
+        kinds.push(("update", kind(client.endpoints().update(ID, change).await)));
     }
     for change in [&unknown, &plain_password] {
-        kinds.push(("create", kind(client.create_endpoint(USERNAME, change).await)));
+        kinds.push(("create", kind(client.endpoints().create(USERNAME, change).await)));
     }
     for limit in [0, 21, u64::MAX] {
-        kinds.push(("list", kind(client.list_endpoints(0, limit).await)));
+        kinds.push(("list", kind(client.endpoints().list(0, limit).await)));
         kinds.push(("list numbers", kind(client.list_numbers(0, limit).await)));
         kinds.push(("list applications", kind(client.list_applications(0, limit).await)));
     }
@@ -178,5 +178,5 @@ fn capabilities_are_those_of_the_contract() {
         (capabilities.provider, capabilities.page_size, capabilities.default_budget),
         (switchboard::api::ProviderKind::Plivo, 20, 150)
     );
-    assert_eq!(capabilities.always_sent, ["app_id"]);
+    assert_eq!(capabilities.group("alias").map(|group| group.carried), Some(&["app_id"][..]));
 }

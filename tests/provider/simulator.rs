@@ -61,26 +61,26 @@ async fn life(switches: &[(&str, &str)]) {
     let at = |step: &str| format!("{step} with {switches:?}");
     assert_eq!(done(client.identify().await, &at("identify")), DEFAULT_AUTH_ID);
 
-    let created = done(client.create_endpoint(USERNAME, &desired()).await, &at("create"));
-    let remote = done(client.get_endpoint(&created.id).await, &at("get"));
+    let created = done(client.endpoints().create(USERNAME, &desired()).await, &at("create"));
+    let remote = done(client.endpoints().get(&created.id).await, &at("get"));
     assert_eq!((&remote.id, &remote.username), (&created.id, &created.username));
     assert_eq!((alias(&remote), remote.fields["app_id"].text()), (Some("alice-desk"), Some("")), "{}", at("get"));
     assert_ne!(client.password_matches(&remote, &Secret::new(SIP_PASSWORD.to_owned())), Some(false), "{}", at("get"));
     assert_ne!(client.password_matches(&remote, &Secret::new("another1".to_owned())), Some(true), "{}", at("get"));
 
-    let page = done(client.list_endpoints(0, 20).await, &at("list"));
+    let page = done(client.endpoints().list(0, 20).await, &at("list"));
     assert_eq!(page.items.iter().map(|remote| &remote.id).collect::<Vec<_>>(), [&created.id], "{}", at("list"));
 
     let change = Fields::from([("alias", Value::Text("alice-home".to_owned())), ("app_id", Value::Text(String::new()))]);
-    done(client.update_endpoint(&created.id, &change).await, &at("update"));
-    assert_eq!(alias(&done(client.get_endpoint(&created.id).await, &at("get again"))), Some("alice-home"));
+    done(client.endpoints().update(&created.id, &change).await, &at("update"));
+    assert_eq!(alias(&done(client.endpoints().get(&created.id).await, &at("get again"))), Some("alice-home"));
 
-    done(client.delete_endpoint(&created.id).await, &at("delete"));
+    done(client.endpoints().delete(&created.id).await, &at("delete"));
     let proven = !switches.contains(&("not_found_body", "html"));
-    assert_eq!(client.delete_endpoint(&created.id).await, Outcome::NotFound { proven }, "{}", at("delete again"));
-    assert_eq!(client.get_endpoint(&created.id).await, Outcome::NotFound { proven }, "{}", at("get after delete"));
-    assert_eq!(client.update_endpoint(&created.id, &change).await, Outcome::NotFound { proven }, "{}", at("update after delete"));
-    assert_eq!(done(client.list_endpoints(0, 20).await, &at("list after delete")).items, []);
+    assert_eq!(client.endpoints().delete(&created.id).await, Outcome::NotFound { proven }, "{}", at("delete again"));
+    assert_eq!(client.endpoints().get(&created.id).await, Outcome::NotFound { proven }, "{}", at("get after delete"));
+    assert_eq!(client.endpoints().update(&created.id, &change).await, Outcome::NotFound { proven }, "{}", at("update after delete"));
+    assert_eq!(done(client.endpoints().list(0, 20).await, &at("list after delete")).items, []);
 
     let ledger = simulator.admin().ledger().await.expect("a ledger");
     let executed: Vec<&str> = ledger.iter().map(|entry| entry.op.as_str()).collect();
@@ -103,7 +103,7 @@ async fn a_refusal_is_told_by_the_simulator_in_every_shape() {
     for shape in SWITCHES[0].1 {
         let simulator = simulator(&[("validation_error_shape", shape)], None).await;
         let client = plivo(&simulator, DEFAULT_AUTH_TOKEN);
-        let outcome = client.create_endpoint("1starts-with-a-digit", &desired()).await;
+        let outcome = client.endpoints().create("1starts-with-a-digit", &desired()).await;
         let Outcome::Refused(Refusal { kind: RefusalKind::Invalid, message, .. }) = outcome else { panic!("{shape}: {outcome:?}") };
         assert!(message.starts_with("Plivo answered 400: ") && message.contains("username"), "{shape}: {message}");
         assert_eq!(simulator.admin().ledger().await.expect("a ledger"), []);
@@ -115,7 +115,7 @@ async fn wrong_credentials_are_refused_whatever_the_body() {
     for body in ["text", "html", "json", "empty"] {
         let simulator = simulator(&[("auth_error_body", body)], None).await;
         let client = plivo(&simulator, "sandboxsandboxsandboxsandboxsandboxwrong");
-        let outcome = client.create_endpoint(USERNAME, &desired()).await;
+        let outcome = client.endpoints().create(USERNAME, &desired()).await;
         assert!(matches!(outcome, Outcome::Refused(Refusal { kind: RefusalKind::Credentials, .. })), "{body}: {outcome:?}");
     }
 }
@@ -129,7 +129,7 @@ async fn a_rate_limit_is_throttled_whatever_the_body() {
             let simulator = simulator(&[("rate_body", body), ("retry_after", header)], limit).await;
             let client = plivo(&simulator, DEFAULT_AUTH_TOKEN);
             done(client.identify().await, "the first call");
-            let outcome = client.create_endpoint(USERNAME, &desired()).await;
+            let outcome = client.endpoints().create(USERNAME, &desired()).await;
             let Outcome::Refused(Refusal { kind: RefusalKind::Throttled, retry_after, .. }) = outcome else {
                 panic!("{body}: {outcome:?}")
             };
@@ -145,7 +145,7 @@ async fn a_provider_that_cannot_detach_says_so() {
     let client = plivo(&simulator, DEFAULT_AUTH_TOKEN);
     let mut fields = desired();
     fields.remove("app_id");
-    let created = done(client.create_endpoint(USERNAME, &fields).await, "create");
-    let outcome = client.update_endpoint(&created.id, &desired()).await;
+    let created = done(client.endpoints().create(USERNAME, &fields).await, "create");
+    let outcome = client.endpoints().update(&created.id, &desired()).await;
     assert!(matches!(outcome, Outcome::Refused(Refusal { kind: RefusalKind::Invalid, .. })), "{outcome:?}");
 }

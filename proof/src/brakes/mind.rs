@@ -7,7 +7,7 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 use switchboard::api::provider_account::{Brake as Spec, BrakeRecord, BrakeStatus};
 use switchboard::core::brake::{Acknowledged, Brake, Held, Look, Stamp, Who, recreation_window};
-use switchboard::core::fields::{Fields, Remote};
+use switchboard::core::fields::{Fields, Remote, Role};
 use switchboard::core::key::ObjectKey;
 use switchboard::core::sighting::Sightings;
 use switchboard::core::time::Moment;
@@ -121,7 +121,15 @@ fn all(seen: &[Seen; MOST]) -> Vec<Who> {
 }
 
 fn remote(id: String) -> Remote {
-    Remote { username: format!("sb{id}"), sip_uri: None, registration: None, fields: Fields::new(), password_digest: None, id }
+    Remote {
+        username: format!("sb{id}"),
+        sip_uri: None,
+        registration: None,
+        fields: Fields::new(),
+        password_digest: None,
+        role: Role::Own,
+        id,
+    }
 }
 
 fn answer(said: Result<(), Held>) -> Answer {

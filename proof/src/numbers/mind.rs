@@ -22,6 +22,7 @@ use switchboard::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind
 use switchboard::core::shared::quarrel::Quarrel;
 use switchboard::core::time::Moment;
 use switchboard::core::view::{AccountView, Fresh, Object, Problem, Timing};
+use switchboard::provider::plivo::CAPABILITIES;
 
 use super::Ablation;
 use super::rows;
@@ -185,7 +186,7 @@ fn text(app: &str) -> Value {
 }
 
 fn number(app: &str) -> Number {
-    Number { number: "1".into(), fields: Fields::from([("app_id", text(app)), ("alias", text("")), ("subaccount", text(""))]) }
+    Number::new("1", Fields::from([("app_id", text(app)), ("alias", text("")), ("subaccount", text(""))]))
 }
 
 fn second(made: u8) -> Timestamp {
@@ -420,7 +421,7 @@ impl Mind {
                 provider: ProviderKind::Plivo,
                 id: "MA1".into(),
                 listed_this_term: true,
-                always_sent: &["app_id"],
+                capabilities: CAPABILITIES,
                 suspended: false,
                 deletions_only: None,
             },

@@ -5,7 +5,7 @@ use super::*;
 const PERIOD: u64 = 60;
 
 fn number(index: usize, app_id: &str) -> Number {
-    Number { number: digits(index), fields: pointed(app_id) }
+    Number::new(digits(index), pointed(app_id))
 }
 
 fn digits(index: usize) -> String {

@@ -46,15 +46,19 @@ pub async fn establish(ctx: &Context, object: &AccountObject, used: bool) -> (Ac
         },
     };
     let connection = &credentials.connection;
-    if let Some(pinned) = object.pinned().filter(|pinned| pinned.id != connection.id) {
+    // Credentials that do not say whose they are lead to the account that they led to before, until the provider says otherwise.
+    let Some(claimed) = connection.id.clone().or_else(|| object.pinned().map(|pinned| pinned.id)) else {
+        return (Access::Unreachable { message: "the account is not known yet".to_owned(), attempts: 0 }, None);
+    };
+    if let Some(pinned) = object.pinned().filter(|pinned| pinned.id != claimed) {
         super::leave(ctx, &object.owner());
-        return (Access::Pinned { found: connection.id.clone(), pinned: pinned.id }, None);
+        return (Access::Pinned { found: claimed, pinned: pinned.id }, None);
     }
     let settings = AccountSettings {
         budget: object.spec.budget.as_ref().and_then(|budget| u32::try_from(budget.requests_per_5_seconds).ok()),
         sweep_period: object.spec.sweep_period_seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs),
     };
-    let id = AccountId { provider: connection.provider.capabilities().provider, id: connection.id.clone() };
+    let id = AccountId { provider: connection.provider.capabilities().provider, id: claimed };
     let (owner, provider) = (object.owner(), Arc::clone(&connection.provider));
     let account = match credentials.proven {
         true => ctx.accounts.attach(owner, provider, id, settings),
@@ -165,7 +169,7 @@ fn connected(ctx: &Context, object: &AccountObject, name: &str, content: &Conten
     }
     // Only the provider's part knows which values are credentials.
     let used: RefCell<BTreeMap<String, Secret>> = RefCell::default();
-    let connection = connect(&object.spec, &ctx.settings.places, |value| {
+    let connection = connect(&object.spec, &ctx.settings.places, &|value| {
         let secret = content.value(name, value)?;
         used.borrow_mut().insert(value.to_owned(), secret.clone());
         Ok(secret.expose().as_bytes())
@@ -188,6 +192,7 @@ fn renewed(known: Option<&Credentials>, version: SecretVersion, connection: Conn
 mod tests {
     use super::*;
     use crate::api::provider_account::ProviderAccountSpec;
+    use crate::api::refs::ProviderKind;
     use crate::provider::Places;
     use crate::provider::transport::{BaseUrl, TransportOptions};
 
@@ -195,8 +200,8 @@ mod tests {
         let values: BTreeMap<String, Secret> =
             values.iter().map(|(key, value)| ((*key).to_owned(), Secret::new((*value).to_owned()))).collect();
         let plivo = BaseUrl::parse("http://127.0.0.1:9").expect("an address");
-        let places = Places { plivo, transport: TransportOptions::default() };
-        let connection = connect(spec, &places, |key| Ok(values.get(key).expect("a value").expose().as_bytes())).expect("a connection");
+        let places = Places { urls: BTreeMap::from([(ProviderKind::Plivo, plivo)]), transport: TransportOptions::default() };
+        let connection = connect(spec, &places, &|key| Ok(values.get(key).expect("a value").expose().as_bytes())).expect("a connection");
         let version = SecretVersion { resource_version: version.to_owned(), ..SecretVersion::default() };
         renewed(known, version, connection, values)
     }

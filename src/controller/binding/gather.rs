@@ -69,22 +69,29 @@ fn desired(ctx: &Context, object: &PhoneNumberBinding, key: &ObjectKey, gone: bo
         gather::application(state, key, None);
         return Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() });
     }
-    let target = provider::target(&object.spec);
+    // Said only where nothing else is: what is wrong with the account is said first.
+    let unknown = || Problem { reason: Reason::Progressing, message: "the account is not known yet".into() };
+    let kind = match state {
+        Some(AccountState::Ready(account)) => Some(account.id().provider),
+        _ => None,
+    };
+    let target = kind.ok_or_else(unknown).and_then(|kind| provider::target(kind, &object.spec));
     let name = match target {
         Ok(Target::Name(name)) => Some(name),
         _ => None,
     };
     let named = gather::application(state, key, name);
-    // Said only where nothing else is: what is wrong with the account is said first.
-    let Some(AccountState::Ready(account)) = state else {
-        return Desired::Blocked(Problem { reason: Reason::Progressing, message: "the account is not known yet".into() });
-    };
+    let Some(AccountState::Ready(account)) = state else { return Desired::Blocked(unknown()) };
     let application = target.and_then(|target| match target {
         Target::Id(id) => Ok(id.to_owned()),
         Target::Name(name) => named.unwrap_or_else(|| Resolution::NotListed.app_id(name)),
+        Target::Endpoint(name) => Err(Problem {
+            reason: Reason::TargetNotReady,
+            message: format!("no trunk group leads to SipEndpoint {name} yet; the number is left as it is, and this goes on by itself"),
+        }),
         Target::Of(endpoint) => followed(ctx, &ObjectKey::endpoint(&key.namespace, endpoint), account),
     });
-    provider::binding_desired(&object.spec, application)
+    provider::binding_desired(account.id().provider, &object.spec, application)
 }
 
 /// The application of a SipEndpoint, as the provider showed it last.

@@ -186,7 +186,7 @@ impl Pass<'_, SipEndpoint> {
         self.warn(&outcome);
         self.slot.memory.learnt.updated(view, id, change, &outcome, began, self.ctx.clock.now());
         match outcome {
-            Outcome::Done(()) => announce::updated(self.ctx, &self.object, action).await,
+            Outcome::Done(_) => announce::updated(self.ctx, &self.object, action).await,
             Outcome::Refused(_) => announce::refused(self.ctx, &self.object, &self.slot.memory.learnt.memory).await,
             Outcome::NotFound { .. } | Outcome::Unknown(_) => {}
         }

@@ -19,11 +19,11 @@ use crate::controller::memories::Slot;
 use crate::core::endpoint::connection::ConnectionSecret;
 use crate::core::evidence::{Evidence, Listing};
 use crate::core::key::ObjectKey;
-use crate::core::mark::{Installation, Prefix, recognise};
+use crate::core::mark::{Installation, Mark, recognise};
 use crate::core::outcome::Outcome;
 use crate::core::tenancy::{Use, adoptable};
 use crate::core::view::{Adoption, Brakes, Desired, Password, Policy, Problem, View};
-use crate::provider;
+use crate::provider::{self, Given};
 
 /// Reads what the object refers to and puts it together with what is known.
 pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Slot<Remembered>) -> View {
@@ -32,7 +32,7 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
     let deleting = object.metadata.deletion_timestamp.is_some();
     // Until all objects were seen, somebody else's endpoint may look like this one's.
     let (account, state) = gather::account(ctx, object, ctx.claims.is_complete());
-    let prefix = prefix(ctx, object);
+    let mark = mark(ctx, object);
     let application = gather::application(state.as_ref(), &key, provider::app_name(&object.spec));
     let (connection, desired) = match deleting || gone {
         // A deletion never needs the tenant's password, nor the Secret for the phone.
@@ -40,7 +40,7 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
         false => {
             let connection = connection::secret(ctx, object, &key).await;
             let password = password(ctx, object, &key, connection.as_ref()).await;
-            let desired = provider::desired(&object.spec, &key.name, password.clone(), application);
+            let desired = provider::desired(&object.spec, &key.name, &mark, password.clone(), application);
             let desired = connection::unmade(connection.as_ref(), &password, desired);
             (connection, desired)
         }
@@ -49,7 +49,7 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
         object: gather::object(object, gone),
         status,
         desired,
-        prefix,
+        mark,
         installation: ctx.installation.clone(),
         policy: Policy {
             management: object.spec.management_policy,
@@ -89,25 +89,29 @@ pub fn deletion_policy(ctx: &Context, object: &SipEndpoint) -> DeletionPolicy {
     spec.deletion_policy.or(adopted).or_else(|| ctx.terms(&account_of(object)).deletion_policy).unwrap_or_default()
 }
 
-/// What the object's username at the provider begins with.
-pub fn prefix(ctx: &Context, object: &SipEndpoint) -> Prefix {
-    prefix_of(&ctx.installation, object)
+/// The object's mark at its provider.
+pub fn mark(ctx: &Context, object: &SipEndpoint) -> Mark {
+    mark_of(&ctx.installation, object)
 }
 
-/// As [`prefix`].
-pub fn prefix_of(installation: &Installation, object: &SipEndpoint) -> Prefix {
+/// As [`mark`].
+pub fn mark_of(installation: &Installation, object: &SipEndpoint) -> Mark {
     let name = object.name_any();
-    Prefix::new(installation, &object.namespace().unwrap_or_default(), &name, &provider::base_username(&object.spec, &name))
+    let (place, base) = provider::label(&object.spec, &name);
+    Mark::new(place, installation, &object.namespace().unwrap_or_default(), &name, &base)
 }
 
 async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey, connection: Option<&ConnectionSecret>) -> Password {
     if provider::generates_password(&object.spec) {
         return connection::password(connection, key);
     }
-    let Some(at) = provider::password_secret(&object.spec) else { return Ok(None) };
-    let content = ctx.secrets.get(&key.namespace, &at.name, key.clone()).await?;
-    let value = content.value(&at.name, &at.key)?.clone();
-    Ok(Some((value, content.version)))
+    let mut given = Given::default();
+    for at in provider::secrets(&object.spec) {
+        let content = ctx.secrets.get(&key.namespace, &at.name, key.clone()).await?;
+        let value = content.value(&at.name, &at.key)?.clone();
+        given.add(at, value, content.version);
+    }
+    provider::password(&object.spec, &given)
 }
 
 /// What the provider was seen to hold, as far as it concerns this object.
@@ -129,8 +133,8 @@ fn look(ctx: &Context, view: &mut View, key: &ObjectKey, account: &Account, slot
 /// Which endpoints that concern this object another live object has a better right to.
 fn claims(ctx: &Context, view: &View, key: &ObjectKey, account: &Account, listings: &[Listing<'_>]) -> BTreeMap<String, String> {
     let Some(own) = ctx.claims.get(key) else { return BTreeMap::new() };
-    let prefix = view.adopt.is_none().then(|| view.prefix.as_str());
-    let listed = listings.iter().flat_map(|listing| prefix.into_iter().flat_map(|prefix| listing.endpoints.with_prefix(prefix)));
+    let mark = view.adopt.is_none().then_some(&view.mark);
+    let listed = listings.iter().flat_map(|listing| mark.into_iter().flat_map(|mark| listing.endpoints.with_mark(mark)));
     let received = view.memory.own.as_ref().and_then(|own| match &own.answer {
         Some(Outcome::Done((id, _))) => Some(id.as_str()),
         _ => None,
@@ -165,7 +169,7 @@ fn claims(ctx: &Context, view: &View, key: &ObjectKey, account: &Account, listin
 fn mark_of_another(ctx: &Context, view: &View, key: &ObjectKey, account: &Account) -> Option<(String, String)> {
     let adopt = view.adopt.as_ref().filter(|_| view.recorded().is_none())?;
     let marked = recognise(&view.evidence.observed(&adopt.id)?.remote.username)?;
-    let owners = ctx.claims.marked(&marked.prefix).into_iter();
+    let owners = ctx.claims.marked(&marked.key).into_iter();
     let username = view.evidence.observed(&adopt.id).map(|seen| seen.remote.username.as_str());
     let owner = owners.into_iter().find(|owner| owner.recorded.is_none() && rivals(ctx, owner, account, &adopt.id, username))?;
     Some((adopt.id.clone(), who(&owner.base.key, key)))

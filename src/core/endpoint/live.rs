@@ -88,7 +88,7 @@ fn own_create(view: &View, own: &OwnIntent) -> Option<Action> {
                     && own.password_version.as_ref() == wanted.password.as_ref().map(|password| &password.version)
                     && view.now.since(own.began) <= view.timing.issue() =>
             {
-                Action::Create { username: view.prefix.as_str().to_owned(), fields: wanted.create.clone() }
+                Action::Create { username: view.mark.as_str().to_owned(), fields: wanted.create.clone() }
             }
             _ => Action::CloseEpoch(Closed::NotSent),
         }),
@@ -173,7 +173,7 @@ fn unseen(update: &Updated, observed: Observed<'_>, password_matches: Option<boo
         .iter()
         .filter(|(field, value)| match value {
             Value::Secret(_) => password_matches == Some(false),
-            Value::Text(_) => observed.remote.fields.get(*field) != Some(value),
+            value => !value.agrees(observed.remote.fields.get(*field)),
         })
         .map(|(field, _)| *field)
         .collect()
@@ -184,7 +184,7 @@ fn still_wanted(view: &View, update: &Updated) -> bool {
     let Desired::Wanted(wanted) = &view.desired else { return true };
     update.change.iter().all(|(field, value)| match value {
         Value::Secret(secret) => wanted.password.as_ref().is_none_or(|password| *secret == password.value),
-        Value::Text(_) => wanted.fields.get(*field).is_none_or(|now| now == value),
+        value => wanted.fields.get(*field).is_none_or(|now| now == value),
     })
 }
 
@@ -249,14 +249,15 @@ fn observed_drift(differences: &[Difference], password_matches: Option<bool>) ->
 /// One update of the differing fields only; what the provider resets when it is left out goes with it.
 fn update(view: &View, differences: Vec<Difference>, wanted: &Wanted, observed: Observed<'_>, cause: Cause, texts: Vec<String>) -> Action {
     let id = &observed.remote.id;
-    let AccountView::Ready { always_sent, .. } = &view.account else { return Action::Wait { until: None, finding: None } };
+    let AccountView::Ready { capabilities, .. } = &view.account else { return Action::Wait { until: None, finding: None } };
     let mut change: Fields = differences.into_iter().map(|difference| (difference.field, difference.desired)).collect();
     if let Some(password) = wanted.password.as_ref().filter(|_| texts.iter().any(|text| text.starts_with(PASSWORD))) {
         change.insert(PASSWORD, Value::Secret(password.value.clone()));
     }
     let this_pass = observed.by_id && observed.began >= view.memory.pass_began;
     let fresh = view.now.since(observed.began) <= view.timing.settle;
-    for field in always_sent.iter().filter(|field| !change.contains_key(**field)).copied().collect::<Vec<_>>() {
+    let carried = change.keys().filter_map(|field| capabilities.group(field)).flat_map(|group| group.carried);
+    for field in carried.filter(|field| !change.contains_key(**field)).copied().collect::<Vec<_>>() {
         let value = match wanted.fields.get(field) {
             Some(value) if observed.remote.fields.get(field) == Some(value) => value.clone(),
             // Unmanaged, or a drift that is only reported: sent back as it is, which must have been read in this very pass.
@@ -275,7 +276,7 @@ fn available(view: &View, observed: Observed<'_>) -> Finding {
     let without = observed.remote.fields.get("app_id").and_then(Value::text) == Some("");
     let note = if without { "; it has no application, so calls that it makes go nowhere (app_id)" } else { "" };
     let what = match &view.adopt {
-        None => view.prefix.to_string(),
+        None => view.mark.to_string(),
         Some(adopt) if view.observes() => format!("endpoint {} is observed, nothing is ever written", adopt.id),
         Some(adopt) => format!("endpoint {} is adopted", adopt.id),
     };

@@ -151,9 +151,8 @@ fn owned(view: &View) -> impl Iterator<Item = &Sighting> {
 /// The survivor of several: the smallest suffix as a number, then the smallest id. Deterministic, so that two leaders agree; what
 /// makes it safe is the version check on the record.
 fn survivor(view: &View) -> Option<&Sighting> {
-    let prefix = view.prefix.as_str().len();
     owned(view).min_by_key(|seen| {
-        let suffix = seen.remote.username.get(prefix..).unwrap_or_default().trim_start_matches('0');
+        let suffix = view.mark.suffix(&seen.remote.username).trim_start_matches('0');
         (suffix.len(), suffix.to_owned(), seen.remote.id.len(), seen.remote.id.clone())
     })
 }
@@ -206,7 +205,7 @@ fn not_ours(view: &View, id: &str, username: &str, then: &str) -> Finding {
         ),
         None => Finding::new(
             Reason::OwnershipLost,
-            format!("endpoint {id} answers as {username:?}, which does not carry this object's mark {}: {then}", view.prefix),
+            format!("endpoint {id} answers as {username:?}, which does not carry this object's mark {}: {then}", view.mark),
         ),
     }
 }

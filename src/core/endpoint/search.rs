@@ -68,7 +68,7 @@ fn finding(view: &View) -> Finding {
         Reason::AwaitingEvidence,
         format!(
             "the answer to a create ({}…) was lost: it may or may not have been executed. {what}. Nothing is created until then; no action is needed",
-            view.prefix
+            view.mark
         ),
     )
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::core::fields::{Fields, Remote};
+use crate::core::fields::{Fields, Remote, Role};
 use crate::core::time::Moment;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -16,6 +16,7 @@ fn remote(id: &str) -> Remote {
         registration: None,
         fields: Fields::new(),
         password_digest: None,
+        role: Role::Own,
     }
 }
 

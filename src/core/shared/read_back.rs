@@ -68,7 +68,7 @@ pub fn normalised(fields: &[&str]) -> Finding {
 
 /// The fields of a change that are not shown.
 pub fn unseen<'a>(change: &'a Fields, shown: &'a Fields) -> impl Iterator<Item = &'static str> + use<'a> {
-    change.iter().filter(|(field, value)| shown.get(*field) != Some(value)).map(|(field, _)| *field)
+    change.iter().filter(|(field, value)| !value.agrees(shown.get(*field))).map(|(field, _)| *field)
 }
 
 /// What was sent often enough, and came back in another form. Which fields that were is settled by the first look after the last of those
@@ -88,7 +88,7 @@ impl Normalised {
             return false;
         }
         let before = self.0.len();
-        let came_back = update.change.iter().filter(|(field, value)| shown.get(*field) != Some(value));
+        let came_back = update.change.iter().filter(|(field, value)| !value.agrees(shown.get(*field)));
         self.0.extend(came_back.map(|(field, value)| (*field, value.clone())));
         self.0.len() > before
     }

@@ -99,8 +99,7 @@ mod tests {
     }
 
     fn numbers(all: &[(&str, &str)]) -> Numbers {
-        let entry =
-            |(number, app_id): &(&str, &str)| ((*number).to_owned(), Number { number: (*number).to_owned(), fields: fields(app_id) });
+        let entry = |(number, app_id): &(&str, &str)| ((*number).to_owned(), Number::new(*number, fields(app_id)));
         Numbers::of(all.iter().map(entry).collect(), None)
     }
 

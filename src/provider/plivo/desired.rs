@@ -14,8 +14,9 @@ const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 5..=32;
 
 /// What the spec wants of a Plivo endpoint.
 pub fn desired(plivo: &PlivoEndpoint, name: &str, password: Password, application: NamedApplication) -> Desired {
-    let parsed = password
-        .and_then(|given| given.map(|(value, version)| Ok(WantedPassword { value: parse_password(&value, plivo)?, version })).transpose());
+    let parsed = password.and_then(|given| {
+        given.map(|(value, version)| Ok(WantedPassword { value: parse_password(&value, plivo)?, version, along: None })).transpose()
+    });
     let password = match parsed {
         Ok(password) => password,
         Err(problem) => return Desired::Blocked(problem),

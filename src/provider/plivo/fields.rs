@@ -1,7 +1,7 @@
 //! Canonical fields ⇄ Plivo's own terms: `app_id` goes out, `application` comes back.
 
 use super::wire::{self, Endpoint, UpdateEndpoint, UpdateNumber};
-use crate::core::fields::{Application, FieldName, Fields, Number, PASSWORD, Registration, Remote, Secret, Value};
+use crate::core::fields::{Application, FieldName, Fields, Number, PASSWORD, Registration, Remote, Role, Secret, Value};
 use crate::provider::transport::md5_hex;
 
 /// The name shown in the console.
@@ -54,6 +54,7 @@ pub fn remote(endpoint: Endpoint) -> Option<Remote> {
         registration,
         fields,
         password_digest: endpoint.password.filter(is_md5),
+        role: Role::Own,
     })
 }
 
@@ -99,7 +100,8 @@ pub fn number(number: wire::Number) -> Option<Number> {
         (COMPLIANCE_APPLICATION_ID, reference(number.compliance_application_id)),
     ];
     let fields = fields.into_iter().filter_map(|(field, text)| Some((field, Value::Text(text?)))).collect();
-    Some(Number { number: number.number?, fields })
+    let digits = number.number?;
+    Some(Number { id: digits.clone(), number: digits, obstacle: None, fields })
 }
 
 /// An application as the core sees it; `None` without its id.

@@ -1,7 +1,6 @@
 //! Plivo (`contracts/plivo.md`): endpoints and numbers on its REST API, without its SDKs, which resend creates on every 5xx.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use reqwest::Method;
@@ -9,28 +8,43 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::transport::{Answer, BaseUrl, Call, Failure, Request, Scrubber, Transport, TransportOptions, Unusable};
-use super::{Capabilities, Connection, Created, Page, Places, Provider};
-use crate::api::condition::Reason;
+use super::{Created, Page, Provider, Remotes};
 use crate::api::refs::ProviderKind;
+use crate::core::capabilities::{Capabilities, Together};
 use crate::core::fields::{Application, Fields, Number, Remote, Secret};
+use crate::core::mark::Place;
 use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
-use crate::core::view::Problem;
 
 pub mod binding;
 mod classify;
 mod credentials;
 pub mod desired;
+mod dialect;
 pub mod fields;
 mod numbers;
 pub mod wire;
+
+pub use dialect::Dialect;
 
 use classify::{Target, failure, refused, success, tidy, unknown, unreadable};
 
 /// Plivo's address, unless a flag says otherwise.
 pub const DEFAULT_URL: &str = "https://api.plivo.com";
 
-const CAPABILITIES: Capabilities =
-    Capabilities { provider: ProviderKind::Plivo, page_size: 20, always_sent: &[fields::APP_ID], default_budget: 150, provider_limit: 300 };
+/// What decisions must know of Plivo.
+pub const CAPABILITIES: Capabilities = Capabilities {
+    provider: ProviderKind::Plivo,
+    mark: Place::Username,
+    list_filter: false,
+    registers: true,
+    referenced: false,
+    page_size: 20,
+    updates: &[Together { fields: &[], carried: &[fields::APP_ID] }],
+    number_target: fields::APP_ID,
+    number_must_answer: false,
+    default_budget: 150,
+    provider_limit: 300,
+};
 
 /// What an account's Secret holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +149,7 @@ impl Plivo {
         .await
     }
 
-    async fn create(&self, username: &str, fields: &Fields) -> Outcome<Created> {
+    async fn create_endpoint(&self, username: &str, fields: &Fields) -> Outcome<Created> {
         let change = match fields::change(fields) {
             Ok(change) => change,
             Err(field) => return no_such_field(field),
@@ -153,7 +167,7 @@ impl Plivo {
             match (endpoint.endpoint_id, endpoint.username) {
                 (None, _) => Err(unreadable(answer, "without a usable endpoint_id")),
                 (_, None) => Err(unreadable(answer, "without username")),
-                (Some(id), Some(name)) if is_ours(&name, username) => Ok(Created { id, username: name }),
+                (Some(id), Some(name)) if is_ours(&name, username) => Ok(Created { id, username: name, remote: None }),
                 (_, Some(name)) => {
                     let message = format!("Plivo answered with the username {name}, which is not {username} and digits");
                     Err(unknown(DoubtKind::Foreign, message))
@@ -163,7 +177,7 @@ impl Plivo {
         self.call(Operation { body: Some(body), password, ..operation }, read).await
     }
 
-    async fn get(&self, id: &str) -> Outcome<Remote> {
+    async fn get_endpoint(&self, id: &str) -> Outcome<Remote> {
         if !wire::is_id(id) {
             return no_such_id();
         }
@@ -179,7 +193,7 @@ impl Plivo {
         self.call(operation, read).await
     }
 
-    async fn list(&self, offset: u64, limit: u64) -> Outcome<Page<Remote>> {
+    async fn list_endpoints(&self, offset: u64, limit: u64) -> Outcome<Page<Remote>> {
         let query = match page_query(offset, limit) {
             Ok(query) => query,
             Err(outcome) => return outcome,
@@ -188,7 +202,7 @@ impl Plivo {
         self.call(operation, |answer| page(answer, fields::remote, "endpoint_id or username")).await
     }
 
-    async fn update(&self, id: &str, fields: &Fields) -> Outcome<()> {
+    async fn update_endpoint(&self, id: &str, fields: &Fields) -> Outcome<()> {
         if !wire::is_id(id) {
             return no_such_id();
         }
@@ -207,7 +221,7 @@ impl Plivo {
         self.call(Operation { body: Some(body), password, ..operation }, changed).await
     }
 
-    async fn delete(&self, id: &str) -> Outcome<()> {
+    async fn delete_endpoint(&self, id: &str) -> Outcome<()> {
         if !wire::is_id(id) {
             return no_such_id();
         }
@@ -220,6 +234,28 @@ impl Plivo {
     }
 }
 
+impl Remotes for Plivo {
+    fn create<'a>(&'a self, label: &'a str, fields: &'a Fields) -> BoxFuture<'a, Outcome<Created>> {
+        Box::pin(self.create_endpoint(label, fields))
+    }
+
+    fn get<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Outcome<Remote>> {
+        Box::pin(self.get_endpoint(id))
+    }
+
+    fn list(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Remote>>> {
+        Box::pin(self.list_endpoints(offset, limit))
+    }
+
+    fn update<'a>(&'a self, id: &'a str, change: &'a Fields) -> BoxFuture<'a, Outcome<Option<Remote>>> {
+        Box::pin(async move { self.update_endpoint(id, change).await.map(|()| None) })
+    }
+
+    fn delete<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Outcome<()>> {
+        Box::pin(self.delete_endpoint(id))
+    }
+}
+
 impl Provider for Plivo {
     fn capabilities(&self) -> Capabilities {
         CAPABILITIES
@@ -229,27 +265,12 @@ impl Provider for Plivo {
         Box::pin(self.account())
     }
 
-    fn create_endpoint<'a>(&'a self, username: &'a str, fields: &'a Fields) -> BoxFuture<'a, Outcome<Created>> {
-        Box::pin(self.create(username, fields))
+    fn endpoints(&self) -> &dyn Remotes {
+        self
     }
 
-    fn get_endpoint<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Outcome<Remote>> {
-        Box::pin(self.get(id))
-    }
-
-    fn list_endpoints(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Remote>>> {
-        Box::pin(self.list(offset, limit))
-    }
-
-    fn update_endpoint<'a>(&'a self, id: &'a str, change: &'a Fields) -> BoxFuture<'a, Outcome<()>> {
-        Box::pin(self.update(id, change))
-    }
-
-    fn delete_endpoint<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Outcome<()>> {
-        Box::pin(self.delete(id))
-    }
-
-    fn get_number<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Outcome<Number>> {
+    /// The number is its own id.
+    fn get_number<'a>(&'a self, number: &'a str, _id: Option<&'a str>) -> BoxFuture<'a, Outcome<Number>> {
         Box::pin(self.number(number))
     }
 
@@ -285,7 +306,7 @@ fn page<'a, W: Deserialize<'a>, T>(answer: &'a Answer, element: impl Fn(W) -> Op
     let Some(list) = wire::List::read(body) else { return Err(unreadable(answer, "without a list")) };
     // One unreadable element hides something, so the whole page proves nothing.
     match list.objects.iter().map(|object| wire::read(object).and_then(&element)).collect() {
-        Some(items) => Ok(Page { items, total: list.total_count }),
+        Some(items) => Ok(Page { items, total: list.total_count, more: None }),
         None => Err(unreadable(answer, &format!("with an element without {key}"))),
     }
 }
@@ -327,17 +348,4 @@ fn no_such_field<T>(field: &str) -> Outcome<T> {
 
 fn no_such_id<T>() -> Outcome<T> {
     refused(RefusalKind::Invalid, "not an endpoint id: letters, digits, dot, dash, underscore, at most 64; nothing was sent".to_owned())
-}
-
-/// A connection with the credentials of a Secret: keys `auth_id` and `auth_token`.
-///
-/// # Errors
-/// What is wrong with the Secret, without a value of it.
-pub fn connect<'s>(secret: &str, places: &Places, value: impl Fn(&str) -> Result<&'s [u8], Problem>) -> Result<Connection, Problem> {
-    let auth_id = credentials::auth_id(secret, value("auth_id")?)?;
-    let auth_token = credentials::one_line(secret, "auth_token", value("auth_token")?)?;
-    let given = Credentials { auth_id: auth_id.clone(), auth_token };
-    let provider = Plivo::new(&places.plivo, given, &places.transport)
-        .map_err(|error| Problem { reason: Reason::SecretInvalid, message: format!("Secret {secret}: {error}") })?;
-    Ok(Connection { id: auth_id, provider: Arc::new(provider) })
 }

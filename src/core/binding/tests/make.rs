@@ -22,7 +22,7 @@ pub const NUMBER: &str = "14155550123";
 
 /// The number with this application and this alias, as the provider shows it.
 pub fn number(app_id: &str, alias: &str) -> Number {
-    Number { number: NUMBER.into(), fields: Fields::from([("app_id", text(app_id)), ("alias", text(alias)), ("subaccount", text(""))]) }
+    Number::new(NUMBER, Fields::from([("app_id", text(app_id)), ("alias", text(alias)), ("subaccount", text(""))]))
 }
 
 pub fn placed(app_id: &str) -> Placed {

@@ -139,7 +139,7 @@ impl World {
 
     /// The account's listing of numbers, for this process.
     pub fn sweep(&mut self, process: usize) {
-        let found = self.shown().map(|fields| Number { number: NUMBER.into(), fields });
+        let found = self.shown().map(|fields| Number::new(NUMBER, fields));
         let complete = !self.fails(30);
         let found = found.filter(|_| complete || self.rng.percent(50));
         self.processes[process].listed = Some(Listed { began: self.now, complete, found });
@@ -267,7 +267,7 @@ impl World {
                 let outcome = match self.shown() {
                     _ if self.fails(10) => unknown(),
                     Some(_) if self.fails(5) => Outcome::NotFound { proven: false },
-                    Some(fields) => Outcome::Done(Number { number: NUMBER.into(), fields }),
+                    Some(fields) => Outcome::Done(Number::new(NUMBER, fields)),
                     None => Outcome::NotFound { proven: !self.provider.proxy && !self.fails(30) },
                 };
                 let now = self.now;

@@ -4,7 +4,7 @@ use super::make::{Start, adopted, adopting, applied, healthy, named, recorded, t
 use super::table::{Row, about_to_create, announced, foreign, stranger};
 use crate::core::endpoint::next;
 use crate::core::fields::Remote;
-use crate::core::mark::{Installation, Prefix};
+use crate::core::mark::{Installation, Mark, Place};
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::status::after;
 use crate::core::tenancy::Adoptable;
@@ -18,7 +18,7 @@ fn edited_there() -> Remote {
 
 /// With a mark of this installation, of an object that there may have been once.
 fn orphan() -> Remote {
-    named("e1", &format!("{}77", Prefix::new(&Installation::new("cluster-a"), "voice", "carol", "carol")))
+    named("e1", &format!("{}77", Mark::new(Place::Username, &Installation::new("cluster-a"), "voice", "carol", "carol")))
 }
 
 /// The three characters of the installation of [`foreign`].

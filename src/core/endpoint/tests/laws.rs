@@ -9,6 +9,7 @@ use super::phone::Phone;
 use super::world::{Process, Stored, World};
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Closed, Release, Why};
+use crate::core::capabilities::Together;
 use crate::core::endpoint::connection::{Held, KEYS};
 use crate::core::endpoint::next;
 use crate::core::fields::{PASSWORD, Remote, Value};
@@ -108,7 +109,7 @@ pub fn check(view: &View, action: &Action) {
         Action::Record(found) if view.claimant(&found.id).is_some() => wrong("a record of what another object has a better right to"),
         Action::Record(found)
             if view.object.deleting
-                || view.adopt.is_none() && (!view.prefix.owns(&found.username) || view.tombstones().contains(&found.id)) =>
+                || view.adopt.is_none() && (!view.mark.owns(&found.username) || view.tombstones().contains(&found.id)) =>
         {
             wrong("a record of what is not ours, condemned, or too late");
         }
@@ -296,7 +297,7 @@ fn policies(tape: &mut Tape<'_>, mut start: Start) -> Start {
         }
     }
     if tape.one_in(2) {
-        start = start.always_sent(&["app_id"]);
+        start = start.updates(&[Together { fields: &[], carried: &["app_id"] }]);
     }
     match tape.below(14) {
         9 => start = start.blocked(),

@@ -12,10 +12,11 @@ use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, Ma
 use crate::api::refs::{AccountIdentity, ProviderKind};
 use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::action::Action;
+use crate::core::capabilities::{Capabilities, Together};
 use crate::core::endpoint::connection::{ConnectionSecret, DOMAIN, Entries, Held, KEYS, SIP_URI, USERNAME, Unwritten};
 use crate::core::evidence::{Evidence, Got, Listing};
-use crate::core::fields::{Fields, PASSWORD, Registration, Remote, Secret, Value};
-use crate::core::mark::{Installation, Prefix};
+use crate::core::fields::{Fields, PASSWORD, Registration, Remote, Role, Secret, Value};
+use crate::core::mark::{Installation, Mark, Place};
 use crate::core::memory::Learnt;
 use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
 use crate::core::sighting::Sightings as Endpoints;
@@ -34,8 +35,8 @@ pub fn text(value: &str) -> Value {
     Value::Text(value.to_owned())
 }
 
-pub fn prefix() -> Prefix {
-    Prefix::new(&Installation::new("cluster-a"), "voice", "alice", "alice")
+pub fn prefix() -> Mark {
+    Mark::new(Place::Username, &Installation::new("cluster-a"), "voice", "alice", "alice")
 }
 
 /// An endpoint of the object; the digits of its id are the provider's suffix.
@@ -53,6 +54,7 @@ pub fn named(id: &str, username: &str) -> Remote {
         registration: Some(Registration::default()),
         fields: Fields::from([("alias", text("desk")), ("app_id", text(""))]),
         password_digest: None,
+        role: Role::Own,
     }
 }
 
@@ -69,7 +71,7 @@ pub fn wanted(alias: &str, secret: u32) -> Desired {
     let fields = Fields::from([("alias", text(alias))]);
     let mut create = fields.clone();
     create.insert(PASSWORD, Value::Secret(password(secret)));
-    let password = Some(WantedPassword { value: password(secret), version: version(secret) });
+    let password = Some(WantedPassword { value: password(secret), version: version(secret), along: None });
     Desired::Wanted(Box::new(Wanted { fields, create, password }))
 }
 
@@ -77,12 +79,27 @@ pub fn problem(reason: Reason) -> Problem {
     Problem { reason, message: "as the test wants it".into() }
 }
 
+/// A provider that appends digits to a username which nobody can change, and whose endpoints register.
+pub const APPENDING: Capabilities = Capabilities {
+    provider: ProviderKind::Plivo,
+    mark: Place::Username,
+    list_filter: false,
+    registers: true,
+    referenced: false,
+    page_size: 20,
+    updates: &[],
+    number_target: "app_id",
+    number_must_answer: false,
+    default_budget: 150,
+    provider_limit: 300,
+};
+
 pub fn ready(id: &str) -> AccountView {
     AccountView::Ready {
         provider: ProviderKind::Plivo,
         id: id.into(),
         listed_this_term: true,
-        always_sent: &[],
+        capabilities: APPENDING,
         suspended: false,
         deletions_only: None,
     }
@@ -126,7 +143,7 @@ pub fn applied() -> Start {
         },
         status: SipEndpointStatus::default(),
         desired: wanted("desk", 1),
-        prefix: prefix(),
+        mark: prefix(),
         installation: Installation::new("cluster-a"),
         policy: Policy {
             management: ManagementPolicy::Manage,
@@ -451,10 +468,10 @@ impl Start {
         })
     }
 
-    pub fn always_sent(self, fields: &'static [&'static str]) -> Self {
+    pub fn updates(self, updates: &'static [Together]) -> Self {
         self.with(|view| {
-            if let AccountView::Ready { always_sent, .. } = &mut view.account {
-                *always_sent = fields;
+            if let AccountView::Ready { capabilities, .. } = &mut view.account {
+                capabilities.updates = updates;
             }
         })
     }

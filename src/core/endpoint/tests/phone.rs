@@ -37,7 +37,7 @@ impl Phone {
         match (&mut view.desired, stored, &self.secret) {
             (Desired::Wanted(wanted), Some(value), Some((number, ..))) => {
                 wanted.create.insert(fields::PASSWORD, Value::Secret(value.clone()));
-                wanted.password = Some(WantedPassword { value, version: version(1000 + number) });
+                wanted.password = Some(WantedPassword { value, version: version(1000 + number), along: None });
             }
             (Desired::Wanted(_), ..) => {
                 view.desired = Desired::Unmade(super::make::problem(crate::api::condition::Reason::SecretNotFound));

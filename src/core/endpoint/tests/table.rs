@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::make::{Start, adopting, applied, at, describe, healthy, named, password, ready, recorded, refused, remote, text, unknown};
+use crate::core::capabilities::Together;
 use crate::core::endpoint::next;
 use crate::core::fields::{PASSWORD, Remote, Value};
-use crate::core::mark::{Installation, Prefix};
+use crate::core::mark::{Installation, Mark, Place};
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::view::{Desired, TroubleKind};
 
@@ -37,7 +38,7 @@ pub fn stranger(id: &str) -> Remote {
 
 /// With the mark of another installation.
 pub fn foreign(id: &str) -> Remote {
-    named(id, &format!("{}77", Prefix::new(&Installation::new("cluster-b"), "voice", "alice", "alice")))
+    named(id, &format!("{}77", Mark::new(Place::Username, &Installation::new("cluster-b"), "voice", "alice", "alice")))
 }
 
 pub const SUSPICION: TroubleKind = TroubleKind::Unknown;
@@ -272,17 +273,30 @@ fn comparing() -> Vec<Row> {
             "Update e1 Rotated: password=***",
         ),
         Row("L16", "a password changed elsewhere", recorded().got_remote(999, with_password("e1", 3)), "Update e1 Drifted: password=***"),
-        Row("L16", "what an update resets is read in the same pass", drifted().always_sent(&["app_id"]).pass_began(995), "Get e1 Urgent"),
+        Row(
+            "L16",
+            "what an update resets is read in the same pass",
+            drifted().updates(&[Together { fields: &[], carried: &["app_id"] }]).pass_began(995),
+            "Get e1 Urgent",
+        ),
         Row(
             "L16",
             "and sent back",
-            drifted().always_sent(&["app_id"]).pass_began(995).got_remote(995, with_alias("e1", "hacked")),
+            drifted()
+                .updates(&[Together { fields: &[], carried: &["app_id"] }])
+                .pass_began(995)
+                .got_remote(995, with_alias("e1", "hacked")),
             r#"Update e1 Drifted: alias="desk" app_id="""#,
         ),
         Row(
             "L16",
             "a reported drift is not corrected by the way",
-            drifted().report_drift().rotated(2).always_sent(&["alias"]).pass_began(995).got_remote(999, with_alias("e1", "hacked")),
+            drifted()
+                .report_drift()
+                .rotated(2)
+                .updates(&[Together { fields: &[], carried: &["alias"] }])
+                .pass_began(995)
+                .got_remote(999, with_alias("e1", "hacked")),
             r#"Update e1 Rotated: alias="hacked" password=***"#,
         ),
         Row(

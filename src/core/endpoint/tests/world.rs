@@ -385,13 +385,13 @@ impl World {
             for (field, value) in change {
                 match value {
                     Value::Secret(secret) => remote.password_digest = Some(secret.clone()),
-                    Value::Text(_) => {
+                    Value::Text(_) | Value::Members(_) => {
                         remote.fields.insert(field, value.clone());
                     }
                 }
             }
         }
-        let outcome = if lost { unknown() } else { Outcome::Done(()) };
+        let outcome = if lost { unknown() } else { Outcome::Done(None) };
         self.teach(index, |learnt, now| learnt.updated(view, id, change, &outcome, now, now));
     }
 
