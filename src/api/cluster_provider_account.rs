@@ -5,7 +5,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::provider_account::{Brake, Budget, Defaults, PlivoAccount, ProviderAccountSpec, ProviderAccountStatus};
+use super::provider_account::{Brake, Budget, CarrierxAccount, Defaults, PlivoAccount, ProviderAccountSpec, ProviderAccountStatus};
 use super::schema;
 
 /// spec says whose account this is, how much of its call rate may be used, and who may use it.
@@ -34,13 +34,17 @@ use super::schema;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = schema::exactly_one_provider(&["plivo"]),
-    validation = schema::fixed_presence("plivo", schema::CLUSTER_ACCOUNT_PROVIDER_IS_FIXED)
+    validation = schema::exactly_one_provider(&["plivo", "carrierx"]),
+    validation = schema::fixed_presence("plivo", schema::CLUSTER_ACCOUNT_PROVIDER_IS_FIXED),
+    validation = schema::fixed_presence("carrierx", schema::CLUSTER_ACCOUNT_PROVIDER_IS_FIXED)
 )]
 pub struct ClusterProviderAccountSpec {
     /// plivo makes this an account at Plivo. Exactly one provider is given, and the choice cannot change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plivo: Option<PlivoAccount>,
+    /// carrierx makes this an account at CarrierX. Exactly one provider is given, and the choice cannot change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrierx: Option<CarrierxAccount>,
     /// suspend stops every write at the provider for the objects of this account (a standby cluster, an incident). Reads go on.
     #[serde(default)]
     pub suspend: bool,
@@ -50,7 +54,7 @@ pub struct ClusterProviderAccountSpec {
     /// brake stops mass deletion and mass recreation until somebody acknowledges them. Absent: 25 objects or 20 percent in a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brake: Option<Brake>,
-    /// budget limits the calls to the provider. Absent: by provider (Plivo 150 of the 300 that the whole account has in 5 seconds).
+    /// budget limits the calls to the provider. Absent: by provider (Plivo 150 of the 300 that the whole account has in 5 seconds, CarrierX 25).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
     /// sweepPeriodSeconds is how often everything in the account is listed, 10 to 86400 seconds. Absent: the operator's flag.
@@ -88,8 +92,8 @@ impl ClusterProviderAccountSpec {
     #[must_use]
     pub fn common(&self) -> ProviderAccountSpec {
         // Both written out: a field that is added to one of them does not compile until it is here.
-        let Self { plivo, suspend, defaults, brake, budget, sweep_period_seconds, allowed_namespaces: _ } = self.clone();
-        ProviderAccountSpec { plivo, suspend, defaults, brake, budget, sweep_period_seconds }
+        let Self { plivo, carrierx, suspend, defaults, brake, budget, sweep_period_seconds, allowed_namespaces: _ } = self.clone();
+        ProviderAccountSpec { plivo, carrierx, suspend, defaults, brake, budget, sweep_period_seconds }
     }
 }
 

@@ -4,6 +4,7 @@
 //! *is* the provider's carries the provider's name letter for letter (`sip_uri`, `app_id`) while everything else is camelCase, and
 //! every string, list and map is bounded.
 
+pub mod carrierx_endpoint;
 pub mod cluster_provider_account;
 pub mod condition;
 pub mod crd;
@@ -20,17 +21,18 @@ mod conventions;
 #[cfg(test)]
 mod json;
 
+pub use carrierx_endpoint::{Address, CallbackMethod, CarrierxEndpoint, EndpointType, Transport, VoicemailProperties};
 pub use cluster_provider_account::{AllowedNamespace, ClusterProviderAccount, ClusterProviderAccountSpec};
 pub use condition::{Condition, ConditionStatus, ConditionType, Reason, Verdict};
 pub use ledger::{Intent, Ledger, MAX_TOMBSTONES, SecretVersion};
 pub use phone_number_binding::{PhoneNumberBinding, PhoneNumberBindingSpec, PhoneNumberBindingStatus, Placed, Previous, Target};
 pub use policy::{BindingDeletionPolicy, DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
 pub use provider_account::{
-    Brake, BrakeRecord, BrakeStatus, Budget, Defaults, EndpointCounts, NumberCounts, PlivoAccount, ProviderAccount, ProviderAccountSpec,
-    ProviderAccountStatus,
+    Brake, BrakeRecord, BrakeStatus, Budget, CarrierxAccount, Defaults, EndpointCounts, Gateway, NumberCounts, PlivoAccount,
+    ProviderAccount, ProviderAccountSpec, ProviderAccountStatus,
 };
 pub use refs::{AccountIdentity, AccountKind, AccountRef, EndpointRef, ProviderKind, SecretKeyRef, SecretRef};
-pub use sip_endpoint::{Adopt, PlivoEndpoint, SipEndpoint, SipEndpointSpec, SipEndpointStatus};
+pub use sip_endpoint::{Adopt, PlivoEndpoint, SipEndpoint, SipEndpointSpec, SipEndpointStatus, TrunkGroupStatus};
 
 /// API group of every kind.
 pub const GROUP: &str = "switchboard.dev";

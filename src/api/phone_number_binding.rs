@@ -27,7 +27,7 @@ use super::schema;
     selectable = ".spec.accountRef.name",
     selectable = ".spec.number",
     printcolumn(name = "Number", type_ = "string", json_path = ".spec.number"),
-    printcolumn(name = "Target", type_ = "string", json_path = ".status.app_id"),
+    printcolumn(name = "Target", type_ = "string", json_path = ".status['app_id','trunk_group_sid']"),
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
     printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
@@ -73,7 +73,7 @@ pub struct PhoneNumberBindingSpec {
 /// target is what answers the number: exactly one of its members.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = schema::exactly_one_target(), validation = schema::no_endpoint_ref_on_plivo())]
+#[x_kube(validation = schema::exactly_one_target())]
 pub struct Target {
     /// app_id is the id of a Plivo application (or of a trunk). Quote it, ids are digits. "": explicitly no application.
     #[serde(rename = "app_id", default, skip_serializing_if = "Option::is_none")]
@@ -88,9 +88,15 @@ pub struct Target {
     /// applicationOf names a SipEndpoint of this namespace whose Plivo application answers the number, also after it has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application_of: Option<EndpointRef>,
-    /// endpointRef names a SipEndpoint that answers the number itself. Plivo cannot do that; see applicationOf.
+    /// endpointRef names a SipEndpoint of this namespace, at CarrierX, that answers the number itself, over a trunk group that the
+    /// operator makes. Plivo cannot do that; see applicationOf.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint_ref: Option<EndpointRef>,
+    /// trunk_group_sid is the id of a CarrierX trunk group. The operator never changes it.
+    #[serde(rename = "trunk_group_sid", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), regex(pattern = schema::ID))]
+    #[x_kube(validation = schema::trunk_group_sid())]
+    pub trunk_group_sid: Option<String>,
 }
 
 /// status is the number as it is. `observedGeneration: -1` means that the operator has not seen the object yet.
@@ -113,6 +119,10 @@ pub struct PhoneNumberBindingStatus {
     #[serde(rename = "app_id", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub app_id: Option<String>,
+    /// trunk_group_sid is the id of the trunk group that the number leads to, as the provider shows it; "" is none.
+    #[serde(rename = "trunk_group_sid", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub trunk_group_sid: Option<String>,
     /// alias is the alias as the provider shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
@@ -142,11 +152,16 @@ pub struct PhoneNumberBindingStatus {
 /// previous is what a number showed before it was bound.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = schema::one_answerer())]
 pub struct Previous {
-    /// app_id is the id of the application that answered; "" is none.
-    #[serde(rename = "app_id")]
+    /// app_id is the id of the Plivo application that answered; "" is none.
+    #[serde(rename = "app_id", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
-    pub app_id: String,
+    pub app_id: Option<String>,
+    /// trunk_group_sid is the id of the CarrierX trunk group that the number led to; "" is none.
+    #[serde(rename = "trunk_group_sid", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub trunk_group_sid: Option<String>,
     /// alias is what the number was called.
     #[serde(default)]
     #[schemars(length(max = 256))]
@@ -160,13 +175,34 @@ pub struct Previous {
 /// What a binding writes to its number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = schema::one_answerer())]
 pub struct Placed {
-    /// app_id is the id of the application; "" is none.
-    #[serde(rename = "app_id")]
+    /// app_id is the id of the Plivo application; "" is none.
+    #[serde(rename = "app_id", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
-    pub app_id: String,
+    pub app_id: Option<String>,
+    /// trunk_group_sid is the id of the CarrierX trunk group; "" is none.
+    #[serde(rename = "trunk_group_sid", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub trunk_group_sid: Option<String>,
     /// alias is the alias, if it is managed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub alias: Option<String>,
+}
+
+impl Previous {
+    /// The id of what answered, whatever it is called at the provider; "" is none.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        self.app_id.as_deref().or(self.trunk_group_sid.as_deref()).unwrap_or_default()
+    }
+}
+
+impl Placed {
+    /// The id of what answers, whatever it is called at the provider; "" is none.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        self.app_id.as_deref().or(self.trunk_group_sid.as_deref()).unwrap_or_default()
+    }
 }

@@ -35,13 +35,17 @@ use super::schema;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = schema::exactly_one_provider(&["plivo"]),
-    validation = schema::fixed_presence("plivo", schema::ACCOUNT_PROVIDER_IS_FIXED)
+    validation = schema::exactly_one_provider(&["plivo", "carrierx"]),
+    validation = schema::fixed_presence("plivo", schema::ACCOUNT_PROVIDER_IS_FIXED),
+    validation = schema::fixed_presence("carrierx", schema::ACCOUNT_PROVIDER_IS_FIXED)
 )]
 pub struct ProviderAccountSpec {
     /// plivo makes this an account at Plivo. Exactly one provider is given, and the choice cannot change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plivo: Option<PlivoAccount>,
+    /// carrierx makes this an account at CarrierX. Exactly one provider is given, and the choice cannot change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrierx: Option<CarrierxAccount>,
     /// suspend stops every write at the provider for the objects of this account (a standby cluster, an incident). Reads go on.
     #[serde(default)]
     pub suspend: bool,
@@ -51,7 +55,7 @@ pub struct ProviderAccountSpec {
     /// brake stops mass deletion and mass recreation until somebody acknowledges them. Absent: 25 objects or 20 percent in a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brake: Option<Brake>,
-    /// budget limits the calls to the provider. Absent: by provider (Plivo 150 of the 300 that the whole account has in 5 seconds).
+    /// budget limits the calls to the provider. Absent: by provider (Plivo 150 of the 300 that the whole account has in 5 seconds, CarrierX 25).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
     /// sweepPeriodSeconds is how often everything in the account is listed, 10 to 86400 seconds. Absent: the operator's flag.
@@ -65,6 +69,14 @@ pub struct ProviderAccountSpec {
 #[serde(rename_all = "camelCase")]
 pub struct PlivoAccount {
     /// credentialsSecretRef names the Secret with the keys auth_id and auth_token.
+    pub credentials_secret_ref: SecretRef,
+}
+
+/// carrierx is an account at CarrierX.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CarrierxAccount {
+    /// credentialsSecretRef names the Secret with the key token.
     pub credentials_secret_ref: SecretRef,
 }
 
@@ -139,6 +151,11 @@ pub struct ProviderAccountStatus {
     /// numbers counts the phone numbers of the account. Absent while nothing binds one: they are not listed then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub numbers: Option<NumberCounts>,
+    /// gateways are the addresses that calls from CarrierX come from, at most 64: let them through your firewalls. Absent for Plivo.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub gateways: Vec<Gateway>,
     /// lastSweepTime is when everything was last listed, written at most every 5 minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::time")]
@@ -146,6 +163,23 @@ pub struct ProviderAccountStatus {
     /// brake is what the account's brakes have stopped, and what was acknowledged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brake: Option<BrakeStatus>,
+}
+
+/// One address that calls from the provider come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Gateway {
+    /// ip is an IP address or a host name, as the provider shows it.
+    #[schemars(length(max = 256))]
+    pub ip: String,
+    /// port is the port, where the provider shows one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 65_535))]
+    pub port: Option<i32>,
+    /// transport is how SIP travels, where the provider shows it: udp, tcp or tls, as far as is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub transport: Option<String>,
 }
 
 /// brake is the account's brakes: each as it was last engaged.

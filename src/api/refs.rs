@@ -22,6 +22,8 @@ closed_enum! {
     pub enum ProviderKind {
         /// Plivo, `https://api.plivo.com`.
         Plivo,
+        /// CarrierX, `https://api.carrierx.com`.
+        CarrierX,
     }
 }
 
@@ -84,7 +86,7 @@ impl Default for SecretKeyRef {
 pub struct AccountIdentity {
     /// provider is the telephony provider.
     pub provider: ProviderKind,
-    /// id is the provider's id of the account; for Plivo its Auth ID (`MA…` or `SA…`).
+    /// id is the provider's id of the account; for Plivo its Auth ID (`MA…` or `SA…`), for CarrierX its partner_sid.
     #[schemars(length(max = 64))]
     pub id: String,
 }

@@ -37,6 +37,21 @@ pub(super) const TOKEN: &str = "^[a-z0-9-]{1,64}$";
 /// A provider's id, or nothing.
 pub(super) const OPTIONAL_ID: &str = "^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$";
 
+/// The part of a CarrierX name that people choose. The client allows 63 characters; 14 of them are a dot and the ownership mark.
+pub(super) const CARRIERX_NAME: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,48}$";
+/// A text without control characters.
+pub(super) const TEXT_256: &str = r"^[^\x00-\x1f\x7f-\x9f]{1,256}$";
+/// A text without control characters, or nothing.
+pub(super) const OPTIONAL_TEXT_256: &str = r"^[^\x00-\x1f\x7f-\x9f]{0,256}$";
+/// One word of a provider's.
+pub(super) const WORD: &str = "^[A-Za-z0-9._-]{1,64}$";
+/// An IPv6 address or a host name (an IPv4 address has the form of one).
+pub(super) const IP_OR_HOST: &str =
+    r"^(([0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f.]{0,15}|[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*)$";
+/// An http or https address: a host, perhaps a port, a path and a query; no user and no password.
+pub(super) const HTTP_URL: &str = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?][!-~]*)?$";
+
+pub(super) const TYPE_IS_FIXED: &str = "type cannot change: CarrierX fixes it when the endpoint is made; create a new SipEndpoint";
 pub(super) const USERNAME_IS_FIXED: &str = "username cannot change: the SIP URI would change; create a new SipEndpoint";
 pub(super) const ACCOUNT_IS_FIXED: &str = "accountRef cannot change: an endpoint cannot move to another account; create a new SipEndpoint";
 pub(super) const BINDING_ACCOUNT_IS_FIXED: &str =
@@ -56,12 +71,15 @@ pub(super) const BESIDE: &str = "in the namespace of this object";
 /// Where the Secret of a ClusterProviderAccount lives.
 pub(super) const BY_THE_OPERATOR: &str = "in the operator's namespace";
 
-/// An enum of PascalCase words that is closed in the schema and prints itself.
+/// An enum that is closed in the schema and prints itself. Its words are PascalCase where they are ours; a word of a provider's own is
+/// given beside its variant, letter for letter.
 macro_rules! closed_enum {
-    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$doc:meta])* $word:ident,)+ }) => {
+    (@word $word:ident) => { stringify!($word) };
+    (@word $word:ident $text:literal) => { $text };
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$doc:meta])* $word:ident $(= $text:literal)?,)+ }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-        pub enum $name { $($(#[$doc])* $word,)+ }
+        pub enum $name { $($(#[$doc])* $(#[serde(rename = $text)])? $word,)+ }
 
         impl $name {
             /// Every word, in the order of declaration.
@@ -70,7 +88,7 @@ macro_rules! closed_enum {
             /// The word as it stands in the object.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$word => stringify!($word),)+ }
+                match self { $(Self::$word => $crate::api::schema::closed_enum!(@word $word $($text)?),)+ }
             }
         }
 
@@ -211,16 +229,98 @@ pub(super) fn compliance_application_id() -> Rule {
     )
 }
 
+pub(super) fn carrierx_name() -> Rule {
+    matches(
+        CARRIERX_NAME,
+        "name must be 1 to 49 letters, digits, dots, dashes and underscores, a letter or digit first; the ownership mark is added to it",
+    )
+}
+
+pub(super) fn ip_or_host() -> Rule {
+    matches(
+        IP_OR_HOST,
+        "ip must be an IP address or a host name: no scheme, no brackets, no blanks, and no port, which has a field of its own",
+    )
+}
+
+/// What has only digits and dots is meant as an IPv4 address, and `203.0.113.300` is none.
+pub(super) fn whole_ipv4() -> Rule {
+    Rule::new(r"!self.matches('^[0-9.]+$') || self.matches('^((25[0-5]|(2[0-4]|1?[0-9])?[0-9])([.]|$)){4}$')")
+        .message("ip looks like an IPv4 address but is none: write four numbers from 0 to 255, or a host name")
+        .reason(Reason::FieldValueInvalid)
+}
+
+pub(super) fn direction() -> Rule {
+    matches(WORD, "direction must be a word of CarrierX such as any: 1 to 64 letters, digits, dots, dashes and underscores")
+}
+
+pub(super) fn location_sid() -> Rule {
+    carrierx_id("location_sid must be the id of a switch location")
+}
+
+pub(super) fn container_sid() -> Rule {
+    carrierx_id("container_sid must be the id of a storage container")
+}
+
+pub(super) fn trunk_group_sid() -> Rule {
+    carrierx_id("trunk_group_sid must be the id of a trunk group")
+}
+
+fn carrierx_id(what: &str) -> Rule {
+    let message = format!("{what} as CarrierX shows it: letters, digits, dots, dashes and underscores, a letter or digit first, in quotes");
+    matches(ID, &message)
+}
+
+pub(super) fn out_sip_username() -> Rule {
+    matches(TEXT_256, "out_sip_username must be 1 to 256 characters, none of them a control character; leave it out to leave it as it is")
+}
+
+pub(super) fn callback_url() -> Rule {
+    matches(
+        HTTP_URL,
+        "callback_url must be an http or https address such as https://example.com/voicemail: a host, no user and no password, no blanks",
+    )
+}
+
+pub(super) fn greeting() -> Rule {
+    matches(OPTIONAL_TEXT_256, "greeting must be at most 256 characters, none of them a control character")
+}
+
+/// A map of texts to texts. By hand, because the rule of the keys stands at the map and that of the values at each.
+pub(super) fn attributes(_: &mut SchemaGenerator) -> Schema {
+    let value = matches(OPTIONAL_TEXT_256, "the value of an attribute must be at most 256 characters, none of them a control character");
+    let keys = Rule::new("self.all(key, key.size() <= 64 && key.matches('^[\\\\w.-]+$'))")
+        .message("the keys of attributes must be 1 to 64 letters, digits, dots, dashes and underscores");
+    json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": {"type": "string", "maxLength": 256, "pattern": OPTIONAL_TEXT_256, "x-kubernetes-validations": [value]},
+        "x-kubernetes-validations": [keys],
+    })
+}
+
+/// Objects whose members only CarrierX knows. A bound on their number is all that a schema can say of them.
+pub(super) fn transformations(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 32,
+        "x-kubernetes-list-type": "atomic",
+        "items": {"type": "object", "maxProperties": 32, "x-kubernetes-preserve-unknown-fields": true},
+    })
+}
+
 /// A number has one target.
 pub(super) fn exactly_one_target() -> Rule {
-    Rule::new("[has(self.app_id), has(self.app_name), has(self.applicationOf), has(self.endpointRef)].exists_one(given, given)")
-        .message("exactly one target must be given: app_id, app_name or applicationOf (app_id: \"\" is explicitly no application)")
+    Rule::new("[has(self.app_id), has(self.app_name), has(self.applicationOf), has(self.endpointRef), has(self.trunk_group_sid)].exists_one(given, given)")
+        .message("exactly one target must be given: for Plivo app_id, app_name or applicationOf (app_id: \"\" is explicitly no application), for CarrierX endpointRef or trunk_group_sid")
         .reason(Reason::FieldValueRequired)
 }
 
-/// In Plivo a number is answered by an application.
-pub(super) fn no_endpoint_ref_on_plivo() -> Rule {
-    Rule::new("!has(self.endpointRef)").message(super::ENDPOINT_REF_ON_PLIVO).field_path(".endpointRef").reason(Reason::FieldValueForbidden)
+/// What the operator remembers of a number says one thing.
+pub(super) fn one_answerer() -> Rule {
+    Rule::new("has(self.app_id) != has(self.trunk_group_sid)")
+        .message("exactly one of app_id and trunk_group_sid says what answers the number")
+        .reason(Reason::FieldValueRequired)
 }
 
 /// Of an id and a name only one can be right.

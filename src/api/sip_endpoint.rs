@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+use super::carrierx_endpoint::CarrierxEndpoint;
 use super::ledger::Ledger;
 use super::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
 use super::refs::{AccountIdentity, AccountRef, SecretKeyRef, SecretRef};
@@ -44,8 +45,9 @@ use super::schema;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = schema::exactly_one_provider(&["plivo"]),
+    validation = schema::exactly_one_provider(&["plivo", "carrierx"]),
     validation = schema::fixed_presence("plivo", schema::PROVIDER_IS_FIXED),
+    validation = schema::fixed_presence("carrierx", schema::PROVIDER_IS_FIXED),
     validation = schema::fixed_presence("adopt", schema::ADOPTION_IS_FIXED),
     validation = schema::password_unless_adopted(),
     validation = schema::generated_password_is_shown(),
@@ -61,6 +63,9 @@ pub struct SipEndpointSpec {
     /// plivo makes this an endpoint at Plivo. Exactly one provider is given, and the choice cannot change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plivo: Option<PlivoEndpoint>,
+    /// carrierx makes this an endpoint at CarrierX. Exactly one provider is given, and the choice cannot change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrierx: Option<CarrierxEndpoint>,
     /// adopt takes over an endpoint that exists already, instead of creating one. It can be neither added, changed nor removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = schema::immutable(schema::ADOPTION_IS_FIXED))]
@@ -159,6 +164,10 @@ pub struct SipEndpointStatus {
     #[serde(rename = "endpoint_id", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub endpoint_id: Option<String>,
+    /// name is the whole name of the endpoint as the provider shows it, where it is the name that carries the ownership mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub name: Option<String>,
     /// username is the whole name that a phone logs in with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
@@ -196,8 +205,40 @@ pub struct SipEndpointStatus {
     /// ledger is the operator's own memory of what it asked the provider for. Do not edit it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<Ledger>,
+    /// trunkGroup is the trunk group that the operator made at CarrierX so that phone numbers reach this endpoint. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trunk_group: Option<TrunkGroupStatus>,
     /// lastHandledReconcileAt echoes the annotation switchboard.dev/reconcile-requested-at once the request was served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_reconcile_at: Option<String>,
+}
+
+/// trunkGroup is a trunk group of the operator's own, with the one trunk that leads to the endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TrunkGroupStatus {
+    /// observedGeneration is the metadata.generation of the endpoint that this describes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1))]
+    pub observed_generation: Option<i64>,
+    /// trunk_group_sid is the provider's id of the trunk group. Absent: not made yet, or not known yet.
+    #[serde(rename = "trunk_group_sid", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub trunk_group_sid: Option<String>,
+    /// name is the name of the trunk group as the provider shows it. It ends in the ownership mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub name: Option<String>,
+    /// ledger is the operator's own memory of what it asked the provider for to make the trunk group. Do not edit it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Ledger>,
+    /// reason is one word for programs: how it is with the trunk group, from the reasons of the conditions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub reason: Option<String>,
+    /// message says what is wrong with the trunk group, what to do, and what the operator does meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = super::MAX_MESSAGE))]
+    pub message: Option<String>,
 }

@@ -180,9 +180,9 @@ pub fn relevant_binding(object: &PhoneNumberBinding) -> Option<u64> {
     hash(object, |hasher| {
         status.and_then(|status| status.account.as_ref()).map(|account| &account.id).hash(hasher);
         let previous = status.and_then(|status| status.previous.as_ref());
-        previous.map(|previous| (&previous.app_id, &previous.alias, &previous.subaccount)).hash(hasher);
+        previous.map(|previous| (previous.target(), &previous.alias, &previous.subaccount)).hash(hasher);
         let placed = status.map_or(&[][..], |status| &status.placed);
-        placed.iter().for_each(|placed| (&placed.app_id, &placed.alias).hash(hasher));
+        placed.iter().for_each(|placed| (placed.target(), &placed.alias).hash(hasher));
     })
 }
 

@@ -246,8 +246,8 @@ impl fmt::Display for Action {
             Action::Update { id, differences, .. } => write!(f, "Update {id}: {}", differences.join("; ")),
             Action::WritePlaced(ahead) => {
                 let shown = |app: &str| if app.is_empty() { "none".to_owned() } else { app.to_owned() };
-                let previous = ahead.previous.as_ref().map_or_else(|| "?".to_owned(), |previous| shown(&previous.app_id));
-                let placed: Vec<String> = ahead.placed.iter().map(|placed| shown(&placed.app_id)).collect();
+                let previous = ahead.previous.as_ref().map_or_else(|| "?".to_owned(), |previous| shown(previous.target()));
+                let placed: Vec<String> = ahead.placed.iter().map(|placed| shown(placed.target())).collect();
                 write!(f, "WritePlaced {} after {previous} ({:?})", placed.join(", "), ahead.source)
             }
             Action::RemoveFinalizer(release) => write!(f, "RemoveFinalizer ({release:?})"),

@@ -77,7 +77,7 @@ impl Content {
             finalizer: self.finalizer,
             wanted: self.wanted,
             blank: self.status == PhoneNumberBindingStatus::default(),
-            previous: self.status.previous.as_ref().map(|previous| app(&previous.app_id)),
+            previous: self.status.previous.as_ref().map(|previous| app(previous.target())),
             reason: ready.and_then(|ready| ready.reason.parse().ok()),
         }
     }
@@ -441,7 +441,7 @@ impl Mind {
 
     fn falsify(&self, view: &mut View) {
         let shown = view.evidence.observed().map(|seen| seen.text("app_id").to_owned());
-        let previous = |app_id: &str| Previous { app_id: app_id.to_owned(), ..Previous::default() };
+        let previous = |app_id: &str| Previous { app_id: Some(app_id.to_owned()), ..Previous::default() };
         match self.ablation {
             Some(Ablation::PreviousFirst) if view.status.previous.is_none() => {
                 view.status.previous = shown.as_deref().map(previous);
@@ -475,7 +475,7 @@ impl Mind {
                 }
             }
             Some(Ablation::StillOurs) if view.object.deleting => {
-                view.status.placed.extend(shown.map(|app_id| Placed { app_id, alias: None }));
+                view.status.placed.extend(shown.map(|app_id| Placed { app_id: Some(app_id), ..Placed::default() }));
             }
             Some(Ablation::Doubt) => (view.memory.doubt, view.memory.foreign) = (None, None),
             Some(Ablation::NotTaken) => view.memory.not_taken.clear(),

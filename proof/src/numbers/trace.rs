@@ -28,10 +28,10 @@ impl NumberProof {
                     Some(Kind::Survey) => "reads the bindings live".to_owned(),
                     Some(Kind::Write(id)) => {
                         let status = self.mind.content(id).status;
-                        let placed: Vec<&str> = status.placed.iter().map(|placed| placed.app_id.as_str()).collect();
+                        let placed: Vec<&str> = status.placed.iter().map(|placed| placed.target()).collect();
                         format!(
                             "writes: {} was there, {} will be",
-                            status.previous.map_or_else(|| "?".into(), |one| one.app_id),
+                            status.previous.map_or_else(|| "?".into(), |one| one.target().to_owned()),
                             placed.join(", ")
                         )
                     }

@@ -18,7 +18,7 @@ pub async fn wrote(ctx: &Context, object: &PhoneNumberBinding, view: &View, acti
         return;
     }
     let previous =
-        ahead.previous.as_ref().map_or_else(|| "nobody knows any more what".to_owned(), |previous| application(&previous.app_id));
+        ahead.previous.as_ref().map_or_else(|| "nobody knows any more what".to_owned(), |previous| application(previous.target()));
     let note = format!("{previous} answered {} before any binding of this cluster; that is known from another binding of it", view.e164());
     event(ctx, object, EventType::Normal, "Inherited", "Bind", note).await;
 }
@@ -56,7 +56,7 @@ pub async fn release(ctx: &Context, object: &PhoneNumberBinding, release: Releas
     let number = &object.spec.number;
     let status = object.status.as_ref();
     let previous =
-        status.and_then(|status| status.previous.as_ref()).map_or_else(|| application(""), |previous| application(&previous.app_id));
+        status.and_then(|status| status.previous.as_ref()).map_or_else(|| application(""), |previous| application(previous.target()));
     let shown = application(status.and_then(|status| status.app_id.as_deref()).unwrap_or_default());
     let (kind, reason, note) = match release {
         Release::Clean | Release::NeverSent => return,

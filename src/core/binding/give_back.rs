@@ -142,7 +142,7 @@ fn goals(view: &View, seen: Observed<'_>) -> Vec<Goal> {
         _ => return vec![none(Cause::Unassigned, Release::Unassigned)],
     };
     let restored = |fields| Goal { fields, cause: Cause::Restored, release: Release::Restored };
-    let application = Fields::from([("app_id", text(&previous.app_id))]);
+    let application = Fields::from([("app_id", text(previous.target()))]);
     let mut goals = Vec::new();
     // The alias comes back if it was managed and still is what was put there.
     let alias = seen.text("alias");
@@ -152,7 +152,7 @@ fn goals(view: &View, seen: Observed<'_>) -> Vec<Goal> {
         goals.push(restored(both));
     }
     goals.push(restored(application));
-    if !previous.app_id.is_empty() {
+    if !previous.target().is_empty() {
         goals.push(none(Cause::Unassigned, Release::PreviousGone));
     }
     goals

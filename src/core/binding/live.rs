@@ -108,7 +108,8 @@ fn compare(view: &View, wanted: &Fields, seen: Observed<'_>, normalised: &[&'sta
     let Some(wish) = view.wish() else { return Action::Wait { until: None, finding: None } };
     // What one on its way out has put there stays written as long as that one is there, and says nothing unless it is shown.
     let shown = seen.text("app_id");
-    let pending = |placed: &Placed| placed.app_id != wish.app_id && (placed.app_id == shown || !view.left_by_another(&placed.app_id));
+    let pending =
+        |placed: &Placed| placed.target() != wish.target() && (placed.target() == shown || !view.left_by_another(placed.target()));
     let cause = match () {
         () if edited => Cause::Edited,
         // What is written ahead and was never seen to agree is no drift of others.
@@ -198,7 +199,8 @@ fn ahead(view: &View, seen: Observed<'_>, wish: Placed) -> Option<Action> {
         return None;
     }
     let observed = || Previous {
-        app_id: seen.text("app_id").to_owned(),
+        app_id: Some(seen.text("app_id").to_owned()),
+        trunk_group_sid: None,
         alias: seen.text("alias").to_owned(),
         subaccount: seen.text("subaccount").to_owned(),
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::evidence::{Evidence, Got, Listed};
 use super::view::View;
 use crate::api::condition::{ConditionType, Reason};
-use crate::api::phone_number_binding::Placed;
+use crate::api::phone_number_binding::{Placed, Previous};
 use crate::core::action::{Action, Cause, Source};
 use crate::core::fields::{Fields, Number, Value};
 use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
@@ -258,13 +258,13 @@ fn foreign_page(view: &View) -> Doubt {
 
 /// All that is written ahead is one application.
 fn collapsed(placed: &[Placed]) -> bool {
-    placed.windows(2).all(|two| two[0].app_id == two[1].app_id)
+    placed.windows(2).all(|two| two[0].target() == two[1].target())
 }
 
 /// The update changes something that the number showed before: to see it is to see that it was executed.
 fn changes(view: &View, sent: Option<&Fields>) -> bool {
-    let before = view.status.placed.iter().rev().nth(1).map(|placed| placed.app_id.as_str());
-    let before = before.or(view.status.previous.as_ref().map(|previous| previous.app_id.as_str()));
+    let before = view.status.placed.iter().rev().nth(1).map(Placed::target);
+    let before = before.or(view.status.previous.as_ref().map(Previous::target));
     let app_id = sent.and_then(|sent| sent.get("app_id")).and_then(Value::text);
     app_id.is_some() && app_id != before
 }

@@ -58,7 +58,7 @@ impl View {
 
     /// One on its way out has put this application there.
     pub fn left_by_another(&self, app_id: &str) -> bool {
-        self.leaving().any(|rival| rival.placed.iter().any(|placed| placed.app_id == app_id))
+        self.leaving().any(|rival| rival.placed.iter().any(|placed| placed.target() == app_id))
     }
 
     /// What was there before any binding of this cluster, as another one holds it: the best right first.
@@ -98,7 +98,7 @@ impl View {
         let older = self.status.placed.iter().filter(|placed| !managed && placed.alias.is_some() && placed.alias != wish.alias);
         let mut own: Vec<Placed> = Vec::new();
         for alias in older.map(|placed| placed.alias.clone()) {
-            append(&mut own, Placed { app_id: wish.app_id.clone(), alias });
+            append(&mut own, Placed { alias, ..wish.clone() });
         }
         append(&mut own, wish);
         let leaving: Vec<&Placed> = self.leaving().flat_map(|rival| &rival.placed).collect();

@@ -112,14 +112,14 @@ impl View {
             let shown = self.evidence.observed()?.text("alias").to_owned();
             self.status.placed.iter().any(|placed| placed.alias.as_ref() == Some(&shown)).then_some(shown)
         };
-        Some(Placed { app_id: field("app_id")?, alias: field("alias").or_else(kept) })
+        Some(Placed { app_id: Some(field("app_id")?), trunk_group_sid: None, alias: field("alias").or_else(kept) })
     }
 
     /// The newest in `status.placed` is what is wanted.
     pub fn written_ahead(&self) -> bool {
         let wanted = |field: &str| self.wanted()?.get(field)?.text();
         let alias = |placed: &Placed| wanted("alias").is_none_or(|alias| placed.alias.as_deref() == Some(alias));
-        self.status.placed.last().is_some_and(|placed| wanted("app_id") == Some(&placed.app_id) && alias(placed))
+        self.status.placed.last().is_some_and(|placed| wanted("app_id") == Some(placed.target()) && alias(placed))
     }
 
     /// What was there before is not known any more: the finalizer goes on only after it was stored, so it must have been lost.
@@ -138,7 +138,7 @@ impl View {
         }
         let seen = self.evidence.observed()?;
         let shown = seen.text("app_id");
-        Some(shown != previous.app_id && !self.placed(shown))
+        Some(shown != previous.target() && !self.placed(shown))
     }
 
     /// The status says that the provider agrees.
@@ -156,7 +156,7 @@ impl View {
 
     /// One of our bindings has put this application there, or may have.
     pub fn placed(&self, app_id: &str) -> bool {
-        self.status.placed.iter().any(|placed| placed.app_id == app_id)
+        self.status.placed.iter().any(|placed| placed.target() == app_id)
     }
 }
 

@@ -34,7 +34,7 @@ async fn corrected(case: &'static str) -> World {
     // one update puts it back.
     world.sent(NUMBER, &[&line.ivr, &line.ivr]).await;
     let previous = world.bound("main").await.status.and_then(|status| status.previous).expect("what was there before");
-    assert_eq!(previous.app_id, line.before, "what others did is not what was there before");
+    assert_eq!(previous.target(), line.before, "what others did is not what was there before");
     world
 }
 
@@ -121,7 +121,7 @@ async fn taken_away(case: &'static str) -> World {
     let object = world.binding_reason("main", "NumberNotInAccount").await;
     assert!(message(&object).contains(NUMBER), "{}", message(&object));
     let account = |object: &PhoneNumberBinding| object.status.as_ref().and_then(|status| status.previous.clone());
-    assert_eq!(account(&object).map(|previous| previous.app_id), Some(line.before.clone()), "what was there before is not forgotten");
+    assert_eq!(account(&object).and_then(|previous| previous.app_id), Some(line.before.clone()), "what was there before is not forgotten");
     world.number(NUMBER, json!({"app_id": line.other})).await;
     world.bound("main").await;
     world.sent(NUMBER, &[&line.ivr, &line.ivr]).await;

@@ -33,7 +33,7 @@ async fn ends(line: &Line, meanwhile: Meanwhile, sent_before: bool) {
         Meanwhile::Nothing => {
             let object = world.bound("main").await;
             let previous = object.status.and_then(|status| status.previous).expect("what was there before");
-            assert_eq!((previous.app_id.as_str(), world.app_of(NUMBER).await.as_str()), (before, ivr));
+            assert_eq!((previous.target(), world.app_of(NUMBER).await.as_str()), (before, ivr));
             // it was sent once.
             world.sent(NUMBER, &[ivr]).await;
         }

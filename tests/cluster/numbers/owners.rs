@@ -46,7 +46,7 @@ async fn beside(case: &'static str) -> World {
     world.binding_gone("main").await;
     let object = world.bound("next").await;
     let previous = object.status.and_then(|status| status.previous).expect("what was there before");
-    assert_eq!((previous.app_id.as_str(), previous.alias.as_str()), (line.before.as_str(), "old alias"), "inherited");
+    assert_eq!((previous.target(), previous.alias.as_str()), (line.before.as_str(), "old alias"), "inherited");
     swept(&world, 1).await;
     // taken over in one update, without a restore in between.
     world.sent(NUMBER, &[&line.ivr, &line.other]).await;
@@ -167,7 +167,7 @@ async fn two_operators(case: &'static str) -> World {
     for number in &numbers {
         let object = world.bound(&format!("n{number}")).await;
         let previous = object.status.and_then(|status| status.previous).expect("what was there before");
-        assert_eq!(previous.app_id, line.before, "never what the other operator wrote");
+        assert_eq!(previous.target(), line.before, "never what the other operator wrote");
     }
     world.repoint(&numbers[0], &line.other).await;
     world.answered_by(&numbers[0], &line.ivr).await;

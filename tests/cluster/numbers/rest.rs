@@ -95,7 +95,7 @@ async fn terminated(case: &'static str) -> World {
     world.sent(NUMBER, &[&line.ivr]).await;
     let _operator = Told::start(case, &world, &[]).await;
     let object = world.bound("main").await;
-    assert_eq!(object.status.and_then(|status| status.previous).map(|previous| previous.app_id), Some(line.before));
+    assert_eq!(object.status.and_then(|status| status.previous).and_then(|previous| previous.app_id), Some(line.before));
     world.sent(NUMBER, &[&line.ivr]).await;
     world
 }

@@ -68,7 +68,7 @@ fn what_is_written_ahead_stands_once_and_the_oldest_goes() {
         append(&mut all, placed("same"));
     }
     assert_eq!(all.len(), MAX_PLACED);
-    assert_eq!(all.iter().filter(|one| one.app_id == "same").count(), 1);
+    assert_eq!(all.iter().filter(|one| one.target() == "same").count(), 1);
     assert_eq!(all.last(), Some(&placed("same")));
 }
 

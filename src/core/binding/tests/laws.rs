@@ -58,7 +58,7 @@ pub fn check(view: &View, action: &Action) {
                     if !view.placed(seen.text("app_id")) && seen.text("app_id") != target {
                         wrong("what is not ours is given back");
                     }
-                    if !target.is_empty() && view.status.previous.as_ref().is_none_or(|previous| previous.app_id != target) {
+                    if !target.is_empty() && view.status.previous.as_ref().is_none_or(|previous| previous.target() != target) {
                         wrong("something else than what was there before comes back");
                     }
                 }
@@ -71,7 +71,7 @@ pub fn check(view: &View, action: &Action) {
             if ahead.previous.is_some() && view.status.previous.is_none() && ahead.source != Source::Inherited {
                 let others = view.rivals.iter().any(|rival| rival.previous.is_some() || rival.finalizer);
                 let seen = view.evidence.observed().map(|seen| seen.text("app_id").to_owned());
-                if others || view.lost() || ahead.previous.as_ref().map(|previous| previous.app_id.clone()) != seen {
+                if others || view.lost() || ahead.previous.as_ref().map(|previous| previous.target().to_owned()) != seen {
                     wrong("what another binding wrote, or what was not read, passes for what was there before");
                 }
             }

@@ -26,11 +26,11 @@ pub fn number(app_id: &str, alias: &str) -> Number {
 }
 
 pub fn placed(app_id: &str) -> Placed {
-    Placed { app_id: app_id.into(), alias: None }
+    Placed { app_id: Some(app_id.into()), ..Placed::default() }
 }
 
 pub fn previous(app_id: &str) -> Previous {
-    Previous { app_id: app_id.into(), alias: "old".into(), subaccount: String::new() }
+    Previous { app_id: Some(app_id.into()), alias: "old".into(), ..Previous::default() }
 }
 
 pub fn second(second: i64) -> Timestamp {

@@ -111,8 +111,8 @@ impl History {
             && self.weather == Weather::Faulty
             && let Some(previous) = &ahead.previous
         {
-            let ours = TARGETS.concat().contains(&previous.app_id.as_str()) && !self.left.contains(&previous.app_id);
-            assert!(!ours, "{} passes for what was there before", previous.app_id);
+            let ours = TARGETS.concat().contains(&previous.target()) && !self.left.iter().any(|left| left == previous.target());
+            assert!(!ours, "{} passes for what was there before", previous.target());
         }
         if let Action::RemoveFinalizer(release) = action
             && !matches!(release, Release::HandedOver)
