@@ -176,6 +176,7 @@ impl Mind {
             Action::DeleteEndpoint(id, why) => (Kind::Delete(slot(id), *why), None, None),
             Action::ClearTombstone(id) => (Kind::ClearTombstone(slot(id)), written(), None),
             Action::Forget => (Kind::Forget, written(), None),
+            Action::Find(..) | Action::ReadReferences(..) => unreachable!("this provider selects nothing"),
             Action::ReadRivals | Action::WritePlaced(_) => unreachable!("an endpoint is no number"),
         };
         Step { kind, status, reason }

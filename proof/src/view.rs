@@ -21,7 +21,7 @@ use switchboard::core::sighting::Sightings;
 use switchboard::core::tenancy::Adoptable;
 use switchboard::core::time::Moment;
 use switchboard::core::view::{
-    AccountView, Adoption, Brakes, Desired, Fresh, Object, Policy, Problem, Timing, View, Wanted, WantedPassword,
+    AccountView, Adoption, Brakes, Desired, Fresh, Object, Policy, Problem, Thing, Timing, View, Wanted, WantedPassword,
 };
 use switchboard::provider::plivo::CAPABILITIES;
 
@@ -174,6 +174,7 @@ impl Template {
             status: self.status(&object.status),
             desired: self.desired(leader),
             mark: self.mark.clone(),
+            thing: Thing::Endpoint,
             installation: self.installation.clone(),
             policy: self.policy,
             adopt: object.adopts.then(|| Adoption { id: id(0), from_installation: None, allowed: Adoptable::Yes }),
@@ -348,7 +349,7 @@ impl Template {
             let order = if leader.just_read & (1 << slot) != 0 { JUST_ASKED } else { ASKED };
             Some((id.clone(), Got { id, began: moment(age, order), found }))
         });
-        Learnt { memory, gets: gets.collect::<BTreeMap<_, _>>() }
+        Learnt { memory, gets: gets.collect::<BTreeMap<_, _>>(), ..Learnt::default() }
     }
 
     fn outcome(&self, answer: Answer) -> Outcome<(String, String)> {

@@ -36,8 +36,12 @@ pub enum Action {
     CloseEpoch(Closed),
     /// Ask the account for a listing that begins from now on, and wait for it.
     List(Lane, Finding),
+    /// Ask the provider for all that carries the object's mark, in one call: where it can select, instead of a listing of everything.
+    Find(Lane, Finding),
     /// Read the endpoint, or the number.
     Get(String, Lane),
+    /// Ask the provider what else there points to this, before it is deleted.
+    ReadReferences(String, Lane),
     /// Change the given fields of the endpoint, or of the number.
     Update {
         /// Which one.
@@ -210,7 +214,9 @@ impl Action {
             Action::Record(_) => "Record",
             Action::CloseEpoch(_) => "CloseEpoch",
             Action::List(..) => "List",
+            Action::Find(..) => "Find",
             Action::Get(..) => "Get",
+            Action::ReadReferences(..) => "ReadReferences",
             Action::Update { .. } => "Update",
             Action::WriteTombstone(_) => "WriteTombstone",
             Action::DeleteEndpoint(..) => "DeleteEndpoint",
@@ -238,7 +244,9 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Action::Get(id, _) | Action::WriteTombstone(id) | Action::ClearTombstone(id) => write!(f, "{} {id}", self.name()),
+            Action::Get(id, _) | Action::ReadReferences(id, _) | Action::WriteTombstone(id) | Action::ClearTombstone(id) => {
+                write!(f, "{} {id}", self.name())
+            }
             Action::DeleteEndpoint(id, why) => write!(f, "DeleteEndpoint {id} ({why:?})"),
             Action::Record(found) => write!(f, "Record {} ({})", found.id, found.username),
             Action::CloseEpoch(closed) => write!(f, "CloseEpoch ({closed:?})"),

@@ -30,6 +30,26 @@ pub struct Got {
     pub found: Option<Remote>,
 }
 
+/// An answer to a search by the object's mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// Before the request was sent.
+    pub began: Moment,
+    /// All that carried the mark then is in it.
+    pub complete: bool,
+    /// What carries the mark.
+    pub found: Vec<Remote>,
+}
+
+/// An answer to the question what points to something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referenced {
+    /// Before the request was sent.
+    pub began: Moment,
+    /// What does, in words for people.
+    pub by: Vec<String>,
+}
+
 /// An endpoint in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {

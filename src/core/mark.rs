@@ -245,7 +245,7 @@ mod tests {
         // Pinned: a changed mark would orphan every endpoint in the world.
         assert_eq!(prefix("alice").as_str(), "alice4cpuqv38ww92g");
         assert_eq!(prefix("alice").as_str().len(), "alice".len() + MARK);
-        assert_eq!(named("pbx-berlin").as_str(), "pbx-berlin.4cpuqv38ww92?");
+        assert_eq!(named("pbx-berlin").as_str(), "pbx-berlin.4cpuqv38ww92j");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::api::ledger::SecretVersion;
 use crate::core::action::Action;
 use crate::core::endpoint::connection::{ConnectionSecret, Entries, Held, Unwritten};
 use crate::core::endpoint::rewrites::Rewrites;
-use crate::core::evidence::{Evidence, Got, Listing};
+use crate::core::evidence::{Evidence, Got, Listing, Referenced, Search};
 use crate::core::fields::{Fields, Remote, Secret};
 use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
 use crate::core::time::Moment;
@@ -137,6 +137,10 @@ pub struct Learnt {
     pub memory: Memory,
     /// Conclusive reads by id.
     pub gets: BTreeMap<String, Got>,
+    /// Answered searches by the mark, oldest first: the newest of any proof, and the two newest complete ones.
+    pub searches: Vec<Search>,
+    /// What was answered to the question what points to a thing, by its id.
+    pub references: BTreeMap<String, Referenced>,
 }
 
 impl Learnt {
@@ -201,6 +205,32 @@ impl Learnt {
         let recorded = view.recorded().map(|recorded| recorded.id);
         self.gets.retain(|known, got| Some(known.as_str()) == recorded || got.began >= self.memory.pass_began);
         self.gets.insert(id.to_owned(), Got { id: id.to_owned(), began, found });
+    }
+
+    /// A search by the mark that began then was answered.
+    pub fn found(&mut self, view: &View, began: Moment, outcome: Outcome<(Vec<Remote>, bool)>, now: Moment) {
+        self.noted(view, &outcome, now);
+        if let Outcome::Done((found, complete)) = outcome {
+            self.searches.push(Search { began, complete, found });
+            let mut complete = 0;
+            let mut newest = true;
+            let kept = |search: &Search| {
+                complete += usize::from(search.complete);
+                std::mem::take(&mut newest) || search.complete && complete <= 2
+            };
+            let kept: Vec<bool> = self.searches.iter().rev().map(kept).collect();
+            let mut kept = kept.into_iter().rev();
+            self.searches.retain(|_| kept.next().unwrap_or(false));
+        }
+    }
+
+    /// The question what points to this, asked then, was answered.
+    pub fn referenced(&mut self, view: &View, id: &str, began: Moment, outcome: Outcome<Vec<String>>, now: Moment) {
+        self.noted(view, &outcome, now);
+        if let Outcome::Done(by) = outcome {
+            self.references.retain(|_, known| known.began >= self.memory.pass_began);
+            self.references.insert(id.to_owned(), Referenced { began, by });
+        }
     }
 
     /// An update that began then was answered.

@@ -20,9 +20,31 @@ use crate::core::shared::{Viewed, Words};
 use crate::core::tenancy::Adoptable;
 use crate::core::time::Moment;
 
+/// What an object has at its provider. The protocol is the same for both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Thing {
+    /// A SIP endpoint.
+    #[default]
+    Endpoint,
+    /// What leads numbers to an endpoint, where they cannot point to it themselves.
+    TrunkGroup,
+}
+
+impl Thing {
+    /// What people call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Thing::Endpoint => "endpoint",
+            Thing::TrunkGroup => "trunk group",
+        }
+    }
+}
+
 /// One SipEndpoint, what it wants, what is known of it and how it is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
+    /// What this view is about. Of a trunk group the object is its SipEndpoint, and what is said of an endpoint below is said of the group.
+    pub thing: Thing,
     /// The Kubernetes object.
     pub object: Object,
     /// Its status as last read or written, with the ledger in it.
@@ -383,7 +405,7 @@ impl Viewed for View {
 
     fn words(&self) -> Words {
         Words {
-            thing: "endpoint",
+            thing: self.thing.as_str(),
             refused: " (or the password's Secret)",
             foreign: "It is not recorded; the endpoint is looked for by its mark",
         }

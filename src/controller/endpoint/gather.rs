@@ -22,7 +22,7 @@ use crate::core::key::ObjectKey;
 use crate::core::mark::{Installation, Mark, recognise};
 use crate::core::outcome::Outcome;
 use crate::core::tenancy::{Use, adoptable};
-use crate::core::view::{Adoption, Brakes, Desired, Password, Policy, Problem, View};
+use crate::core::view::{Adoption, Brakes, Desired, Password, Policy, Problem, Thing, View};
 use crate::provider::{self, Given};
 
 /// Reads what the object refers to and puts it together with what is known.
@@ -46,6 +46,7 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
         }
     };
     let mut view = View {
+        thing: Thing::Endpoint,
         object: gather::object(object, gone),
         status,
         desired,

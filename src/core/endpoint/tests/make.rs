@@ -23,8 +23,8 @@ use crate::core::sighting::Sightings as Endpoints;
 use crate::core::tenancy::Adoptable;
 use crate::core::time::Moment;
 use crate::core::view::{
-    AccountView, Adoption, Brakes, Deleted, Desired, Fresh, Memory, Object, OwnIntent, Policy, Problem, Timing, Trouble, TroubleKind,
-    Updated, View, Wanted, WantedPassword,
+    AccountView, Adoption, Brakes, Deleted, Desired, Fresh, Memory, Object, OwnIntent, Policy, Problem, Thing, Timing, Trouble,
+    TroubleKind, Updated, View, Wanted, WantedPassword,
 };
 
 pub fn at(seconds: u64) -> Moment {
@@ -141,6 +141,7 @@ pub fn applied() -> Start {
             reconcile_requested: None,
             force_orphan: None,
         },
+        thing: Thing::Endpoint,
         status: SipEndpointStatus::default(),
         desired: wanted("desk", 1),
         mark: prefix(),
@@ -631,7 +632,8 @@ pub fn refresh(view: &mut View, listings: &[Listed]) {
 
 /// What is learnt through the methods that the executor uses.
 pub fn teach(view: &mut View, lesson: impl FnOnce(&mut Learnt, &mut View)) {
-    let mut learnt = Learnt { memory: std::mem::take(&mut view.memory), gets: std::mem::take(&mut view.evidence.gets) };
+    let mut learnt =
+        Learnt { memory: std::mem::take(&mut view.memory), gets: std::mem::take(&mut view.evidence.gets), ..Learnt::default() };
     lesson(&mut learnt, view);
     view.memory = learnt.memory;
     view.evidence.gets = learnt.gets;

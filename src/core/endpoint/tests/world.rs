@@ -247,6 +247,7 @@ impl World {
                 self.sweep(index);
                 return false;
             }
+            Action::Find(..) | Action::ReadReferences(..) => unreachable!("this provider selects nothing"),
             Action::ReadRivals | Action::WritePlaced(_) => unreachable!("an endpoint is no number"),
             Action::StorePassword => {
                 let entries = self.phone.as_mut().expect("a Secret").new_password();
