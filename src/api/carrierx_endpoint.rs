@@ -58,6 +58,16 @@ closed_enum! {
 /// carrierx is an endpoint at CarrierX.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = schema::addresses_of_a_peer(),
+    validation = schema::out_sip_username_of_a_peer(),
+    validation = schema::out_sip_password_of_a_peer(),
+    validation = schema::auth_required_of_a_peer(),
+    validation = schema::attributes_of_a_peer(),
+    validation = schema::transformations_of_a_peer(),
+    validation = schema::properties_of_a_voicemail(),
+    validation = schema::transformations_with_addresses()
+)]
 pub struct CarrierxEndpoint {
     /// name is what the endpoint's name begins with: 1 to 49 letters, digits, dots, dashes and underscores, a letter or digit first. A
     /// dot and the ownership mark follow it; the whole is in status.name. Absent: the name of this object, cut at 49 characters; of an
@@ -75,7 +85,7 @@ pub struct CarrierxEndpoint {
     /// explicitly none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[x_kube(merge_strategy = ListMerge::Atomic, validation = schema::no_address_twice())]
     pub addresses: Option<Vec<Address>>,
     /// capacity is the most simultaneous calls, 0 to 1000000. Absent: left as it is, for a new endpoint without limit; 0 is no limit
     /// too, as far as is known, and is written only when it stands here.
@@ -88,7 +98,7 @@ pub struct CarrierxEndpoint {
     #[schemars(length(max = 256), regex(pattern = schema::TEXT_256))]
     #[x_kube(validation = schema::out_sip_username())]
     pub out_sip_username: Option<String>,
-    /// outSipPasswordSecretRef names the Secret that holds the password to out_sip_username. Absent: left as it is.
+    /// outSipPasswordSecretRef names the Secret that holds the password to out_sip_username; third_party only. Absent: left as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out_sip_password_secret_ref: Option<SecretKeyRef>,
     /// auth_required says whether the endpoint must authenticate; false recognises it by ip and port alone, which must then be unique in

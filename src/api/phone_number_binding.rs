@@ -35,6 +35,7 @@ use super::schema;
     printcolumn(name = "Message", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].message"#, priority = "1")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = schema::no_subaccount_on_carrierx(), validation = schema::no_compliance_application_on_carrierx())]
 pub struct PhoneNumberBindingSpec {
     /// accountRef names the account that holds the number. It cannot change.
     #[x_kube(validation = schema::immutable(schema::BINDING_ACCOUNT_IS_FIXED))]

@@ -58,7 +58,7 @@ pub(super) const BINDING_ACCOUNT_IS_FIXED: &str =
     "accountRef cannot change: what was there before is known for one account only; create a new PhoneNumberBinding";
 pub(super) const NUMBER_IS_FIXED: &str =
     "number cannot change: what was there before is known for one number only; create a new PhoneNumberBinding";
-pub(super) const PROVIDER_IS_FIXED: &str = "the provider cannot change: an endpoint cannot move to another one; create a new SipEndpoint";
+pub(super) const PROVIDER_IS_FIXED: &str = "the provider cannot change: an endpoint at another provider is another object; create a new SipEndpoint for it, with an account there, and delete this one once it is not needed any more";
 pub(super) const ACCOUNT_PROVIDER_IS_FIXED: &str =
     "the provider cannot change: endpoints and numbers cannot move to another one; create a new ProviderAccount";
 pub(super) const CLUSTER_ACCOUNT_PROVIDER_IS_FIXED: &str =
@@ -307,6 +307,99 @@ pub(super) fn transformations(_: &mut SchemaGenerator) -> Schema {
         "x-kubernetes-list-type": "atomic",
         "items": {"type": "object", "maxProperties": 32, "x-kubernetes-preserve-unknown-fields": true},
     })
+}
+
+/// What holds for one type of endpoint at CarrierX alone. All others are hosted, and CarrierX takes nothing but `name` and `capacity` for
+/// them.
+fn of_a_peer(field: &str, why: &str) -> Rule {
+    Rule::new(format!("self.type == 'third_party' || !has(self.{field})"))
+        .message(format!("{field} can be given for type third_party only: {why}; remove {field}").as_str())
+        .field_path(format!(".{field}"))
+        .reason(Reason::FieldValueForbidden)
+}
+
+pub(super) fn addresses_of_a_peer() -> Rule {
+    of_a_peer("addresses", "CarrierX hosts endpoints of the other types and knows where they are")
+}
+
+pub(super) fn out_sip_username_of_a_peer() -> Rule {
+    of_a_peer("out_sip_username", "CarrierX presents it to a SIP device or PBX, and hosts endpoints of the other types itself")
+}
+
+pub(super) fn out_sip_password_of_a_peer() -> Rule {
+    of_a_peer("outSipPasswordSecretRef", "CarrierX presents it to a SIP device or PBX, and hosts endpoints of the other types itself")
+}
+
+pub(super) fn auth_required_of_a_peer() -> Rule {
+    of_a_peer("auth_required", "it says how a SIP device or PBX is recognised")
+}
+
+pub(super) fn attributes_of_a_peer() -> Rule {
+    of_a_peer("attributes", HOSTED)
+}
+
+pub(super) fn transformations_of_a_peer() -> Rule {
+    of_a_peer("transformations", HOSTED)
+}
+
+const HOSTED: &str = "of an endpoint that CarrierX hosts nothing can be changed but name and capacity, and the properties of a voicemail";
+
+pub(super) fn properties_of_a_voicemail() -> Rule {
+    Rule::new("self.type == 'voicemail' || !has(self.properties)")
+        .message("properties can be given for type voicemail only: CarrierX sets those of the other types itself; remove properties")
+        .field_path(".properties")
+        .reason(Reason::FieldValueForbidden)
+}
+
+/// CarrierX replaces nested lists, and may clear those that a request does not name.
+pub(super) fn transformations_with_addresses() -> Rule {
+    Rule::new("!has(self.transformations) || has(self.addresses)")
+        .message("transformations need addresses: writing the one may clear the other at CarrierX, so both must be known; add addresses, all of them")
+        .field_path(".addresses")
+        .reason(Reason::FieldValueRequired)
+}
+
+/// Addresses have no ids: two that are alike cannot be told from each other. Absent is what CarrierX makes of it.
+pub(super) fn no_address_twice() -> Rule {
+    let alike = [("port", "5060"), ("transport", "'udp'"), ("direction", "'any'"), ("dst_port", "5060"), ("location_sid", "''")]
+        .map(|(field, absent)| format!("(has(a.{field}) ? a.{field} : {absent}) == (has(b.{field}) ? b.{field} : {absent})"))
+        .join(" && ");
+    Rule::new(format!("self.all(a, self.exists_one(b, a.ip.lowerAscii() == b.ip.lowerAscii() && {alike}))"))
+        .message("addresses cannot have the same ip, port, transport, direction, dst_port and location_sid twice (port and dst_port are 5060 where absent, transport is udp, direction is any); remove one of them")
+        .reason(Reason::FieldValueForbidden)
+}
+
+/// A static peer does not log in.
+pub(super) fn no_connection_secret_of_a_peer() -> Rule {
+    Rule::new("!has(self.carrierx) || !has(self.connectionSecret)")
+        .message("connectionSecret cannot be given together with carrierx: an endpoint at CarrierX never registers, so there is no login that a phone could be set up with; remove connectionSecret")
+        .field_path(".connectionSecret")
+        .reason(Reason::FieldValueForbidden)
+}
+
+/// An adopted endpoint may have its username already.
+pub(super) fn out_sip_password_needs_username() -> Rule {
+    Rule::new("!has(self.carrierx) || has(self.adopt) || !has(self.carrierx.outSipPasswordSecretRef) || has(self.carrierx.out_sip_username)")
+        .message("outSipPasswordSecretRef needs out_sip_username: CarrierX presents both when it is challenged; add out_sip_username (only an adopted endpoint may have it already)")
+        .field_path(".carrierx.out_sip_username")
+        .reason(Reason::FieldValueRequired)
+}
+
+/// Subaccounts are Plivo's.
+pub(super) fn no_subaccount_on_carrierx() -> Rule {
+    of_plivo("subaccount", "subaccounts")
+}
+
+/// Compliance applications are Plivo's.
+pub(super) fn no_compliance_application_on_carrierx() -> Rule {
+    of_plivo("compliance_application_id", "compliance applications")
+}
+
+fn of_plivo(field: &str, what: &str) -> Rule {
+    Rule::new(format!("!has(self.{field}) || !(has(self.target.endpointRef) || has(self.target.trunk_group_sid))"))
+        .message(format!("{field} cannot be given together with a target at CarrierX (endpointRef, trunk_group_sid): only Plivo has {what}; remove {field}").as_str())
+        .field_path(format!(".{field}"))
+        .reason(Reason::FieldValueForbidden)
 }
 
 /// A number has one target.
