@@ -53,8 +53,8 @@ use super::schema;
     validation = schema::generated_password_is_shown(),
     validation = schema::no_generated_password_if_adopted(),
     validation = schema::connection_secret_is_another(),
-    validation = schema::no_connection_secret_of_a_peer(),
-    validation = schema::out_sip_password_needs_username(),
+    validation = schema::carrierx::no_connection_secret_of_a_peer(),
+    validation = schema::carrierx::out_sip_password_needs_username(),
     validation = schema::no_username_if_adopted(),
     validation = schema::observe_needs_adopt()
 )]
