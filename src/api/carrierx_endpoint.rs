@@ -127,7 +127,7 @@ pub struct CarrierxEndpoint {
 pub struct Address {
     /// ip is an IP address or a host name, without scheme and port.
     #[schemars(length(max = 253), regex(pattern = schema::carrierx::IP_OR_HOST))]
-    #[x_kube(validation = schema::carrierx::ip_or_host(), validation = schema::carrierx::whole_ipv4())]
+    #[x_kube(validation = schema::carrierx::ip_or_host(), validation = schema::carrierx::whole_ip())]
     pub ip: String,
     /// port is the port of the endpoint, 1 to 65535. Absent: 5060.
     #[serde(default, skip_serializing_if = "Option::is_none")]

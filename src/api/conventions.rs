@@ -230,7 +230,7 @@ fn unexplained(path: &str, schema: &JSONSchemaProps) -> Vec<String> {
     wrong
 }
 
-/// A text that people write: a field, or an item of a list.
+/// A text that people write: a field, an item of a list, or a value of a map.
 fn of_any_kind(path: &str, schema: &JSONSchemaProps) -> Option<String> {
     let text = schema.type_.as_deref() == Some("string") && schema.enum_.is_none();
     (text && schema.pattern.is_none()).then(|| format!("{path}: a text of any kind"))
@@ -245,16 +245,15 @@ fn violations(root: &JSONSchemaProps) -> Vec<String> {
         wrong.extend(misnamed(&property));
         wrong.extend(leaking(&property));
         wrong.extend(unexplained(&property.path, property.schema));
-        let item = match &property.schema.items {
-            Some(JSONSchemaPropsOrArray::Schema(item)) => Some((format!("{}[]", property.path), &**item)),
-            _ => None,
-        };
-        if let Some((path, item)) = &item {
-            wrong.extend(unexplained(path, item));
-        }
         if property.in_spec {
             wrong.extend(of_any_kind(&property.path, property.schema));
-            wrong.extend(item.and_then(|(path, item)| of_any_kind(&path, item)));
+        }
+        for (name, inside) in children(property.schema).into_iter().filter(|(name, _)| name == "[]") {
+            let path = format!("{}{name}", property.path);
+            wrong.extend(unexplained(&path, inside));
+            if property.in_spec {
+                wrong.extend(of_any_kind(&path, inside));
+            }
         }
     }
     wrong
@@ -292,6 +291,11 @@ fn a_schema_that_breaks_the_conventions_is_noticed() {
         (
             field(json!({"description": "it is.", "type": "object", "maxProperties": 2, "additionalProperties": {"type": "string"}})),
             "it[]: a string without bound",
+        ),
+        (
+            field(json!({"description": "it is.", "type": "object", "maxProperties": 2,
+            "additionalProperties": {"type": "string", "maxLength": 9}})),
+            "it[]: a text of any kind",
         ),
         (
             field(json!({"description": "it is.", "type": "object", "maxProperties": 2, "x-kubernetes-preserve-unknown-fields": true})),

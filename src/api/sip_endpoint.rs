@@ -95,7 +95,7 @@ pub struct SipEndpointSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Adopt {
-    /// endpoint_id is the provider's id of the endpoint. Quote it, ids are digits.
+    /// endpoint_id is the provider's id of the endpoint, for CarrierX its endpoint_sid. Quote it, ids may be all digits.
     #[serde(rename = "endpoint_id")]
     #[schemars(length(min = 1, max = 64), regex(pattern = schema::ID))]
     #[x_kube(validation = schema::endpoint_id())]
@@ -162,7 +162,7 @@ pub struct SipEndpointStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
-    /// endpoint_id is the provider's id of the endpoint.
+    /// endpoint_id is the provider's id of the endpoint, for CarrierX its endpoint_sid.
     #[serde(rename = "endpoint_id", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub endpoint_id: Option<String>,
@@ -178,7 +178,7 @@ pub struct SipEndpointStatus {
     #[serde(rename = "sip_uri", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub sip_uri: Option<String>,
-    /// sip_registered says whether a phone is registered. Absent: not known.
+    /// sip_registered says whether a phone is registered. Absent: not known, or nothing registers (CarrierX).
     #[serde(rename = "sip_registered", default, skip_serializing_if = "Option::is_none")]
     pub sip_registered: Option<bool>,
     /// sip_contact is the address of the registered phone.

@@ -34,10 +34,10 @@ pub(in crate::api) fn ip_or_host() -> Rule {
     )
 }
 
-/// What has only digits and dots is meant as an IPv4 address, and `203.0.113.300` is none.
-pub(in crate::api) fn whole_ipv4() -> Rule {
-    Rule::new(r"!self.matches('^[0-9.]+$') || self.matches('^((25[0-5]|(2[0-4]|1?[0-9])?[0-9])([.]|$)){4}$')")
-        .message("ip looks like an IPv4 address but is none: write four numbers from 0 to 255, or a host name")
+/// What has only digits and dots, or a colon, is meant as an address, and `203.0.113.300` is none. (No pattern says that of IPv6.)
+pub(in crate::api) fn whole_ip() -> Rule {
+    Rule::new("!(self.contains(':') || self.matches('^[0-9.]+$')) || isIP(self)")
+        .message("ip looks like an IP address but is none: write four numbers from 0 to 255 (IPv4), a whole IPv6 address, or a host name")
         .reason(Reason::FieldValueInvalid)
 }
 

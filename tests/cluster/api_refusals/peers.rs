@@ -5,7 +5,8 @@ use super::rows::Rows;
 const NAME: &str = "spec.carrierx.name | 1 to 49 letters, digits, dots, dashes and underscores | the ownership mark is added";
 const TYPES: &str = r#"spec.carrierx.type | supported values: "third_party", "conference", "conference_v2", "conference_playback", "flexml", "mediator", "voicemail""#;
 const IP: &str = "spec.carrierx.addresses[0].ip | an IP address or a host name: no scheme, no brackets, no blanks, and no port";
-const IPV4: &str = "spec.carrierx.addresses[0].ip | looks like an IPv4 address but is none | four numbers from 0 to 255";
+const NO_IP: &str =
+    "spec.carrierx.addresses[0].ip | looks like an IP address but is none: write four numbers from 0 to 255 (IPv4), a whole IPv6";
 const TRANSPORTS: &str = r#"spec.carrierx.addresses[0].transport | supported values: "udp", "tcp", "tls""#;
 const DIRECTION: &str = "spec.carrierx.addresses[0].direction | a word of CarrierX such as any";
 const LOCATION: &str = "spec.carrierx.addresses[0].location_sid | the id of a switch location as CarrierX shows it | in quotes";
@@ -87,11 +88,15 @@ pub const BAD_PEERS: Rows = &[
     (r#"spec.carrierx.addresses = [{"ip": "a, b"}]"#, IP),
     (r#"spec.carrierx.addresses = [{"ip": "b\u00fcro.example.com"}]"#, IP),
     (r#"spec.carrierx.addresses = [{"ip": "\uff12\uff10\uff13.0.113.7"}]"#, IP),
-    (r#"spec.carrierx.addresses = [{"ip": "203.0.113.256"}]"#, IPV4),
-    (r#"spec.carrierx.addresses = [{"ip": "203.0.113"}]"#, IPV4),
-    (r#"spec.carrierx.addresses = [{"ip": "203.0.113.7.9"}]"#, IPV4),
-    (r#"spec.carrierx.addresses = [{"ip": "3405803783"}]"#, IPV4),
-    (r#"spec.carrierx.addresses = [{"ip": "203.0.113.007"}]"#, IPV4),
+    (r#"spec.carrierx.addresses = [{"ip": "203.0.113.256"}]"#, NO_IP),
+    (r#"spec.carrierx.addresses = [{"ip": "203.0.113"}]"#, NO_IP),
+    (r#"spec.carrierx.addresses = [{"ip": "203.0.113.7.9"}]"#, NO_IP),
+    (r#"spec.carrierx.addresses = [{"ip": "3405803783"}]"#, NO_IP),
+    (r#"spec.carrierx.addresses = [{"ip": "203.0.113.007"}]"#, NO_IP),
+    (r#"spec.carrierx.addresses = [{"ip": "a:b:c"}]"#, NO_IP),
+    (r#"spec.carrierx.addresses = [{"ip": "2001:db8:1:2:3:4:5"}]"#, NO_IP),
+    (r#"spec.carrierx.addresses = [{"ip": "2001:db8::7::9"}]"#, NO_IP),
+    (r#"spec.carrierx.addresses = [{"ip": "::ffff:203.0.113.7"}]"#, NO_IP),
     (r#"spec.carrierx.addresses = [{"ip": "<a*254>"}]"#, "spec.carrierx.addresses[0].ip | Too long | 253"),
     (r#"spec.carrierx.addresses = [{"ip": 203}]"#, "spec.carrierx.addresses[0].ip | must be of type string"),
     (
