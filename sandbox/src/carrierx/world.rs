@@ -150,12 +150,12 @@ impl World {
                 "voip_token": token,
             });
             object.extend(members.as_object().cloned().unwrap_or_default());
-            self.endpoints.insert(&sid, partner, false, End::Newest, Record::of(object), 0);
+            self.endpoints.seed(&sid, partner, Record::of(object));
         }
         for number in Arc::clone(&self.seeds).dids.iter() {
             let sid = random_sid(&mut rng);
             let record = Record::of(did::fresh(&sid, number, random_sid(&mut rng)));
-            self.dids.insert(&sid, PARTNER_SID, false, End::Newest, record, 0);
+            self.dids.seed(&sid, PARTNER_SID, record);
         }
     }
 
