@@ -16,11 +16,11 @@ use super::update::Update;
 use super::world::{Act, Kind, World, is_secret, without_secrets};
 use super::{PARTNER_SID, admin};
 use crate::faults::ListFault;
-use crate::simulator::Provider;
 use crate::simulator::act::{self, Actor, Call, Done};
 use crate::simulator::answer::Answer;
 use crate::simulator::rate::{Limit, Limiter};
 use crate::simulator::switches::RateModel;
+use crate::simulator::{Look, Provider};
 
 /// CarrierX, as the machinery of all simulators sees it.
 pub(super) struct CarrierX;
@@ -172,6 +172,10 @@ fn route(world: &mut World, act: &mut Act<'_>, call: &Call, fault: Option<ListFa
         }
         (_, sid) => {
             let sid = sid.unwrap_or_default();
+            let seen = world.store(kind).seen(sid, act.now_ms, act.switches.delays(Look::Delete));
+            if seen.is_none() {
+                return Err(errors::not_found(act.switches));
+            }
             match kind {
                 Kind::Endpoint => world.delete_endpoint(act, sid),
                 Kind::TrunkGroup => world.delete_group(act, sid),

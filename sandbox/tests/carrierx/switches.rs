@@ -360,6 +360,10 @@ async fn stale(world: &World, switches: Value) {
     assert_eq!(made(&world.get(&old).await)["name"], "old", "an update shows the old value");
     world.admin.set_switches(json!({"visibility_ms": {"list": 600_000, "after": "delete"}})).await.unwrap();
     assert!(column(&made(&world.get("endpoints").await), "name").contains(&json!("gone")), "what is deleted is still listed");
+    world.admin.set_switches(json!({"visibility_ms": {"delete": 600_000, "after": "create"}})).await.unwrap();
+    let unseen = world.post("endpoints", json!({"name": "unseen", "type": "flexml"})).await.json();
+    let unseen = format!("endpoints/{}", id(&unseen, "endpoint_sid"));
+    assert_eq!((world.get(&unseen).await.status, world.delete(&unseen).await.status), (200, 404), "a DELETE that does not see it yet");
     world.admin.set_switches(json!({"visibility_ms": null})).await.unwrap();
     assert_eq!(made(&world.get(&old).await)["name"], "new");
     assert_eq!(world.get(&gone).await.status, 404);
