@@ -76,6 +76,26 @@ async fn a_token_is_rotated_and_keeps_its_scopes() {
 }
 
 #[tokio::test]
+async fn a_token_of_another_partner_sees_that_partners_objects_and_no_others() {
+    let mut world = World::with(&[("list_partners", "all")]).await;
+    let (path, _) = world.endpoint("ours").await;
+    let change = json!({"token": "theirs", "partner_sid": OTHER_PARTNER_SID, "keep": true});
+    world.admin.set_token(change).await.unwrap();
+    world.token = "theirs".to_owned();
+    assert_eq!(made(&world.get("oauth/whoami").await)["partner_sid"], OTHER_PARTNER_SID);
+    let listed = made(&world.get("endpoints").await);
+    assert!(listed["items"].as_array().unwrap().iter().all(|item| item["partner_sid"] == OTHER_PARTNER_SID), "{listed}");
+    assert_eq!((&listed["total"], world.get(&path).await.status, world.delete(&path).await.status), (&json!(3), 404, 404));
+    let (theirs, _) = world.endpoint("theirs").await;
+    let entry = world.admin.ledger().await.unwrap().pop().unwrap();
+    assert_eq!((entry.account.as_str(), entry.op.as_str()), (OTHER_PARTNER_SID, "create_endpoint"));
+    world.token = sandbox::carrierx::DEFAULT_TOKEN.to_owned();
+    assert_eq!((world.get(&path).await.status, world.get(&theirs).await.status), (200, 200), "a parent sees its sub-partner's");
+    world.switch("list_partners", "own").await;
+    assert_eq!((world.get(&path).await.status, world.get(&theirs).await.status), (200, 404));
+}
+
+#[tokio::test]
 async fn the_carriers_gateway_and_somebody_elses_endpoints_are_there_from_the_start() {
     let world = World::new().await;
     let state = world.admin.state().await.unwrap();
@@ -83,7 +103,9 @@ async fn the_carriers_gateway_and_somebody_elses_endpoints_are_there_from_the_st
     assert_eq!((&gateway["type"], gateway["addresses"].as_array().unwrap().len()), (&json!("system_gateway"), 2));
     assert_eq!((&gateway["voip_token"], &gateway["partner_sid"]), (&Value::Null, &json!(PARTNER_SID)));
     let strangers = state["accounts"][OTHER_PARTNER_SID]["endpoints"].as_array().unwrap();
-    assert!(strangers.len() == 2 && strangers.iter().all(|endpoint| endpoint["auth_required"] == false));
+    let kinds: Vec<_> = strangers.iter().map(|endpoint| (&endpoint["type"], &endpoint["auth_required"])).collect();
+    let (peer, no, yes) = (json!("third_party"), json!(false), json!(true));
+    assert_eq!(kinds, [(&peer, &no), (&peer, &no), (&json!("system_gateway"), &yes)]);
     let listed = made(&world.get("endpoints").await);
     assert_eq!((&listed["total"], &listed["items"][0]["endpoint_sid"]), (&json!(1), &gateway["endpoint_sid"]));
     assert_eq!(world.get(&format!("endpoints/{}", id(&strangers[0], "endpoint_sid"))).await.status, 404);
