@@ -128,7 +128,7 @@ async fn a_listing_of_endpoints_that_somebody_waits_for_does_not_wait_for_ten_th
     account.watch_number(binding(1), expected(1, "7"));
     pass(2).await;
     let listed = fake.count("list");
-    account.want_listing(key("o"), Lane::Urgent);
+    account.want_listing(Thing::Endpoint, key("o"), Lane::Urgent);
     pass(1).await;
     assert_eq!((world.woken(), fake.count("list")), (vec!["o".to_owned()], listed + 1));
     assert!(account.numbers().newest.is_none(), "that of the numbers runs still");
