@@ -83,7 +83,8 @@ pub fn differs(expected: &NumberExpectation, seen: &Numbers, complete: bool) -> 
 pub fn contradicts(expected: &NumberExpectation, seen: Option<&Number>, complete: bool) -> bool {
     expected.open
         || match seen {
-            // Listings may show less than a read does.
+            // That it cannot be bound any more is news, whatever else it shows. Listings may show less than a read does.
+            Some(number) if number.obstacle.is_some() && !expected.fields.is_empty() => true,
             Some(number) => diff(&expected.fields, &number.fields).iter().any(|difference| difference.observed.is_some()),
             None => complete,
         }
