@@ -87,7 +87,10 @@ async fn ten_thousand_numbers_cost_one_listing_a_period_however_often_fifty_of_t
     for round in 0..3 {
         for index in 0..50 {
             let (who, app_id) = (binding(index), format!("{round}"));
-            assert_eq!(account.update_number(Lane::Urgent, &who, (&digits(index), &digits(index)), &pointed(&app_id)).await, Ok(Outcome::Done(())));
+            assert_eq!(
+                account.update_number(Lane::Urgent, &who, (&digits(index), &digits(index)), &pointed(&app_id)).await,
+                Ok(Outcome::Done(()))
+            );
             assert_eq!(account.get_number(Lane::Urgent, &who, &digits(index), None).await, Ok(Outcome::Done(number(index, &app_id))));
             account.watch_number(who, expected(index, &app_id));
         }

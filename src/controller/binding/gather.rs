@@ -86,8 +86,12 @@ fn desired(ctx: &Context, object: &PhoneNumberBinding, key: &ObjectKey, gone: bo
     let application = target.and_then(|target| match target {
         Target::Id(id) => Ok(id.to_owned()),
         Target::Name(name) => named.unwrap_or_else(|| Resolution::NotListed.app_id(name)),
-        Target::Of(name) => endpoint(ctx, &ObjectKey::endpoint(&key.namespace, name), account, Leads::ByApplication).and_then(application_of),
-        Target::Endpoint(name) => endpoint(ctx, &ObjectKey::endpoint(&key.namespace, name), account, Leads::Itself).and_then(trunk_group_of),
+        Target::Of(name) => {
+            endpoint(ctx, &ObjectKey::endpoint(&key.namespace, name), account, Leads::ByApplication).and_then(application_of)
+        }
+        Target::Endpoint(name) => {
+            endpoint(ctx, &ObjectKey::endpoint(&key.namespace, name), account, Leads::Itself).and_then(trunk_group_of)
+        }
     });
     provider::binding_desired(account.id().provider, &object.spec, application)
 }
@@ -181,7 +185,9 @@ fn trunk_group_of(endpoint: Claimed) -> Result<String, Problem> {
             let said = group.message.map(|message| format!(" ({})", message.trim_end_matches('.'))).unwrap_or_default();
             problem(
                 Reason::TargetNotReady,
-                format!("{what}{said}; the number is left as it is, and this goes on by itself when there is one. See status.trunkGroup of the endpoint"),
+                format!(
+                    "{what}{said}; the number is left as it is, and this goes on by itself when there is one. See status.trunkGroup of the endpoint"
+                ),
             )
         }
     }

@@ -121,6 +121,12 @@ mod tests {
         for (sentence, open, listed, complete, woken) in table {
             assert_eq!(differs(&expected(open), &numbers(listed), complete), woken, "{sentence}");
         }
+        let obstructed = |fields| {
+            let number = Number { obstacle: Some("on its way out".into()), ..Number::new("14155550100", self::fields("7")) };
+            contradicts(&NumberExpectation { fields, ..expected(false) }, Some(&number), true)
+        };
+        assert!(obstructed(wanted.clone()), "it shows what is wanted and cannot be bound any more");
+        assert!(!obstructed(Fields::new()), "nothing is wanted of it now");
         let unknown = Fields::from([("subaccount", Value::Text(String::new()))]);
         let expected = NumberExpectation { fields: unknown, ..expected(false) };
         assert!(!differs(&expected, &numbers(&[("14155550100", "7")]), true), "a managed field that the listing lacks says nothing");
