@@ -216,32 +216,30 @@ impl Account {
         Ok(outcome)
     }
 
-    /// Reads one number, written as the provider does.
-    pub async fn get_number(&self, lane: Lane, who: &ObjectKey, number: &str) -> Result<Outcome<Number>, NotStarted> {
+    /// Reads one number, written as the provider does; by the provider's id of it, if it is known ([`Number::id`]).
+    pub async fn get_number(&self, lane: Lane, who: &ObjectKey, number: &str, id: Option<&str>) -> Result<Outcome<Number>, NotStarted> {
         let (permit, provider) = self.permit(lane, who)?;
-        let id = self.number_id(number);
-        let outcome = provider.get_number(number, id.as_deref()).await;
+        let outcome = provider.get_number(number, id).await;
         self.inner.learn(&permit, &provider, &outcome);
         Ok(outcome)
     }
 
-    /// Changes fields of a number; listings follow the answer. Done says that the provider took the call, not that it kept the values:
-    /// that is what [`Account::get_number`] is for.
-    pub async fn update_number(&self, lane: Lane, who: &ObjectKey, number: &str, change: &Fields) -> Result<Outcome<()>, NotStarted> {
+    /// Changes fields of a number that was seen to have this id ([`Number::id`]); listings follow the answer. Done says that the provider
+    /// took the call, not that it kept the values: that is what [`Account::get_number`] is for.
+    pub async fn update_number(
+        &self,
+        lane: Lane,
+        who: &ObjectKey,
+        (number, id): (&str, &str),
+        change: &Fields,
+    ) -> Result<Outcome<()>, NotStarted> {
         let (permit, provider) = self.permit(lane, who)?;
-        let id = self.number_id(number).unwrap_or_else(|| number.to_owned());
-        let outcome = provider.update_number(&id, change).await;
+        let outcome = provider.update_number(id, change).await;
         self.inner.learn(&permit, &provider, &outcome);
         if outcome == Outcome::Done(()) {
             self.inner.amend::<Numbers>(NumberUpdated { number: number.to_owned(), change: change.clone() });
         }
         Ok(outcome)
-    }
-
-    /// The provider's id of the number, as listed last.
-    fn number_id(&self, number: &str) -> Option<String> {
-        let newest = self.numbers().newest?;
-        newest.items.get(number).map(|number| number.id.clone())
     }
 
     fn permit(&self, lane: Lane, who: &ObjectKey) -> Result<(Permit, Arc<dyn Provider>), NotStarted> {
