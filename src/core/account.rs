@@ -348,7 +348,8 @@ pub fn gateways<'a>(listing: impl IntoIterator<Item = &'a Remote>) -> Vec<Gatewa
     // What the schema would refuse would keep everything else from being written as well.
     let fits = |address: &&Address| address.ip.len() <= 256 && address.transport.as_ref().is_none_or(|transport| transport.len() <= 64);
     let all: BTreeSet<&Address> = addresses.flatten().filter(fits).collect();
-    let shown = |Address { ip, port, transport }: &Address| Gateway { ip: ip.clone(), port: port.map(i32::from), transport: transport.clone() };
+    let shown =
+        |Address { ip, port, transport }: &Address| Gateway { ip: ip.clone(), port: port.map(i32::from), transport: transport.clone() };
     all.into_iter().take(MOST_GATEWAYS).map(shown).collect()
 }
 

@@ -98,7 +98,10 @@ fn an_account_says_what_is_wrong_serves_whom_it_can_and_looks_again_in_time() {
             Reason::CredentialsRejected,
             "nobody",
             minute,
-            &["(403: scope numbers.read missing). Its token needs the scope numbers.read for numbers. Nothing is called", "mend the Secret"],
+            &[
+                "(403: scope numbers.read missing). Its token needs the scope numbers.read for numbers. Nothing is called",
+                "mend the Secret",
+            ],
         ),
         ("rejected, due", rejected(None), |_| {}, Reason::CredentialsRejected, "nobody", RETRY, &["401"]),
         ("changed again", Access::Waiting(minute), |_| {}, Reason::CredentialsRejected, "nobody", minute, &["within a minute"]),
