@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::switches::{Delays, LONGEST_DELAY_MS, ListOrder};
+use super::switches::{Delays, LONGEST_DELAY_MS};
 
 /// What a version came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +22,13 @@ struct Version<T> {
 
 /// An object, its place in lists and its past.
 #[derive(Clone, Debug)]
-pub(super) struct Item<T> {
+pub(crate) struct Item<T> {
     /// The account it was made in.
-    pub(super) account: String,
+    pub(crate) account: String,
     /// Whether it was made behind the API's back: list faults may take away only such objects.
-    pub(super) foreign: bool,
+    pub(crate) foreign: bool,
     /// Place in lists: higher is newer.
-    pub(super) order: i64,
+    pub(crate) order: i64,
     versions: Vec<Version<T>>,
 }
 
@@ -59,7 +59,7 @@ impl<T> Item<T> {
 
 /// The end of a list at which an object is put in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// Among the newest.
     Newest,
     /// Among the oldest.
@@ -68,7 +68,7 @@ pub(super) enum End {
 
 /// All objects of one kind by their id.
 #[derive(Clone, Debug)]
-pub(super) struct Store<T> {
+pub(crate) struct Store<T> {
     items: BTreeMap<String, Item<T>>,
     changes: u64,
     /// The highest and the lowest place that was given so far.
@@ -82,10 +82,10 @@ impl<T> Default for Store<T> {
 }
 
 /// One row of a list: id, item, value as it is shown.
-pub(super) type Row<'a, T> = (&'a str, &'a Item<T>, &'a T);
+pub(crate) type Row<'a, T> = (&'a str, &'a Item<T>, &'a T);
 
 impl<T: Clone> Store<T> {
-    pub(super) fn insert(&mut self, id: &str, account: &str, foreign: bool, end: End, value: T, now_ms: u64) {
+    pub(crate) fn insert(&mut self, id: &str, account: &str, foreign: bool, end: End, value: T, now_ms: u64) {
         let order = match end {
             End::Newest => {
                 self.places.0 += 1;
@@ -106,27 +106,27 @@ impl<T: Clone> Store<T> {
     }
 
     /// The true present state.
-    pub(super) fn get(&self, id: &str) -> Option<(&Item<T>, &T)> {
+    pub(crate) fn get(&self, id: &str) -> Option<(&Item<T>, &T)> {
         let item = self.items.get(id)?;
         Some((item, item.versions.last()?.value.as_ref()?))
     }
 
     /// What a GET of `id` shows under `delays`.
-    pub(super) fn seen(&self, id: &str, now_ms: u64, delays: Delays) -> Option<(&Item<T>, &T)> {
+    pub(crate) fn seen(&self, id: &str, now_ms: u64, delays: Delays) -> Option<(&Item<T>, &T)> {
         let item = self.items.get(id)?;
         Some((item, item.seen(now_ms, delays)?))
     }
 
     /// Whether the id was ever used.
-    pub(super) fn knows(&self, id: &str) -> bool {
+    pub(crate) fn knows(&self, id: &str) -> bool {
         self.items.contains_key(id)
     }
 
-    pub(super) fn update(&mut self, id: &str, value: T, now_ms: u64) {
+    pub(crate) fn update(&mut self, id: &str, value: T, now_ms: u64) {
         self.push(id, Change::Update, Some(value), now_ms);
     }
 
-    pub(super) fn remove(&mut self, id: &str, now_ms: u64) {
+    pub(crate) fn remove(&mut self, id: &str, now_ms: u64) {
         self.push(id, Change::Delete, None, now_ms);
         // What is deleted for longer than the longest delay can no longer be shown by any switch.
         self.items.retain(|_, item| item.versions.last().is_none_or(|last| last.value.is_some() || last.at_ms + LONGEST_DELAY_MS > now_ms));
@@ -143,17 +143,17 @@ impl<T: Clone> Store<T> {
     }
 
     /// All that exists, in no order.
-    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
         self.items.values().filter_map(|item| item.versions.last()?.value.as_ref())
     }
 
     /// All that exists, in order of creation.
-    pub(super) fn all(&self) -> Vec<Row<'_, T>> {
-        self.list(u64::MAX, Delays::default(), ListOrder::OldestFirst, |_, _, _| true)
+    pub(crate) fn all(&self) -> Vec<Row<'_, T>> {
+        self.list(u64::MAX, Delays::default(), |_, _, _| true)
     }
 
-    /// What a list shows; `shuffled` comes in order of creation, the caller shuffles.
-    pub(super) fn list(&self, now_ms: u64, delays: Delays, order: ListOrder, keep: impl Fn(&str, &Item<T>, &T) -> bool) -> Vec<Row<'_, T>> {
+    /// What a list shows, in order of creation.
+    pub(crate) fn list(&self, now_ms: u64, delays: Delays, keep: impl Fn(&str, &Item<T>, &T) -> bool) -> Vec<Row<'_, T>> {
         let mut rows: Vec<Row<'_, T>> = self
             .items
             .iter()
@@ -161,17 +161,13 @@ impl<T: Clone> Store<T> {
             .filter(|(id, item, value)| keep(id, item, value))
             .collect();
         rows.sort_by_key(|(_, item, _)| item.order);
-        if order == ListOrder::NewestFirst {
-            rows.reverse();
-        }
         rows
     }
 
     /// The same list with the object that was deleted last still in its place; `None` if nothing was deleted.
-    pub(super) fn with_ghost<'a>(
+    pub(crate) fn with_ghost<'a>(
         &'a self,
         mut rows: Vec<Row<'a, T>>,
-        order: ListOrder,
         keep: impl Fn(&str, &Item<T>, &T) -> bool,
     ) -> Option<Vec<Row<'a, T>>> {
         let (id, item, _, value) = self
@@ -182,14 +178,11 @@ impl<T: Clone> Store<T> {
             .max_by_key(|(_, _, number, _)| *number)?;
         rows.push((id, item, value));
         rows.sort_by_key(|(_, item, _)| item.order);
-        if order == ListOrder::NewestFirst {
-            rows.reverse();
-        }
         Some(rows)
     }
 
     /// How many there were before the last creation or deletion.
-    pub(super) fn stale_total(&self, keep: impl Fn(&str, &Item<T>, &T) -> bool) -> usize {
+    pub(crate) fn stale_total(&self, keep: impl Fn(&str, &Item<T>, &T) -> bool) -> usize {
         let last = self
             .items
             .iter()
@@ -203,7 +196,7 @@ impl<T: Clone> Store<T> {
     }
 
     /// Forgets everything that belongs to `account`, without a trace.
-    pub(super) fn forget_account(&mut self, account: &str) {
+    pub(crate) fn forget_account(&mut self, account: &str) {
         self.items.retain(|_, item| item.account != account);
     }
 }

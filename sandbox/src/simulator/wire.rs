@@ -10,10 +10,11 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use jiff::Timestamp;
 use rand::Rng;
 
+use super::Provider;
+use super::act::{Actor, Call};
 use super::answer::Answer;
-use super::api::{Call, is_list, split};
 use super::shared::{Row, Shared, State};
-use super::world::{Actor, is_secret};
+use super::switches::SwitchSet;
 use crate::faults::{Fault, FaultAnswer};
 use crate::http::{ConnectionNumber, Wire};
 
@@ -23,14 +24,14 @@ const LARGEST_REQUEST: usize = 1 << 20;
 const LONGEST_HANG: Duration = Duration::from_secs(600);
 
 /// The place of a request in the log; whatever ends the request, also its client, closes the entry.
-struct Logged {
-    shared: Arc<Shared>,
+struct Logged<P: Provider> {
+    shared: Arc<Shared<P>>,
     index: usize,
     /// Tells the entry from one that took its place after a reset.
     at_ms: u64,
 }
 
-impl Logged {
+impl<P: Provider> Logged<P> {
     fn with(&self, change: impl FnOnce(&mut Row)) {
         let mut state = self.shared.lock();
         if let Some(row) = state.requests.get_mut(self.index).filter(|row| row.at_ms == self.at_ms) {
@@ -48,7 +49,7 @@ impl Logged {
     }
 }
 
-impl Drop for Logged {
+impl<P: Provider> Drop for Logged<P> {
     fn drop(&mut self) {
         let now = self.shared.now_ms();
         self.with(|row| {
@@ -58,15 +59,15 @@ impl Drop for Logged {
 }
 
 /// Answers one request of the provider's API.
-pub(super) async fn provider(AxumState(shared): AxumState<Arc<Shared>>, request: Request<Body>) -> Response<Body> {
+pub(crate) async fn provider<P: Provider>(AxumState(shared): AxumState<Arc<Shared<P>>>, request: Request<Body>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let connection = head.extensions.get::<ConnectionNumber>().map_or(0, |number| number.0);
     let path = head.uri.path().to_owned();
     let (logged, fault, seed) = {
         let mut state = shared.lock();
         let at_ms = shared.now_ms();
-        let account = split(&path).map(|(account, _)| account.to_owned());
-        let query = shown_query(head.uri.query().unwrap_or_default());
+        let account = P::account(&state.world, &head);
+        let query = shown_query::<P>(head.uri.query().unwrap_or_default());
         let row = Row {
             at_ms,
             method: head.method.to_string(),
@@ -82,7 +83,7 @@ pub(super) async fn provider(AxumState(shared): AxumState<Arc<Shared>>, request:
         state.requests.push(row);
         let logged = Logged { shared: Arc::clone(&shared), index: state.requests.len() - 1, at_ms };
         let State { faults, rng, .. } = &mut *state;
-        let fault = faults.choose(head.method.as_str(), &path, is_list(&head.method, &path), rng);
+        let fault = faults.choose(head.method.as_str(), &path, P::is_list(&head.method, &path), rng);
         (logged, fault, rng.next_u64())
     };
     if let Some(fault) = fault.as_ref().filter(|fault| fault.answer == FaultAnswer::CutBefore) {
@@ -126,12 +127,12 @@ pub(super) async fn provider(AxumState(shared): AxumState<Arc<Shared>>, request:
 }
 
 /// Carries a call out as often, and when, the fault says. Never waits: a client that goes away cannot stop an effect that was decided.
-fn execute(shared: &Arc<Shared>, logged: &Logged, call: Call, fault: Option<&Fault>) -> (Answer, Duration) {
+fn execute<P: Provider>(shared: &Arc<Shared<P>>, logged: &Logged<P>, call: Call, fault: Option<&Fault>) -> (Answer, Duration) {
     let mut state = shared.lock();
     let now_ms = shared.now_ms();
-    let latency = Duration::from_millis(state.switches.latency_ms);
+    let latency = state.switches.latency();
     let State { world, limiter, switches, .. } = &mut *state;
-    if let Err(refused) = call.admit(world, limiter, switches, now_ms) {
+    if let Err(refused) = P::admit(world, limiter, switches, &call, now_ms) {
         return (refused, latency);
     }
     let times = fault.map_or(1, |fault| fault.execute);
@@ -147,7 +148,7 @@ fn execute(shared: &Arc<Shared>, logged: &Logged, call: Call, fault: Option<&Fau
         return (first.unwrap_or_default(), latency);
     }
     // The answer without its effect: tried on a copy of the world.
-    let answer = call.carry_out(&mut world.clone(), switches, now_ms, None).answer;
+    let answer = P::carry_out(&mut world.clone(), switches, &call, now_ms, None).answer;
     if times > 0 {
         let (shared, index, at_ms) = (Arc::downgrade(shared), logged.index, logged.at_ms);
         tokio::spawn(async move {
@@ -165,9 +166,9 @@ fn execute(shared: &Arc<Shared>, logged: &Logged, call: Call, fault: Option<&Fau
     (answer, latency)
 }
 
-fn effect(state: &mut State, call: &Call, now_ms: u64, fault: Option<&Fault>, index: usize, at_ms: u64) -> Answer {
+fn effect<P: Provider>(state: &mut State<P>, call: &Call, now_ms: u64, fault: Option<&Fault>, index: usize, at_ms: u64) -> Answer {
     let State { world, switches, .. } = state;
-    let done = call.carry_out(world, switches, now_ms, fault.and_then(|fault| fault.list));
+    let done = P::carry_out(world, switches, call, now_ms, fault.and_then(|fault| fault.list));
     if let Some(fault) = fault.filter(|fault| fault.list.is_some() && !done.list_fault_applied) {
         state.faults.skipped(fault);
     }
@@ -179,7 +180,7 @@ fn effect(state: &mut State, call: &Call, now_ms: u64, fault: Option<&Fault>, in
     done.answer
 }
 
-fn end(logged: &Logged, status: Option<u16>, response: Response<Body>) -> Response<Body> {
+fn end<P: Provider>(logged: &Logged<P>, status: Option<u16>, response: Response<Body>) -> Response<Body> {
     logged.ended(status, status.is_some());
     response
 }
@@ -210,9 +211,9 @@ fn response(answer: Answer) -> Response<Body> {
 }
 
 /// A query without secrets, should a client ever put one there.
-fn shown_query(query: &str) -> String {
+fn shown_query<P: Provider>(query: &str) -> String {
     let shown = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}=***"),
+        Some((name, value)) if P::is_secret_argument(name, value) => format!("{name}=***"),
         _ => pair.to_owned(),
     });
     shown.collect::<Vec<_>>().join("&")

@@ -1,4 +1,4 @@
-//! The simulator's state behind its one lock: the world, the ledger, the request log, faults and switches.
+//! A simulator's state behind its one lock: the world, the ledger, the request log, faults and switches.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,47 +7,47 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::Provider;
+use super::act::{Act, Actor, Effect};
 use super::rate::Limiter;
-use super::switches::Switches;
-use super::world::{Account, Act, Actor, Effect, World, redacted};
 use crate::faults::Faults;
 
 /// Shared by all connections. Times are milliseconds since `started`.
-pub(super) struct Shared {
-    pub(super) started: Instant,
-    pub(super) default_account: String,
-    state: Mutex<State>,
+pub(crate) struct Shared<P: Provider> {
+    pub(crate) started: Instant,
+    pub(crate) default_account: String,
+    state: Mutex<State<P>>,
 }
 
-pub(super) struct State {
-    pub(super) world: World,
-    pub(super) switches: Switches,
-    switches_at_start: Switches,
-    pub(super) limiter: Limiter,
-    pub(super) faults: Faults,
-    pub(super) ledger: Vec<Value>,
-    pub(super) requests: Vec<Row>,
-    pub(super) rng: StdRng,
+pub(crate) struct State<P: Provider> {
+    pub(crate) world: P::World,
+    pub(crate) switches: P::Switches,
+    switches_at_start: P::Switches,
+    pub(crate) limiter: Limiter,
+    pub(crate) faults: Faults,
+    pub(crate) ledger: Vec<Value>,
+    pub(crate) requests: Vec<Row>,
+    pub(crate) rng: StdRng,
     seed: u64,
 }
 
 /// One request in the log.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
-    pub(super) at_ms: u64,
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) query: String,
-    pub(super) account: Option<String>,
-    pub(super) status: Option<u16>,
-    pub(super) executed: bool,
-    pub(super) answered: bool,
-    pub(super) connection: u64,
-    pub(super) duration_ms: Option<u64>,
+pub(crate) struct Row {
+    pub(crate) at_ms: u64,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) account: Option<String>,
+    pub(crate) status: Option<u16>,
+    pub(crate) executed: bool,
+    pub(crate) answered: bool,
+    pub(crate) connection: u64,
+    pub(crate) duration_ms: Option<u64>,
 }
 
 impl Row {
-    pub(super) fn to_json(&self, n: usize) -> Value {
+    pub(crate) fn to_json(&self, n: usize) -> Value {
         let Self { at_ms, method, path, query, account, status, executed, answered, connection, duration_ms } = self;
         json!({
             "n": n, "at_ms": at_ms, "method": method, "path": path, "query": query, "account": account, "status": status,
@@ -56,10 +56,8 @@ impl Row {
     }
 }
 
-impl Shared {
-    pub(super) fn new(auth_id: &str, auth_token: &str, switches: Switches, seed: u64) -> Self {
-        let mut world = World::default();
-        world.accounts.insert(auth_id.to_owned(), Account { auth_token: auth_token.to_owned(), parent: None });
+impl<P: Provider> Shared<P> {
+    pub(crate) fn new(default_account: &str, world: P::World, switches: P::Switches, seed: u64) -> Self {
         let state = State {
             world,
             switches_at_start: switches.clone(),
@@ -71,22 +69,22 @@ impl Shared {
             rng: StdRng::seed_from_u64(seed),
             seed,
         };
-        Self { started: Instant::now(), default_account: auth_id.to_owned(), state: Mutex::new(state) }
+        Self { started: Instant::now(), default_account: default_account.to_owned(), state: Mutex::new(state) }
     }
 
     /// No code panics while it holds the lock half-way through a change, so a poisoned lock still guards a whole state.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State<P>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn now_ms(&self) -> u64 {
+    pub(crate) fn now_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
-impl State {
+impl<P: Provider> State<P> {
     /// Appends effects to the ledger.
-    pub(super) fn note(&mut self, effects: Vec<Effect>, now_ms: u64) {
+    pub(crate) fn note(&mut self, effects: Vec<Effect>, now_ms: u64) {
         for Effect { account, op, id, request, before, after, actor } in effects {
             let seq = self.ledger.len() + 1;
             self.ledger.push(json!({
@@ -97,7 +95,13 @@ impl State {
     }
 
     /// Carries out what a person does in the console, and notes it.
-    pub(super) fn console<T>(&mut self, account: &str, now_ms: u64, request: &Value, act: impl FnOnce(&mut World, &mut Act<'_>) -> T) -> T {
+    pub(crate) fn console<T>(
+        &mut self,
+        account: &str,
+        now_ms: u64,
+        request: &Value,
+        act: impl FnOnce(&mut P::World, &mut Act<'_, P::Switches>) -> T,
+    ) -> T {
         let seed = self.rng.next_u64();
         let mut context = Act {
             account: account.to_owned(),
@@ -107,7 +111,7 @@ impl State {
             switches: &self.switches,
             rng: StdRng::seed_from_u64(seed),
             api_id: String::new(),
-            request: redacted(request),
+            request: P::redacted(request),
             effects: Vec::new(),
         };
         let result = act(&mut self.world, &mut context);
@@ -116,10 +120,9 @@ impl State {
         result
     }
 
-    /// An empty world with the same credentials; faults, ledger, log and counters empty, switches and generator as at the start.
-    pub(super) fn reset(&mut self) {
-        let accounts = std::mem::take(&mut self.world.accounts);
-        self.world = World { accounts, ..World::default() };
+    /// The world of the start with the credentials of now; faults, ledger, log and counters empty, switches and generator as at the start.
+    pub(crate) fn reset(&mut self) {
+        self.world = P::emptied(&self.world);
         self.switches = self.switches_at_start.clone();
         self.limiter.reset();
         self.faults = Faults::default();

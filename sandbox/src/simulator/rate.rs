@@ -2,11 +2,19 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::switches::{RateModel, Switches};
+use super::switches::RateModel;
+
+/// So many calls per window of so many seconds; 0 calls are no limit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    pub(crate) calls: u64,
+    pub(crate) window_s: f64,
+    pub(crate) model: RateModel,
+}
 
 /// Counts the calls of every account, or of every auth id.
 #[derive(Debug, Default)]
-pub(super) struct Limiter {
+pub(crate) struct Limiter {
     calls: BTreeMap<String, Calls>,
 }
 
@@ -25,15 +33,15 @@ impl Limiter {
     ///
     /// # Errors
     /// The limit is reached; the milliseconds until a call would pass.
-    pub(super) fn call(&mut self, key: &str, now_ms: u64, switches: &Switches) -> Result<(), u64> {
-        let limit = switches.rate_limit;
+    pub(crate) fn call(&mut self, key: &str, now_ms: u64, allowed: Limit) -> Result<(), u64> {
+        let limit = allowed.calls;
         if limit == 0 {
             return Ok(());
         }
-        let window_ms = (switches.rate_window_s * 1000.0).max(1.0);
+        let window_ms = (allowed.window_s * 1000.0).max(1.0);
         let whole_ms = window_ms as u64;
         let calls = self.calls.entry(key.to_owned()).or_default();
-        match switches.rate_model {
+        match allowed.model {
             RateModel::Sliding => {
                 while calls.log.front().is_some_and(|&at| at + whole_ms <= now_ms) {
                     calls.log.pop_front();
@@ -69,49 +77,41 @@ impl Limiter {
         Ok(())
     }
 
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.calls.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn each_model_counts_a_burst_at_a_window_border_in_its_own_way() {
         // 4 calls per 1000 ms: a burst at 900, then one call every 50 ms.
-        let cases = [("sliding", 4), ("fixed", 8), ("bucket", 4 + 2)];
+        let cases = [(RateModel::Sliding, 4), (RateModel::Fixed, 8), (RateModel::Bucket, 4 + 2)];
         for (model, passed) in cases {
-            let mut switches = Switches::default();
-            for (name, value) in [("rate_limit", json!(4)), ("rate_window_s", json!(1)), ("rate_model", json!(model))] {
-                switches.set(name, &value).unwrap();
-            }
+            let limit = Limit { calls: 4, window_s: 1.0, model };
             let mut limiter = Limiter::default();
             let mut count = 0;
             for now in [900; 5].into_iter().chain((0..12).map(|n| 950 + 50 * n)) {
-                count += u32::from(limiter.call("MA", now, &switches).is_ok());
+                count += u32::from(limiter.call("MA", now, limit).is_ok());
             }
-            assert_eq!(count, passed, "{model}");
+            assert_eq!(count, passed, "{model:?}");
         }
     }
 
     #[test]
     fn a_refusal_says_when_a_call_passes_again_and_that_is_true() {
-        for model in ["sliding", "fixed", "bucket"] {
-            let mut switches = Switches::default();
-            for (name, value) in [("rate_limit", json!(3)), ("rate_window_s", json!(2)), ("rate_model", json!(model))] {
-                switches.set(name, &value).unwrap();
-            }
+        for model in [RateModel::Sliding, RateModel::Fixed, RateModel::Bucket] {
+            let limit = Limit { calls: 3, window_s: 2.0, model };
             let mut limiter = Limiter::default();
             for now in [100, 200, 300] {
-                limiter.call("MA", now, &switches).unwrap();
+                limiter.call("MA", now, limit).unwrap();
             }
-            let wait = limiter.call("MA", 400, &switches).unwrap_err();
-            assert!(limiter.call("MA", 400 + wait - 1, &switches).is_err(), "{model}: passes earlier than said");
-            assert!(limiter.call("MA", 400 + wait, &switches).is_ok(), "{model}: does not pass when said");
+            let wait = limiter.call("MA", 400, limit).unwrap_err();
+            assert!(limiter.call("MA", 400 + wait - 1, limit).is_err(), "{model:?}: passes earlier than said");
+            assert!(limiter.call("MA", 400 + wait, limit).is_ok(), "{model:?}: does not pass when said");
         }
     }
 }
