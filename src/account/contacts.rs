@@ -1,6 +1,7 @@
 //! Credentials that do not say whose they are. The provider is asked before anything else, by no account's budget, since nobody knows
-//! which one it is; and whoever has the same credentials hears the same answer: what was refused is not tried again within a minute by
-//! anybody, and where no answer came everybody waits alike. No credentials are kept here, only what tells them apart in this process.
+//! which one it is; and whoever has the same credentials hears the same refusal: it is not tried again within a minute by anybody, and
+//! where no answer came everybody waits alike. Who is not refused asks for itself: a connection may only know by that whose it is. No
+//! credentials are kept here, only what tells them apart in this process.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -61,22 +62,20 @@ struct Said {
 }
 
 enum Answer {
-    Account(String),
     Refused(String),
     Nothing { message: String, until: Moment },
 }
 
 impl Said {
-    /// What need not be asked again now. `known`: the account counts as known for a minute as well.
-    fn told(&self, now: Moment, known: bool) -> Option<Told> {
+    /// What need not be asked again now.
+    fn told(&self, now: Moment) -> Option<Told> {
         let left = (self.at + PROBE_EVERY).since(now);
         match self.answer.as_ref()? {
-            Answer::Account(id) if known && !left.is_zero() => Some(Told::Account(id.clone())),
             Answer::Refused(message) if !left.is_zero() => Some(Told::Refused { message: message.clone(), due: left }),
             Answer::Nothing { message, until } if *until > now => {
                 Some(Told::Nothing { message: message.clone(), attempts: self.unanswered })
             }
-            Answer::Account(_) | Answer::Refused(_) | Answer::Nothing { .. } => None,
+            Answer::Refused(_) | Answer::Nothing { .. } => None,
         }
     }
 
@@ -84,7 +83,7 @@ impl Said {
         self.at = now;
         let (message, at_least) = match outcome {
             Outcome::Done(id) => {
-                (self.answer, self.unanswered) = (Some(Answer::Account(id.clone())), 0);
+                (self.answer, self.unanswered) = (None, 0);
                 return Told::Account(id);
             }
             Outcome::Refused(Refusal { kind: RefusalKind::Credentials, message, .. }) => {
@@ -137,7 +136,8 @@ impl Contacts {
         Fingerprint(hash.finalize().into())
     }
 
-    /// Asks whose they are, unless somebody did a moment ago. Ends within two minutes: one that another one may take, and one of its own.
+    /// Asks whose they are, unless somebody was refused with them, or not answered, a moment ago. One call takes a minute at most; who has
+    /// the same asks after another.
     pub async fn whose(&self, who: &ObjectKey, provider: &Arc<dyn Provider>, what: Fingerprint, waits: Waits) -> Told {
         let ask = async {
             let before = self.take_turn(who).map_err(Told::Wait)?;
@@ -160,19 +160,19 @@ impl Contacts {
             }
             Ok(outcome)
         };
-        self.ask(what, waits, true, ask).await
+        self.ask(what, waits, ask).await
     }
 
     /// Credentials that are expected to lead to an account: `call` asks on its behalf, unless what it would be told is known already.
     pub async fn check(&self, what: Fingerprint, waits: Waits, call: impl Future<Output = Outcome<String>>) -> Told {
-        self.ask(what, waits, false, async { Ok(bounded(call).await) }).await
+        self.ask(what, waits, async { Ok(bounded(call).await) }).await
     }
 
-    async fn ask(&self, what: Fingerprint, waits: Waits, known: bool, call: impl Future<Output = Result<Outcome<String>, Told>>) -> Told {
+    async fn ask(&self, what: Fingerprint, waits: Waits, call: impl Future<Output = Result<Outcome<String>, Told>>) -> Told {
         let gate = self.gate(what);
-        // Who has the same waits here, and need not ask then.
+        // Who has the same waits here, and need not ask if they are refused.
         let mut said = gate.lock().await;
-        if let Some(told) = said.told(self.clock.now(), known) {
+        if let Some(told) = said.told(self.clock.now()) {
             return told;
         }
         match call.await {

@@ -301,4 +301,22 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn whose_a_token_is_that_does_not_say_so_is_known_as_long_as_its_secret_holds_it() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let spec = serde_json::json!({"plivo": {"credentialsSecretRef": {"name": "c"}}});
+        let spec: ProviderAccountSpec = serde_json::from_value(spec).expect("a spec");
+        let made = |version, token, known: Option<&Credentials>| {
+            let made = made(&spec, version, &[("auth_id", "MA000000000000000001"), ("auth_token", token)], None);
+            let anonymous = Connection { id: None, ..made.connection };
+            renewed(known, made.version, anonymous, (*made.values).clone())
+        };
+        let (token, other) = ("tokentokentokentokentokentokentokentoken", "othertokenothertokenothertokenothertoken");
+        let known = Credentials { proven: true, whose: Some("p-1".into()), ..made("1", token, None) };
+        let touched = made("2", token, Some(&known));
+        assert!(touched.connects_as(&known) && touched.proven && touched.whose == known.whose);
+        let rotated = made("2", other, Some(&known));
+        assert!(!rotated.connects_as(&known) && !rotated.proven && rotated.whose.is_none(), "it may be anybody's");
+    }
 }
