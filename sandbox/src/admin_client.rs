@@ -296,8 +296,14 @@ impl AdminClient {
         self.send(Method::PUT, "/scopes", Some(change)).await
     }
 
-    /// CarrierX: another token with the same scopes; the one before is void.
+    /// CarrierX: another `token`; the one before is void unless `keep` is true. It belongs to the same partner and has the same scopes,
+    /// unless `partner_sid` or `scopes` say otherwise. Answers with the scopes.
+    pub async fn set_token(&self, token: Value) -> anyhow::Result<Value> {
+        self.send(Method::PUT, "/token", Some(token)).await
+    }
+
+    /// CarrierX: another token of the same partner with the same scopes; the one before is void.
     pub async fn rotate_token(&self, token: &str) -> anyhow::Result<Value> {
-        self.send(Method::PUT, "/token", Some(json!({"token": token}))).await
+        self.set_token(json!({"token": token})).await
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::carrierx::{DEFAULT_SCOPES, DEFAULT_TOKEN, Options};
+use crate::carrierx::{DEFAULT_SCOPES, DEFAULT_TOKEN, Options, PARTNER_SID};
 use crate::simulator::command::{self, parse_duration, parse_switch};
 
 /// Arguments of `sandbox carrierx`.
@@ -17,6 +17,9 @@ pub struct CarrierxArgs {
     /// Bearer token of the partner that exists from the start
     #[arg(long, default_value = DEFAULT_TOKEN, hide_default_value = true)]
     pub token: String,
+    /// SID of that partner
+    #[arg(long, default_value = PARTNER_SID)]
+    pub partner_sid: String,
     /// A scope that the token has besides the usual ones, such as endpoints.manage_auth_required; may be repeated
     #[arg(long = "scope", value_name = "SCOPE")]
     pub scopes: Vec<String>,
@@ -36,9 +39,9 @@ pub struct CarrierxArgs {
 
 impl From<CarrierxArgs> for Options {
     fn from(args: CarrierxArgs) -> Self {
-        let CarrierxArgs { listen, token, scopes, dids, switches, latency, seed } = args;
+        let CarrierxArgs { listen, token, partner_sid, scopes, dids, switches, latency, seed } = args;
         let scopes = DEFAULT_SCOPES.iter().map(|scope| (*scope).to_owned()).chain(scopes).collect();
-        Self { listen, token, scopes, dids, switches, latency, seed }
+        Self { listen, token, partner_sid, scopes, dids, switches, latency, seed }
     }
 }
 

@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::fields::{ADDRESS, Object, Type, defaults};
 use super::switches::{AttributesShape, NestedDefault, Switches};
-use super::world::{Kind, Record, World, random_sid};
-use super::{PARTNER_SID, Shared, State, did, nested, scopes, show};
+use super::world::{Kind, Record, Token, World, random_sid};
+use super::{Shared, State, did, nested, scopes, show};
 use crate::simulator::admin::{Answered, Created, Input, Refused, bad, count, following, missing};
 use crate::simulator::store::End;
 
@@ -41,7 +41,7 @@ pub(super) fn state(world: &World, switches: &Switches) -> Value {
     let mut accounts: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     let mut trunks = world.trunks_seen(u64::MAX, Default::default());
     for (kind, name) in [(Kind::Endpoint, "endpoints"), (Kind::TrunkGroup, "trunk_groups"), (Kind::Did, "dids")] {
-        accounts.entry(PARTNER_SID).or_default().insert(name.to_owned(), json!([]));
+        accounts.entry(world.partner()).or_default().insert(name.to_owned(), json!([]));
         for (sid, item, record) in world.store(kind).all() {
             let mut shown = shown(kind, record, switches);
             if kind == Kind::TrunkGroup {
@@ -93,13 +93,13 @@ fn answer(state: &State, kind: Kind, sid: &str) -> Json<Value> {
 }
 
 /// Makes an object in the console: defaults, what the body says, and a SID.
-fn create(shared: &Shared, kind: Kind, group: &str, body: Object, more: impl FnOnce(&mut Object, &Object)) -> Created {
+fn create(shared: &Shared, kind: Kind, group: &str, body: Object, more: impl FnOnce(&mut Object)) -> Created {
     let mut state = shared.lock();
     let mut object = defaults(kind.fields());
     if kind.fields().iter().any(|(name, ..)| *name == "partner_sid") {
         object.insert("partner_sid".to_owned(), json!(shared.default_account));
     }
-    more(&mut object, &body);
+    more(&mut object);
     edit(kind, &mut object, &body)?;
     let given = body.get(kind.sid()).and_then(Value::as_str).map(str::to_owned);
     if let Some(taken) = given.as_ref().filter(|sid| state.world.store(kind).get(sid).is_some()) {
@@ -143,7 +143,7 @@ fn remove(shared: &Shared, kind: Kind, sid: &str) -> Result<StatusCode, Refused>
 }
 
 async fn create_endpoint(AxumState(shared): Handle, Input(body): Body) -> Created {
-    create(&shared, Kind::Endpoint, "", body, |object, _| {
+    create(&shared, Kind::Endpoint, "", body, |object| {
         object.insert("name".to_owned(), json!("console"));
         object.insert("type".to_owned(), json!("third_party"));
     })
@@ -169,11 +169,11 @@ async fn create_group(AxumState(shared): Handle, Input(mut body): Body) -> Creat
         Some(Value::Array(trunks)) if trunks.iter().all(Value::is_object) => trunks,
         Some(_) => return Err(bad("trunks is a list of objects")),
     };
-    let (status, Json(mut group)) = create(&shared, Kind::TrunkGroup, "", body, |_, _| {})?;
+    let (status, Json(mut group)) = create(&shared, Kind::TrunkGroup, "", body, |_| {})?;
     let sid = group["trunk_group_sid"].as_str().unwrap_or_default().to_owned();
     let mut made = Vec::new();
     for trunk in trunks {
-        let (_, Json(trunk)) = create(&shared, Kind::Trunk, &sid, trunk.as_object().cloned().unwrap_or_default(), |_, _| {})?;
+        let (_, Json(trunk)) = create(&shared, Kind::Trunk, &sid, trunk.as_object().cloned().unwrap_or_default(), |_| {})?;
         made.push(trunk);
     }
     group["trunks"] = json!(made);
@@ -192,7 +192,7 @@ async fn create_trunk(AxumState(shared): Handle, Path(group): Path<String>, Inpu
     if shared.lock().world.trunk_groups.get(&group).is_none() {
         return Err(missing("trunk_group_sid", &group));
     }
-    create(&shared, Kind::Trunk, &group, body, |_, _| {})
+    create(&shared, Kind::Trunk, &group, body, |_| {})
 }
 
 async fn patch_trunk(AxumState(shared): Handle, Path((_, sid)): Path<(String, String)>, Input(body): Body) -> Answered {
@@ -227,7 +227,10 @@ async fn create_did(AxumState(shared): Handle, Input(mut body): Body) -> Created
     let mut first = None;
     for number in &numbers {
         let classification = random_sid(&mut shared.lock().rng);
-        let made = create(&shared, Kind::Did, "", body.clone(), |object, _| object.extend(did::fresh("", number, classification)))?;
+        let made = create(&shared, Kind::Did, "", body.clone(), |object| {
+            let partner = object.get("partner_sid").and_then(Value::as_str).unwrap_or_default().to_owned();
+            object.extend(did::fresh("", number, &partner, classification));
+        })?;
         first.get_or_insert(made);
     }
     first.ok_or_else(|| bad("count is at least 1"))
@@ -257,12 +260,12 @@ async fn scopes_of(AxumState(shared): Handle) -> Json<Value> {
 }
 
 fn all_scopes(world: &World) -> BTreeSet<String> {
-    world.tokens.values().flatten().cloned().collect()
+    world.tokens.values().flat_map(|token| &token.scopes).cloned().collect()
 }
 
 async fn set_scopes(AxumState(shared): Handle, Input(Scopes { scopes, grant, drop }): Input<Scopes>) -> Json<Value> {
     let mut state = shared.lock();
-    for held in state.world.tokens.values_mut() {
+    for Token { scopes: held, .. } in state.world.tokens.values_mut() {
         if let Some(scopes) = &scopes {
             held.clone_from(scopes);
         }
@@ -276,8 +279,10 @@ async fn set_scopes(AxumState(shared): Handle, Input(Scopes { scopes, grant, dro
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Token {
+struct NewToken {
     token: String,
+    /// Whose it is: the same partner's, unless said.
+    partner_sid: Option<String>,
     /// The scopes of the tokens before, unless said.
     scopes: Option<BTreeSet<String>>,
     /// Whether those tokens stay good.
@@ -285,15 +290,16 @@ struct Token {
     keep: bool,
 }
 
-async fn set_token(AxumState(shared): Handle, Input(Token { token, scopes, keep }): Input<Token>) -> Answered {
+async fn set_token(AxumState(shared): Handle, Input(NewToken { token, partner_sid, scopes, keep }): Input<NewToken>) -> Answered {
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(bad("a token is printable characters without blanks"));
     }
     let world = &mut shared.lock().world;
     let scopes = scopes.unwrap_or_else(|| all_scopes(world));
+    let partner = partner_sid.unwrap_or_else(|| shared.default_account.clone());
     if !keep {
         world.tokens.clear();
     }
-    world.tokens.insert(token, scopes);
+    world.tokens.insert(token, Token { partner, scopes });
     Ok(Json(json!({"scopes": all_scopes(world)})))
 }

@@ -7,20 +7,20 @@ use http::{HeaderMap, Method, header};
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
+use super::admin;
 use super::errors;
 use super::fields::Object;
 use super::listing::With;
 use super::scopes::{self, AUTH_REQUIRED_SCOPE};
 use super::switches::{Switches, Whoami};
 use super::update::Update;
-use super::world::{Act, Kind, World, is_secret, without_secrets};
-use super::{PARTNER_SID, admin};
+use super::world::{Act, Kind, Token, World, is_secret, without_secrets};
 use crate::faults::ListFault;
-use crate::simulator::Provider;
 use crate::simulator::act::{self, Actor, Call, Done};
 use crate::simulator::answer::Answer;
 use crate::simulator::rate::{Limit, Limiter};
 use crate::simulator::switches::RateModel;
+use crate::simulator::{Look, Provider};
 
 /// CarrierX, as the machinery of all simulators sees it.
 pub(super) struct CarrierX;
@@ -30,7 +30,7 @@ impl Provider for CarrierX {
     type Switches = Switches;
 
     fn account(world: &World, head: &Parts) -> Option<String> {
-        token(&head.headers).filter(|token| world.tokens.contains_key(*token)).map(|_| PARTNER_SID.to_owned())
+        known(world, &head.headers).map(|token| token.partner.clone())
     }
 
     fn is_list(method: &Method, path: &str) -> bool {
@@ -47,20 +47,20 @@ impl Provider for CarrierX {
     }
 
     fn admit(world: &World, limiter: &mut Limiter, switches: &Switches, call: &Call, now_ms: u64) -> Result<(), Answer> {
-        match token(&call.headers) {
-            None => return Err(errors::bad_token(switches, "Unauthorized")),
-            Some(token) if !world.tokens.contains_key(token) => return Err(errors::bad_token(switches, "Bad credentials")),
-            Some(_) => {}
+        if token(&call.headers).is_none() {
+            return Err(errors::bad_token(switches, "Unauthorized"));
         }
+        let Some(token) = known(world, &call.headers) else { return Err(errors::bad_token(switches, "Bad credentials")) };
         let limit = Limit { calls: switches.rate_limit, window_s: 1.0, model: RateModel::Sliding };
-        limiter.call(PARTNER_SID, now_ms, limit).map_err(|wait_ms| {
+        limiter.call(&token.partner, now_ms, limit).map_err(|wait_ms| {
             errors::error(switches, 429, "Too Many Requests", &json!([])).retry_after(switches.retry_after, wait_ms, call.now)
         })
     }
 
     fn carry_out(world: &mut World, switches: &Switches, call: &Call, now_ms: u64, fault: Option<ListFault>) -> Done {
         let mut act = act::Act {
-            account: PARTNER_SID.to_owned(),
+            // A token that is void by now was good when the request was let in.
+            account: known(world, &call.headers).map_or(world.partner(), |token| &token.partner).to_owned(),
             actor: Actor::Api,
             now_ms,
             now: call.now,
@@ -89,6 +89,10 @@ impl Provider for CarrierX {
 fn token(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn known<'a>(world: &'a World, headers: &HeaderMap) -> Option<&'a Token> {
+    world.tokens.get(token(headers)?)
 }
 
 /// What a path names. Paths have no trailing slash.
@@ -121,11 +125,10 @@ impl<'a> Target<'a> {
 
 /// Finds out what is asked and does it, if the token may.
 fn route(world: &mut World, act: &mut Act<'_>, call: &Call, fault: Option<ListFault>) -> Result<(Answer, bool), Answer> {
-    // A token that is void by now was good when the request was let in.
-    let scopes = token(&call.headers).and_then(|token| world.tokens.get(token)).cloned();
+    let scopes = known(world, &call.headers).map(|token| token.scopes.clone());
     let path = call.uri.path();
     match (call.method.as_str(), path) {
-        ("GET", "/core/v2/oauth/whoami") if act.switches.whoami == Whoami::On => return Ok((whoami(scopes.as_ref()), false)),
+        ("GET", "/core/v2/oauth/whoami") if act.switches.whoami == Whoami::On => return Ok((whoami(act, scopes.as_ref()), false)),
         ("GET", "/core/v2/phonenumber/available_dids") => {
             allow(act, scopes.as_ref(), Kind::Did, "read")?;
             return Ok((nothing(), false));
@@ -172,6 +175,10 @@ fn route(world: &mut World, act: &mut Act<'_>, call: &Call, fault: Option<ListFa
         }
         (_, sid) => {
             let sid = sid.unwrap_or_default();
+            let seen = world.store(kind).seen(sid, act.now_ms, act.switches.delays(Look::Delete));
+            if seen.is_none() {
+                return Err(errors::not_found(act.switches));
+            }
             match kind {
                 Kind::Endpoint => world.delete_endpoint(act, sid),
                 Kind::TrunkGroup => world.delete_group(act, sid),
@@ -209,8 +216,8 @@ fn replaces(act: &Act<'_>, query: &[(String, String)]) -> Result<bool, Answer> {
 }
 
 /// The cheapest check of credentials.
-fn whoami(scopes: Option<&BTreeSet<String>>) -> Answer {
-    Answer::json(200, &json!({"name": "Sandbox", "partner_sid": PARTNER_SID, "scopes": scopes, "token_type": "bearer"}))
+fn whoami(act: &Act<'_>, scopes: Option<&BTreeSet<String>>) -> Answer {
+    Answer::json(200, &json!({"name": "Sandbox", "partner_sid": act.account, "scopes": scopes, "token_type": "bearer"}))
 }
 
 /// A list without anything: no number can be had.

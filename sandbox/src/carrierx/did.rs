@@ -3,7 +3,6 @@
 use rand::RngExt;
 use serde_json::{Value, json};
 
-use super::PARTNER_SID;
 use super::errors::{self, Complaints};
 use super::fields::{DID, Object, defaults};
 use super::switches::{StringKeys, UnbindNull};
@@ -17,11 +16,11 @@ use crate::simulator::store::End;
 const PRICE_CENTS: u64 = 60;
 
 /// A rented number with voice that points nowhere.
-pub(super) fn fresh(sid: &str, number: &str, classification: String) -> Object {
+pub(super) fn fresh(sid: &str, number: &str, partner: &str, classification: String) -> Object {
     let mut object = defaults(DID);
     let (in_country, international) = formats(number);
     let members = json!({
-        "did_sid": sid, "phonenumber": number, "partner_sid": PARTNER_SID, "classification_sid": classification,
+        "did_sid": sid, "phonenumber": number, "partner_sid": partner, "classification_sid": classification,
         "in_country_format": in_country, "international_format": international,
     });
     object.extend(members.as_object().cloned().unwrap_or_default());
@@ -106,7 +105,7 @@ impl World {
             return refused;
         }
         let sid = self.new_sid(act, Kind::Did);
-        let made = fresh(&sid, &number, random_sid(&mut act.rng));
+        let made = fresh(&sid, &number, &act.account, random_sid(&mut act.rng));
         let server = DID.iter().filter(|(_, _, _, access)| *access == super::fields::Access::Server);
         object.extend(server.filter_map(|(name, ..)| Some(((*name).to_owned(), made.get(*name)?.clone()))));
         let account = act.account.clone();

@@ -10,7 +10,7 @@ use super::nested::{VOICEMAIL, key};
 use super::switches::{DuplicateOnUpdate, DuplicateScope, GatewayWrite, ReferencedDelete};
 use super::update::{Update, created};
 use super::world::{Act, Kind, Record, World, random_sid};
-use super::{OTHER_PARTNER_SID, PARTNER_SID, show};
+use super::{OTHER_PARTNER_SID, show};
 use crate::simulator::act::Actor;
 use crate::simulator::answer::Answer;
 use crate::simulator::store::End;
@@ -77,8 +77,9 @@ impl World {
         if of_type != "third_party" && body.get("addresses").is_some_and(|addresses| *addresses != json!([])) {
             complaints.add("addresses", "only a third_party endpoint has addresses");
         }
-        let partner = body.get("partner_sid").and_then(Value::as_str).unwrap_or(PARTNER_SID);
-        if partner != PARTNER_SID && partner != OTHER_PARTNER_SID {
+        let partner = body.get("partner_sid").and_then(Value::as_str).unwrap_or(&act.account).to_owned();
+        let is_parent = act.account == self.partner();
+        if partner != act.account && !(is_parent && partner == OTHER_PARTNER_SID) {
             complaints.add("partner_sid", "there is no such partner");
         }
         let object = complaints.or(()).and_then(|()| created(Kind::Endpoint, body, &["properties", "partner_sid"], act.switches));
@@ -107,7 +108,7 @@ impl World {
         let ours = keys(object);
         let clashes = self.endpoints.all().into_iter().any(|(other, item, record)| {
             Some(other) != sid
-                && (act.switches.duplicate_scope == DuplicateScope::Platform || item.account == PARTNER_SID)
+                && (act.switches.duplicate_scope == DuplicateScope::Platform || item.account == act.account)
                 && open(&record.fields)
                 && keys(&record.fields).iter().any(|key| ours.contains(key))
         });

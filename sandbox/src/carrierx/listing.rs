@@ -12,7 +12,7 @@ use super::errors;
 use super::fields::Object;
 use super::filter::Filter;
 use super::switches::{FilterSupport, ListDefaultLimit, ListTotal, Switches};
-use super::world::{Act, Kind, Record, World, reachable};
+use super::world::{Act, Kind, Record, World};
 use super::{did, show};
 use crate::faults::ListFault;
 use crate::simulator::Look;
@@ -197,7 +197,7 @@ impl World {
 
     /// Whether an object is in the list before any filter.
     fn belongs(&self, act: &Act<'_>, asked: &Asked<'_>, item: &Item<Record>, record: &Record) -> bool {
-        reachable(act.switches, item)
+        self.reaches(act, item)
             && !record.released
             && asked.group.is_none_or(|group| record.group == group)
             && asked.of_group.as_ref().is_none_or(|group| record.text("trunk_group_sid") == group)
@@ -206,8 +206,8 @@ impl World {
     /// One object, as a GET shows it.
     pub(super) fn get(&self, act: &Act<'_>, kind: Kind, group: Option<&str>, sid: &str, query: &[(String, String)]) -> Answer {
         let seen = self.store(kind).seen(sid, act.now_ms, act.switches.delays(Look::Get));
-        let found = seen
-            .filter(|(item, record)| reachable(act.switches, item) && !record.released && group.is_none_or(|group| record.group == group));
+        let found =
+            seen.filter(|(item, record)| self.reaches(act, item) && !record.released && group.is_none_or(|group| record.group == group));
         let Some((_, record)) = found else { return errors::not_found(act.switches) };
         let with = With::of(query);
         let shown = match kind {
@@ -251,7 +251,7 @@ impl World {
             let end = if side == Side::Front { End::Oldest } else { End::Newest };
             let account = act.account.clone();
             let object = match asked.kind {
-                Kind::Did => did::fresh(&sid, &format!("1999{:07}", act.rng.next_u32() % 10_000_000), sid.clone()),
+                Kind::Did => did::fresh(&sid, &format!("1999{:07}", act.rng.next_u32() % 10_000_000), &account, sid.clone()),
                 _ => World::stranger(act, &sid),
             };
             self.insert(act, asked.kind, &sid, &account, end, Record::of(object));

@@ -39,14 +39,14 @@ pub use switches::Switches;
 
 use crate::simulator::{self, Plan, shared};
 use api::CarrierX;
-use world::{Seeds, World};
+use world::{Seeds, Token, World};
 
 type Shared = shared::Shared<CarrierX>;
 type State = shared::State<CarrierX>;
 
 /// The bearer token from the start. Not a secret.
 pub const DEFAULT_TOKEN: &str = "sandbox-token";
-/// The partner that the token belongs to.
+/// The partner that the token belongs to, unless said otherwise.
 pub const PARTNER_SID: &str = "5a4db0c5-0000-4000-8000-000000000001";
 /// A sub-partner with endpoints of its own.
 pub const OTHER_PARTNER_SID: &str = "5a4db0c5-0000-4000-8000-000000000002";
@@ -58,6 +58,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The bearer token.
     pub token: String,
+    /// The partner that the token belongs to.
+    pub partner_sid: String,
     /// The scopes of the token (contracts/carrierx.md 2).
     pub scopes: Vec<String>,
     /// Rented numbers that exist from the start: 7 to 15 digits, with or without a plus. They have voice and point nowhere.
@@ -75,6 +77,7 @@ impl Default for Options {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             token: DEFAULT_TOKEN.to_owned(),
+            partner_sid: PARTNER_SID.to_owned(),
             scopes: DEFAULT_SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
             dids: Vec::new(),
             switches: Vec::new(),
@@ -89,7 +92,7 @@ impl Plan for Options {
     const VARIABLE: &'static str = "SWITCHBOARD_CARRIERX_URL";
 
     fn prepare(self) -> anyhow::Result<(SocketAddr, Router)> {
-        let Self { listen, token, scopes, dids, switches: named, latency, seed } = self;
+        let Self { listen, token, partner_sid, scopes, dids, switches: named, latency, seed } = self;
         let mut switches = Switches::default();
         let latency = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         switches.set("latency_ms", &json!(latency)).map_err(anyhow::Error::msg)?;
@@ -100,9 +103,10 @@ impl Plan for Options {
         for number in &dids {
             ensure!(simulator::admin::is_number(number), "{number} is no number of 7 to 15 digits");
         }
-        let tokens = BTreeMap::from([(token, scopes.into_iter().collect())]);
-        let world = World::new(tokens, Arc::new(Seeds { dids, seed }));
-        let shared = Shared::new(PARTNER_SID, world, switches, seed);
+        let scopes = scopes.into_iter().collect();
+        let tokens = BTreeMap::from([(token, Token { partner: partner_sid.clone(), scopes })]);
+        let world = World::new(tokens, Arc::new(Seeds { partner: partner_sid.clone(), dids, seed }));
+        let shared = Shared::new(&partner_sid, world, switches, seed);
         Ok((listen, simulator::admin::router(Arc::new(shared), admin::router())))
     }
 }

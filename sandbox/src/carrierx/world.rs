@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::errors;
 use super::fields::{self, Access, Field, Object};
 use super::switches::{ListPartners, Switches};
-use super::{OTHER_PARTNER_SID, PARTNER_SID, did};
+use super::{OTHER_PARTNER_SID, did};
 use crate::simulator::act::{self, Actor, redacted};
 use crate::simulator::answer::Answer;
 use crate::simulator::store::{End, Item, Store};
@@ -88,9 +88,17 @@ impl Record {
     }
 }
 
+/// Whose a token is, and what it may do.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    pub(super) partner: String,
+    pub(super) scopes: BTreeSet<String>,
+}
+
 /// What is there from the start, and again after a reset.
 #[derive(Debug)]
 pub(super) struct Seeds {
+    pub(super) partner: String,
     pub(super) dids: Vec<String>,
     pub(super) seed: u64,
 }
@@ -98,8 +106,7 @@ pub(super) struct Seeds {
 /// Everything that exists. Cloned for a dry run, when an answer is wanted without its effect.
 #[derive(Clone, Debug)]
 pub(super) struct World {
-    /// Scopes by token.
-    pub(super) tokens: BTreeMap<String, BTreeSet<String>>,
+    pub(super) tokens: BTreeMap<String, Token>,
     pub(super) endpoints: Store<Record>,
     pub(super) trunk_groups: Store<Record>,
     pub(super) trunks: Store<Record>,
@@ -111,7 +118,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(tokens: BTreeMap<String, BTreeSet<String>>, seeds: Arc<Seeds>) -> Self {
+    pub(super) fn new(tokens: BTreeMap<String, Token>, seeds: Arc<Seeds>) -> Self {
         let (endpoints, trunk_groups, trunks, dids) = (Store::default(), Store::default(), Store::default(), Store::default());
         let mut world =
             Self { tokens, endpoints, trunk_groups, trunks, dids, numbers_rented: 0, numbers_released: 0, cents_spent: 0, seeds };
@@ -124,14 +131,26 @@ impl World {
         Self::new(self.tokens.clone(), Arc::clone(&self.seeds))
     }
 
-    /// The carrier's gateway, endpoints of somebody else that are known by address alone, and the numbers asked for. Not in the ledger:
+    /// The partner whose simulator this is.
+    pub(super) fn partner(&self) -> &str {
+        &self.seeds.partner
+    }
+
+    /// Whether a token may see an object: its partner's own, and those of the sub-partner where the switch says so.
+    pub(super) fn reaches(&self, act: &Act<'_>, item: &Item<Record>) -> bool {
+        item.account == act.account || (act.switches.list_partners == ListPartners::All && act.account == self.partner())
+    }
+
+    /// Each partner's gateway, endpoints of somebody else that are known by address alone, and the numbers asked for. Not in the ledger:
     /// nobody made them.
     fn seed(&mut self) {
-        let mut rng = StdRng::seed_from_u64(self.seeds.seed.wrapping_add(0x5eed));
+        let start = Arc::clone(&self.seeds);
+        let mut rng = StdRng::seed_from_u64(start.seed.wrapping_add(0x5eed));
         let seeds = [
-            (PARTNER_SID, "System Gateway", "system_gateway", true, &["203.0.113.10", "203.0.113.11"][..]),
+            (start.partner.as_str(), "System Gateway", "system_gateway", true, &["203.0.113.10", "203.0.113.11"][..]),
             (OTHER_PARTNER_SID, "somebody-else-1", "third_party", false, &["198.51.100.10"][..]),
             (OTHER_PARTNER_SID, "somebody-else-2", "third_party", false, &["198.51.100.11", "198.51.100.12"][..]),
+            (OTHER_PARTNER_SID, "System Gateway", "system_gateway", true, &["203.0.113.99"][..]),
         ];
         for (partner, name, kind, auth_required, ips) in seeds {
             let sid = random_sid(&mut rng);
@@ -150,12 +169,12 @@ impl World {
                 "voip_token": token,
             });
             object.extend(members.as_object().cloned().unwrap_or_default());
-            self.endpoints.insert(&sid, partner, false, End::Newest, Record::of(object), 0);
+            self.endpoints.seed(&sid, partner, Record::of(object));
         }
-        for number in Arc::clone(&self.seeds).dids.iter() {
+        for number in &start.dids {
             let sid = random_sid(&mut rng);
-            let record = Record::of(did::fresh(&sid, number, random_sid(&mut rng)));
-            self.dids.insert(&sid, PARTNER_SID, false, End::Newest, record, 0);
+            let record = Record::of(did::fresh(&sid, number, &start.partner, random_sid(&mut rng)));
+            self.dids.seed(&sid, &start.partner, record);
         }
     }
 
@@ -179,7 +198,7 @@ impl World {
 
     /// The object of the true present state, if the token may reach it.
     pub(super) fn find(&self, act: &Act<'_>, kind: Kind, sid: &str) -> Result<&Record, Answer> {
-        let found = self.store(kind).get(sid).filter(|(item, record)| reachable(act.switches, item) && !record.released);
+        let found = self.store(kind).get(sid).filter(|(item, record)| self.reaches(act, item) && !record.released);
         found.map(|(_, record)| record).ok_or_else(|| errors::not_found(act.switches))
     }
 
@@ -233,11 +252,6 @@ impl World {
         record.fields.insert(field.to_owned(), Value::Null);
         self.change(act, kind, sid, record);
     }
-}
-
-/// Whether a token may see an object: its partner's own, and those of sub-partners where the switch says so.
-pub(super) fn reachable(switches: &Switches, item: &Item<Record>) -> bool {
-    item.account == PARTNER_SID || switches.list_partners == ListPartners::All
 }
 
 /// A random UUID from the seeded generator.

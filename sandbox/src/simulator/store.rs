@@ -7,6 +7,8 @@ use super::switches::{Delays, LONGEST_DELAY_MS};
 /// What a version came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
+    /// There from the start: no delay hides it.
+    Seed,
     Create,
     Update,
     Delete,
@@ -37,6 +39,7 @@ impl<T> Item<T> {
     fn seen(&self, now_ms: u64, delays: Delays) -> Option<&T> {
         let visible = |version: &&Version<T>| {
             let delay = match version.change {
+                Change::Seed => 0,
                 Change::Create => delays.create,
                 Change::Update => delays.update,
                 Change::Delete => delays.delete,
@@ -85,7 +88,16 @@ impl<T> Default for Store<T> {
 pub(crate) type Row<'a, T> = (&'a str, &'a Item<T>, &'a T);
 
 impl<T: Clone> Store<T> {
+    /// Puts in an object that is there from the start.
+    pub(crate) fn seed(&mut self, id: &str, account: &str, value: T) {
+        self.put_in(id, account, false, End::Newest, Version { at_ms: 0, number: 0, change: Change::Seed, value: Some(value) });
+    }
+
     pub(crate) fn insert(&mut self, id: &str, account: &str, foreign: bool, end: End, value: T, now_ms: u64) {
+        self.put_in(id, account, foreign, end, Version { at_ms: now_ms, number: 0, change: Change::Create, value: Some(value) });
+    }
+
+    fn put_in(&mut self, id: &str, account: &str, foreign: bool, end: End, version: Version<T>) {
         let order = match end {
             End::Newest => {
                 self.places.0 += 1;
@@ -97,12 +109,11 @@ impl<T: Clone> Store<T> {
             }
         };
         self.changes += 1;
-        let version = Version { at_ms: now_ms, number: self.changes, change: Change::Create, value: Some(value) };
         let item = self.items.entry(id.to_owned()).or_insert_with(|| Item { account: String::new(), foreign, order, versions: Vec::new() });
         account.clone_into(&mut item.account);
         item.foreign = foreign;
         item.order = order;
-        item.versions.push(version);
+        item.versions.push(Version { number: self.changes, ..version });
     }
 
     /// The true present state.
