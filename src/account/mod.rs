@@ -23,6 +23,7 @@ use crate::provider::{Provider, Remotes};
 pub mod budget;
 mod calls;
 mod collections;
+mod contacts;
 mod registry;
 mod shelf;
 pub mod snapshot;
@@ -36,6 +37,7 @@ pub use crate::core::sighting::applications::Resolution;
 pub use crate::core::sighting::numbers::NumberExpectation;
 pub use crate::core::view::Thing;
 pub use calls::NotStarted;
+pub use contacts::{Contacts, Fingerprint, Told};
 pub use registry::{AccountSettings, Accounts, Owner, Standing};
 pub use snapshot::{Snapshot, SnapshotView};
 
@@ -44,6 +46,11 @@ pub type Waker = Arc<dyn Fn(&ObjectKey) + Send + Sync>;
 
 /// A tripped account is probed this often. Never more: each probe is a failed login at the provider.
 const PROBE_EVERY: Duration = Duration::from_secs(60);
+/// Credentials that are accepted when they are asked about, and refused again so soon after when something is done with them, may not do all
+/// that is to be done: they are asked about half as often each time.
+const RELAPSE: Duration = Duration::from_secs(16 * 60);
+/// How often that is, at most: then they are probed every 16 minutes.
+const MOST_RELAPSES: u32 = 4;
 
 /// The monotonic clock that every [`Moment`] of this process is read from.
 #[derive(Clone, Copy, Debug)]
@@ -154,6 +161,15 @@ struct Tripped {
     since: Moment,
     message: String,
     by: Arc<dyn Provider>,
+    /// How often in a row it was, before this time.
+    relapses: u32,
+}
+
+impl Tripped {
+    /// When the credentials may be asked about.
+    fn probe_at(&self) -> Moment {
+        self.since + PROBE_EVERY * 2_u32.pow(self.relapses.min(MOST_RELAPSES))
+    }
 }
 
 struct State {
@@ -161,6 +177,8 @@ struct State {
     /// Nobody has confirmed the credentials in use: nothing goes out but [`Accounts::identify`].
     unproven: bool,
     tripped: Option<Tripped>,
+    /// How it was tripped last, and until when.
+    healed: Option<(Moment, Tripped)>,
     sweep_period: Duration,
     endpoints: Shelf<Sightings>,
     trunk_groups: Shelf<Sightings>,
@@ -202,7 +220,9 @@ impl Inner {
         let mut state = self.state();
         if state.tripped.is_none() {
             tracing::warn!(account = %self.id, message, "credentials rejected: no calls until a probe succeeds");
-            state.tripped = Some(Tripped { since: now, message: message.to_owned(), by: Arc::clone(by) });
+            let before = state.healed.take().filter(|(healed, last)| Arc::ptr_eq(&last.by, by) && now.since(*healed) < RELAPSE);
+            let relapses = before.map_or(0, |(_, last)| last.relapses.saturating_add(1));
+            state.tripped = Some(Tripped { since: now, message: message.to_owned(), by: Arc::clone(by), relapses });
         }
     }
 
@@ -211,8 +231,9 @@ impl Inner {
         let objects: BTreeSet<ObjectKey> = {
             let mut state = self.state();
             let unproven = std::mem::take(&mut state.unproven);
-            if state.tripped.take().is_some() {
+            if let Some(tripped) = state.tripped.take() {
                 tracing::info!(account = %self.id, "credentials accepted again");
+                state.healed = Some((self.clock.now(), tripped));
             } else if !unproven && !anew {
                 return;
             }
@@ -277,6 +298,7 @@ impl Account {
                 closed: false,
                 unproven,
                 tripped: None,
+                healed: None,
                 sweep_period: settings.sweep_period,
                 endpoints: Shelf::default(),
                 trunk_groups: Shelf::default(),

@@ -5,10 +5,11 @@ use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
 use crate::provider::plivo::CAPABILITIES;
 use crate::provider::{Created, Page, Remotes};
 use futures::future::BoxFuture;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 mod applications;
 mod budget;
+mod contacts;
 mod credentials;
 mod listings;
 mod numbers;
@@ -18,7 +19,11 @@ mod sharing;
 #[derive(Default)]
 struct Fake {
     state: Mutex<FakeState>,
-    credentials_bad: std::sync::atomic::AtomicBool,
+    credentials_bad: AtomicBool,
+    /// What its credentials may not do, though they are accepted.
+    forbidden: Mutex<Option<&'static str>>,
+    /// Answers nothing that could be read.
+    broken: AtomicBool,
     calls: Mutex<Vec<(Instant, &'static str)>>,
     throttle: AtomicU32,
     fail_pages: AtomicU32,
@@ -69,8 +74,11 @@ impl Fake {
         Box::pin(async move {
             self.calls.lock().unwrap().push((Instant::now(), name));
             tokio::time::sleep(Duration::from_millis(50)).await;
-            let outcome = if self.credentials_bad.load(Ordering::Relaxed) {
+            let forbidden = *self.forbidden.lock().unwrap() == Some(name);
+            let outcome = if self.credentials_bad.load(Ordering::Relaxed) || forbidden {
                 refused(RefusalKind::Credentials)
+            } else if self.broken.load(Ordering::Relaxed) {
+                Outcome::Unknown(Doubt { kind: DoubtKind::Status(502), message: "502".into() })
             } else if self.throttle.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
                 refused(RefusalKind::Throttled)
             } else {

@@ -10,7 +10,7 @@ use kube_runtime::events::Recorder;
 use kube_runtime::reflector::Store;
 use tokio::sync::watch;
 
-use crate::account::{Account, AccountId, Accounts};
+use crate::account::{Account, AccountId, Accounts, Contacts};
 use crate::api::cluster_provider_account::AllowedNamespace;
 use crate::api::ledger::SecretVersion;
 use crate::api::policy::DeletionPolicy;
@@ -27,7 +27,7 @@ use crate::controller::made::Remembered;
 use crate::controller::memories::Memories;
 use crate::controller::secrets::Secrets;
 use crate::controller::wake::Wakers;
-use crate::core::account::Access;
+use crate::core::account::{Access, Waits};
 use crate::core::fields::Secret;
 use crate::core::key::{Kind, ObjectKey};
 use crate::core::mark::Installation;
@@ -51,6 +51,13 @@ pub struct Settings {
     pub operator_namespace: String,
     /// Whether credentials are kept in escrow.
     pub escrow: bool,
+}
+
+impl Settings {
+    /// When an account is looked at again.
+    pub fn waits(&self) -> Waits {
+        Waits { rest: self.sweep_period, retry: self.timing.retry_base * 4 }
+    }
 }
 
 /// The state of an account object as its objects see it.
@@ -77,6 +84,8 @@ pub struct Credentials {
     pub unanswered: u32,
     /// What came of it when they were checked last, if they were neither accepted nor refused.
     pub said: Option<Access>,
+    /// The id of the account that the provider said they lead to.
+    pub whose: Option<String>,
 }
 
 impl Credentials {
@@ -159,6 +168,8 @@ pub struct Context {
     pub escrows: Escrows,
     /// What the credentials of each account object were made of, so that the same are not tried again.
     pub credentials: Mutex<BTreeMap<ObjectKey, Credentials>>,
+    /// Whose those are that do not say so themselves.
+    pub contacts: Contacts,
     /// Those that each account object had when the provider accepted them last, for deletions that are due when they are gone.
     pub proven: Mutex<BTreeMap<ObjectKey, Credentials>>,
     /// All endpoints that are watched.

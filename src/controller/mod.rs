@@ -40,7 +40,7 @@ use kube_runtime::reflector::ObjectRef;
 use tokio::sync::watch as signal;
 use tracing::{debug, info, warn};
 
-use crate::account::{Accounts, Clock, Settings as AccountSettings};
+use crate::account::{Accounts, Clock, Contacts, Settings as AccountSettings};
 use crate::api::cluster_provider_account::ClusterProviderAccount;
 use crate::api::phone_number_binding::PhoneNumberBinding;
 use crate::api::provider_account::ProviderAccount;
@@ -159,6 +159,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         account_objects: OnceLock::new(),
         escrows: escrow::Escrows::default(),
         credentials: Mutex::default(),
+        contacts: Contacts::new(start.clock),
         proven: Mutex::default(),
         endpoints: caches.iter().map(|cache| cache.store.clone()).collect(),
         claims,
