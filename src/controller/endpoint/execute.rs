@@ -134,15 +134,19 @@ impl Pass<'_, SipEndpoint> {
         // Without an account nothing is sent either, and `next` closes the epoch.
         let Some(account) = self.account() else { return Step::Again };
         let handed = self.ctx.clock.now();
+        let mut shown = None;
         let outcome = match account.create(&self.key(), username, fields).await {
-            Ok(outcome) => outcome.map(|created| (created.id, created.username)),
+            Ok(outcome) => outcome.map(|created| {
+                shown = created.remote.map(|remote| *remote);
+                (created.id, created.username)
+            }),
             // Nothing was sent: without a permit `next` closes the epoch.
             Err(NotStarted::NoPermit | NotStarted::Tripped | NotStarted::Closed) => return Step::Again,
         };
         failpoint::at("create", "after").await;
         info!(object = %self.key(), username, outcome = outcome.class(), nonce = view.fresh.nonce, "create answered");
         self.warn(&outcome);
-        self.slot.memory.learnt.create_answered(view, outcome.clone(), self.ctx.clock.now());
+        self.slot.memory.learnt.create_answered(view, outcome.clone(), shown, self.ctx.clock.now());
         monitors::created(self, view, (began, handed), &outcome);
         Step::Again
     }
