@@ -22,6 +22,7 @@ use crate::controller::trunk_group::TrunkGroup;
 use crate::core::action::Release;
 use crate::core::evidence::{Evidence, Listing};
 use crate::core::key::ObjectKey;
+use crate::core::time::Moment;
 use crate::core::trunk_group;
 use crate::core::view::{Brakes, Desired, Policy, Problem, View};
 
@@ -93,6 +94,7 @@ pub fn view(ctx: &Context, object: &TrunkGroup, gone: bool, slot: &mut Slot<Reme
         memory: slot.memory.learnt.memory.clone(),
         now: ctx.clock.now(),
         timing: ctx.settings.timing,
+        term: Moment::default(),
         fresh: gather::fresh(ctx),
         stopping: ctx.is_stopping(),
     };
@@ -128,6 +130,7 @@ pub fn view(ctx: &Context, object: &TrunkGroup, gone: bool, slot: &mut Slot<Reme
 /// What the provider was seen to hold, as far as it concerns this group.
 fn look(ctx: &Context, view: &mut View, (own, key): (&ObjectKey, &ObjectKey), account: &Account, slot: &Slot<Remembered>) {
     let snapshots = account.things(Thing::TrunkGroup);
+    view.term = snapshots.term_began;
     let listings: Vec<Listing<'_>> = made::listings(&snapshots);
     // The name has its next object: what carries the mark, and what was just received for the former one, is that one's.
     if ctx.claims.get(own).is_some_and(|present| present.base.uid != view.object.uid) {

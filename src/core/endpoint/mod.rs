@@ -68,16 +68,17 @@ mod adopt;
 pub mod connection;
 mod delete;
 mod live;
+mod references;
 pub mod rewrites;
 mod search;
 #[cfg(test)]
 pub(in crate::core) mod tests;
 
 use crate::api::condition::Reason;
-use crate::core::action::{Action, Finding, Found, Why};
+use crate::core::action::{Action, Finding, Found};
 use crate::core::budget::Lane;
 use crate::core::evidence::Sighting;
-use crate::core::fields::Remote;
+use crate::core::fields::{Remote, Role};
 use crate::core::mark::recognise;
 use crate::core::outcome::Outcome;
 use crate::core::shared::{Viewed, blocked, retry, wait_for};
@@ -148,12 +149,13 @@ fn owned(view: &View) -> impl Iterator<Item = &Sighting> {
     })
 }
 
-/// The survivor of several: the smallest suffix as a number, then the smallest id. Deterministic, so that two leaders agree; what
-/// makes it safe is the version check on the record.
+/// The survivor of several: one that something points to, where that is known; then the smallest suffix as a number, then the smallest id.
+/// Deterministic, so that two leaders agree; what makes it safe is the version check on the record.
 fn survivor(view: &View) -> Option<&Sighting> {
     owned(view).min_by_key(|seen| {
         let suffix = view.mark.suffix(&seen.remote.username).trim_start_matches('0');
-        (suffix.len(), suffix.to_owned(), seen.remote.id.len(), seen.remote.id.clone())
+        let unused = !references::points_to(view, &seen.remote.id);
+        (unused, suffix.len(), suffix.to_owned(), seen.remote.id.len(), seen.remote.id.clone())
     })
 }
 
@@ -172,41 +174,40 @@ fn denied(view: &View, id: &str) -> bool {
     view.memory.deleted.get(id).is_some_and(|deleted| seen.is_none_or(|seen| seen <= deleted.at))
 }
 
-/// Deletes an endpoint that was seen lately, else looks at it first: ids may be used again, usernames tell.
-fn delete_seen(view: &View, id: &str, why: Why, lane: Lane) -> Action {
-    let lately = view.evidence.observed(id).is_some_and(|seen| view.now.since(seen.began) <= view.timing.settle);
-    retry::call(view, if lately { Action::DeleteEndpoint(id.to_owned(), why) } else { Action::Get(id.to_owned(), lane) })
-}
-
 /// What was last seen under this id is not ours, or another live object's.
 fn foreign(view: &View, id: &str) -> bool {
     view.claimant(id).is_some() || view.evidence.observed(id).is_some_and(|seen| !view.owns(seen.remote))
 }
 
 /// What answers under the recorded id does not carry this object's mark, or is not what was adopted; what to say.
-fn not_ours(view: &View, id: &str, username: &str, then: &str) -> Finding {
+fn not_ours(view: &View, remote: &Remote, then: &str) -> Finding {
+    let Remote { id, username, role, .. } = remote;
+    let (thing, label) = (view.thing.as_str(), view.mark.place().as_str());
+    let lost = |what: String| Finding::new(Reason::OwnershipLost, format!("{thing} {id} {what}: {then}"));
+    match role {
+        Role::Gateway(_) => return lost("is the provider's own side, which nobody may change".to_owned()),
+        Role::Elsewhere => return lost("is another account's".to_owned()),
+        Role::Own => {}
+    }
     if view.adopt.is_some() {
-        let known = view.status.username.as_deref().unwrap_or_default();
-        return Finding::new(
-            Reason::OwnershipLost,
-            format!("endpoint {id} answers as {username:?}, but what was adopted is {known:?}, and usernames never change: {then}"),
-        );
+        let known = view.label().unwrap_or_default();
+        return lost(format!("answers as {username:?}, but what was adopted is {known:?}, and a {label} never changes"));
     }
     let other = recognise(username).filter(|marked| marked.installation != view.installation.part());
     match other {
         Some(marked) => Finding::new(
             Reason::InstallationMismatch,
             format!(
-                "endpoint {id} ({username}) carries the mark of installation {}, this is installation {}: {then} Give the operator the installation id that made it (--installation-id), or make a new object that adopts it with fromInstallation: {}",
+                "{thing} {id} ({username}) carries the mark of installation {}, this is installation {}: {then} Give the operator the installation id that made it (--installation-id), or make a new object that adopts it with fromInstallation: {}",
                 marked.installation,
                 view.installation.part(),
                 marked.installation
             ),
         ),
-        None => Finding::new(
-            Reason::OwnershipLost,
-            format!("endpoint {id} answers as {username:?}, which does not carry this object's mark {}: {then}", view.mark),
-        ),
+        None if view.mark.contradicted_by(username) => {
+            lost(format!("answers as {username:?}, which carries the mark of another object, not this one's, {}", view.mark))
+        }
+        None => lost(format!("answers as {username:?}, which does not carry this object's mark {}", view.mark)),
     }
 }
 
@@ -217,7 +218,8 @@ fn other_installation(view: &View) -> Option<Problem> {
     concerned.then(|| Problem {
         reason: Reason::InstallationMismatch,
         message: format!(
-            "this object's endpoint was made by installation {}, this is installation {}: nothing is written at the provider. Give the operator the installation id that made it (--installation-id)",
+            "this object's {} was made by installation {}, this is installation {}: nothing is written at the provider. Give the operator the installation id that made it (--installation-id)",
+            view.thing.as_str(),
             ledger.installation,
             view.installation.part()
         ),
@@ -234,6 +236,9 @@ fn read_now<'a>(view: &'a View, seen: &Sighting) -> Option<&'a Remote> {
 /// Records a listed endpoint, after a read by id has confirmed it.
 fn record_listed(view: &View, seen: &Sighting, lane: Lane) -> Action {
     let id = &seen.remote.id;
+    if let Some(action) = references::before_choice(view, lane) {
+        return action;
+    }
     match read_now(view, seen) {
         Some(remote) if view.owns(remote) => {
             Action::Record(Found { id: remote.id.clone(), username: remote.username.clone(), remote: Some(Box::new(remote.clone())) })
@@ -242,7 +247,8 @@ fn record_listed(view: &View, seen: &Sighting, lane: Lane) -> Action {
         Some(remote) => Action::Done(Finding::new(
             Reason::OwnershipLost,
             format!(
-                "endpoint {id} was listed with this object's mark but answers as {:?}; it is left alone and nothing is created. Look at it in the provider's console",
+                "{} {id} was listed with this object's mark but answers as {:?}; it is left alone and nothing is created. Look at it in the provider's console",
+                view.thing.as_str(),
                 remote.username
             ),
         )),

@@ -156,6 +156,7 @@ pub fn applied() -> Start {
         connection: None,
         claims: BTreeMap::new(),
         account: ready("MA1"),
+        term: Moment::ZERO,
         brakes: Brakes::default(),
         evidence: Evidence::default(),
         memory: Memory::default(),

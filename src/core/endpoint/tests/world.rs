@@ -177,7 +177,7 @@ impl World {
             }
         }
         let (outcome, now) = (outcome.map(|remote| (remote.id, remote.username)), self.now);
-        teach(&mut process.start.view, |learnt, _| learnt.create_answered(&asked, outcome, now));
+        teach(&mut process.start.view, |learnt, _| learnt.create_answered(&asked, outcome, None, now));
     }
 
     /// Begins a listing for this process, as the sweep does.
