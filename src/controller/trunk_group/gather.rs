@@ -8,7 +8,7 @@ use kube::{Resource, ResourceExt};
 use crate::account::{Account, Thing};
 use crate::api::condition::Reason;
 use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
-use crate::api::sip_endpoint::{SipEndpoint, TrunkGroupStatus};
+use crate::api::sip_endpoint::{SipEndpoint, SipEndpointStatus, TrunkGroupStatus};
 use crate::api::{ANNOTATION_FORCE_ORPHAN, FINALIZER_ENDPOINT};
 use crate::controller::binding::bindings::Name;
 use crate::controller::context::{AccountState, Context};
@@ -51,6 +51,12 @@ pub fn holds(ctx: &Context, object: &SipEndpoint, release: Release) -> Option<Pr
     stands_in_the_way(ctx, object).filter(|_| release != Release::Orphaned)
 }
 
+/// What the object's status says of the group, in the words of the view.
+pub fn known(ctx: &Context, object: &TrunkGroup) -> Option<SipEndpointStatus> {
+    let place = mark(ctx, &object.0).place();
+    object.0.status.as_ref().map(|status| trunk_group::known(status, place))
+}
+
 /// Nothing of the group is left, or it is to be left alone.
 pub fn let_go(ctx: &Context, uid: &str) {
     ctx.groups_let_go.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned());
@@ -73,7 +79,7 @@ pub fn view(ctx: &Context, object: &TrunkGroup, gone: bool, slot: &mut Slot<Reme
     let mut view = View {
         thing: Thing::TrunkGroup,
         object: gather::object(object, gone),
-        status: endpoint.status.as_ref().map(trunk_group::known).unwrap_or_default(),
+        status: known(ctx, object).unwrap_or_default(),
         desired: Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() }),
         mark,
         installation: ctx.installation.clone(),
@@ -96,8 +102,6 @@ pub fn view(ctx: &Context, object: &TrunkGroup, gone: bool, slot: &mut Slot<Reme
         fresh: gather::fresh(ctx),
         stopping: ctx.is_stopping(),
     };
-    // The request is echoed for the endpoint.
-    view.object.reconcile_requested = None;
     let live = match &state {
         Some(AccountState::Ready(account)) => Some(account),
         _ => None,
@@ -105,7 +109,7 @@ pub fn view(ctx: &Context, object: &TrunkGroup, gone: bool, slot: &mut Slot<Reme
     let possible = live.is_none_or(|account| account.has(Thing::TrunkGroup));
     if !possible {
         // Whoever wrote of one: there is none.
-        view.status = Default::default();
+        view.status = SipEndpointStatus::default();
     }
     let unwanted = complete && leading.is_empty() || !possible;
     if unwanted || view.object.deleting {

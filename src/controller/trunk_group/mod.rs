@@ -23,7 +23,7 @@ use crate::api::sip_endpoint::{SipEndpoint, TrunkGroupStatus};
 use crate::controller::context::Context;
 use crate::controller::execute::{Pass, Step};
 use crate::controller::made::{self, Made, Remembered};
-use crate::controller::managed::Managed;
+use crate::controller::managed::{Managed, key};
 use crate::controller::memories::{Memories, Slot};
 use crate::controller::pass::{self, ReconcileError};
 use crate::controller::report;
@@ -166,7 +166,7 @@ impl Managed for TrunkGroup {
     }
 
     fn expect(pass: &Pass<'_, Self>, view: &View) {
-        let known = pass.object.0.status.as_ref().map(trunk_group::known);
+        let known = gather::known(pass.ctx, &pass.object);
         made::expect(pass, view, known.as_ref());
     }
 
@@ -187,7 +187,7 @@ impl Managed for TrunkGroup {
     }
 
     async fn releasing(ctx: &Context, object: &Self, release: Release) {
-        let known = object.0.status.as_ref().map(trunk_group::known);
+        let known = gather::known(ctx, object);
         made::releasing(ctx, object, known.as_ref(), release).await;
     }
 
@@ -211,6 +211,8 @@ impl Pass<'_, TrunkGroup> {
         failpoint::of(TrunkGroup::POINTS, "release", "after").await;
         if answer.is_ok() {
             gather::let_go(self.ctx, &view.object.uid);
+            // It may have waited for that, and where nothing stood in the status no watch tells of it.
+            self.ctx.wakers.wake(&key(&self.object.0));
         }
         self.written(view, answer).await
     }
