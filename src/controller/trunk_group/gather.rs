@@ -196,3 +196,34 @@ fn given_up(object: &SipEndpoint) -> Option<String> {
     let own = group(object).and_then(|group| group.trunk_group_sid.clone()).unwrap_or_else(|| UNRESOLVED.to_owned());
     Some(if with_it { own } else { given_up.clone() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn who_gives_the_endpoint_up_gives_its_trunk_group_up_with_it() {
+        // What the annotation says, what is recorded of the endpoint and of its group, and what of the group that gives up.
+        let table = [
+            (None, Some("e1"), Some("g1"), None),
+            (Some("e1"), Some("e1"), Some("g1"), Some("g1")),
+            (Some("e1"), Some("e1"), None, Some("unresolved")),
+            (Some("unresolved"), None, Some("g1"), Some("g1")),
+            (Some("g1"), Some("e1"), Some("g1"), Some("g1")),
+            (Some("e9"), Some("e1"), Some("g1"), Some("e9")),
+        ];
+        for (annotation, endpoint, group, expected) in table {
+            let annotations = annotation.map(|id| json!({ (ANNOTATION_FORCE_ORPHAN): id }));
+            let object: SipEndpoint = serde_json::from_value(json!({
+                "apiVersion": "switchboard.dev/v1alpha1",
+                "kind": "SipEndpoint",
+                "metadata": {"name": "alice", "namespace": "voice", "annotations": annotations},
+                "spec": {"accountRef": {"name": "main"}},
+                "status": {"endpoint_id": endpoint, "trunkGroup": {"trunk_group_sid": group}},
+            }))
+            .expect("an object");
+            assert_eq!(given_up(&object).as_deref(), expected, "{annotation:?} of {endpoint:?} with {group:?}");
+        }
+    }
+}

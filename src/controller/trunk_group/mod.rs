@@ -217,3 +217,29 @@ impl Pass<'_, TrunkGroup> {
         self.written(view, answer).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::report::merge_patch;
+
+    #[test]
+    fn a_trunk_group_is_the_same_object_and_writes_its_own_part_of_the_status_only() {
+        let stored = json!({
+            "apiVersion": "switchboard.dev/v1alpha1",
+            "kind": "SipEndpoint",
+            "metadata": {"name": "alice", "namespace": "voice"},
+            "spec": {"accountRef": {"name": "main"}, "managementPolicy": "Manage", "driftPolicy": "Correct", "externalDeletionPolicy": "Recreate"},
+            "status": {"endpoint_id": "e1", "trunkGroup": {"trunk_group_sid": "g1", "reason": "Available"}},
+        });
+        let group: TrunkGroup = serde_json::from_value(stored.clone()).expect("a SipEndpoint");
+        let written = serde_json::to_value(&group).expect("what can be read can be written");
+        assert_eq!((&written["metadata"], &written["status"]), (&stored["metadata"], &stored["status"]));
+        assert_eq!(TrunkGroup::url_path(&(), Some("voice")), SipEndpoint::url_path(&(), Some("voice")));
+        let old = serde_json::to_value(group.current()).expect("a status");
+        let patch = |new: Option<TrunkGroupStatus>| TrunkGroup::placed(merge_patch(&old, serde_json::to_value(new).expect("a status")));
+        let moved = TrunkGroupStatus { trunk_group_sid: Some("g2".into()), ..TrunkGroupStatus::default() };
+        assert_eq!(patch(Some(moved)), json!({"trunkGroup": {"trunk_group_sid": "g2", "reason": null}}));
+        assert_eq!(patch(None), json!({ "trunkGroup": null }));
+    }
+}
