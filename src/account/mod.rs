@@ -1,7 +1,7 @@
 //! One live provider account, shared by everything that leads to it: the unit of all that costs calls. Its budget, its health, its
 //! listings and the sweep live here; it knows nothing of what an object wants beyond [`Expectation`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -11,14 +11,14 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::account::budget::Budget;
-use crate::account::shelf::{Listable, Shelf};
+use crate::account::shelf::{Endpoints, Listable, Shelf, TrunkGroups};
 use crate::core::capabilities::Capabilities;
 use crate::core::fields::{Remote, Secret};
-use crate::core::sighting::Sightings;
 use crate::core::sighting::applications::Applications;
 use crate::core::sighting::numbers::Numbers;
+use crate::core::sighting::{Collection, Sightings};
 use crate::core::time::Moment;
-use crate::provider::Provider;
+use crate::provider::{Provider, Remotes};
 
 pub mod budget;
 mod calls;
@@ -35,6 +35,7 @@ pub use crate::core::key::ObjectKey;
 pub use crate::core::sighting::Expectation;
 pub use crate::core::sighting::applications::Resolution;
 pub use crate::core::sighting::numbers::NumberExpectation;
+pub use crate::core::view::Thing;
 pub use calls::NotStarted;
 pub use contacts::{Contacts, Fingerprint, Told};
 pub use registry::{AccountSettings, Accounts, Owner, Standing};
@@ -149,6 +150,7 @@ struct Inner {
 #[derive(Default)]
 struct Changed {
     endpoints: Notify,
+    trunk_groups: Notify,
     numbers: Notify,
     applications: Notify,
 }
@@ -179,10 +181,19 @@ struct State {
     healed: Option<(Moment, Tripped)>,
     sweep_period: Duration,
     endpoints: Shelf<Sightings>,
+    trunk_groups: Shelf<Sightings>,
     numbers: Shelf<Numbers>,
     applications: Shelf<Applications>,
-    creates_in_flight: u64,
-    deletes_in_flight: BTreeMap<String, u32>,
+}
+
+impl State {
+    /// What is kept of all things of this kind.
+    fn things(&mut self, thing: Thing) -> &mut Shelf<Sightings> {
+        match thing {
+            Thing::Endpoint => &mut self.endpoints,
+            Thing::TrunkGroup => &mut self.trunk_groups,
+        }
+    }
 }
 
 impl Inner {
@@ -226,8 +237,8 @@ impl Inner {
             } else if !unproven && !anew {
                 return;
             }
-            let numbers = state.numbers.concerned().chain(state.applications.concerned());
-            state.endpoints.concerned().chain(numbers).cloned().collect()
+            let things = state.endpoints.concerned().chain(state.trunk_groups.concerned());
+            things.chain(state.numbers.concerned()).chain(state.applications.concerned()).cloned().collect()
         };
         self.all_changed();
         for key in &objects {
@@ -235,7 +246,7 @@ impl Inner {
         }
     }
 
-    fn amend<C: Listable>(&self, amendment: C::Amendment) {
+    fn amend<C: Listable>(&self, amendment: <C::Of as Collection>::Amendment) {
         C::shelf(&mut self.state()).amend(amendment);
     }
 
@@ -246,10 +257,18 @@ impl Inner {
     }
 
     fn all_changed(&self) {
-        let Changed { endpoints, numbers, applications } = &self.changed;
-        for collection in [endpoints, numbers, applications] {
+        let Changed { endpoints, trunk_groups, numbers, applications } = &self.changed;
+        for collection in [endpoints, trunk_groups, numbers, applications] {
             collection.notify_one();
         }
+    }
+}
+
+/// The provider's things of this kind, if it has any.
+fn remotes(provider: &dyn Provider, thing: Thing) -> Option<&dyn Remotes> {
+    match thing {
+        Thing::Endpoint => Some(provider.endpoints()),
+        Thing::TrunkGroup => provider.trunk_groups(),
     }
 }
 
@@ -282,15 +301,15 @@ impl Account {
                 healed: None,
                 sweep_period: settings.sweep_period,
                 endpoints: Shelf::default(),
+                trunk_groups: Shelf::default(),
                 numbers: Shelf::default(),
                 applications: Shelf::default(),
-                creates_in_flight: 0,
-                deletes_in_flight: BTreeMap::new(),
             }),
         });
         let tasks = vec![
             tokio::spawn(inner.budget.clone().drive()),
-            tokio::spawn(sweep::run::<Sightings>(Arc::clone(&inner))),
+            tokio::spawn(sweep::run::<Endpoints>(Arc::clone(&inner))),
+            tokio::spawn(sweep::run::<TrunkGroups>(Arc::clone(&inner))),
             tokio::spawn(sweep::run::<Numbers>(Arc::clone(&inner))),
             tokio::spawn(sweep::run::<Applications>(Arc::clone(&inner))),
         ];
@@ -302,9 +321,16 @@ impl Account {
         &self.inner.id
     }
 
-    /// What the protocol must know of the provider.
-    pub fn capabilities(&self) -> Capabilities {
-        self.inner.provider().capabilities()
+    /// What the protocol must know of the provider, as it was found to be with things of this kind.
+    pub fn capabilities(&self, thing: Thing) -> Capabilities {
+        let capabilities = self.inner.provider().capabilities();
+        let unselective = self.inner.state().things(thing).unselective;
+        Capabilities { list_filter: capabilities.list_filter && !unselective, ..capabilities }
+    }
+
+    /// Whether the provider has things of this kind.
+    pub fn has(&self, thing: Thing) -> bool {
+        remotes(&*self.inner.provider(), thing).is_some()
     }
 
     /// The present moment on the clock of all evidence of this account.

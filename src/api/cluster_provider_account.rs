@@ -143,6 +143,7 @@ mod tests {
     fn what_is_common_is_read_alike_from_both_kinds() {
         let common = json!({
             "plivo": {"credentialsSecretRef": {"name": "plivo-credentials"}},
+            "carrierx": {"credentialsSecretRef": {"name": "carrierx-credentials"}},
             "suspend": true,
             "defaults": {"deletionPolicy": "Retain"},
             "brake": {"count": 10, "percent": 50},

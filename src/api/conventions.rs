@@ -10,14 +10,21 @@ use serde_json::{Value, json};
 use super::crd;
 use super::schema::{BESIDE, BY_THE_OPERATOR};
 
-/// The fields of an endpoint, an application and a number at Plivo, in requests and answers: what a property with an underscore may be
-/// called.
+/// The fields of an endpoint, an application, a number and a trunk group at Plivo and CarrierX, in requests and answers: what a property
+/// with an underscore may be called.
 const PROVIDER_NAMES: &[&str] = &[
     "alias",
     "app_id",
     "app_name",
+    "auth_required",
+    "callback_method",
+    "callback_url",
     "compliance_application_id",
+    "container_sid",
+    "dst_port",
     "endpoint_id",
+    "location_sid",
+    "out_sip_username",
     "sip_contact",
     "sip_expires",
     "sip_registered",
@@ -25,8 +32,18 @@ const PROVIDER_NAMES: &[&str] = &[
     "sip_user_agent",
     "sub_account",
     "resource_uri",
+    "trunk_group_sid",
     "username",
 ];
+
+/// Whose words are the provider's own, letter for letter.
+const PROVIDER_WORDS: &[&str] = &["callback_method", "transport", "type"];
+
+/// An address that the provider is told, and calls itself. The operator never does.
+const TOLD: &[&str] = &["callback_url"];
+
+/// Where anything may stand, because only the provider knows what it takes there.
+const OPEN: &[&str] = &[".spec.carrierx.transformations[]"];
 
 /// What has to do with namespaces and is no reference: it says who may refer to the object.
 const GRANTS: &[&str] = &["allowedNamespaces"];
@@ -50,13 +67,14 @@ fn rules(schema: &JSONSchemaProps) -> &[ValidationRule] {
     schema.x_kubernetes_validations.as_deref().unwrap_or_default()
 }
 
-fn children(schema: &JSONSchemaProps) -> Vec<&JSONSchemaProps> {
-    let mut all: Vec<_> = schema.properties.iter().flat_map(BTreeMap::values).collect();
+/// The schemas inside a schema, each with what follows its path.
+fn children(schema: &JSONSchemaProps) -> Vec<(String, &JSONSchemaProps)> {
+    let mut all: Vec<_> = schema.properties.iter().flatten().map(|(name, schema)| (format!(".{name}"), schema)).collect();
     if let Some(JSONSchemaPropsOrArray::Schema(item)) = &schema.items {
-        all.push(item);
+        all.push(("[]".to_owned(), item));
     }
     if let Some(JSONSchemaPropsOrBool::Schema(value)) = &schema.additional_properties {
-        all.push(value);
+        all.push(("[]".to_owned(), value));
     }
     all
 }
@@ -121,14 +139,14 @@ fn unbounded(path: &str, schema: &JSONSchemaProps) -> Vec<String> {
         Some("boolean") => {}
         other => say(&format!("type {other:?}")),
     }
-    if schema.x_kubernetes_preserve_unknown_fields.is_some() {
+    if schema.x_kubernetes_preserve_unknown_fields.is_some() && !OPEN.contains(&path) {
         say("takes unknown fields");
     }
     if schema.nullable.is_some() {
         say("nullable: null must mean absent");
     }
-    for child in children(schema) {
-        wrong.extend(unbounded(&format!("{path}[]"), child));
+    for (name, child) in children(schema) {
+        wrong.extend(unbounded(&format!("{path}{name}"), child));
     }
     wrong
 }
@@ -155,7 +173,7 @@ fn misnamed(property: &Property<'_>) -> Vec<String> {
     if name.to_lowercase().contains("namespace") && !GRANTS.contains(name) {
         say("a reference into another namespace");
     }
-    if name.to_lowercase().ends_with("url") {
+    if name.to_lowercase().ends_with("url") && !TOLD.contains(name) {
         say("an address that the operator could be made to call");
     }
     if name.ends_with("Ref") && (schema.type_.as_deref() != Some("object") || !schema.required.iter().flatten().any(|r| r == "name")) {
@@ -168,7 +186,7 @@ fn misnamed(property: &Property<'_>) -> Vec<String> {
     if schema.default.is_some() && property.required() {
         say("a field with a default is never required");
     }
-    for word in schema.enum_.iter().flatten() {
+    for word in schema.enum_.iter().flatten().filter(|_| !PROVIDER_WORDS.contains(name)) {
         if !word.0.as_str().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_uppercase())) {
             say("an enum of ours is PascalCase");
         }
@@ -177,7 +195,7 @@ fn misnamed(property: &Property<'_>) -> Vec<String> {
 }
 
 fn watches_the_past(schema: &JSONSchemaProps) -> bool {
-    rules(schema).iter().any(|rule| rule.rule.contains("oldSelf")) || children(schema).into_iter().any(watches_the_past)
+    rules(schema).iter().any(|rule| rule.rule.contains("oldSelf")) || children(schema).into_iter().any(|(_, child)| watches_the_past(child))
 }
 
 /// The API server skips a transition rule when the field appears or vanishes, so the parent must watch for that.
@@ -212,7 +230,7 @@ fn unexplained(path: &str, schema: &JSONSchemaProps) -> Vec<String> {
     wrong
 }
 
-/// A text that people write: a field, or an item of a list.
+/// A text that people write: a field, an item of a list, or a value of a map.
 fn of_any_kind(path: &str, schema: &JSONSchemaProps) -> Option<String> {
     let text = schema.type_.as_deref() == Some("string") && schema.enum_.is_none();
     (text && schema.pattern.is_none()).then(|| format!("{path}: a text of any kind"))
@@ -227,16 +245,15 @@ fn violations(root: &JSONSchemaProps) -> Vec<String> {
         wrong.extend(misnamed(&property));
         wrong.extend(leaking(&property));
         wrong.extend(unexplained(&property.path, property.schema));
-        let item = match &property.schema.items {
-            Some(JSONSchemaPropsOrArray::Schema(item)) => Some((format!("{}[]", property.path), &**item)),
-            _ => None,
-        };
-        if let Some((path, item)) = &item {
-            wrong.extend(unexplained(path, item));
-        }
         if property.in_spec {
             wrong.extend(of_any_kind(&property.path, property.schema));
-            wrong.extend(item.and_then(|(path, item)| of_any_kind(&path, item)));
+        }
+        for (name, inside) in children(property.schema).into_iter().filter(|(name, _)| name == "[]") {
+            let path = format!("{}{name}", property.path);
+            wrong.extend(unexplained(&path, inside));
+            if property.in_spec {
+                wrong.extend(of_any_kind(&path, inside));
+            }
         }
     }
     wrong
@@ -269,7 +286,20 @@ fn a_schema_that_breaks_the_conventions_is_noticed() {
         (
             field(json!({"description": "it is.", "type": "array", "maxItems": 2, "x-kubernetes-list-type": "set",
             "items": {"type": "string"}})),
-            "a string without bound",
+            "it[]: a string without bound",
+        ),
+        (
+            field(json!({"description": "it is.", "type": "object", "maxProperties": 2, "additionalProperties": {"type": "string"}})),
+            "it[]: a string without bound",
+        ),
+        (
+            field(json!({"description": "it is.", "type": "object", "maxProperties": 2,
+            "additionalProperties": {"type": "string", "maxLength": 9}})),
+            "it[]: a text of any kind",
+        ),
+        (
+            field(json!({"description": "it is.", "type": "object", "maxProperties": 2, "x-kubernetes-preserve-unknown-fields": true})),
+            "takes unknown fields",
         ),
         (
             field(json!({"description": "it is.", "type": "array", "maxItems": 2, "x-kubernetes-list-type": "set",
@@ -328,15 +358,19 @@ fn a_type_that_several_kinds_or_fields_use_has_one_schema() {
         ("status.alias", "what the provider shows", 4),
         ("accountRef.kind", "kind of account", 2),
         ("accountRef.name", "name of an account", 2),
-        ("SecretRef.name", "name of a Secret", 3),
-        ("connectionSecret.name", "name of a Secret", 4),
+        ("SecretRef.name", "name of a Secret", 7),
+        ("connectionSecret.name", "name of a Secret", 8),
         ("plivo.app_id", "id of an application", 1),
         ("target.app_id", "id of an application", 2),
         ("app_name", "name of an application", 2),
         ("applicationOf.name", "name of an endpoint", 1),
         ("endpointRef.name", "name of an endpoint", 2),
+        ("target.trunk_group_sid", "id of a trunk group", 1),
+        ("status.trunk_group_sid", "what the provider shows", 6),
+        ("status.name", "what the provider shows", 6),
         ("driftPolicy", "drift", 2),
         ("plivo.credentialsSecretRef", "credentials", 2),
+        ("carrierx.credentialsSecretRef", "credentials", 4),
     ];
     let mut seen: BTreeMap<&str, Vec<(String, Value)>> = BTreeMap::new();
     for crd in crd::all() {

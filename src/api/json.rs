@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    ClusterProviderAccount, Ledger, PhoneNumberBinding, PhoneNumberBindingStatus, ProviderAccount, SipEndpoint, SipEndpointStatus,
+    Address, CallbackMethod, CarrierxEndpoint, ClusterProviderAccount, EndpointType, Ledger, PhoneNumberBinding, PhoneNumberBindingStatus,
+    Placed, Previous, ProviderAccount, SipEndpoint, SipEndpointStatus, Transport,
 };
 
 fn endpoint() -> Value {
@@ -61,6 +62,58 @@ fn endpoint() -> Value {
     })
 }
 
+/// The two providers are never in one object; both are read.
+fn peer() -> Value {
+    json!({
+        "apiVersion": "switchboard.dev/v1alpha1",
+        "kind": "SipEndpoint",
+        "metadata": {"name": "pbx-berlin", "namespace": "voice"},
+        "spec": {
+            "accountRef": {"kind": "ProviderAccount", "name": "carrierx"},
+            "carrierx": {
+                "name": "pbx-berlin",
+                "type": "third_party",
+                "addresses": [
+                    {
+                        "ip": "203.0.113.7", "port": 5061, "transport": "tls", "direction": "any", "dst_port": 5061, "priority": 1,
+                        "srtp": true, "location_sid": "ams-1", "sipCredentialsSecretRef": {"name": "berlin-sip"},
+                    },
+                    {"ip": "pbx.example.com"},
+                ],
+                "capacity": 10,
+                "out_sip_username": "switchboard",
+                "outSipPasswordSecretRef": {"name": "berlin-out", "key": "sip"},
+                "auth_required": false,
+                "attributes": {"site": "berlin"},
+                "transformations": [{"field": "to", "replace": {"from": "^00", "to": "+"}}, {}],
+                "properties": {
+                    "callback_url": "https://example.com/voicemail",
+                    "callback_method": "POST",
+                    "container_sid": "c1",
+                    "greeting": "Nobody is here.",
+                },
+            },
+            "managementPolicy": "Manage",
+            "driftPolicy": "Correct",
+            "externalDeletionPolicy": "Recreate",
+        },
+        "status": {
+            "observedGeneration": 3,
+            "endpoint_id": "2f1d",
+            "name": "pbx-berlin.3kf9x2mq7abhc",
+            "account": {"provider": "CarrierX", "id": "partner-1"},
+            "trunkGroup": {
+                "observedGeneration": 3,
+                "trunk_group_sid": "9a7c",
+                "name": "pbx-berlin.3kf9x2mq7abhc",
+                "ledger": {"uid": "5a2c", "installation": "3kf", "epoch": 1},
+                "reason": "Available",
+                "message": "one trunk leads to the endpoint",
+            },
+        },
+    })
+}
+
 fn account() -> Value {
     json!({
         "apiVersion": "switchboard.dev/v1alpha1",
@@ -68,6 +121,7 @@ fn account() -> Value {
         "metadata": {"name": "plivo", "namespace": "voice"},
         "spec": {
             "plivo": {"credentialsSecretRef": {"name": "plivo-credentials"}},
+            "carrierx": {"credentialsSecretRef": {"name": "carrierx-credentials"}},
             "suspend": true,
             "defaults": {"deletionPolicy": "Retain"},
             "brake": {"count": 10, "percent": 50},
@@ -80,6 +134,7 @@ fn account() -> Value {
             "installation": "3kf",
             "endpoints": {"managed": 3, "unmanaged": 2, "orphaned": 1, "foreign": 0},
             "numbers": {"bound": 2, "unbound": 9},
+            "gateways": [{"ip": "198.51.100.9", "port": 5060, "transport": "udp"}, {"ip": "gw.example.net"}],
             "lastSweepTime": "2026-01-02T03:04:05Z",
             "brake": {
                 "deletions": {"token": "deletions-1a2b", "since": "2026-01-02T03:04:05Z", "until": "2026-01-02T03:04:09Z", "count": 30, "admitted": 25},
@@ -110,6 +165,7 @@ fn binding() -> Value {
             "number": "+14155550123",
             "target": {
                 "app_id": "", "app_name": "main-ivr", "applicationOf": {"name": "alice"}, "endpointRef": {"name": "alice"},
+                "trunk_group_sid": "9a7c",
             },
             "alias": "reception",
             "subaccount": "SA00000000000000000X",
@@ -121,11 +177,12 @@ fn binding() -> Value {
             "observedGeneration": 2,
             "number": "14155550123",
             "app_id": "16638156474000802",
+            "trunk_group_sid": "9a7c",
             "alias": "reception",
             "subaccount": "",
             "account": {"provider": "Plivo", "id": "MA00000000000000000"},
             "previous": {"app_id": "", "alias": "old", "subaccount": ""},
-            "placed": [{"app_id": "16638156474000802", "alias": "reception"}, {"app_id": ""}],
+            "placed": [{"app_id": "16638156474000802", "alias": "reception"}, {"app_id": ""}, {"trunk_group_sid": "9a7c"}],
             "lastHandledReconcileAt": "now",
         },
     })
@@ -135,6 +192,8 @@ fn binding() -> Value {
 fn an_object_with_every_field_comes_back_as_it_was() {
     let read: SipEndpoint = serde_json::from_value(endpoint()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), endpoint());
+    let read: SipEndpoint = serde_json::from_value(peer()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), peer());
     let read: ProviderAccount = serde_json::from_value(account()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), account());
     let read: ClusterProviderAccount = serde_json::from_value(cluster_account()).unwrap();
@@ -177,6 +236,44 @@ fn what_is_left_out_is_the_default_or_stays_out() {
     });
     assert_eq!(serde_json::to_value(&read.spec).unwrap(), expected);
     assert_eq!(serde_json::to_value(PhoneNumberBindingStatus::default()).unwrap(), json!({}));
+}
+
+#[test]
+fn what_carrierx_has_a_default_for_stays_out_and_an_empty_list_stays_in() {
+    let read: CarrierxEndpoint = serde_json::from_value(json!({"type": "third_party"})).unwrap();
+    assert_eq!(read, CarrierxEndpoint::default());
+    for spec in [json!({"type": "third_party"}), json!({"type": "third_party", "addresses": [], "transformations": [], "attributes": {}})] {
+        let read: CarrierxEndpoint = serde_json::from_value(spec.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), spec);
+    }
+    let read: Address = serde_json::from_value(json!({"ip": "203.0.113.7"})).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), json!({"ip": "203.0.113.7"}));
+}
+
+#[test]
+fn a_word_of_a_providers_is_read_and_written_as_the_provider_spells_it() {
+    for kind in EndpointType::ALL {
+        assert_eq!(serde_json::to_value(kind).unwrap(), json!(kind.as_str()));
+        assert_eq!(serde_json::from_value::<EndpointType>(json!(kind.to_string())).unwrap(), *kind);
+    }
+    let spelled: Vec<&str> = EndpointType::ALL.iter().map(|kind| kind.as_str()).collect();
+    let documented = ["third_party", "conference", "conference_v2", "conference_playback", "flexml", "mediator", "voicemail"];
+    assert_eq!(spelled, documented, "and never system_gateway, which is CarrierX' own");
+    assert_eq!(Transport::ALL.iter().map(|word| word.as_str()).collect::<Vec<_>>(), ["udp", "tcp", "tls"]);
+    assert_eq!(CallbackMethod::ALL.iter().map(|word| word.as_str()).collect::<Vec<_>>(), ["GET", "POST"]);
+    assert!(serde_json::from_value::<EndpointType>(json!("ThirdParty")).is_err());
+}
+
+#[test]
+fn what_was_remembered_of_a_number_before_there_were_trunk_groups_is_still_read() {
+    let status: PhoneNumberBindingStatus = serde_json::from_value(json!({
+        "previous": {"app_id": "1", "alias": "old", "subaccount": ""}, "placed": [{"app_id": "2"}, {"app_id": ""}],
+    }))
+    .unwrap();
+    assert_eq!(status.previous.as_ref().map(Previous::target), Some("1"));
+    assert_eq!(status.placed.iter().map(Placed::target).collect::<Vec<_>>(), ["2", ""]);
+    let placed: Placed = serde_json::from_value(json!({"trunk_group_sid": "9a7c"})).unwrap();
+    assert_eq!(placed.target(), "9a7c");
 }
 
 #[test]

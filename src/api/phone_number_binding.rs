@@ -35,6 +35,7 @@ use super::schema;
     printcolumn(name = "Message", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].message"#, priority = "1")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = schema::carrierx::no_subaccount_on_carrierx(), validation = schema::carrierx::no_compliance_application_on_carrierx())]
 pub struct PhoneNumberBindingSpec {
     /// accountRef names the account that holds the number. It cannot change.
     #[x_kube(validation = schema::immutable(schema::BINDING_ACCOUNT_IS_FIXED))]
@@ -95,7 +96,7 @@ pub struct Target {
     /// trunk_group_sid is the id of a CarrierX trunk group. The operator never changes it.
     #[serde(rename = "trunk_group_sid", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), regex(pattern = schema::ID))]
-    #[x_kube(validation = schema::trunk_group_sid())]
+    #[x_kube(validation = schema::carrierx::trunk_group_sid())]
     pub trunk_group_sid: Option<String>,
 }
 

@@ -2,6 +2,8 @@
 //! what to do. A value that people type has its pattern twice: as `pattern`, for editors and offline checks, and as a rule with a
 //! message, for people.
 
+pub(super) mod carrierx;
+
 use kube::core::{Reason, Rule};
 use schemars::{Schema, SchemaGenerator, json_schema};
 
@@ -37,28 +39,13 @@ pub(super) const TOKEN: &str = "^[a-z0-9-]{1,64}$";
 /// A provider's id, or nothing.
 pub(super) const OPTIONAL_ID: &str = "^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$";
 
-/// The part of a CarrierX name that people choose. The client allows 63 characters; 14 of them are a dot and the ownership mark.
-pub(super) const CARRIERX_NAME: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,48}$";
-/// A text without control characters.
-pub(super) const TEXT_256: &str = r"^[^\x00-\x1f\x7f-\x9f]{1,256}$";
-/// A text without control characters, or nothing.
-pub(super) const OPTIONAL_TEXT_256: &str = r"^[^\x00-\x1f\x7f-\x9f]{0,256}$";
-/// One word of a provider's.
-pub(super) const WORD: &str = "^[A-Za-z0-9._-]{1,64}$";
-/// An IPv6 address or a host name (an IPv4 address has the form of one).
-pub(super) const IP_OR_HOST: &str =
-    r"^(([0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f.]{0,15}|[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*)$";
-/// An http or https address: a host, perhaps a port, a path and a query; no user and no password.
-pub(super) const HTTP_URL: &str = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?][!-~]*)?$";
-
-pub(super) const TYPE_IS_FIXED: &str = "type cannot change: CarrierX fixes it when the endpoint is made; create a new SipEndpoint";
 pub(super) const USERNAME_IS_FIXED: &str = "username cannot change: the SIP URI would change; create a new SipEndpoint";
 pub(super) const ACCOUNT_IS_FIXED: &str = "accountRef cannot change: an endpoint cannot move to another account; create a new SipEndpoint";
 pub(super) const BINDING_ACCOUNT_IS_FIXED: &str =
     "accountRef cannot change: what was there before is known for one account only; create a new PhoneNumberBinding";
 pub(super) const NUMBER_IS_FIXED: &str =
     "number cannot change: what was there before is known for one number only; create a new PhoneNumberBinding";
-pub(super) const PROVIDER_IS_FIXED: &str = "the provider cannot change: an endpoint cannot move to another one; create a new SipEndpoint";
+pub(super) const PROVIDER_IS_FIXED: &str = "the provider cannot change: an endpoint at another provider is another object; create a new SipEndpoint for it, with an account there, and delete this one once it is not needed any more";
 pub(super) const ACCOUNT_PROVIDER_IS_FIXED: &str =
     "the provider cannot change: endpoints and numbers cannot move to another one; create a new ProviderAccount";
 pub(super) const CLUSTER_ACCOUNT_PROVIDER_IS_FIXED: &str =
@@ -227,86 +214,6 @@ pub(super) fn compliance_application_id() -> Rule {
         "compliance_application_id must be an id as Plivo shows it: letters, digits, dots, dashes and underscores, a letter or digit \
          first, in quotes",
     )
-}
-
-pub(super) fn carrierx_name() -> Rule {
-    matches(
-        CARRIERX_NAME,
-        "name must be 1 to 49 letters, digits, dots, dashes and underscores, a letter or digit first; the ownership mark is added to it",
-    )
-}
-
-pub(super) fn ip_or_host() -> Rule {
-    matches(
-        IP_OR_HOST,
-        "ip must be an IP address or a host name: no scheme, no brackets, no blanks, and no port, which has a field of its own",
-    )
-}
-
-/// What has only digits and dots is meant as an IPv4 address, and `203.0.113.300` is none.
-pub(super) fn whole_ipv4() -> Rule {
-    Rule::new(r"!self.matches('^[0-9.]+$') || self.matches('^((25[0-5]|(2[0-4]|1?[0-9])?[0-9])([.]|$)){4}$')")
-        .message("ip looks like an IPv4 address but is none: write four numbers from 0 to 255, or a host name")
-        .reason(Reason::FieldValueInvalid)
-}
-
-pub(super) fn direction() -> Rule {
-    matches(WORD, "direction must be a word of CarrierX such as any: 1 to 64 letters, digits, dots, dashes and underscores")
-}
-
-pub(super) fn location_sid() -> Rule {
-    carrierx_id("location_sid must be the id of a switch location")
-}
-
-pub(super) fn container_sid() -> Rule {
-    carrierx_id("container_sid must be the id of a storage container")
-}
-
-pub(super) fn trunk_group_sid() -> Rule {
-    carrierx_id("trunk_group_sid must be the id of a trunk group")
-}
-
-fn carrierx_id(what: &str) -> Rule {
-    let message = format!("{what} as CarrierX shows it: letters, digits, dots, dashes and underscores, a letter or digit first, in quotes");
-    matches(ID, &message)
-}
-
-pub(super) fn out_sip_username() -> Rule {
-    matches(TEXT_256, "out_sip_username must be 1 to 256 characters, none of them a control character; leave it out to leave it as it is")
-}
-
-pub(super) fn callback_url() -> Rule {
-    matches(
-        HTTP_URL,
-        "callback_url must be an http or https address such as https://example.com/voicemail: a host, no user and no password, no blanks",
-    )
-}
-
-pub(super) fn greeting() -> Rule {
-    matches(OPTIONAL_TEXT_256, "greeting must be at most 256 characters, none of them a control character")
-}
-
-/// A map of texts to texts. By hand, because the rule of the keys stands at the map and that of the values at each.
-pub(super) fn attributes(_: &mut SchemaGenerator) -> Schema {
-    let value = matches(OPTIONAL_TEXT_256, "the value of an attribute must be at most 256 characters, none of them a control character");
-    let keys = Rule::new("self.all(key, key.size() <= 64 && key.matches('^[\\\\w.-]+$'))")
-        .message("the keys of attributes must be 1 to 64 letters, digits, dots, dashes and underscores");
-    json_schema!({
-        "type": "object",
-        "maxProperties": 32,
-        "additionalProperties": {"type": "string", "maxLength": 256, "pattern": OPTIONAL_TEXT_256, "x-kubernetes-validations": [value]},
-        "x-kubernetes-validations": [keys],
-    })
-}
-
-/// Objects whose members only CarrierX knows. A bound on their number is all that a schema can say of them.
-pub(super) fn transformations(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "array",
-        "maxItems": 32,
-        "x-kubernetes-list-type": "atomic",
-        "items": {"type": "object", "maxProperties": 32, "x-kubernetes-preserve-unknown-fields": true},
-    })
 }
 
 /// A number has one target.

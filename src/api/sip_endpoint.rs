@@ -1,4 +1,4 @@
-//! SipEndpoint: a SIP user that a phone registers with.
+//! SipEndpoint: a SIP user that a phone registers with, or a static peer.
 
 #![allow(clippy::duplicated_attributes, reason = "each printcolumn is a column of its own, however alike they look")]
 
@@ -25,7 +25,7 @@ use super::schema;
     status = "SipEndpointStatus",
     derive = "Default",
     derive = "PartialEq",
-    doc = "SipEndpoint is a SIP user at a telephony provider, with which phones register.",
+    doc = "SipEndpoint is an endpoint at a telephony provider: a SIP user with which phones register (Plivo), or a static peer or hosted application (CarrierX).",
     selectable = ".spec.accountRef.name",
     validation = schema::derivable_username(),
     printcolumn(name = "SIP URI", type_ = "string", json_path = ".status.sip_uri"),
@@ -53,6 +53,8 @@ use super::schema;
     validation = schema::generated_password_is_shown(),
     validation = schema::no_generated_password_if_adopted(),
     validation = schema::connection_secret_is_another(),
+    validation = schema::carrierx::no_connection_secret_of_a_peer(),
+    validation = schema::carrierx::out_sip_password_needs_username(),
     validation = schema::no_username_if_adopted(),
     validation = schema::observe_needs_adopt()
 )]
@@ -71,7 +73,7 @@ pub struct SipEndpointSpec {
     #[x_kube(validation = schema::immutable(schema::ADOPTION_IS_FIXED))]
     pub adopt: Option<Adopt>,
     /// connectionSecret names a Secret that the operator writes for whoever provisions the phone: username, password, domain and sip_uri.
-    /// It belongs to this object and goes with it. The namespace must have bound the ClusterRole switchboard-secret-writer.
+    /// It belongs to this object and goes with it; not for carrierx, where nothing logs in. The namespace must have bound the ClusterRole switchboard-secret-writer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_secret: Option<SecretRef>,
     /// managementPolicy says whether the operator may write to the endpoint: Manage, or Observe (never; needs adopt).
@@ -93,7 +95,7 @@ pub struct SipEndpointSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Adopt {
-    /// endpoint_id is the provider's id of the endpoint. Quote it, ids are digits.
+    /// endpoint_id is the provider's id of the endpoint, for CarrierX its endpoint_sid. Quote it, ids may be all digits.
     #[serde(rename = "endpoint_id")]
     #[schemars(length(min = 1, max = 64), regex(pattern = schema::ID))]
     #[x_kube(validation = schema::endpoint_id())]
@@ -160,7 +162,7 @@ pub struct SipEndpointStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
-    /// endpoint_id is the provider's id of the endpoint.
+    /// endpoint_id is the provider's id of the endpoint, for CarrierX its endpoint_sid.
     #[serde(rename = "endpoint_id", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub endpoint_id: Option<String>,
@@ -176,7 +178,7 @@ pub struct SipEndpointStatus {
     #[serde(rename = "sip_uri", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub sip_uri: Option<String>,
-    /// sip_registered says whether a phone is registered. Absent: not known.
+    /// sip_registered says whether a phone is registered. Absent: not known, or nothing registers (CarrierX).
     #[serde(rename = "sip_registered", default, skip_serializing_if = "Option::is_none")]
     pub sip_registered: Option<bool>,
     /// sip_contact is the address of the registered phone.

@@ -22,8 +22,8 @@ use crate::controller::brakes::Brakes;
 use crate::controller::census::Censuses;
 use crate::controller::claims::Claims;
 use crate::controller::clock::Clocks;
-use crate::controller::endpoint::Remembered;
 use crate::controller::escrow::Escrows;
+use crate::controller::made::Remembered;
 use crate::controller::memories::Memories;
 use crate::controller::secrets::Secrets;
 use crate::controller::wake::Wakers;
@@ -184,6 +184,10 @@ pub struct Context {
     pub secrets: Secrets,
     /// Memory of SipEndpoints.
     pub memories: Memories<Remembered>,
+    /// Memory of their trunk groups.
+    pub group_memories: Memories<Remembered>,
+    /// Uids of SipEndpoints whose trunk groups were let go: nothing of them is left to look for.
+    pub groups_let_go: Mutex<BTreeSet<String>>,
     /// Memory of PhoneNumberBindings.
     pub binding_memories: Memories<binding::Remembered>,
     /// Both clocks.
@@ -362,7 +366,8 @@ impl Context {
     pub fn users_of(&self, account: &ObjectKey) -> Vec<ObjectKey> {
         let all = self.referrers.lock().unwrap_or_else(PoisonError::into_inner);
         let served = all.get(account).into_iter().flat_map(|referrers| &referrers.all).filter(|(_, who)| who.served);
-        served.map(|(key, _)| key.clone()).collect()
+        // A trunk group is a part of its SipEndpoint.
+        served.map(|(key, _)| key).filter(|key| key.kind != Kind::TrunkGroup).cloned().collect()
     }
 
     /// Whether an object that the account serves is being deleted.

@@ -161,16 +161,22 @@ fn place(object: &impl Resource) -> String {
     format!("{}/{}", object.meta().namespace.as_deref().unwrap_or_default(), object.meta().name.as_deref().unwrap_or_default())
 }
 
-/// What a SipEndpoint's reconcile depends on. Our own reports change none of it; somebody who wipes the ledger does.
+/// What a SipEndpoint's reconcile, or its trunk group's, depends on. Our own reports change none of it; somebody who wipes a ledger does.
 pub fn relevant_endpoint(object: &SipEndpoint) -> Option<u64> {
     let status = object.status.as_ref();
+    let group = status.and_then(|status| status.trunk_group.as_ref());
     hash(object, |hasher| {
         status.and_then(|status| status.endpoint_id.as_ref()).hash(hasher);
         status.and_then(|status| status.account.as_ref()).map(|account| &account.id).hash(hasher);
-        let ledger = status.and_then(|status| status.ledger.as_ref());
-        ledger
-            .map(|ledger| (&ledger.uid, ledger.epoch, ledger.intent.as_ref().map(|intent| &intent.nonce), &ledger.tombstones))
-            .hash(hasher);
+        group.map(|group| &group.trunk_group_sid).hash(hasher);
+        for ledger in [status.and_then(|status| status.ledger.as_ref()), group.and_then(|group| group.ledger.as_ref())] {
+            ledger
+                .map(|ledger| (&ledger.uid, ledger.epoch, ledger.intent.as_ref().map(|intent| &intent.nonce), &ledger.tombstones))
+                .hash(hasher);
+        }
+        // An endpoint that waits for its group to go says why that takes long.
+        let waiting = group.filter(|_| object.metadata.deletion_timestamp.is_some());
+        waiting.map(|group| &group.message).hash(hasher);
     })
 }
 

@@ -55,6 +55,7 @@ pub fn after(view: &View, action: &Action) -> Option<SipEndpointStatus> {
                 account: status.account,
                 conditions: status.conditions,
                 last_handled_reconcile_at: status.last_handled_reconcile_at,
+                trunk_group: status.trunk_group,
                 ..SipEndpointStatus::default()
             };
             Finding::new(Reason::Progressing, format!("endpoint {id} was deleted outside Switchboard; a new one is created"))

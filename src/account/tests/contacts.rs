@@ -1,5 +1,7 @@
 //! Credentials that do not say whose they are, and such as may not do everything.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::core::account::Waits;
 
@@ -181,7 +183,7 @@ async fn credentials_that_may_not_list_numbers_do_while_nobody_binds_one() {
     let (world, fake) = (World::new(), Fake::with(3));
     *fake.forbidden.lock().unwrap() = Some("list numbers");
     let account = world.attach("a", &fake, AccountSettings::default());
-    account.watch(key("o"), Expectation { id: Some("e0001".into()), ..Expectation::default() });
+    account.watch(Thing::Endpoint, key("o"), Expectation { id: Some("e0001".into()), ..Expectation::default() });
     pass(600).await;
     assert_eq!((account.health(), fake.count("list numbers")), (Health::Healthy, 0));
     assert!(fake.count("list") >= 9);

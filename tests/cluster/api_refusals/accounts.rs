@@ -12,7 +12,20 @@ pub const BAD_ACCOUNTS: Rows = &[
     (r#"spec.plivo.auth_id = "MA00000000000000000""#, r#"unknown field "spec.plivo.auth_id""#),
     (r#"spec.plivo.auth_token = "x""#, r#"unknown field "spec.plivo.auth_token""#),
     (r#"spec.plivo.url = "http://169.254.169.254/""#, r#"unknown field "spec.plivo.url""#),
-    (r#"spec.carrierx = {"credentialsSecretRef": {"name": "x"}}"#, r#"unknown field "spec.carrierx""#),
+    (
+        r#"spec.carrierx = {"credentialsSecretRef": {"name": "x"}}"#,
+        "spec | exactly one provider must be given; add one of: plivo, carrierx",
+    ),
+    ("spec.plivo - && spec.carrierx = {}", "spec.carrierx.credentialsSecretRef | Required value"),
+    (r#"spec.plivo - && spec.carrierx = "token""#, "spec.carrierx | must be of type object"),
+    (r#"spec.plivo - && spec.carrierx = {"token": "x"}"#, r#"unknown field "spec.carrierx.token""#),
+    (r#"spec.plivo - && spec.carrierx = {"url": "http://169.254.169.254/"}"#, r#"unknown field "spec.carrierx.url""#),
+    (r#"spec.plivo - && spec.carrierx = {"credentialsSecretRef": {}}"#, "spec.carrierx.credentialsSecretRef.name | Required value"),
+    (r#"spec.plivo - && spec.carrierx = {"credentialsSecretRef": {"name": "X"}}"#, "spec.carrierx.credentialsSecretRef.name | of a Secret"),
+    (
+        r#"spec.plivo - && spec.carrierx = {"credentialsSecretRef": {"name": "x", "key": "token"}}"#,
+        r#"unknown field "spec.carrierx.credentialsSecretRef.key""#,
+    ),
     (r#"spec.plivo.credentialsSecretRef = "x""#, "spec.plivo.credentialsSecretRef | must be of type object"),
     ("spec.plivo.credentialsSecretRef = {}", "spec.plivo.credentialsSecretRef.name | Required value"),
     (r#"spec.plivo.credentialsSecretRef.name = "Plivo""#, "spec.plivo.credentialsSecretRef.name | the name of a Secret"),
@@ -56,6 +69,9 @@ pub const BAD_ACCOUNTS: Rows = &[
 
 /// Edit of a good ProviderAccount, accepted.
 pub const GOOD_ACCOUNTS: &[&str] = &[
+    r#"spec.plivo - && spec.carrierx = {"credentialsSecretRef": {"name": "carrierx-credentials"}}"#,
+    r#"spec.plivo = null && spec.carrierx = {"credentialsSecretRef": {"name": "<a*253>"}}"#,
+    "spec.carrierx = null",
     "spec.budget.requestsPer5Seconds = 1",
     "spec.budget.requestsPer5Seconds = 300",
     "spec.budget = null",
@@ -76,9 +92,18 @@ pub const GOOD_ACCOUNTS: &[&str] = &[
     "spec.brake = null",
 ];
 
+const CARRIERX: &str = r#"spec.plivo - && spec.carrierx = {"credentialsSecretRef": {"name": "carrierx-credentials"}}"#;
+
 /// As [`super::rows::CHANGES`], for a good ProviderAccount.
 pub const ACCOUNT_CHANGES: Transitions = &[
     ("", "spec.plivo -", "spec | exactly one provider must be given | the provider cannot change | create a new ProviderAccount"),
+    (
+        "",
+        r#"spec.plivo - && spec.carrierx = {"credentialsSecretRef": {"name": "x"}}"#,
+        "spec.plivo | spec.carrierx | the provider cannot change: endpoints and numbers cannot move to another one; create a new ProviderAccount",
+    ),
+    (CARRIERX, r#"spec.carrierx - && spec.plivo = {"credentialsSecretRef": {"name": "x"}}"#, "spec.carrierx | the provider cannot change"),
+    (CARRIERX, r#"spec.carrierx.credentialsSecretRef.name = "rotated""#, ""),
     ("", r#"spec.plivo.credentialsSecretRef.name = "rotated""#, ""),
     ("", "spec.budget.requestsPer5Seconds = 60", ""),
     ("spec.budget.requestsPer5Seconds = 60", "spec.budget -", ""),
@@ -101,6 +126,16 @@ pub const ACCOUNT_STATUSES: Rows = &[
         "",
     ),
     (r#"{"numbers": {}}"#, ""),
+    (
+        r#"{"account": {"provider": "CarrierX", "id": "p-1"}, "gateways": [{"ip": "203.0.113.9", "port": 5060, "transport": "udp"}, {"ip": "gw"}]}"#,
+        "",
+    ),
+    (r#"{"gateways": [<{"ip": "a"},*63>{"ip": "<a*256>", "port": 0, "transport": "<a*64>"}]}"#, ""),
+    (r#"{"gateways": [<{"ip": "a"},*64>{"ip": "b"}]}"#, "status.gateways | Too many | 64"),
+    (r#"{"gateways": [{"port": 5060}]}"#, "status.gateways[0].ip | Required value"),
+    (r#"{"gateways": [{"ip": "<a*257>"}]}"#, "status.gateways[0].ip | Too long | 256"),
+    (r#"{"gateways": [{"ip": "a", "port": 65536}]}"#, "status.gateways[0].port | less than or equal to 65535"),
+    (r#"{"gateways": [{"ip": "a", "voip_token": "x"}]}"#, r#"unknown field "status.gateways[0].voip_token""#),
     (r#"{"observedGeneration": -2}"#, "status.observedGeneration | greater than or equal to -1"),
     (r#"{"numbers": {"bound": -1}}"#, "status.numbers.bound | greater than or equal to 0"),
     (r#"{"numbers": {"unbound": -1}}"#, "status.numbers.unbound | greater than or equal to 0"),

@@ -4,10 +4,13 @@ use super::rows::{Rows, Transitions};
 
 const E164: &str =
     "spec.number | number must be in E.164: a plus, the country code and the number, 7 to 15 digits | no blanks, dashes or brackets";
-const ONE_TARGET: &str = "spec.target | exactly one target must be given: app_id, app_name or applicationOf";
-/// In full, once: the design owes people this explanation.
-const NO_ENDPOINT: &str = "spec.target.endpointRef | in Plivo a number is answered by an application, never by an endpoint: pointing a number at \
-    the application of an endpoint does not by itself ring that phone; use applicationOf to follow the endpoint's application";
+const ONE_TARGET: &str = "spec.target | exactly one target must be given: for Plivo app_id, app_name or applicationOf | for CarrierX endpointRef \
+    or trunk_group_sid";
+const TRUNK_GROUP: &str = "spec.target.trunk_group_sid | the id of a trunk group as CarrierX shows it | in quotes";
+const NO_SUBACCOUNT: &str = "spec.subaccount | subaccount cannot be given together with a target at CarrierX | only Plivo has subaccounts; remove \
+    subaccount";
+const NO_COMPLIANCE: &str = "spec.compliance_application_id | cannot be given together with a target at CarrierX (endpointRef, trunk_group_sid) | \
+    remove compliance_application_id";
 const APP_ID: &str = "spec.target.app_id | must be the id of an application | in quotes";
 const APP_NAME: &str = "spec.target.app_name | must be the name of an application | the only one of that name";
 const FOLLOWED: &str = "spec.target.applicationOf.name | the name of a SipEndpoint in the namespace of this object";
@@ -75,15 +78,38 @@ pub const BAD_BINDINGS: Rows = &[
     (r#"spec.target = {"app_id": "1", "app_name": "main-ivr", "applicationOf": {"name": "alice"}}"#, ONE_TARGET),
     (r#"spec.target = {"app_id": "1", "endpointRef": {"name": "alice"}}"#, ONE_TARGET),
     (r#"spec.target = {"app_name": "main-ivr", "endpointRef": {"name": "alice"}}"#, ONE_TARGET),
-    (r#"spec.target = {"applicationOf": {"name": "alice"}, "endpointRef": {"name": "alice"}}"#, NO_ENDPOINT),
+    (r#"spec.target = {"applicationOf": {"name": "alice"}, "endpointRef": {"name": "alice"}}"#, ONE_TARGET),
+    (r#"spec.target = {"app_id": "1", "trunk_group_sid": "2"}"#, ONE_TARGET),
+    (r#"spec.target = {"app_id": "", "trunk_group_sid": "2"}"#, ONE_TARGET),
+    (r#"spec.target = {"endpointRef": {"name": "pbx"}, "trunk_group_sid": "2"}"#, ONE_TARGET),
+    (r#"spec.target = {"applicationOf": {"name": "pbx"}, "trunk_group_sid": "2"}"#, ONE_TARGET),
+    (r#"spec.target = {"trunk_group_sid": null, "endpointRef": null}"#, ONE_TARGET),
     (
         r#"spec.target = {"app_id": "1", "app_name": "main-ivr", "applicationOf": {"name": "alice"}, "endpointRef": {"name": "alice"}}"#,
         ONE_TARGET,
     ),
-    (r#"spec.target = {"endpointRef": {"name": "alice"}}"#, NO_ENDPOINT),
+    // endpointRef, trunk_group_sid
+    (r#"spec.target = {"endpointRef": "pbx"}"#, "spec.target.endpointRef | must be of type object"),
+    (r#"spec.target = {"endpointRef": {"name": "other/pbx"}}"#, "spec.target.endpointRef.name | in the namespace of this object"),
+    (r#"spec.target = {"endpointRef": {"name": "pbx", "namespace": "other"}}"#, r#"unknown field "spec.target.endpointRef.namespace""#),
+    (r#"spec.target = {"trunk_group_sid": ""}"#, TRUNK_GROUP),
+    (r#"spec.target = {"trunk_group_sid": " "}"#, TRUNK_GROUP),
+    (r#"spec.target = {"trunk_group_sid": "-1"}"#, TRUNK_GROUP),
+    (r#"spec.target = {"trunk_group_sid": "../1"}"#, TRUNK_GROUP),
+    (r#"spec.target = {"trunk_group_sid": "1/trunks"}"#, TRUNK_GROUP),
+    (r#"spec.target = {"trunk_group_sid": "1?x=2"}"#, TRUNK_GROUP),
+    (r#"spec.target = {"trunk_group_sid": "1\n"}"#, TRUNK_GROUP),
+    (r#"spec.target = {"trunk_group_sid": "<1*65>"}"#, "spec.target.trunk_group_sid | Too long | 64"),
+    (r#"spec.target = {"trunk_group_sid": 1}"#, "spec.target.trunk_group_sid | must be of type string"),
+    (r#"spec.target = {"trunkGroupSid": "1"}"#, r#"unknown field "spec.target.trunkGroupSid""#),
+    (r#"spec.target = {"trunk_sid": "1"}"#, r#"unknown field "spec.target.trunk_sid""#),
+    (r#"spec.target = {"endpoint_sid": "1"}"#, r#"unknown field "spec.target.endpoint_sid""#),
+    (r#"spec.target = {"endpointRef": {"name": "pbx"}} && spec.subaccount = "SA<A*18>""#, NO_SUBACCOUNT),
+    (r#"spec.target = {"trunk_group_sid": "1"} && spec.subaccount = "SA<A*18>""#, NO_SUBACCOUNT),
+    (r#"spec.target = {"endpointRef": {"name": "pbx"}} && spec.compliance_application_id = "1""#, NO_COMPLIANCE),
+    (r#"spec.target = {"trunk_group_sid": "1"} && spec.compliance_application_id = "1""#, NO_COMPLIANCE),
     (r#"spec.target = {"endpointRef": {}}"#, "spec.target.endpointRef.name | Required value"),
     (r#"spec.target = {"endpointRef": {"name": "Alice"}}"#, "spec.target.endpointRef.name | the name of a SipEndpoint"),
-    (r#"spec.target = {"trunk_group_sid": "1"}"#, r#"unknown field "spec.target.trunk_group_sid""#),
     (r#"spec.target = {"app_id": "1", "url": "http://169.254.169.254/"}"#, r#"unknown field "spec.target.url""#),
     (r#"spec.target = {"appId": "1"}"#, r#"unknown field "spec.target.appId""#),
     // app_id
@@ -199,6 +225,11 @@ pub const GOOD_BINDINGS: &[&str] = &[
     r#"spec.target = {"app_name": "Main_IVR-2", "app_id": null, "endpointRef": null}"#,
     r#"spec.target = {"applicationOf": {"name": "alice"}}"#,
     r#"spec.target = {"applicationOf": {"name": "<a*253>"}}"#,
+    // Whether the account is at CarrierX is not for a schema to know.
+    r#"spec.target = {"endpointRef": {"name": "pbx"}}"#,
+    r#"spec.target = {"endpointRef": {"name": "<a*253>"}, "app_id": null, "trunk_group_sid": null}"#,
+    r#"spec.target = {"trunk_group_sid": "7f4d3f0e-0a0c-4c3e-9d63-1f4a6f1d2b3c"}"#,
+    r#"spec.target = {"trunk_group_sid": "<1*64>"} && spec.alias = "desk" && spec.subaccount = null"#,
     r#"spec.accountRef.kind = "ClusterProviderAccount""#,
     r#"spec.accountRef.kind = null"#,
     r#"spec.alias = "a""#,
@@ -224,6 +255,8 @@ const ACCOUNT: &str = "spec.accountRef | accountRef cannot change | for one acco
 const NAMED: &str = r#"spec.target = {"app_name": "main-ivr"}"#;
 const FOLLOWING: &str = r#"spec.target = {"applicationOf": {"name": "alice"}}"#;
 
+const RINGING: &str = r#"spec.target = {"endpointRef": {"name": "pbx"}}"#;
+
 /// Edit of a good PhoneNumberBinding that is stored, edit of what is stored, what the refusal says; nothing if it is accepted.
 pub const BINDING_CHANGES: Transitions = &[
     ("", r#"spec.number = "+14155550124""#, NUMBER),
@@ -237,9 +270,12 @@ pub const BINDING_CHANGES: Transitions = &[
     ("", r#"spec.number = "+14155550124" && spec.accountRef.name = "other""#, NUMBER),
     ("", "spec.target -", "spec.target | Required value"),
     ("", r#"spec.target.app_name = "main-ivr""#, ONE_TARGET),
-    ("", r#"spec.target = {"endpointRef": {"name": "alice"}}"#, NO_ENDPOINT),
+    ("", r#"spec.target.trunk_group_sid = "1""#, ONE_TARGET),
     (FOLLOWING, "spec.target.applicationOf -", ONE_TARGET),
-    (FOLLOWING, r#"spec.target.endpointRef = {"name": "alice"}"#, NO_ENDPOINT),
+    (FOLLOWING, r#"spec.target.endpointRef = {"name": "alice"}"#, ONE_TARGET),
+    (RINGING, "spec.target.endpointRef -", ONE_TARGET),
+    (RINGING, r#"spec.subaccount = "SA<A*18>""#, NO_SUBACCOUNT),
+    (r#"spec.subaccount = "SA<A*18>""#, r#"spec.target = {"trunk_group_sid": "1"}"#, NO_SUBACCOUNT),
     // What may change.
     ("", "spec.accountRef.kind -", ""),
     ("", r#"spec.target.app_id = "1""#, ""),
@@ -250,6 +286,13 @@ pub const BINDING_CHANGES: Transitions = &[
     (NAMED, r#"spec.target.app_name = "other-ivr""#, ""),
     (FOLLOWING, r#"spec.target.applicationOf.name = "bob""#, ""),
     (FOLLOWING, r#"spec.target = {"app_id": ""}"#, ""),
+    (RINGING, r#"spec.target.endpointRef.name = "pbx-2""#, ""),
+    (RINGING, r#"spec.target = {"trunk_group_sid": "1"}"#, ""),
+    (r#"spec.target = {"trunk_group_sid": "1"}"#, r#"spec.target.trunk_group_sid = "2""#, ""),
+    (r#"spec.target = {"trunk_group_sid": "1"}"#, RINGING, ""),
+    // Whoever named the wrong one for the account can put it right.
+    (RINGING, r#"spec.target = {"app_id": "1"}"#, ""),
+    ("", RINGING, ""),
     ("", r#"spec.alias = "desk""#, ""),
     (r#"spec.alias = "desk""#, r#"spec.alias = "lobby""#, ""),
     (r#"spec.alias = "desk""#, "spec.alias -", ""),
@@ -266,6 +309,8 @@ pub const BINDING_CHANGES: Transitions = &[
     (r#"spec.driftPolicy = "Report""#, "spec.driftPolicy -", ""),
 ];
 
+const ONE_ANSWERER: &str = "status.previous | exactly one of app_id and trunk_group_sid says what answers the number";
+
 /// A status of a binding, what the refusal says; nothing if it is accepted.
 pub const BINDING_STATUSES: Rows = &[
     (r#"{"observedGeneration": -1}"#, ""),
@@ -273,6 +318,8 @@ pub const BINDING_STATUSES: Rows = &[
     (r#"{"account": {"provider": "Plivo", "id": "MA00000000000000000"}, "app_id": "<1*256>", "alias": "<ü*256>"}"#, ""),
     (r#"{"previous": {"app_id": "", "alias": "<a*256>", "subaccount": "SA"}}"#, ""),
     (r#"{"previous": {"app_id": "1"}, "placed": [<{"app_id": "1"},*7>{"app_id": "2", "alias": "desk"}]}"#, ""),
+    (r#"{"trunk_group_sid": "<1*256>", "account": {"provider": "CarrierX", "id": "p-1"}}"#, ""),
+    (r#"{"previous": {"trunk_group_sid": ""}, "placed": [<{"trunk_group_sid": "1"},*7>{"trunk_group_sid": "2"}]}"#, ""),
     (r#"{"observedGeneration": -2}"#, "status.observedGeneration | greater than or equal to -1"),
     (r#"{"observedGeneration": "2"}"#, "status.observedGeneration | must be of type integer"),
     (r#"{"number": 14155550123}"#, "status.number | must be of type string"),
@@ -282,14 +329,21 @@ pub const BINDING_STATUSES: Rows = &[
     (r#"{"subaccount": "<a*257>"}"#, "status.subaccount | Too long | 256"),
     (r#"{"lastHandledReconcileAt": "<a*257>"}"#, "status.lastHandledReconcileAt | Too long | 256"),
     (r#"{"account": {"provider": "Plivo"}}"#, "status.account.id | Required value"),
-    (r#"{"account": {"provider": "plivo", "id": "1"}}"#, r#"status.account.provider | supported values: "Plivo""#),
+    (r#"{"account": {"provider": "plivo", "id": "1"}}"#, r#"status.account.provider | supported values: "Plivo", "CarrierX""#),
     (r#"{"conditions": [CONDITION, CONDITION]}"#, "status.conditions[1] | Duplicate value"),
-    (r#"{"previous": {}}"#, "status.previous.app_id | Required value"),
-    (r#"{"previous": {"app_id": null}}"#, "status.previous.app_id | Required value"),
+    (r#"{"previous": {}}"#, ONE_ANSWERER),
+    (r#"{"previous": {"app_id": null}}"#, ONE_ANSWERER),
+    (r#"{"previous": {"alias": "desk"}}"#, ONE_ANSWERER),
+    (r#"{"previous": {"app_id": "1", "trunk_group_sid": "2"}}"#, ONE_ANSWERER),
+    (r#"{"previous": {"app_id": "", "trunk_group_sid": ""}}"#, ONE_ANSWERER),
+    (r#"{"previous": {"trunk_group_sid": "<1*257>"}}"#, "status.previous.trunk_group_sid | Too long | 256"),
+    (r#"{"trunk_group_sid": "<1*257>"}"#, "status.trunk_group_sid | Too long | 256"),
     (r#"{"previous": {"app_id": "<1*257>"}}"#, "status.previous.app_id | Too long | 256"),
     (r#"{"previous": {"app_id": "1", "number": "1"}}"#, r#"unknown field "status.previous.number""#),
     (r#"{"placed": {}}"#, "status.placed | must be of type array"),
-    (r#"{"placed": [{"alias": "desk"}]}"#, "status.placed[0].app_id | Required value"),
+    (r#"{"placed": [{"alias": "desk"}]}"#, "status.placed[0] | exactly one of app_id and trunk_group_sid"),
+    (r#"{"placed": [{"app_id": "1"}, {"app_id": "1", "trunk_group_sid": "2"}]}"#, "status.placed[1] | exactly one of app_id and"),
+    (r#"{"placed": [{"trunk_group_sid": "<1*257>"}]}"#, "status.placed[0].trunk_group_sid | Too long | 256"),
     (r#"{"placed": [{"app_id": "<1*257>"}]}"#, "status.placed[0].app_id | Too long | 256"),
     (r#"{"placed": [<{"app_id": "1"},*8>{"app_id": "2"}]}"#, "status.placed | Too many | 8"),
     (r#"{"endpoint_id": "1"}"#, r#"unknown field "status.endpoint_id""#),

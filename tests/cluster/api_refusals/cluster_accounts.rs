@@ -103,7 +103,15 @@ pub const BAD_CLUSTER_ACCOUNTS: Rows = &[
     ("spec.plivo = {}", "spec.plivo.credentialsSecretRef | Required value"),
     (r#"spec.plivo.auth_token = "x""#, r#"unknown field "spec.plivo.auth_token""#),
     (r#"spec.plivo.url = "http://169.254.169.254/""#, r#"unknown field "spec.plivo.url""#),
-    (r#"spec.carrierx = {"credentialsSecretRef": {"name": "x"}}"#, r#"unknown field "spec.carrierx""#),
+    (
+        r#"spec.carrierx = {"credentialsSecretRef": {"name": "x"}}"#,
+        "spec | exactly one provider must be given; add one of: plivo, carrierx",
+    ),
+    ("spec.plivo - && spec.carrierx = {}", "spec.carrierx.credentialsSecretRef | Required value"),
+    (
+        r#"spec.plivo - && spec.carrierx = {"credentialsSecretRef": {"name": "X"}}"#,
+        "spec.carrierx.credentialsSecretRef.name | the name of a Secret in the operator's namespace",
+    ),
     ("spec.plivo.credentialsSecretRef = {}", "spec.plivo.credentialsSecretRef.name | Required value"),
     (r#"spec.plivo.credentialsSecretRef.name = """#, SECRET),
     (r#"spec.plivo.credentialsSecretRef.name = "Plivo""#, SECRET),
@@ -127,6 +135,7 @@ pub const BAD_CLUSTER_ACCOUNTS: Rows = &[
 /// Edit of a good ClusterProviderAccount, accepted.
 pub const GOOD_CLUSTER_ACCOUNTS: &[&str] = &[
     "",
+    r#"spec.plivo - && spec.carrierx = {"credentialsSecretRef": {"name": "carrierx-company-credentials"}}"#,
     // Nobody: what a server-side apply makes of an empty list is an absent one.
     "spec.allowedNamespaces -",
     "spec.allowedNamespaces = null",
@@ -152,11 +161,16 @@ pub const GOOD_CLUSTER_ACCOUNTS: &[&str] = &[
 
 const FIXED: &str = "spec | exactly one provider must be given | the provider cannot change | create a new ClusterProviderAccount";
 
+const MOVED: &str = "spec.plivo | spec.carrierx | the provider cannot change | create a new ClusterProviderAccount";
+const CARRIERX: &str = r#"spec.plivo - && spec.carrierx = {"credentialsSecretRef": {"name": "carrierx-company-credentials"}}"#;
+
 /// As [`super::rows::CHANGES`], for a good ClusterProviderAccount.
 pub const CLUSTER_ACCOUNT_CHANGES: Transitions = &[
     ("", "spec.plivo -", FIXED),
     ("", "spec.plivo = null", FIXED),
-    ("", r#"spec.plivo - && spec.carrierx = {"credentialsSecretRef": {"name": "x"}}"#, r#"unknown field "spec.carrierx""#),
+    ("", r#"spec.plivo - && spec.carrierx = {"credentialsSecretRef": {"name": "x"}}"#, MOVED),
+    (CARRIERX, r#"spec.carrierx - && spec.plivo = {"credentialsSecretRef": {"name": "x"}}"#, MOVED),
+    (CARRIERX, r#"spec.carrierx.credentialsSecretRef.name = "rotated""#, ""),
     ("", "spec.allowedNamespaces -", ""),
     ("", r#"spec.allowedNamespaces = [{"name": "voice"}, {"name": "voice"}]"#, "spec.allowedNamespaces[1] | Duplicate value"),
     ("", r#"spec.plivo.credentialsSecretRef.name = "rotated""#, ""),

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::statuses::CONDITION;
-use super::{account, binding, cluster_account, collection, discard, edited, endpoint, put, stored};
+use super::{account, binding, cluster_account, collection, discard, edited, endpoint, peer, put, stored};
 use crate::support;
 use crate::world::eventually;
 
@@ -28,7 +28,21 @@ async fn a_new_object_has_its_defaults_a_status_that_is_behind_and_no_other_stat
     let account_spec = json!({"plivo": {"credentialsSecretRef": {"name": "plivo-credentials"}}, "suspend": false});
     let mut cluster_spec = account_spec.clone();
     cluster_spec["allowedNamespaces"] = json!([{"name": "voice"}]);
-    let table = [(endpoint(), endpoint_spec), (binding(), binding_spec), (account(), account_spec), (cluster_account(), cluster_spec)];
+    // What CarrierX has a default for is not the schema's to say.
+    let peer_spec = json!({
+        "accountRef": {"kind": "ProviderAccount", "name": "carrierx"},
+        "carrierx": {"type": "third_party", "addresses": [{"ip": "203.0.113.7"}]},
+        "managementPolicy": "Manage",
+        "driftPolicy": "Correct",
+        "externalDeletionPolicy": "Recreate",
+    });
+    let table = [
+        (peer(), peer_spec),
+        (endpoint(), endpoint_spec),
+        (binding(), binding_spec),
+        (account(), account_spec),
+        (cluster_account(), cluster_spec),
+    ];
     for (object, spec) in table {
         let mut forged = object;
         forged["metadata"]["name"] = json!(namespace);
@@ -104,6 +118,22 @@ async fn kubectl_get_shows_what_an_object_leads_to_and_why_it_is_not_ready() {
             "NAME NUMBER TARGET READY REASON AGE",
             "+14155550123 16638156474000802 False SecretNotFound",
             "ACCOUNT MESSAGE",
+        ),
+        (
+            edited(binding(), r#"spec.target = {"endpointRef": {"name": "pbx"}}"#),
+            "pnb",
+            json!({"trunk_group_sid": "9a7c"}),
+            "NAME NUMBER TARGET READY REASON AGE",
+            "+14155550123 9a7c False SecretNotFound",
+            "ACCOUNT MESSAGE",
+        ),
+        (
+            peer(),
+            "sipep",
+            json!({"endpoint_id": "7f4d", "name": "pbx.3kf9x2mq7abhc"}),
+            "NAME SIP URI REGISTERED READY REASON AGE",
+            "False SecretNotFound",
+            "USERNAME ENDPOINT ID ACCOUNT MESSAGE",
         ),
         (account(), "pacct", account_status.clone(), account_head, account_line, "ACCOUNT ID MESSAGE"),
         (cluster_account(), "cpacct", account_status, account_head, account_line, "ACCOUNT ID MESSAGE"),

@@ -38,7 +38,7 @@ pub const STATUSES: Rows = &[
         r#"{"conditions": [{"type": "Ready", "status": "True", "reason": "A", "message": "", "lastTransitionTime": "now"}]}"#,
         "status.conditions[0].lastTransitionTime | date-time",
     ),
-    (r#"{"account": {"provider": "Acme", "id": "1"}}"#, r#"status.account.provider | supported values: "Plivo""#),
+    (r#"{"account": {"provider": "Acme", "id": "1"}}"#, r#"status.account.provider | supported values: "Plivo", "CarrierX""#),
     (r#"{"account": {"provider": "Plivo"}}"#, "status.account.id | Required value"),
     (r#"{"ledger": {"uid": "u", "epoch": 0}}"#, "status.ledger.installation | Required value"),
     (r#"{"ledger": {"uid": "u", "installation": "abc", "epoch": -1}}"#, "status.ledger.epoch | greater than or equal to 0"),
@@ -55,4 +55,32 @@ pub const STATUSES: Rows = &[
         "status.ledger.intent.nonce | Required value",
     ),
     (r#"{"ledger": {"uid": "u", "installation": "abc", "epoch": 0, "password": "x"}}"#, r#"unknown field "status.ledger.password""#),
+];
+
+/// As [`STATUSES`], for an endpoint at CarrierX.
+pub const PEER_STATUSES: Rows = &[
+    (r#"{"observedGeneration": 3, "conditions": [CONDITION], "endpoint_id": "7f4d", "name": "pbx.3kf9x2mq7abhc"}"#, ""),
+    (r#"{"account": {"provider": "CarrierX", "id": "p-1"}, "name": "<a*256>"}"#, ""),
+    (r#"{"trunkGroup": {}}"#, ""),
+    (
+        r#"{"trunkGroup": {"observedGeneration": 3, "trunk_group_sid": "9a7c", "name": "pbx.3kf9x2mq7abhc", "reason": "Available", "message": "<a*32768>",
+            "ledger": {"uid": "u", "installation": "abc", "epoch": 0, "intent": INTENT, "tombstones": ["1"]}}}"#,
+        "",
+    ),
+    (r#"{"account": {"provider": "carrierx", "id": "1"}}"#, r#"status.account.provider | supported values: "Plivo", "CarrierX""#),
+    (r#"{"name": "<a*257>"}"#, "status.name | Too long | 256"),
+    (r#"{"name": 5}"#, "status.name | must be of type string"),
+    (r#"{"trunkGroup": "9a7c"}"#, "status.trunkGroup | must be of type object"),
+    (r#"{"trunkGroup": {"observedGeneration": -2}}"#, "status.trunkGroup.observedGeneration | greater than or equal to -1"),
+    (r#"{"trunkGroup": {"trunk_group_sid": "<a*65>"}}"#, "status.trunkGroup.trunk_group_sid | Too long | 64"),
+    (r#"{"trunkGroup": {"name": "<a*257>"}}"#, "status.trunkGroup.name | Too long | 256"),
+    (r#"{"trunkGroup": {"reason": "<a*129>"}}"#, "status.trunkGroup.reason | Too long | 128"),
+    (r#"{"trunkGroup": {"message": "<a*32769>"}}"#, "status.trunkGroup.message | Too long | 32768"),
+    (r#"{"trunkGroup": {"ledger": {"uid": "u", "epoch": 0}}}"#, "status.trunkGroup.ledger.installation | Required value"),
+    (
+        r#"{"trunkGroup": {"ledger": {"uid": "u", "installation": "abc", "epoch": 0, "tombstones": ["1", "1"]}}}"#,
+        "status.trunkGroup.ledger.tombstones[1] | Duplicate value",
+    ),
+    (r#"{"trunkGroup": {"trunks": []}}"#, r#"unknown field "status.trunkGroup.trunks""#),
+    (r#"{"voip_token": "x"}"#, r#"unknown field "status.voip_token""#),
 ];

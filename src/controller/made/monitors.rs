@@ -5,8 +5,8 @@ use kube_runtime::events::EventType;
 use tracing::warn;
 
 use crate::account::SnapshotView;
-use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::execute::Pass;
+use crate::controller::made::Made;
 use crate::controller::report::event;
 use crate::core::action::Action;
 use crate::core::monitor::{Assumption, Broken, sent};
@@ -19,7 +19,7 @@ use crate::metrics;
 const REASON: &str = "AssumptionBroken";
 
 /// Before each action.
-pub fn look(pass: &mut Pass<'_, SipEndpoint>, view: &View, action: &Action) {
+pub fn look<K: Made>(pass: &mut Pass<'_, K>, view: &View, action: &Action) {
     let look = pass.slot.memory.watch.look(view, action);
     if let Some(lag) = look.lag {
         pass.ctx.metrics.visibility_lag(lag);
@@ -28,7 +28,7 @@ pub fn look(pass: &mut Pass<'_, SipEndpoint>, view: &View, action: &Action) {
 }
 
 /// After a create that was announced at `began` and handed over at `handed`.
-pub fn created(pass: &mut Pass<'_, SipEndpoint>, view: &View, (began, handed): (Moment, Moment), outcome: &Outcome<(String, String)>) {
+pub fn created<K: Made>(pass: &mut Pass<'_, K>, view: &View, (began, handed): (Moment, Moment), outcome: &Outcome<(String, String)>) {
     let ended = pass.ctx.clock.now();
     pass.ctx.metrics.create(match outcome {
         Outcome::Done(_) => metrics::Answer::done,
@@ -44,25 +44,25 @@ pub fn created(pass: &mut Pass<'_, SipEndpoint>, view: &View, (began, handed): (
     }
 }
 
-/// After an endpoint was recorded, condemned or deleted.
-pub fn wrote(pass: &mut Pass<'_, SipEndpoint>, view: &View, action: &Action) {
+/// After a thing was recorded, condemned or deleted.
+pub fn wrote<K: Made>(pass: &mut Pass<'_, K>, view: &View, action: &Action) {
     let id = match action {
         Action::Record(found) => &found.id,
         Action::WriteTombstone(id) | Action::DeleteEndpoint(id, _) => id,
         _ => return,
     };
-    let unlisted = pass.account().and_then(|account| unlisted(&account.snapshots(), id));
+    let unlisted = pass.account().and_then(|account| unlisted(&account.things(K::THING), id));
     let broken = pass.slot.memory.watch.wrote(view, action, unlisted);
     note(pass, broken);
 }
 
-/// When the newest complete listing began that does not show the endpoint.
+/// When the newest complete listing began that does not show it.
 fn unlisted(snapshots: &SnapshotView, id: &str) -> Option<Moment> {
     let complete = [&snapshots.complete, &snapshots.complete_before];
     complete.into_iter().flatten().find(|listing| listing.items.get(id).is_none()).map(|listing| listing.began)
 }
 
-fn note(pass: &mut Pass<'_, SipEndpoint>, broken: Option<Broken>) {
+fn note<K: Made>(pass: &mut Pass<'_, K>, broken: Option<Broken>) {
     let Some(broken) = broken else { return };
     let assumption = match broken.assumption {
         Assumption::LateExecution => metrics::Assumption::A1,
@@ -75,7 +75,7 @@ fn note(pass: &mut Pass<'_, SipEndpoint>, broken: Option<Broken>) {
 }
 
 /// At the end of a pass.
-pub async fn tell(pass: &mut Pass<'_, SipEndpoint>) {
+pub async fn tell<K: Made>(pass: &mut Pass<'_, K>) {
     for broken in std::mem::take(&mut pass.slot.memory.untold) {
         // Events of the same reason and action are counted together, with the note of the first.
         let action = match broken.assumption {
@@ -83,6 +83,6 @@ pub async fn tell(pass: &mut Pass<'_, SipEndpoint>) {
             Assumption::Freeze => "Create",
             Assumption::Visibility => "Observe",
         };
-        event(pass.ctx, &pass.object, EventType::Warning, REASON, action, broken.message).await;
+        event(pass.ctx, pass.object.endpoint(), EventType::Warning, REASON, action, broken.message).await;
     }
 }

@@ -1,0 +1,113 @@
+//! The rows of a SipEndpoint at CarrierX that is taken, and of one that is changed. The notation is that of [`super::rows`].
+
+use super::peers::{LOGIN, TWICE};
+use super::rows::Transitions;
+
+/// Edit of a good static peer, accepted.
+pub const GOOD_PEERS: &[&str] = &[
+    "",
+    r#"metadata.name = "4711""#,
+    r#"metadata.name = "<a*253>""#,
+    r#"spec.carrierx.name = "a""#,
+    r#"spec.carrierx.name = "<a*49>""#,
+    r#"spec.carrierx.name = "9-PBX_Berlin.2.""#,
+    "spec.carrierx.name = null",
+    "spec.carrierx.addresses -",
+    "spec.carrierx.addresses = null",
+    "spec.carrierx.addresses = []",
+    r#"spec.carrierx.addresses = [{"ip": "0.0.0.0"}, {"ip": "255.255.255.255"}, {"ip": "1.20.199.249"}]"#,
+    r#"spec.carrierx.addresses = [{"ip": "2001:db8::7"}, {"ip": "::1"}, {"ip": "2001:db8:1:2:3:4:5:6"}, {"ip": "::"}]"#,
+    r#"spec.carrierx.addresses = [{"ip": "pbx"}, {"ip": "PBX-2.Example.com"}, {"ip": "1.example.com"}, {"ip": "<a*253>"}]"#,
+    r#"spec.carrierx.addresses = [{"ip": "a", "port": 1, "dst_port": 65535, "priority": 0}, {"ip": "b", "port": 65535, "priority": 1000000}]"#,
+    r#"spec.carrierx.addresses = [{"ip": "a", "transport": "tls", "srtp": true, "direction": "<a*64>", "location_sid": "<a*64>"}]"#,
+    r#"spec.carrierx.addresses = [{"ip": "a", "sipCredentialsSecretRef": {"name": "sip"}}, {"ip": "b", "sipCredentialsSecretRef": {"name": "sip"}}]"#,
+    r#"spec.carrierx.addresses = [{"ip": "a", "port": null, "transport": null, "direction": null, "dst_port": null, "priority": null, "srtp": null, "location_sid": null, "sipCredentialsSecretRef": null}]"#,
+    // Alike but for one field.
+    r#"spec.carrierx.addresses = [{"ip": "a"}, {"ip": "b"}]"#,
+    r#"spec.carrierx.addresses = [{"ip": "a"}, {"ip": "a", "port": 5061}]"#,
+    r#"spec.carrierx.addresses = [{"ip": "a"}, {"ip": "a", "transport": "tcp"}, {"ip": "a", "transport": "tls"}]"#,
+    r#"spec.carrierx.addresses = [{"ip": "a", "direction": "inbound"}, {"ip": "a", "direction": "outbound"}]"#,
+    r#"spec.carrierx.addresses = [{"ip": "a"}, {"ip": "a", "dst_port": 5061}]"#,
+    r#"spec.carrierx.addresses = [{"ip": "a"}, {"ip": "a", "location_sid": "ams"}]"#,
+    "spec.carrierx.capacity = 0",
+    "spec.carrierx.capacity = 1000000",
+    "spec.carrierx.capacity = null",
+    r#"spec.carrierx.out_sip_username = "Büro Süd, 2. Stock""#,
+    r#"spec.carrierx.out_sip_username = "<a*256>" && spec.carrierx.outSipPasswordSecretRef = {"name": "out"}"#,
+    "spec.carrierx.auth_required = true",
+    "spec.carrierx.auth_required = false",
+    "spec.carrierx.addresses - && spec.carrierx.auth_required = false",
+    "spec.carrierx.attributes = {}",
+    r#"spec.carrierx.attributes = {"site": "", "a.b-c_D9": "Büro \"Süd\""}"#,
+    r#"spec.carrierx.attributes = {"<a*64>": "<ü*256>"}"#,
+    "spec.carrierx.transformations = []",
+    r#"spec.carrierx.transformations = [{"field": "to", "replace": {"from": ["00"], "to": "+"}, "order": 1, "enabled": true}, {}]"#,
+    "spec.carrierx.addresses = [] && spec.carrierx.transformations = [<{},*31>{}]",
+    r#"spec.carrierx = {"type": "conference"}"#,
+    r#"spec.carrierx = {"type": "conference_v2", "name": "standup", "capacity": 20}"#,
+    r#"spec.carrierx = {"type": "conference_playback", "capacity": 0}"#,
+    r#"spec.carrierx = {"type": "flexml", "addresses": null, "attributes": null, "properties": null}"#,
+    r#"spec.carrierx = {"type": "mediator"}"#,
+    r#"spec.carrierx = {"type": "voicemail"}"#,
+    r#"spec.carrierx = {"type": "voicemail", "properties": {}}"#,
+    r#"spec.carrierx = {"type": "voicemail", "properties": {"callback_url": "http://voice-1.example.com:8080/hook?a=b&c=%20#d"}}"#,
+    r#"spec.carrierx = {"type": "voicemail", "properties": {"callback_url": "https://a/<b*246>", "callback_method": "GET"}}"#,
+    r#"spec.carrierx = {"type": "voicemail", "properties": {"callback_method": "POST", "container_sid": "<a*64>", "greeting": ""}}"#,
+    r#"spec.carrierx = {"type": "voicemail", "properties": {"greeting": "<ü*256>"}}"#,
+    r#"spec.adopt = {"endpoint_id": "7f4d3f0e-0a0c-4c3e-9d63-1f4a6f1d2b3c"}"#,
+    r#"spec.adopt = {"endpoint_id": "1"} && spec.carrierx = {"type": "third_party"} && spec.managementPolicy = "Observe""#,
+    r#"spec.adopt = {"endpoint_id": "1"} && spec.carrierx.outSipPasswordSecretRef = {"name": "out", "key": "sip"}"#,
+    r#"spec.plivo = null && spec.deletionPolicy = "Retain""#,
+    r#"spec.accountRef.kind = "ClusterProviderAccount""#,
+];
+
+const TYPE: &str = "spec.carrierx.type | type cannot change: CarrierX fixes it when the endpoint is made; create a new SipEndpoint";
+const PROVIDER: &str = "spec.plivo | spec.carrierx | the provider cannot change: an endpoint at another provider is another object; create a \
+                        new SipEndpoint for it";
+const CONFERENCE: &str = r#"spec.carrierx = {"type": "conference"}"#;
+const ADOPTED: &str = r#"spec.adopt = {"endpoint_id": "1"}"#;
+
+/// As [`super::rows::CHANGES`], for a good static peer.
+pub const PEER_CHANGES: Transitions = &[
+    ("", r#"spec.carrierx - && spec.plivo = {"passwordSecretRef": {"name": "x"}}"#, PROVIDER),
+    ("", r#"spec.plivo = {"passwordSecretRef": {"name": "x"}}"#, "spec | exactly one provider must be given | the provider cannot change"),
+    ("", "spec.carrierx -", "spec | exactly one provider must be given | spec.carrierx | the provider cannot change"),
+    ("", r#"spec.carrierx = {"type": "voicemail"}"#, TYPE),
+    ("", r#"spec.carrierx = {"type": "conference"}"#, TYPE),
+    (CONFERENCE, r#"spec.carrierx.type = "conference_v2""#, TYPE),
+    (CONFERENCE, r#"spec.carrierx = {"type": "third_party", "addresses": [{"ip": "a"}]}"#, TYPE),
+    (CONFERENCE, "spec.carrierx.type -", "spec.carrierx.type | Required value"),
+    (CONFERENCE, r#"spec.carrierx.addresses = [{"ip": "a"}]"#, "spec.carrierx.addresses | for type third_party only"),
+    ("", r#"spec.accountRef.name = "other""#, "spec.accountRef | accountRef cannot change | create a new SipEndpoint"),
+    ("", r#"spec.adopt = {"endpoint_id": "1"}"#, "spec.adopt | adopt cannot change, nor be added or removed | create a new SipEndpoint"),
+    (ADOPTED, r#"spec.adopt.endpoint_id = "2""#, "spec.adopt | adopt cannot change"),
+    (ADOPTED, "spec.adopt -", "spec.adopt | adopt cannot change"),
+    ("", r#"spec.connectionSecret = {"name": "pbx-phone"}"#, LOGIN),
+    ("", r#"spec.carrierx.addresses = [{"ip": "a"}, {"ip": "A", "port": 5060}]"#, TWICE),
+    ("", r#"spec.carrierx.outSipPasswordSecretRef = {"name": "out"}"#, "spec.carrierx.out_sip_username | needs out_sip_username"),
+    (
+        r#"spec.carrierx.transformations = [{"field": "to"}]"#,
+        "spec.carrierx.addresses -",
+        "spec.carrierx.addresses | transformations need addresses",
+    ),
+    // What may change.
+    ("", r#"spec.carrierx.name = "pbx-hamburg""#, ""),
+    (r#"spec.carrierx.name = "pbx-hamburg""#, "spec.carrierx.name -", ""),
+    ("", r#"spec.carrierx.addresses = [{"ip": "198.51.100.7", "port": 5061, "transport": "tls"}]"#, ""),
+    ("", "spec.carrierx.addresses = []", ""),
+    ("", "spec.carrierx.addresses -", ""),
+    ("", "spec.carrierx.capacity = 10", ""),
+    ("spec.carrierx.capacity = 10", "spec.carrierx.capacity -", ""),
+    ("", r#"spec.carrierx.out_sip_username = "u" && spec.carrierx.outSipPasswordSecretRef = {"name": "out"}"#, ""),
+    ("", "spec.carrierx.auth_required = true", ""),
+    ("spec.carrierx.auth_required = true", "spec.carrierx.auth_required = false", ""),
+    ("spec.carrierx.auth_required = true", "spec.carrierx.auth_required -", ""),
+    ("", r#"spec.carrierx.attributes = {"site": "berlin"}"#, ""),
+    (r#"spec.carrierx.attributes = {"site": "berlin"}"#, "spec.carrierx.attributes -", ""),
+    ("", r#"spec.carrierx.transformations = [{"field": "to"}]"#, ""),
+    (r#"spec.carrierx.transformations = [{"field": "to"}]"#, "spec.carrierx.transformations - && spec.carrierx.addresses -", ""),
+    (CONFERENCE, r#"spec.carrierx.name = "standup" && spec.carrierx.capacity = 5"#, ""),
+    (r#"spec.carrierx = {"type": "voicemail"}"#, r#"spec.carrierx.properties = {"greeting": "hello"}"#, ""),
+    (ADOPTED, r#"spec.managementPolicy = "Observe""#, ""),
+    ("", r#"spec.deletionPolicy = "Retain" && spec.driftPolicy = "Report" && spec.externalDeletionPolicy = "Report""#, ""),
+];
