@@ -28,15 +28,9 @@ if ready == nil then
   return health
 end
 
-local function holds(name)
-  return conditions[name] ~= nil and conditions[name].status == "True"
-end
-
 health.message = (ready.reason or "") .. ": " .. (ready.message or "")
-if holds("Stalled") then
+if conditions.Stalled ~= nil and conditions.Stalled.status == "True" then
   health.status = "Degraded"
-elseif holds("Reconciling") then
-  health.status = "Progressing"
 elseif ready.status == "True" then
   health.status = "Healthy"
 elseif ready.reason == "Paused" or ready.reason == "Suspended" then
