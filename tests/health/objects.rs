@@ -56,6 +56,7 @@ pub fn endpoint(status: SipEndpointStatus, deleting: bool) -> view::View {
     let installation = Installation::new("cluster-a");
     view::View {
         thing: Thing::Endpoint,
+        term: Moment::ZERO,
         object: object(deleting),
         status,
         desired: view::Desired::Blocked(blocked()),
@@ -119,6 +120,7 @@ pub fn facts(key: &ObjectKey, access: Access) -> Facts<'_> {
     Facts {
         key,
         access,
+        permissions: None,
         deleting: false,
         users: Users::Known(vec![ObjectKey::endpoint("voice", "alice")]),
         suspended: false,
