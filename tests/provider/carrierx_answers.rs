@@ -446,10 +446,3 @@ async fn a_number_that_cannot_be_bound_says_why() {
         assert_eq!(number.fields, Fields::from([("alias", text("")), ("trunk_group_sid", text(OTHER))]));
     }
 }
-
-#[tokio::test]
-async fn what_is_refused_by_an_origin_of_somebody_else_is_not_believed() {
-    let server = Server::start(|_| Act::Say(answer(200, &json!({"items": "no"})))).await;
-    let told = run(&client(&server.url(), PATIENT), Op::List).await;
-    assert_eq!(told.class, "unknown Unreadable");
-}
