@@ -8,7 +8,7 @@ use switchboard::provider::{Page, Provider};
 use crate::carrierx::{
     NUMBER, OPS, OTHER, Op, PARTNER, SID, asked, client, client_of, did, endpoint, group, list, mark, provider, run, text, trunk, wanted,
 };
-use crate::script::{Act, HTML, JSON, Server, http, json as answer};
+use crate::script::{Act, HTML, JSON, Server, http};
 use crate::{HASTY, PATIENT};
 
 /// What answers mean the same for.
