@@ -8,7 +8,7 @@ use switchboard::provider::{Page, Provider};
 use crate::carrierx::{
     NUMBER, OPS, OTHER, Op, PARTNER, SID, asked, client, client_of, did, endpoint, group, list, mark, provider, run, text, trunk, wanted,
 };
-use crate::script::{Act, HTML, JSON, Server, http, json as answer};
+use crate::script::{Act, HTML, JSON, Server, http};
 use crate::{HASTY, PATIENT};
 
 /// What answers mean the same for.
@@ -445,11 +445,4 @@ async fn a_number_that_cannot_be_bound_says_why() {
         }
         assert_eq!(number.fields, Fields::from([("alias", text("")), ("trunk_group_sid", text(OTHER))]));
     }
-}
-
-#[tokio::test]
-async fn what_is_refused_by_an_origin_of_somebody_else_is_not_believed() {
-    let server = Server::start(|_| Act::Say(answer(200, &json!({"items": "no"})))).await;
-    let told = run(&client(&server.url(), PATIENT), Op::List).await;
-    assert_eq!(told.class, "unknown Unreadable");
 }

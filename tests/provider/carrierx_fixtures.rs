@@ -145,10 +145,17 @@ async fn a_recorded_trunk_is_what_a_trunk_group_was_brought_to() {
     assert_eq!(server.requests()[1].line(), format!("PATCH /core/v2/trunk_groups/{sid}/trunks/fd97153a-e466-4de6-9484-c3d4dde72b85"));
 }
 
-#[test]
-fn both_recorded_errors_and_every_recorded_request_are_json_of_the_contract() {
-    let error = recorded("error.duplicate_ip_auth_required_false.json");
-    assert_eq!(error["errors"][0]["message"], "duplicate ip for auth_required=false");
-    let error = recorded("error.auth_required_missing_scope.json");
-    assert_eq!(error["errors"][0]["message"], "partner does not have permissions to set this value");
+#[tokio::test]
+async fn both_recorded_errors_are_explained() {
+    for (name, words) in [
+        ("error.duplicate_ip_auth_required_false.json", "give this one another ip or port, or set auth_required: true"),
+        ("error.auth_required_missing_scope.json", "the scope endpoints.manage_auth_required, which only CarrierX support grants"),
+    ] {
+        let bytes = answer(422, &recorded(name));
+        let server = Server::start(move |_| Act::Say(bytes.clone())).await;
+        let client = client_of(&server.url(), PATIENT, Some(PARTNER));
+        let outcome = client.endpoints().update("e1", &Fields::from([("auth_required", Value::Text("false".into()))])).await;
+        let Outcome::Refused(refusal) = outcome else { panic!("{name}: {outcome:?}") };
+        assert!(refusal.message.contains(words), "{}", refusal.message);
+    }
 }

@@ -113,3 +113,59 @@ impl provider::Dialect for Dialect {
         alias.into_iter().chain([(TRUNK_GROUP_SID, answered_by)]).map(|(field, value)| (field, Field::Text(value))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::phone_number_binding as api;
+    use crate::api::refs::EndpointRef;
+    use crate::provider::Dialect as _;
+
+    #[test]
+    fn a_number_is_answered_by_an_endpoint_or_a_trunk_group_and_what_is_of_plivo_is_refused_with_the_way_out() {
+        let reference = || Some(EndpointRef { name: "pbx".into() });
+        let nothing = api::Target::default;
+        let spec = |target: api::Target| PhoneNumberBindingSpec { target, ..PhoneNumberBindingSpec::default() };
+        let group = || api::Target { trunk_group_sid: Some("g1".into()), ..nothing() };
+        let table: [(&str, PhoneNumberBindingSpec, Result<Target<'_>, &str>); 9] = [
+            ("an endpoint", spec(api::Target { endpoint_ref: reference(), ..nothing() }), Ok(Target::Endpoint("pbx"))),
+            ("a trunk group", spec(group()), Ok(Target::Id("g1"))),
+            ("both", spec(api::Target { endpoint_ref: reference(), ..group() }), Err("exactly one of endpointRef and trunk_group_sid")),
+            ("nothing", spec(nothing()), Err("exactly one of endpointRef and trunk_group_sid")),
+            ("an application", spec(api::Target { app_id: Some(String::new()), ..nothing() }), Err("app_id is for Plivo")),
+            ("one by name", spec(api::Target { app_name: Some("ivr".into()), ..nothing() }), Err("in endpointRef, or a trunk group")),
+            ("that of an endpoint", spec(api::Target { application_of: reference(), ..nothing() }), Err("applicationOf is for Plivo")),
+            (
+                "a subaccount",
+                PhoneNumberBindingSpec { subaccount: Some("SA1".into()), ..spec(group()) },
+                Err("spec.subaccount: only Plivo has it"),
+            ),
+            (
+                "a compliance application",
+                PhoneNumberBindingSpec { compliance_application_id: Some("c1".into()), ..spec(group()) },
+                Err("Remove compliance_application_id"),
+            ),
+        ];
+        for (sentence, spec, expected) in table {
+            match (Dialect.target(&spec), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{sentence}"),
+                (Err(problem), Err(words)) => {
+                    assert_eq!(problem.reason, Reason::InvalidSpec);
+                    assert!(problem.message.contains(words), "{sentence}: {}", problem.message);
+                }
+                (found, _) => panic!("{sentence}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_binding_wants_a_trunk_group_and_a_name_only_if_it_gives_one() {
+        let texts = |spec: &PhoneNumberBindingSpec, sid: &str| -> Vec<String> {
+            Dialect.number(spec, sid.into()).iter().map(|(field, value)| format!("{field}={value}")).collect()
+        };
+        let plain = PhoneNumberBindingSpec::default();
+        assert_eq!(texts(&plain, "g1"), [r#"trunk_group_sid="g1""#]);
+        let named = PhoneNumberBindingSpec { alias: Some("desk".into()), ..plain };
+        assert_eq!(texts(&named, ""), [r#"alias="desk""#, r#"trunk_group_sid="""#]);
+    }
+}
