@@ -188,6 +188,7 @@ impl Template {
                 suspended: leader.suspended,
                 deletions_only: None,
             },
+            term: Moment::ZERO,
             brakes: Brakes { deletion: leader.no_deletion.then(braked), recreation: leader.no_recreation.then(|| (braked(), None)) },
             evidence: Evidence::default(),
             memory: learnt.memory.clone(),
@@ -341,6 +342,8 @@ impl Template {
             unwritten: None,
             rewritten: None,
             rewrites: Default::default(),
+            // The endpoints of this provider are changed in one request, which does not answer them.
+            ..Memory::default()
         };
         let gets = (0..SLOTS).filter_map(|slot| {
             let (age, found) = leader.gets[slot]?;
@@ -404,7 +407,7 @@ impl Template {
         match lesson {
             Lesson::Looked => learnt.object_seen(view, None),
             Lesson::Announced => learnt.intent_begun(view, &nonce(FRESH), now),
-            Lesson::Created(answer) => learnt.create_answered(view, self.outcome(answer), answered),
+            Lesson::Created(answer) => learnt.create_answered(view, self.outcome(answer), None, answered),
             Lesson::Got(slot, found) => {
                 let outcome = match found {
                     Some(Some(seen)) => Outcome::Done(self.remote(slot, seen)),

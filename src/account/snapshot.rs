@@ -41,6 +41,8 @@ pub struct SnapshotView<C = Sightings> {
     pub complete_before: Option<Arc<Snapshot<C>>>,
     /// A complete listing was taken in this term: creating is allowed (amnesia guard).
     pub term_complete: bool,
+    /// When this term began.
+    pub term_began: Moment,
 }
 
 /// The listings kept of a collection, newest first: the newest, and the last two complete ones.
@@ -118,6 +120,7 @@ impl<C: Collection> History<C> {
             complete: complete.next(),
             complete_before: complete.next(),
             term_complete: self.term_complete,
+            term_began: self.term_began,
         }
     }
 }

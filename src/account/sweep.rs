@@ -129,7 +129,7 @@ async fn pages<C: Listable>(inner: &Inner, first: Permit) {
             let Some(running) = &mut C::shelf(&mut state).running else { return };
             match page {
                 Some(Outcome::Done(page)) => {
-                    running.assembler.page(page.items, page.total);
+                    running.assembler.page(page.items, page.total, page.more);
                     None
                 }
                 other if usable && other.as_ref().is_none_or(passing) => running.assembler.unanswered(),

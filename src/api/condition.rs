@@ -84,6 +84,8 @@ words! {
         Registered,
         /// No phone is registered.
         NotRegistered,
+        /// The endpoint is a static peer, which never registers.
+        StaticPeer,
         /// Work is going on.
         Progressing,
         /// The outcome of a create is unknown, or a listing must be complete before anything is created.
@@ -118,7 +120,7 @@ words! {
         AccountMismatch,
         /// The recorded endpoint carries the mark of another installation.
         InstallationMismatch,
-        /// The provider refused the values.
+        /// The provider refused the values, or says of the number that it takes no calls.
         Rejected,
         /// The provider's answer made no sense.
         UnexpectedAnswer,
@@ -175,7 +177,7 @@ impl Reason {
     #[must_use]
     pub const fn verdict(self) -> Verdict {
         match self {
-            Self::Available | Self::Registered | Self::NotRegistered => Verdict::Healthy,
+            Self::Available | Self::Registered | Self::NotRegistered | Self::StaticPeer => Verdict::Healthy,
             Self::Progressing
             | Self::AwaitingEvidence
             | Self::Throttled

@@ -1,7 +1,7 @@
 //! What decisions must know of a provider. The protocol is the same for all; where they differ, this record says how.
 
 use crate::api::refs::ProviderKind;
-use crate::core::fields::FieldName;
+use crate::core::fields::{FieldName, Fields, PASSWORD};
 use crate::core::mark::Place;
 
 /// How a provider differs from others in what the protocol cares about.
@@ -45,5 +45,17 @@ impl Capabilities {
     pub fn group(&self, field: &str) -> Option<&'static Together> {
         let named = self.updates.iter().find(|group| group.fields.contains(&field));
         named.or_else(|| self.updates.iter().find(|group| group.fields.is_empty()))
+    }
+
+    /// When its turn comes: `None`, the first, for all fields that no group names; else the place of the group that does. Fields of the same
+    /// rank are changed in one request, fields of different ranks never are.
+    pub fn rank(&self, field: &str) -> Option<usize> {
+        self.updates.iter().position(|group| group.fields.contains(&field))
+    }
+
+    /// The rank of a change. A password may go along with another field, and then counts as that one.
+    pub fn rank_of(&self, change: &Fields) -> Option<usize> {
+        let others = change.keys().filter(|field| **field != PASSWORD).map(|field| self.rank(field));
+        others.max().unwrap_or_else(|| self.rank(PASSWORD))
     }
 }

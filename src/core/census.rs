@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::api::provider_account::{EndpointCounts, NumberCounts};
+use crate::core::fields::Role;
 use crate::core::mark::{Mark, recognise};
 use crate::core::sighting::Sightings;
 use crate::core::sighting::numbers::Numbers;
@@ -37,7 +38,8 @@ impl Census {
     /// Counts a listing. `installation` are the three characters of ours.
     pub fn take(installation: &str, endpoints: &Sightings, known: &Known) -> Self {
         let mut census = Self::default();
-        for remote in endpoints.iter() {
+        // What is the provider's own, or another account's, is nobody's here.
+        for remote in endpoints.iter().filter(|remote| remote.role == Role::Own) {
             if known.ids.contains(&remote.id) {
                 census.managed += 1;
                 continue;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::core::fields::Remote;
+use crate::core::fields::{Remote, Role};
 use crate::core::mark::Mark;
 use crate::core::sighting::Sightings as Endpoints;
 use crate::core::time::Moment;
@@ -48,6 +48,8 @@ pub struct Referenced {
     pub began: Moment,
     /// What does, in words for people.
     pub by: Vec<String>,
+    /// The object's generation then, and the time in its annotation that asks for another look.
+    pub asked: (i64, Option<String>),
 }
 
 /// An endpoint in a listing.
@@ -59,12 +61,16 @@ pub struct Sighting {
     pub began: Moment,
 }
 
-/// What the account's listings say about one object.
+/// What the account's listings, and the searches by its mark, say about one object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sightings {
     /// When the newest listing of any proof began.
     pub newest: Option<Moment>,
-    /// The recorded endpoint in the newest listing that shows it and is not older than a complete one that does not.
+    /// When the newest search of any proof began.
+    pub newest_search: Option<Moment>,
+    /// When the newest complete search began.
+    pub searched: Option<Moment>,
+    /// The recorded endpoint in the newest listing or search that shows it and is not older than a complete one that does not.
     pub recorded: Option<Sighting>,
     /// Endpoints with the object's mark other than the recorded one, known deletions left out, by id.
     pub others: Vec<Sighting>,
@@ -72,9 +78,10 @@ pub struct Sightings {
     pub recorded_unlisted: Option<Moment>,
     /// When the older of the two newest complete listings began, if neither shows the recorded endpoint, whatever else they show.
     pub recorded_absent: Option<Moment>,
-    /// When the newest complete listing began, if it shows none of the above.
+    /// When the newest complete listing or search began, if it shows none of the others, and the recorded one is unlisted (see above) or
+    /// out of the question: the older of the two moments.
     pub absent_once: Option<Moment>,
-    /// When the older of the two newest complete listings began, if neither shows any.
+    /// When the older of the two newest complete ones began, if neither shows any; likewise.
     pub absent_twice: Option<Moment>,
 }
 
@@ -85,6 +92,8 @@ pub struct Evidence {
     pub gets: BTreeMap<String, Got>,
     /// From listings.
     pub listings: Sightings,
+    /// What was answered to the question what points to a thing, by its id.
+    pub references: BTreeMap<String, Referenced>,
     /// Whether the endpoint that [`Evidence::observed`] answers has the wanted password; `None`: the answer does not tell.
     pub password_matches: Option<bool>,
 }
@@ -137,6 +146,8 @@ impl Evidence {
 pub struct Subject<'a> {
     /// What its own endpoints are recognised by; `None`: none is its own by its mark (it adopts one).
     pub mark: Option<&'a Mark>,
+    /// Answered searches by the mark, oldest first, like the listings.
+    pub searches: &'a [Search],
     /// The endpoint that is recorded or to be adopted.
     pub recorded: Option<&'a str>,
     /// Ids whose deletion the provider confirmed: a listing that still shows them is stale.
@@ -148,27 +159,48 @@ pub struct Subject<'a> {
     pub effect: Moment,
 }
 
-/// What the listings (oldest first; the newest of any proof and the two newest complete ones) say about an object.
-pub fn sightings<'a>(listings: &[Listing<'a>], subject: &Subject<'_>) -> Sightings {
-    let Subject { mark, recorded, deleted, claimed, effect } = subject;
+/// A listing, or a search, as far as it shows what carries the object's mark.
+struct Look<'s> {
+    began: Moment,
+    complete: bool,
+    others: Vec<&'s Remote>,
+    recorded: Option<&'s Remote>,
+    everything: bool,
+}
+
+/// What the listings (oldest first; the newest of any proof and the two newest complete ones) and the searches say about an object.
+pub fn sightings(listings: &[Listing<'_>], subject: &Subject<'_>) -> Sightings {
+    let Subject { mark, searches, recorded, deleted, claimed, effect } = subject;
     let (recorded, effect) = (*recorded, *effect);
-    let owns = |remote: &Remote| mark.is_some_and(|mark| mark.owns(&remote.username));
-    let mut result = Sightings { newest: listings.iter().map(|listing| listing.began).max(), ..Sightings::default() };
-    let concerned = |listing: &Listing<'a>| {
-        let marked = mark.iter().flat_map(|mark| listing.endpoints.with_mark(mark));
-        let recorded = recorded.and_then(|id| listing.endpoints.get(id)).filter(|remote| !owns(remote));
-        let own = marked.chain(recorded);
-        own.filter(|remote| !deleted.contains(remote.id.as_str()) && !claimed.contains(remote.id.as_str())).collect::<Vec<&Remote>>()
+    let concerns = |remote: &Remote| !deleted.contains(remote.id.as_str()) && !claimed.contains(remote.id.as_str());
+    let other = |remote: &&Remote| {
+        let own = remote.role == Role::Own && mark.is_some_and(|mark| mark.owns(&remote.username));
+        own && Some(remote.id.as_str()) != recorded && concerns(remote)
     };
-    let complete: Vec<&Listing<'a>> = listings.iter().filter(|listing| listing.complete).collect();
-    let empty = |listing: &&Listing<'a>| concerned(listing).is_empty();
-    result.absent_once = complete.last().filter(|listing| empty(listing)).map(|listing| listing.began);
-    if let [.., before, last] = complete.as_slice()
-        && empty(before)
-        && empty(last)
-    {
-        result.absent_twice = Some(before.began);
-    }
+    let listed = listings.iter().map(|listing| Look {
+        began: listing.began,
+        complete: listing.complete,
+        others: mark.iter().flat_map(|mark| listing.endpoints.with_mark(mark)).filter(other).collect(),
+        recorded: recorded.and_then(|id| listing.endpoints.get(id)).filter(|remote| concerns(remote)),
+        everything: true,
+    });
+    let searched = searches.iter().map(|search| Look {
+        began: search.began,
+        complete: search.complete,
+        others: search.found.iter().filter(other).collect(),
+        recorded: search.found.iter().find(|remote| Some(remote.id.as_str()) == recorded).filter(|remote| concerns(remote)),
+        everything: false,
+    });
+    let mut looks: Vec<Look<'_>> = listed.chain(searched).collect();
+    looks.sort_by_key(|look| look.began);
+    let mut result = Sightings {
+        newest: listings.iter().map(|listing| listing.began).max(),
+        newest_search: searches.iter().map(|search| search.began).max(),
+        searched: searches.iter().filter(|search| search.complete).map(|search| search.began).max(),
+        ..Sightings::default()
+    };
+    // The recorded one: presence in any, absence from listings of everything only.
+    let complete: Vec<&Listing<'_>> = listings.iter().filter(|listing| listing.complete).collect();
     let lacks = |listing: &Listing<'_>| recorded.is_some_and(|id| listing.endpoints.get(id).is_none() || deleted.contains(id));
     result.recorded_unlisted = complete.last().filter(|listing| lacks(listing)).map(|listing| listing.began);
     if let [.., before, last] = complete.as_slice()
@@ -177,30 +209,31 @@ pub fn sightings<'a>(listings: &[Listing<'a>], subject: &Subject<'_>) -> Sightin
     {
         result.recorded_absent = Some(before.began);
     }
-    // Presence: the newest listing, and newer incomplete ones on top of the newest complete one.
+    // The newest listing, and newer incomplete ones on top of the newest complete one.
     let floor = complete.last().map_or(Moment::ZERO, |listing| listing.began);
-    let mut shown = false;
-    let mut others: BTreeMap<&'a str, Sighting> = BTreeMap::new();
-    for listing in listings.iter().filter(|listing| listing.began >= floor) {
-        for remote in concerned(listing) {
-            let sighting = Sighting { remote: remote.clone(), began: listing.began };
-            if Some(remote.id.as_str()) == recorded {
-                shown = true;
-                result.recorded = Some(sighting).filter(|sighting| sighting.began >= effect);
-            } else {
-                others.insert(&remote.id, sighting);
-            }
-        }
-    }
-    result.others = others.into_values().collect();
-    if shown {
+    let shown = looks.iter().filter(|look| look.began >= floor && (look.everything || look.began > floor));
+    if let Some((remote, began)) = shown.filter_map(|look| Some((look.recorded?, look.began))).last() {
+        result.recorded = Some(Sighting { remote: remote.clone(), began }).filter(|sighting| sighting.began >= effect);
         result.recorded_absent = None;
         result.recorded_unlisted = None;
     }
-    // Something seen in a newer, incomplete listing is not absent.
-    if shown || !result.others.is_empty() {
-        result.absent_once = None;
-        result.absent_twice = None;
+    // The others: a complete search says as much of them as a complete listing.
+    let complete: Vec<&Look<'_>> = looks.iter().filter(|look| look.complete).collect();
+    let floor = complete.last().map_or(Moment::ZERO, |look| look.began);
+    let mut others: BTreeMap<&str, Sighting> = BTreeMap::new();
+    for look in looks.iter().filter(|look| look.began >= floor) {
+        others.extend(look.others.iter().map(|remote| (remote.id.as_str(), Sighting { remote: (*remote).clone(), began: look.began })));
+    }
+    result.others = others.into_values().collect();
+    if result.others.is_empty() {
+        let in_question = recorded.is_some_and(|id| !deleted.contains(id) && !claimed.contains(id));
+        let with = |others: Option<Moment>, recorded: Option<Moment>| if in_question { others.min(recorded) } else { others };
+        result.absent_once = with(complete.last().map(|look| look.began), result.recorded_unlisted);
+        if let [.., before, _] = complete.as_slice()
+            && before.others.is_empty()
+        {
+            result.absent_twice = with(Some(before.began), result.recorded_absent);
+        }
     }
     result
 }
@@ -326,7 +359,7 @@ mod tests {
                     let found = found.then(|| remote("e1"));
                     ("e1".to_owned(), Got { id: "e1".into(), began: at(*began), found })
                 });
-                let evidence = Evidence { gets: gets.collect(), listings: look(listings, recorded, &[]), password_matches: None };
+                let evidence = Evidence { gets: gets.collect(), listings: look(listings, recorded, &[]), ..Evidence::default() };
                 let found = evidence.observed("e1").map(|seen| (seen.began, seen.by_id));
                 assert_eq!(found, observed.map(|(began, by_id)| (at(began), by_id)), "{sentence}");
                 assert_eq!(evidence.missing("e1"), missing.map(at), "{sentence}");

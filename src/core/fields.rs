@@ -94,6 +94,16 @@ impl Value {
         }
     }
 
+    /// What of an observed value counts for this one.
+    pub fn named_in(&self, observed: &Value) -> Value {
+        match (self, observed) {
+            (Value::Members(named), Value::Members(all)) => Value::Members(
+                all.iter().filter(|(name, _)| named.contains_key(*name)).map(|(name, value)| (name.clone(), value.clone())).collect(),
+            ),
+            _ => observed.clone(),
+        }
+    }
+
     /// What is observed after it was changed to this value.
     pub fn applied_to(&self, observed: Option<&Value>) -> Value {
         match (self, observed) {
@@ -233,7 +243,7 @@ pub struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.observed {
-            Some(observed) => write!(f, "{}: {} at the provider, {} wanted", self.field, observed, self.desired),
+            Some(observed) => write!(f, "{}: {} at the provider, {} wanted", self.field, self.desired.named_in(observed), self.desired),
             None => write!(f, "{}: {} wanted", self.field, self.desired),
         }
     }

@@ -14,6 +14,9 @@
 //! all: it is a matter of cost, not of proof. A first page is not repeated: nothing was learnt yet, and a listing that begins later is
 //! worth more.
 //!
+//! A provider may also say whether there is more behind a page. Then a short page is not the end, unless it says so, and a count is not
+//! needed: what it would have shown is missing among the checks below, so that the first page of any longer listing is looked at once more.
+//!
 //! What remains is a provider that does not keep its order, or shows pieces of the collection only. Against that stand checks
 //! that are no proof each: elements seen before must come in the order seen before; the shift of a page against the one before must
 //! agree with how the total changed (a repeated page looks like 19 insertions that nobody counted); the end that was found, the
@@ -56,7 +59,7 @@ pub enum Step {
 struct Place {
     rank: u64,
     index: u64,
-    total: u64,
+    total: Option<u64>,
 }
 
 /// What the next page is for.
@@ -88,15 +91,19 @@ pub struct Assembler<T> {
     seen: BTreeMap<String, T>,
     covered: BTreeMap<String, Place>,
     next_rank: u64,
+    /// Behind the last page that was fitted to what is covered.
+    reached: Option<u64>,
     /// Sequences that did not continue anything: their order is compared in the end.
     set_aside: Vec<Vec<String>>,
     last_total: Option<u64>,
+    /// A page came without a count.
+    uncounted: bool,
     rises: u64,
     falls: u64,
     shifted_in: u64,
     shifted_away: u64,
     uncounted_shift: u64,
-    end: Option<(u64, u64)>,
+    end: Option<(u64, Option<u64>)>,
     stage: Stage,
     spoiled: Option<Spoiled>,
     creates_sent: u64,
@@ -118,8 +125,10 @@ impl<T: Entry> Assembler<T> {
             seen: BTreeMap::new(),
             covered: BTreeMap::new(),
             next_rank: 0,
+            reached: None,
             set_aside: Vec::new(),
             last_total: None,
+            uncounted: false,
             rises: 0,
             falls: 0,
             shifted_in: 0,
@@ -184,8 +193,8 @@ impl<T: Entry> Assembler<T> {
         }
     }
 
-    /// The page asked for by [`Assembler::next`]: its elements and the total, if the answer has one.
-    pub fn page(&mut self, items: Vec<T>, total: Option<u64>) {
+    /// The page asked for by [`Assembler::next`]: its elements, the total, and whether there is more behind it, if the answer says so.
+    pub fn page(&mut self, items: Vec<T>, total: Option<u64>, more: Option<bool>) {
         let ids: Vec<String> = items.iter().map(|item| item.id().to_owned()).collect();
         self.pages += 1;
         self.unanswered.0 = 0;
@@ -212,20 +221,21 @@ impl<T: Entry> Assembler<T> {
         self.seen.extend(items.into_iter().map(|item| (item.id().to_owned(), item)));
         self.barren = if self.seen.len() > before { 0 } else { self.barren + 1 };
 
-        match total {
-            None => self.spoil(Spoiled::Uncounted),
-            Some(total) => {
-                let total = total.min(2 * MOST_ITEMS as u64);
-                let last = self.last_total.replace(total).unwrap_or(total);
-                self.rises += total.saturating_sub(last);
-                self.falls += last.saturating_sub(total);
-                if self.spoiled.is_none() {
-                    self.fit(&ids, total);
-                }
-            }
+        let total = total.map(|total| total.min(2 * MOST_ITEMS as u64));
+        if let Some(total) = total {
+            let last = self.last_total.replace(total).unwrap_or(total);
+            self.rises += total.saturating_sub(last);
+            self.falls += last.saturating_sub(total);
+        }
+        self.uncounted |= total.is_none();
+        if total.is_none() && more.is_none() {
+            self.spoil(Spoiled::Uncounted);
+        }
+        if self.spoiled.is_none() {
+            self.fit(&ids, total, more);
         }
         if self.spoiled.is_some() {
-            self.walk(ids.len() as u64);
+            self.walk(ids.len() as u64, more);
         }
         // Every page of a well-meant listing brings about a page of new elements, every repaired boundary costs a few more.
         let worth = 4 * (self.seen.len() as u64) + SPARE_PAGES * self.page_size;
@@ -236,7 +246,7 @@ impl<T: Entry> Assembler<T> {
     }
 
     /// Fits a page to what is covered, or goes back to look for the place where it continues.
-    fn fit(&mut self, ids: &[String], total: u64) {
+    fn fit(&mut self, ids: &[String], total: Option<u64>, more: Option<bool>) {
         let offset = self.offset;
         let length = ids.len() as u64;
         let known: Vec<(u64, Place)> =
@@ -252,7 +262,11 @@ impl<T: Entry> Assembler<T> {
                 before.sort_unstable();
                 self.set_aside.extend((!before.is_empty()).then(|| before.into_iter().map(|(_, id)| id).collect()));
             }
-            None if length == 0 && total > offset => return self.spoil(Spoiled::Count),
+            None if length == 0 && total.is_some_and(|total| total > offset) => return self.spoil(Spoiled::Count),
+            // There was said to be more, and there is nothing, though nothing has moved.
+            None if length == 0 && self.reached == Some(offset) && self.shifted_away == 0 && self.deleted.is_empty() => {
+                return self.end_at(offset, total);
+            }
             None => {
                 self.set_aside.push(ids.to_vec());
                 self.back = if self.back == 0 { self.page_size - 1 } else { self.back * 2 };
@@ -274,28 +288,37 @@ impl<T: Entry> Assembler<T> {
             };
             self.covered.insert(id.clone(), Place { rank, index: offset + position, total });
         }
-        if length < self.page_size {
+        self.reached = Some(offset + length);
+        if self.is_last(length, more) {
             self.end_at(offset + length, total);
         } else {
-            self.offset = offset + length - self.overlap;
+            // One that shows a single element leaves nothing to overlap with.
+            self.offset = offset + length - self.overlap.min(length.saturating_sub(1));
         }
     }
 
+    /// Nothing is behind a page of this length.
+    fn is_last(&self, length: u64, more: Option<bool>) -> bool {
+        length == 0 || more.map_or(length < self.page_size, |more| !more)
+    }
+
     /// Compares how far the collection moved under the reader with how its count changed in the same time.
-    fn account_shift(&mut self, index: u64, place: Place, total: u64) {
+    fn account_shift(&mut self, index: u64, place: Place, total: Option<u64>) {
         let shift = signed(index) - signed(place.index);
         self.shifted_in += unsigned(shift);
         self.shifted_away += unsigned(-shift);
         // What stood behind the place where the pages meet, up to the end of what is covered, may have gone too.
         let behind = signed(self.next_rank - place.rank);
-        self.uncounted_shift += unsigned(shift - (signed(total) - signed(place.total)) - behind);
+        if let (Some(total), Some(before)) = (total, place.total) {
+            self.uncounted_shift += unsigned(shift - (signed(total) - signed(before)) - behind);
+        }
         // While things are being deleted, a wider overlap spares the way back at each boundary.
         self.overlap = (1 + 2 * unsigned(-shift)).min(self.page_size / 2).max(1);
     }
 
-    fn end_at(&mut self, length: u64, total: u64) {
+    fn end_at(&mut self, length: u64, total: Option<u64>) {
         self.end = Some((length, total));
-        let surplus = total.saturating_sub(length);
+        let surplus = total.map_or(0, |total| total.saturating_sub(length));
         if surplus <= self.deleted.len() as u64 {
             self.confirm_order();
         } else if surplus <= self.page_size {
@@ -312,7 +335,7 @@ impl<T: Entry> Assembler<T> {
         let few = (2..=FEW_PAGES).contains(&self.pages) && self.seen.len() as u64 > self.page_size;
         let moved = self.rises + self.falls + self.shifted_in + self.shifted_away + self.creates_sent > 0;
         let moved = moved || !self.deleted.is_empty() || !self.set_aside.is_empty();
-        self.stage = if few || (moved && self.pages > 1) { Stage::ConfirmingOrder } else { Stage::Finished };
+        self.stage = if few || ((moved || self.uncounted) && self.pages > 1) { Stage::ConfirmingOrder } else { Stage::Finished };
     }
 
     /// Whether what is known among these ids comes in the order known.
@@ -321,11 +344,11 @@ impl<T: Entry> Assembler<T> {
     }
 
     /// Goes on for the sake of presence once completeness is lost.
-    fn walk(&mut self, length: u64) {
-        if length < self.page_size || self.barren >= 2 {
+    fn walk(&mut self, length: u64, more: Option<bool>) {
+        if self.is_last(length, more) || self.barren >= 2 {
             self.stage = Stage::Finished;
         } else {
-            self.offset += length - 1;
+            self.offset += (length - 1).max(1);
         }
     }
 
@@ -352,20 +375,23 @@ impl<T: Entry> Assembler<T> {
     }
 
     /// The counts of a listing with nothing else against it. `None`: they cannot be explained.
-    fn judge(&self, (length, total): (u64, u64)) -> (Option<i64>, (i64, i64)) {
+    fn judge(&self, (length, total): (u64, Option<u64>)) -> (Option<i64>, (i64, i64)) {
         let distinct = self.seen.len() as u64;
         let held = |ids: &BTreeSet<String>| ids.iter().filter(|id| self.seen.contains_key(*id)).count() as u64;
         let deletes = self.deleted.len() as u64;
         // Created meanwhile and not seen: ours, and those of others that both the shift and the count have shown.
         let ours = self.creates_sent.saturating_sub(held(&self.created));
-        let theirs = self.shifted_in.min((self.rises + deletes).saturating_sub(self.creates_sent));
+        let theirs = match self.uncounted {
+            true => self.shifted_in,
+            false => self.shifted_in.min((self.rises + deletes).saturating_sub(self.creates_sent)),
+        };
         // Seen and deleted meanwhile.
         let gone = held(&self.deleted) + self.falls.max(self.shifted_away);
         let explained =
             length <= distinct + ours + theirs && distinct <= length + gone && self.uncounted_shift <= self.creates_sent + deletes;
         // The count and the end come from one answer; a count that lags behind our own calls is still right.
         let slack = (signed(self.creates_sent), signed(deletes));
-        let gap = signed(total) - signed(length);
+        let gap = total.map_or(0, |total| signed(total) - signed(length));
         let gap = if (-slack.0..=slack.1).contains(&gap) { 0 } else { gap };
         (explained.then_some(gap), slack)
     }

@@ -65,6 +65,14 @@ pub enum Place {
 }
 
 impl Place {
+    /// What carries the mark, in the provider's own spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Place::Username => "username",
+            Place::Name => "name",
+        }
+    }
+
     /// Nobody can change what carries the mark: an id whose label is not ours is not ours.
     pub fn is_immutable(self) -> bool {
         self == Place::Username
@@ -125,6 +133,12 @@ impl Mark {
                 tail.is_some_and(|(base, tail)| !base.is_empty() && tail.eq_ignore_ascii_case(&self.key))
             }
         }
+    }
+
+    /// The label carries a valid mark of the same kind, and it is another object's or another installation's.
+    pub fn contradicted_by(&self, label: &str) -> bool {
+        let kind = |key: &str| key.starts_with(SEPARATOR);
+        recognise(label).is_some_and(|marked| kind(&marked.key) == kind(&self.key) && marked.key != self.key)
     }
 
     /// What the provider added to the label: of several that are the object's, the smallest survives.

@@ -9,8 +9,8 @@ use crate::core::action::Action;
 use crate::core::endpoint::connection::{ConnectionSecret, Entries, Held, Unwritten};
 use crate::core::endpoint::rewrites::Rewrites;
 use crate::core::evidence::{Evidence, Got, Listing, Referenced, Search};
-use crate::core::fields::{Fields, Remote, Secret};
-use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
+use crate::core::fields::{FieldName, Fields, Remote, Secret, Value};
+use crate::core::outcome::{Doubt, DoubtKind, Outcome, RefusalKind};
 use crate::core::time::Moment;
 use crate::core::view::{Desired, Problem, View};
 
@@ -32,6 +32,12 @@ pub struct Memory {
     pub deleted: BTreeMap<String, Deleted>,
     /// The last update, until it was read back.
     pub update: Option<Updated>,
+    /// The updates before it of fields that do not go together with its own, until all agrees.
+    pub earlier: Vec<Updated>,
+    /// What the answers to our own updates showed of the fields that they changed. For a while it counts more than what other looks show.
+    pub shown: BTreeMap<FieldName, Shown>,
+    /// Deletions that failed, where the provider may refuse one because something points to the thing.
+    pub undeleted: BTreeMap<String, Undeleted>,
     /// When our own last create or update of the recorded endpoint was answered: older listings show our amendment, not the endpoint.
     pub effect: Moment,
     /// The last failure of a call, until one succeeds or the spec changes.
@@ -83,6 +89,24 @@ pub struct Updated {
     pub at: Moment,
     /// How often in a row the same values were sent.
     pub times: u32,
+}
+
+/// What the answer to an update showed of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// What was sent.
+    pub value: Value,
+    /// When the answer came.
+    pub at: Moment,
+}
+
+/// A deletion that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undeleted {
+    /// How, how often in a row, and when.
+    pub trouble: Trouble,
+    /// The provider understood it and did not want to: something stands in the way.
+    pub conflict: bool,
 }
 
 /// A call that failed.
@@ -177,14 +201,17 @@ impl Learnt {
             Some(OwnIntent { nonce: nonce.to_owned(), began: now, password_version: view.wanted_version().cloned(), answer: None });
     }
 
-    /// Our create was answered.
-    pub fn create_answered(&mut self, view: &View, outcome: Outcome<(String, String)>, now: Moment) {
+    /// Our create was answered; with the whole thing, where the provider shows it: that is as good as a read of this moment.
+    pub fn create_answered(&mut self, view: &View, outcome: Outcome<(String, String)>, shown: Option<Remote>, now: Moment) {
         // What is unknown is looked for on the search's own schedule: a back-off on top of it would only delay the finding.
         if !matches!(&outcome, Outcome::Unknown(doubt) if doubt.kind != DoubtKind::Foreign) {
             self.noted(view, &outcome, now);
         }
         self.memory.effect = now;
         self.memory.permit = false;
+        if let (Outcome::Done((id, _)), Some(shown)) = (&outcome, shown) {
+            self.read(view, id, now, Some(shown));
+        }
         if let Some(own) = &mut self.memory.own {
             own.answer = Some(outcome);
         }
@@ -226,10 +253,20 @@ impl Learnt {
 
     /// The question what points to this, asked then, was answered.
     pub fn referenced(&mut self, view: &View, id: &str, began: Moment, outcome: Outcome<Vec<String>>, now: Moment) {
-        self.noted(view, &outcome, now);
-        if let Outcome::Done(by) = outcome {
-            self.references.retain(|_, known| known.began >= self.memory.pass_began);
-            self.references.insert(id.to_owned(), Referenced { began, by });
+        // An answer is no sign that what failed before would not fail again.
+        match outcome {
+            Outcome::Done(by) => {
+                let asked = (view.object.generation, view.object.reconcile_requested.clone());
+                let keep = |known: &Referenced| known.began >= self.memory.pass_began || !known.by.is_empty();
+                self.references.retain(|_, known| keep(known));
+                self.references.insert(id.to_owned(), Referenced { began, by, asked });
+            }
+            // That is no answer to this question.
+            Outcome::NotFound { .. } => {
+                let message = "the provider does not say what points to it".to_owned();
+                self.noted(view, &Outcome::<()>::Unknown(Doubt { kind: DoubtKind::Unreadable, message }), now);
+            }
+            Outcome::Refused(_) | Outcome::Unknown(_) => self.noted(view, &outcome, now),
         }
     }
 
@@ -239,11 +276,14 @@ impl Learnt {
         self.memory.effect = now;
         match outcome {
             Outcome::Done(shown) => {
-                let before = self.memory.update.take().filter(|before| before.change == *change);
-                let times = before.map_or(0, |before| before.times) + 1;
-                self.memory.update = Some(Updated { change: change.clone(), at: now, times });
+                let mut before = self.memory.update.iter().chain(&self.memory.earlier).filter(|before| before.change == *change);
+                let times = before.next().map_or(0, |before| before.times) + 1;
+                self.sent(view, Updated { change: change.clone(), at: now, times });
                 // What a change answers is as good as a read that began when it was answered.
                 if let Some(remote) = shown {
+                    let taken = change.iter().filter(|(field, value)| !value.is_plain() || value.agrees(remote.fields.get(*field)));
+                    let taken = taken.map(|(field, value)| (*field, Shown { value: value.clone(), at: now }));
+                    self.memory.shown.extend(taken);
                     self.read(view, id, now, Some(remote.clone()));
                 }
             }
@@ -251,16 +291,28 @@ impl Learnt {
             // Perhaps it was executed: read before anything is sent again.
             Outcome::Unknown(_) => {
                 self.gets.remove(id);
-                self.memory.update = Some(Updated { change: change.clone(), at: now, times: 0 });
+                self.memory.shown.retain(|field, _| !change.contains_key(field));
+                self.sent(view, Updated { change: change.clone(), at: now, times: 0 });
             }
             Outcome::Refused(_) => {}
         }
     }
 
+    /// The last update is this one. What became of one of other fields, which could not go with it, is still of interest.
+    fn sent(&mut self, view: &View, update: Updated) {
+        let rank = |update: &Updated| view.capabilities().and_then(|capabilities| capabilities.rank_of(&update.change));
+        self.memory.earlier.extend(self.memory.update.take());
+        self.memory.earlier.retain(|earlier| rank(earlier) != rank(&update));
+        self.memory.update = Some(update);
+    }
+
     /// A deletion that began then was answered. "Not found" tells what was true when it was asked, "done" what is true since it was
     /// answered.
     pub fn deleted(&mut self, view: &View, id: &str, outcome: &Outcome<()>, began: Moment, now: Moment) {
-        self.noted(view, outcome, now);
+        match view.referenced() {
+            true => self.not_deleted(view, id, outcome, now),
+            false => self.noted(view, outcome, now),
+        }
         match outcome {
             Outcome::Done(()) => {
                 self.memory.deleted.insert(id.to_owned(), Deleted { at: now, confirmed: true });
@@ -276,9 +328,24 @@ impl Learnt {
 
     /// Keeps the last failure, or forgets it.
     fn noted<T>(&mut self, view: &View, outcome: &Outcome<T>, now: Moment) {
-        let question =
-            Trouble { at: now, generation: view.object.generation, password_version: view.wanted_version().cloned(), ..Trouble::default() };
-        self.memory.trouble = question.after(self.memory.trouble.take(), outcome);
+        self.memory.trouble = question(view, now).after(self.memory.trouble.take(), outcome);
+    }
+
+    /// Keeps the last failure to delete this. The reads that go before each try succeed, and say nothing about it.
+    fn not_deleted(&mut self, view: &View, id: &str, outcome: &Outcome<()>, now: Moment) {
+        let before = self.memory.undeleted.remove(id).map(|undeleted| undeleted.trouble);
+        let conflict = match outcome {
+            Outcome::Refused(refusal) => refusal.kind == RefusalKind::Invalid,
+            Outcome::Unknown(doubt) => doubt.kind == DoubtKind::Status(409),
+            Outcome::Done(()) | Outcome::NotFound { .. } => false,
+        };
+        if let Some(mut trouble) = question(view, now).after(before, outcome) {
+            if conflict {
+                // Not for ever, and not only when the spec changes: who is in the way may go by himself.
+                trouble.kind = TroubleKind::Unknown;
+            }
+            self.memory.undeleted.insert(id.to_owned(), Undeleted { trouble, conflict });
+        }
     }
 
     /// A write of the ledger is durable: what it makes superfluous is forgotten.
@@ -288,9 +355,15 @@ impl Learnt {
                 self.memory.own = None;
                 self.memory.trouble = None;
                 self.memory.update = None;
+                self.memory.earlier.clear();
+                self.memory.shown.clear();
                 self.memory.deleted.remove(&found.id);
             }
             Action::CloseEpoch(_) => self.memory.own = None,
+            Action::ClearTombstone(id) => {
+                self.memory.undeleted.remove(id);
+                self.references.remove(id);
+            }
             Action::Forget => {
                 if let Some(recorded) = view.recorded() {
                     self.gets.remove(recorded.id);
@@ -324,6 +397,7 @@ impl Learnt {
     /// The status says that all agrees, durably: the password's version is remembered there, and no failure matters any more.
     pub fn agreed(&mut self) {
         self.memory.update = None;
+        self.memory.earlier.clear();
         self.memory.trouble = None;
     }
 
@@ -338,8 +412,12 @@ impl Learnt {
         let deleted: BTreeSet<&str> =
             self.memory.deleted.iter().filter(|(_, deleted)| deleted.confirmed).map(|(id, _)| id.as_str()).collect();
         let recorded = view.recorded().map(|recorded| recorded.id);
-        let mut evidence =
-            Evidence { gets: self.gets.clone(), listings: view.sightings(listings, deleted, self.memory.effect), password_matches: None };
+        let mut evidence = Evidence {
+            gets: self.gets.clone(),
+            listings: view.sightings(listings, &self.searches, deleted, self.memory.effect),
+            references: self.references.clone(),
+            password_matches: None,
+        };
         if let (Some(id), Desired::Wanted(wanted)) = (recorded, &view.desired)
             && let Some(password) = &wanted.password
         {
@@ -347,4 +425,9 @@ impl Learnt {
         }
         evidence
     }
+}
+
+/// What a failure would be an answer to.
+fn question(view: &View, now: Moment) -> Trouble {
+    Trouble { at: now, generation: view.object.generation, password_version: view.wanted_version().cloned(), ..Trouble::default() }
 }

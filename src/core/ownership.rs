@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use k8s_openapi::jiff::Timestamp;
 
 use crate::api::policy::{DeletionPolicy, ManagementPolicy};
-use crate::core::evidence::{Listing, Sightings, Subject, sightings};
-use crate::core::fields::Remote;
+use crate::core::evidence::{Listing, Search, Sightings, Subject, sightings};
+use crate::core::fields::{Remote, Role};
 use crate::core::time::Moment;
 use crate::core::view::View;
 
@@ -56,16 +56,22 @@ impl View {
     }
 
     /// What was seen is this object's endpoint: it carries the mark, or it is the adopted one and still the same (ids may be used again,
-    /// usernames never change). And no other live object has a better right to it.
+    /// usernames never change). Where anybody can change what carries the mark, an id that our own ledger recorded is ours without it too,
+    /// unless it carries the mark of somebody else. And no other live object has a better right to it.
     pub fn owns(&self, remote: &Remote) -> bool {
-        self.claimant(&remote.id).is_none()
-            && match &self.adopt {
-                None => self.mark.owns(&remote.username),
-                Some(_) => {
-                    let recorded = self.recorded().is_some_and(|recorded| recorded.id == remote.id);
-                    recorded && self.status.username.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(&remote.username))
-                }
+        if remote.role != Role::Own || self.claimant(&remote.id).is_some() {
+            return false;
+        }
+        let mutable = !self.mark.place().is_immutable();
+        let recorded = self.recorded().is_some_and(|recorded| recorded.id == remote.id);
+        match &self.adopt {
+            None => {
+                let by_ledger = mutable && recorded && self.own_ledger().is_some();
+                self.mark.owns(&remote.username) || by_ledger && !self.mark.contradicted_by(&remote.username)
             }
+            Some(_) if mutable => recorded,
+            Some(_) => recorded && self.label().is_some_and(|known| known.eq_ignore_ascii_case(&remote.username)),
+        }
     }
 
     /// Nothing is ever written at the provider for this object.
@@ -83,11 +89,13 @@ impl View {
         self.adopt.is_none() || !self.keeps()
     }
 
-    /// What the account's listings (oldest first; the newest of any proof and the two newest complete ones) say about this object.
-    /// `deleted` and `effect`: see [`Subject`].
-    pub fn sightings(&self, listings: &[Listing<'_>], deleted: BTreeSet<&str>, effect: Moment) -> Sightings {
+    /// What the account's listings (oldest first; the newest of any proof and the two newest complete ones) and the searches by the mark
+    /// (likewise) say about this object. `deleted` and `effect`: see [`Subject`].
+    pub fn sightings(&self, listings: &[Listing<'_>], searches: &[Search], deleted: BTreeSet<&str>, effect: Moment) -> Sightings {
         let subject = Subject {
             mark: self.adopt.is_none().then_some(&self.mark),
+            // What a provider selected that does not select any more is not believed.
+            searches: if self.selects() { searches } else { &[] },
             recorded: self.target(),
             deleted,
             claimed: self.claims.keys().map(String::as_str).collect(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::core::fields::{Fields, PASSWORD, Remote, Value, diff};
+use crate::core::fields::{Fields, PASSWORD, Remote, Role, Value, diff};
 use crate::core::listing::Entry;
 use crate::core::mark::{Mark, recognise};
 
@@ -181,7 +181,7 @@ pub fn differs(expected: &Expectation, seen: &Sightings, complete: bool) -> bool
         Some(None) => complete,
         None => false,
     };
-    let mut own = expected.mark.iter().flat_map(|mark| seen.with_mark(mark));
+    let mut own = expected.mark.iter().flat_map(|mark| seen.with_mark(mark)).filter(|remote| remote.role == Role::Own);
     let extra = own.any(|remote| Some(remote.id.as_str()) != recorded);
     own_differs || extra
 }
@@ -189,7 +189,7 @@ pub fn differs(expected: &Expectation, seen: &Sightings, complete: bool) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::fields::{Registration, Role, Secret, Value};
+    use crate::core::fields::{Registration, Secret, Value};
     use crate::core::mark::{Installation, Place};
 
     fn remote(id: &str, username: &str, alias: &str, registered: bool) -> Remote {

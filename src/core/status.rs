@@ -8,8 +8,9 @@ use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::action::{Action, Finding, Found};
 use crate::core::endpoint::connection;
 use crate::core::fields::{Remote, Value};
+use crate::core::mark::Place;
 use crate::core::shared::Viewed;
-use crate::core::view::{AccountView, View};
+use crate::core::view::{AccountView, Thing, View};
 
 /// Longest message of a condition.
 const MESSAGE: usize = 1024;
@@ -18,6 +19,7 @@ const MESSAGE: usize = 1024;
 pub fn after(view: &View, action: &Action) -> Option<SipEndpointStatus> {
     let mut status = view.status.clone();
     let mut ledger = view.ledger().cloned().unwrap_or_else(|| blank(view));
+    let thing = view.thing.as_str();
     let finding = match action {
         Action::WriteIntent(intent) => {
             take_over(view, &mut ledger);
@@ -41,7 +43,7 @@ pub fn after(view: &View, action: &Action) -> Option<SipEndpointStatus> {
             }
             Finding::new(
                 Reason::DuplicateFound,
-                format!("endpoint {id} is a second one of this object; it is deleted, the recorded one stays"),
+                format!("{thing} {id} is a second one of this object; it is deleted, the recorded one stays"),
             )
         }
         Action::ClearTombstone(id) => {
@@ -55,10 +57,11 @@ pub fn after(view: &View, action: &Action) -> Option<SipEndpointStatus> {
                 account: status.account,
                 conditions: status.conditions,
                 last_handled_reconcile_at: status.last_handled_reconcile_at,
+                // That is another thing, with a ledger of its own.
                 trunk_group: status.trunk_group,
                 ..SipEndpointStatus::default()
             };
-            Finding::new(Reason::Progressing, format!("endpoint {id} was deleted outside Switchboard; a new one is created"))
+            Finding::new(Reason::Progressing, format!("{thing} {id} was deleted outside Switchboard; a new one is created"))
         }
         _ => return None,
     };
@@ -73,7 +76,7 @@ pub fn report(view: &View, finding: &Finding) -> SipEndpointStatus {
     let observed =
         view.recorded().and_then(|recorded| view.evidence.observed(recorded.id)).map(|seen| seen.remote).filter(|remote| view.owns(remote));
     if let Some(remote) = observed {
-        mirror(&mut status, remote);
+        mirror(view, &mut status, remote);
     }
     if let (Some(ledger), Some(wanted)) = (view.ledger(), view.wanted_version())
         && (view.evidence.password_matches == Some(true) || view.password_version() == Some(wanted))
@@ -123,28 +126,41 @@ fn recorded(view: &View, mut status: SipEndpointStatus, mut ledger: Ledger, foun
     };
     ledger.tombstones.retain(|tombstone| *tombstone != found.id);
     status.endpoint_id = Some(found.id.clone());
-    status.username = Some(cut(&found.username, MAX_TEXT));
+    *label(view, &mut status) = Some(cut(&found.username, MAX_TEXT));
     if let AccountView::Ready { provider, id, .. } = &view.account {
         status.account.get_or_insert_with(|| AccountIdentity { provider: *provider, id: id.clone() });
     }
     status.sip_uri = None;
-    if let Some(remote) = &found.remote {
-        mirror(&mut status, remote);
+    // What our own create answered may be the whole of it.
+    let answered = || view.evidence.observed(&found.id).map(|seen| seen.remote).filter(|remote| view.owns(remote));
+    let shown = found.remote.as_deref().or_else(answered);
+    if let Some(remote) = shown {
+        mirror(view, &mut status, remote);
     }
     status.ledger = Some(ledger);
-    let message = format!("endpoint {} exists; reading it back", found.id);
+    let then = if shown.is_some() { "comparing it with the spec" } else { "reading it back" };
+    let message = format!("{} {} exists; {then}", view.thing.as_str(), found.id);
     let finding = Finding::new(Reason::Progressing, message);
-    with_conditions(view, status, (&finding, &finding), found.remote.as_deref())
+    with_conditions(view, status, (&finding, &finding), shown)
 }
 
-fn mirror(status: &mut SipEndpointStatus, remote: &Remote) {
+/// Where the status keeps the label that carries the mark.
+fn label<'s>(view: &View, status: &'s mut SipEndpointStatus) -> &'s mut Option<String> {
+    match view.mark.place() {
+        Place::Username => &mut status.username,
+        Place::Name => &mut status.name,
+    }
+}
+
+fn mirror(view: &View, status: &mut SipEndpointStatus, remote: &Remote) {
     let text = |value: &str| Some(cut(value, MAX_TEXT));
     let field = |name: &str| remote.fields.get(name).and_then(Value::text).and_then(text);
-    status.username = text(&remote.username);
-    status.sip_uri = remote.sip_uri.as_deref().and_then(text);
+    *label(view, status) = text(&remote.username);
+    // Where nothing registers, nothing is said of it, be the answer what it may.
+    status.sip_uri = remote.sip_uri.as_deref().filter(|_| view.registers()).and_then(text);
     status.alias = field("alias");
     status.app_id = field("app_id");
-    let registration = remote.registration.as_ref();
+    let registration = remote.registration.as_ref().filter(|_| view.registers());
     status.sip_registered = registration.map(|registration| registration.registered);
     let registration = registration.filter(|registration| registration.registered);
     status.sip_contact = registration.and_then(|registration| registration.contact.as_deref()).and_then(text);
@@ -160,12 +176,26 @@ fn with_conditions(
     observed: Option<&Remote>,
 ) -> SipEndpointStatus {
     status.observed_generation = Some(view.object.generation);
-    let registered = (observed.is_some() || status.sip_registered.is_some()).then(|| match status.sip_registered {
-        Some(true) => (ConditionType::Registered, ConditionStatus::True, Reason::Registered, "a phone is registered".into()),
-        _ => (ConditionType::Registered, ConditionStatus::False, Reason::NotRegistered, "no phone is registered".into()),
-    });
+    let registered = match view.thing {
+        Thing::TrunkGroup => None,
+        Thing::Endpoint if is_static(view) => status.endpoint_id.is_some().then(|| {
+            let message = "a static peer: calls are sent to its addresses, and it never registers";
+            (ConditionType::Registered, ConditionStatus::Unknown, Reason::StaticPeer, message.into())
+        }),
+        Thing::Endpoint => (observed.is_some() || status.sip_registered.is_some()).then(|| match status.sip_registered {
+            Some(true) => (ConditionType::Registered, ConditionStatus::True, Reason::Registered, "a phone is registered".into()),
+            _ => (ConditionType::Registered, ConditionStatus::False, Reason::NotRegistered, "no phone is registered".into()),
+        }),
+    };
     status.conditions = conditions(view, (finding, synced), registered);
     status
+}
+
+/// It never registers. While the account cannot be used, what was known of it still holds.
+fn is_static(view: &View) -> bool {
+    let said =
+        |condition: &Condition| condition.type_ == ConditionType::Registered.as_str() && condition.reason == Reason::StaticPeer.as_str();
+    view.capabilities().map_or_else(|| view.status.conditions.iter().any(said), |capabilities| !capabilities.registers)
 }
 
 /// A condition that is wanted.

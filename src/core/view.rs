@@ -14,8 +14,8 @@ use crate::core::capabilities::Capabilities;
 use crate::core::endpoint::connection::ConnectionSecret;
 use crate::core::evidence::Evidence;
 use crate::core::fields::{FieldName, Fields, PASSWORD, Secret, Value};
-use crate::core::mark::{Installation, Mark};
-pub use crate::core::memory::{Deleted, Memory, OwnIntent, Trouble, TroubleKind, Updated};
+use crate::core::mark::{Installation, Mark, Place};
+pub use crate::core::memory::{Deleted, Memory, OwnIntent, Shown, Trouble, TroubleKind, Undeleted, Updated};
 use crate::core::shared::{Viewed, Words};
 use crate::core::tenancy::Adoptable;
 use crate::core::time::Moment;
@@ -65,6 +65,8 @@ pub struct View {
     pub claims: BTreeMap<String, String>,
     /// The provider account.
     pub account: AccountView,
+    /// When the present term of the account's collection began: what was looked at before may be another cluster's past.
+    pub term: Moment,
     /// What the account's brakes say of this object.
     pub brakes: Brakes,
     /// What the provider was seen to hold.
@@ -265,12 +267,54 @@ impl View {
         self.status.ledger.as_ref().filter(|ledger| ledger.uid == self.object.uid)
     }
 
-    /// The recorded endpoint. It counts without a ledger too: a forged or restored id meets the username check. For an adopted one
-    /// that check needs the username that was recorded with it; without, it is not recorded.
+    /// The recorded endpoint. It counts without a ledger too: a forged or restored id meets the check of its mark. An adopted one is
+    /// recorded together with its label; without, it is not recorded.
     pub fn recorded(&self) -> Option<Recorded<'_>> {
         let id = self.status.endpoint_id.as_deref().filter(|id| !id.is_empty())?;
-        let adopted = self.adopt.as_ref().is_none_or(|adopt| adopt.id == id && self.status.username.is_some());
+        let adopted = self.adopt.as_ref().is_none_or(|adopt| adopt.id == id && self.label().is_some());
         adopted.then_some(Recorded { id })
+    }
+
+    /// The label of the recorded endpoint, as it was last seen.
+    pub fn label(&self) -> Option<&str> {
+        match self.mark.place() {
+            Place::Username => self.status.username.as_deref(),
+            Place::Name => self.status.name.as_deref(),
+        }
+    }
+
+    /// The ledger is this installation's: what it recorded is ours.
+    pub fn own_ledger(&self) -> Option<&Ledger> {
+        self.ledger().filter(|ledger| ledger.installation == self.installation.part())
+    }
+
+    /// How the provider differs from others, as far as its account can be used.
+    pub fn capabilities(&self) -> Option<&Capabilities> {
+        match &self.account {
+            AccountView::Ready { capabilities, .. } => Some(capabilities),
+            AccountView::Unknown | AccountView::Missing(_) | AccountView::NotReady(_) => None,
+        }
+    }
+
+    /// What carries the mark can be asked for, in one call.
+    pub fn selects(&self) -> bool {
+        self.adopt.is_none() && self.capabilities().is_some_and(|capabilities| capabilities.list_filter)
+    }
+
+    /// It has an address of its own and registers, as far as is known.
+    pub fn registers(&self) -> bool {
+        self.thing == Thing::Endpoint && self.capabilities().is_none_or(|capabilities| capabilities.registers)
+    }
+
+    /// The provider is asked what points to a thing before that is deleted.
+    pub fn referenced(&self) -> bool {
+        self.capabilities().is_some_and(|capabilities| capabilities.referenced)
+    }
+
+    /// Somebody has looked in this term for what there is already: all of it, or all that carries the mark.
+    pub fn looked_this_term(&self) -> bool {
+        let AccountView::Ready { listed_this_term, .. } = &self.account else { return false };
+        *listed_this_term || self.selects() && self.evidence.listings.searched.is_some_and(|began| began >= self.term)
     }
 
     /// The newest intent, open or closed.
@@ -407,7 +451,10 @@ impl Viewed for View {
         Words {
             thing: self.thing.as_str(),
             refused: " (or the password's Secret)",
-            foreign: "It is not recorded; the endpoint is looked for by its mark",
+            foreign: match self.thing {
+                Thing::Endpoint => "It is not recorded; the endpoint is looked for by its mark",
+                Thing::TrunkGroup => "It is not recorded; the trunk group is looked for by its mark",
+            },
         }
     }
 }

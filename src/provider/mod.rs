@@ -23,7 +23,7 @@ use crate::core::capabilities::Capabilities;
 use crate::core::fields::{Application, Fields, Number, Remote, Secret};
 use crate::core::mark::{Mark, Place, base_from_name};
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
-use crate::core::view::{Desired, Password, Problem, Wanted};
+use crate::core::view::{Desired, Password, Problem};
 use crate::provider::transport::{BaseUrl, TransportOptions};
 
 mod answers;
@@ -205,11 +205,6 @@ pub trait Dialect: Sync {
     }
     /// What it wants, in the provider's own terms. `mark`: what is sent as its label.
     fn desired(&self, spec: &SipEndpointSpec, name: &str, mark: &Mark, password: Password, application: NamedApplication) -> Desired;
-    /// What is wanted of the trunk group that leads numbers to the endpoint with this id; `None` where a number points at something else.
-    /// `mark`: what is sent as its label.
-    fn trunk_group(&self, _mark: &Mark, _endpoint_id: &str) -> Option<Wanted> {
-        None
-    }
     /// What is to answer a number at this provider.
     ///
     /// # Errors
@@ -306,11 +301,6 @@ pub fn desired(spec: &SipEndpointSpec, name: &str, mark: &Mark, password: Passwo
         );
     }
     dialect.desired(spec, name, mark, password, application)
-}
-
-/// What is wanted of the trunk group that leads numbers to this spec's endpoint, once that has an id; `None` where its provider has none.
-pub fn trunk_group(spec: &SipEndpointSpec, mark: &Mark, endpoint_id: &str) -> Option<Wanted> {
-    of_endpoint(spec)?.trunk_group(mark, endpoint_id)
 }
 
 /// What is to answer a number, as its binding names it.

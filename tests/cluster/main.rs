@@ -20,6 +20,7 @@ mod escrow;
 mod everywhere;
 #[cfg(feature = "failpoints")]
 mod generated;
+mod gitops;
 mod kills;
 mod life;
 mod listings;

@@ -9,6 +9,7 @@ use crate::controller::report::event;
 use crate::core::action::{Action, Cause, Finding, Release, Source};
 use crate::core::binding::answer;
 use crate::core::binding::view::View;
+use crate::core::outcome::{Refusal, RefusalKind};
 use crate::core::view::Trouble;
 
 /// After a write of what must not be forgotten.
@@ -48,7 +49,11 @@ pub async fn updated(ctx: &Context, object: &PhoneNumberBinding, view: &View, ac
 }
 
 /// After a refused call.
-pub async fn refused(ctx: &Context, object: &PhoneNumberBinding, trouble: Option<&Trouble>) {
+pub async fn refused(ctx: &Context, object: &PhoneNumberBinding, view: &View, trouble: Option<&Trouble>, refusal: &Refusal) {
+    if view.object.deleting && view.must_answer() && refusal.kind == RefusalKind::Invalid {
+        // Else nobody would learn why the object stays.
+        event(ctx, object, EventType::Warning, "Refused", "Delete", refusal.message.clone()).await;
+    }
     let Some(trouble) = trouble.filter(|trouble| trouble.attempts == 1) else { return };
     event(ctx, object, EventType::Warning, "Refused", "Update", trouble.message.clone()).await;
 }

@@ -136,7 +136,10 @@ impl Pass<'_, PhoneNumberBinding> {
         self.slot.memory.learnt.updated(view, change, cause, &outcome, self.ctx.clock.now());
         match outcome {
             Outcome::Done(()) => announce::updated(self.ctx, &self.object, view, action).await,
-            Outcome::Refused(_) => announce::refused(self.ctx, &self.object, self.slot.memory.learnt.memory.trouble.as_ref()).await,
+            Outcome::Refused(refusal) => {
+                let trouble = self.slot.memory.learnt.memory.trouble.as_ref();
+                announce::refused(self.ctx, &self.object, view, trouble, &refusal).await;
+            }
             Outcome::NotFound { .. } | Outcome::Unknown(_) => {}
         }
         Step::Again

@@ -22,6 +22,7 @@ use crate::core::evidence::{Evidence, Listing};
 use crate::core::key::ObjectKey;
 use crate::core::mark::{Installation, Mark, recognise};
 use crate::core::tenancy::{Use, adoptable};
+use crate::core::time::Moment;
 use crate::core::view::{Adoption, Brakes, Desired, Password, Policy, Problem, Thing, View};
 use crate::provider::{self, Given};
 
@@ -66,6 +67,7 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
         connection,
         claims: BTreeMap::new(),
         account,
+        term: Moment::ZERO,
         brakes: Brakes::default(),
         evidence: Evidence::default(),
         memory: slot.memory.learnt.memory.clone(),
@@ -119,6 +121,7 @@ async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey, connecti
 /// What the provider was seen to hold, as far as it concerns this object.
 fn look(ctx: &Context, view: &mut View, key: &ObjectKey, account: &Account, slot: &Slot<Remembered>) {
     let snapshots = account.snapshots();
+    view.term = snapshots.term_began;
     let listings = listings(&snapshots);
     view.claims = claims(ctx, view, key, account, &listings, slot);
     view.evidence = evidence(view, account, &listings, slot);

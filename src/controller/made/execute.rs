@@ -84,17 +84,12 @@ impl<K: Made> Pass<'_, K> {
         failpoint::of(K::POINTS, "create", "after").await;
         info!(object = %self.key(), thing = K::THING.as_str(), username, outcome = outcome.class(), nonce = view.fresh.nonce, "create answered");
         self.warn(&outcome);
-        let shown = match &outcome {
-            Outcome::Done(created) => created.remote.clone().map(|remote| (created.id.clone(), *remote)),
-            Outcome::Refused(_) | Outcome::NotFound { .. } | Outcome::Unknown(_) => None,
-        };
-        let outcome = outcome.map(|created| (created.id, created.username));
-        let now = self.ctx.clock.now();
-        self.slot.memory.learnt.create_answered(view, outcome.clone(), now);
-        if let Some((id, remote)) = shown {
-            // As good as a read that was asked for when the create was: a listing that began since and lacks it is to be believed more.
-            self.slot.memory.learnt.got(view, &id, handed, Outcome::Done(remote), now);
-        }
+        let mut shown = None;
+        let outcome = outcome.map(|created| {
+            shown = created.remote.map(|remote| *remote);
+            (created.id, created.username)
+        });
+        self.slot.memory.learnt.create_answered(view, outcome.clone(), shown, self.ctx.clock.now());
         monitors::created(self, view, (began, handed), &outcome);
         Step::Again
     }

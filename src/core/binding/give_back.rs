@@ -118,8 +118,7 @@ impl Goal {
     /// The provider refused it; until when that stands. Where a number may need something that answers it, not for ever.
     fn refused(&self, view: &View) -> Option<Moment> {
         let memory = &view.memory;
-        let said = memory.turned_down.as_ref().filter(|_| memory.not_taken.contains(&self.fields));
-        let until = said.map(|(at, _)| *at + AGAIN);
+        let until = memory.turned_down.filter(|_| memory.not_taken.contains(&self.fields)).map(|at| at + AGAIN);
         until.filter(|until| !view.must_answer() || view.now < *until)
     }
 
@@ -149,12 +148,10 @@ fn kept(view: &View, seen: Observed<'_>, goals: &[Goal]) -> Finding {
     let mut wanted: Vec<&str> = goals.iter().filter_map(|goal| goal.fields.get(target)?.text()).collect();
     wanted.dedup();
     let wanted: Vec<String> = wanted.into_iter().map(|id| format!("\"{}\"", answer::named(target, id))).collect();
-    let said = view.memory.turned_down.as_ref().filter(|_| !view.memory.not_taken.is_empty());
-    let said = said.map_or("it accepts the change and does not make it", |(_, message)| message.trim_end_matches('.'));
     Finding::new(
         Reason::DeletionRefused,
         format!(
-            "number {} cannot be given back: it still leads to {}, where this binding put it, and the provider does not take {} for it ({said}). It is never released. Make another binding for the number, point it elsewhere in the provider's console, or set deletionPolicy: Retain to leave it as it is; until then this object stays, and so does what the number leads to. It is tried again every 6 hours",
+            "number {} cannot be given back: it still leads to {}, where this binding put it, and the provider does not take {} for it. It is never released. Make another binding for the number, point it elsewhere in the provider's console, or set deletionPolicy: Retain to leave it as it is; until then this object stays, and so does what the number leads to. It is tried again every 6 hours",
             view.e164(),
             answer::named(target, view.answering(seen)),
             wanted.join(" or ")

@@ -44,8 +44,8 @@ pub struct Memory {
     pub normalised: Normalised,
     /// What the provider did not take when the number was given back: refused as invalid, or accepted twice and not shown.
     pub not_taken: Vec<Fields>,
-    /// When that was said last, and in which words.
-    pub turned_down: Option<(Moment, String)>,
+    /// When that turned out last.
+    pub turned_down: Option<Moment>,
     /// The provider's id of the number, as it was read last.
     pub id: Option<String>,
     /// When an update was last sent whose outcome is unknown, and how many such there were that do not seem to be executed since: each may
@@ -88,13 +88,13 @@ impl Memory {
     }
 
     /// The provider did not take this when the number was given back.
-    fn not_taken(&mut self, change: Fields, said: String, now: Moment) {
-        if self.turned_down.as_ref().is_some_and(|(at, _)| now >= *at + AGAIN) {
+    fn not_taken(&mut self, change: Fields, now: Moment) {
+        if self.turned_down.is_some_and(|at| now >= at + AGAIN) {
             // All of it is asked again.
             self.not_taken.clear();
         }
         self.not_taken.push(change);
-        self.turned_down = Some((now, said));
+        self.turned_down = Some(now);
     }
 }
 
@@ -209,9 +209,9 @@ impl Learnt {
             self.got = None;
         }
         match refusal {
-            Some(refusal) if giving_back => {
+            Some(_) if giving_back => {
                 self.memory.trouble = None;
-                self.memory.not_taken(change.clone(), refusal.message, now);
+                self.memory.not_taken(change.clone(), now);
             }
             Some(refusal) => {
                 self.noted(view, &Outcome::<()>::Refused(refusal), now);
@@ -227,7 +227,7 @@ impl Learnt {
                 memory.effect = now;
                 let before = memory.update.take();
                 if let Some(before) = before.as_ref().filter(|before| giving_back && before.change != *change && before.times >= 2) {
-                    memory.not_taken(before.change.clone(), "it accepts the change and does not make it".into(), now);
+                    memory.not_taken(before.change.clone(), now);
                 }
                 let times = before.filter(|before| before.change == *change).map_or(0, |before| before.times) + 1;
                 memory.update = Some(Updated { change: change.clone(), at: now, times });

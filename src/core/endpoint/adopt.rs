@@ -5,7 +5,8 @@ use super::{actionable, live, other_installation};
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Finding, Found};
 use crate::core::budget::Lane;
-use crate::core::fields::Remote;
+use crate::core::evidence::Observed;
+use crate::core::fields::{Remote, Role};
 use crate::core::mark::recognise;
 use crate::core::shared::retry;
 use crate::core::tenancy::{Adoptable, endpoint_not_found};
@@ -46,7 +47,8 @@ pub(super) fn next(view: &View, adopt: &Adoption) -> Action {
 pub(super) fn belongs_to_another(view: &View, id: &str) -> Option<Action> {
     let who = view.claimant(id)?;
     let message = format!(
-        "endpoint {id} belongs to {who}: nothing is written at the provider for this object. To have it here, delete that object with deletionPolicy: Retain, and this goes on by itself; else delete this one"
+        "{} {id} belongs to {who}: nothing is written at the provider for this object. To have it here, delete that object with deletionPolicy: Retain, and this goes on by itself; else delete this one",
+        view.thing.as_str()
     );
     // The time-out is for a wake that got lost.
     Some(Action::Wait { until: Some(view.now + view.timing.settle), finding: Some(Finding::new(Reason::AlreadyOwned, message)) })
@@ -55,7 +57,7 @@ pub(super) fn belongs_to_another(view: &View, id: &str) -> Option<Action> {
 /// Whether the account lets this namespace adopt it, by all that is known of it.
 fn allowed(view: &View, adopt: &Adoption) -> bool {
     let seen = view.evidence.observed(&adopt.id).map(|seen| seen.remote.username.as_str());
-    let recorded = view.recorded().and(view.status.username.as_deref());
+    let recorded = view.recorded().and(view.label());
     adopt.allowed.admits(seen) && adopt.allowed.admits(recorded)
 }
 
@@ -79,6 +81,9 @@ fn take(view: &View, adopt: &Adoption) -> Action {
     }
     let read = view.evidence.observed(id).filter(|seen| seen.by_id && view.now.since(seen.began) <= view.timing.settle);
     let Some(seen) = read else { return retry::call(view, Action::Get(id.clone(), Lane::Urgent)) };
+    if let Some(action) = of_nobody(view, adopt, seen) {
+        return action;
+    }
     if let Some(finding) = of_another_installation(view, adopt, seen.remote) {
         return Action::Done(finding);
     }
@@ -87,6 +92,22 @@ fn take(view: &View, adopt: &Adoption) -> Action {
     }
     let remote = seen.remote;
     Action::Record(Found { id: remote.id.clone(), username: remote.username.clone(), remote: Some(Box::new(remote.clone())) })
+}
+
+/// L39: it is no endpoint of this account.
+fn of_nobody(view: &View, adopt: &Adoption, seen: Observed<'_>) -> Option<Action> {
+    match seen.remote.role {
+        Role::Own => None,
+        // To this account it is as if there were none.
+        Role::Elsewhere => Some(Action::Wait { until: Some(seen.began + view.timing.settle * 2), finding: Some(not_found(view, adopt)) }),
+        Role::Gateway(_) => Some(Action::Done(Finding::new(
+            Reason::AdoptNotFound,
+            format!(
+                "endpoint {} is the provider's own side, from which its calls come: it can be neither adopted nor changed. Name one of the account's own endpoints in a new object",
+                adopt.id
+            ),
+        ))),
+    }
 }
 
 fn of_another_installation(view: &View, adopt: &Adoption, remote: &Remote) -> Option<Finding> {

@@ -142,8 +142,11 @@ fn due(view: &View, wanted: &Wanted, remote: &Remote) -> Option<Action> {
 
 /// What is known of the endpoint, for its phone.
 fn entries(view: &View, wanted: &Wanted, remote: &Remote) -> Entries {
-    let mut entries = Entries::from([(USERNAME, Some(Secret::new(remote.username.clone())))]);
-    if let Some(uri) = &remote.sip_uri {
+    let mut entries = Entries::new();
+    if view.registers() {
+        entries.insert(USERNAME, Some(Secret::new(remote.username.clone())));
+    }
+    if let Some(uri) = remote.sip_uri.as_ref().filter(|_| view.registers()) {
         entries.insert(SIP_URI, Some(Secret::new(uri.clone())));
         entries.insert(DOMAIN, Some(Secret::new(domain(uri).to_owned())));
     }

@@ -1,6 +1,8 @@
 //! An object that is being deleted (D1 to D16): nothing of it may be left at the provider when it goes.
 
-use super::{other_installation, own_open_intent, owned, received, search};
+use super::references::{self, Deletion};
+use super::search::{self, For};
+use super::{other_installation, own_open_intent, owned, received};
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Closed, Finding, Release, Why};
 use crate::core::budget::Lane;
@@ -48,13 +50,14 @@ pub(super) fn next(view: &View) -> Action {
         let lost = view.ledger().is_none() && view.recorded().is_none();
         return match &view.account {
             AccountView::Missing(_) if lost => Action::RemoveFinalizer(Release::Unproven),
-            _ => wait_for(view, deleting(problem)),
+            _ => wait_for(view, deleting(view, problem)),
         };
     }
     if let Some(problem) = view.held().or_else(|| other_installation(view)) {
         let message = format!(
-            "{}. Meanwhile the endpoint is not deleted and the object waits; deletionPolicy: Retain lets it go without",
-            problem.message
+            "{}. Meanwhile the {} is not deleted and the object waits; deletionPolicy: Retain lets it go without",
+            problem.message,
+            view.thing.as_str()
         );
         return wait_for(view, Problem { message, ..problem });
     }
@@ -65,7 +68,7 @@ pub(super) fn next(view: &View) -> Action {
 pub(super) fn just_received(view: &View, id: &str) -> Action {
     match view.unusable() {
         None => retry::call(view, delete_when_due(view, id, Why::JustReceived)),
-        Some(problem) => wait_for(view, deleting(problem)),
+        Some(problem) => wait_for(view, deleting(view, problem)),
     }
 }
 
@@ -80,14 +83,23 @@ fn remove_endpoints(view: &View) -> Option<Action> {
     let condemned = view.tombstones().iter().find(|id| !absent(id) && !super::foreign(view, id));
     let listed = owned(view).map(|seen| &seen.remote.id).find(|id| !super::foreign(view, id));
     let id = condemned.or(listed)?;
-    Some(super::delete_seen(view, id, Why::Requested, Lane::Urgent))
+    Some(delete(view, id, || Action::DeleteEndpoint(id.clone(), Why::Requested)))
+}
+
+/// D17, D18: unless something is in the way.
+fn delete(view: &View, id: &str, last: impl FnOnce() -> Action) -> Action {
+    match references::deletion(view, id, Why::Requested, Lane::Urgent, last) {
+        Deletion::Now(action) => action,
+        Deletion::Held(held) => held.wait(),
+    }
 }
 
 /// A "not found" for something younger than the settle time does not prove that it is gone: try again when it can.
 fn delete_when_due(view: &View, id: &str, why: Why) -> Action {
     match view.memory.deleted.get(id) {
         Some(deleted) if !deleted.confirmed && view.settled().is_none() => {
-            Action::Wait { until: Some(view.settles_at()), finding: Some(progress(view, "the provider does not show the endpoint yet")) }
+            let what = format!("the provider does not show the {} yet", view.thing.as_str());
+            Action::Wait { until: Some(view.settles_at()), finding: Some(progress(view, &what)) }
         }
         _ => Action::DeleteEndpoint(id.to_owned(), why),
     }
@@ -103,11 +115,11 @@ fn remove_recorded(view: &View, id: &str) -> Option<Action> {
     Some(match fresh {
         Some(seen) if view.owns(seen.remote) => match &view.brakes.deletion {
             Some(problem) => wait_for(view, problem.clone()),
-            None => retry::call(view, delete_when_due(view, id, Why::Requested)),
+            None => delete(view, id, || delete_when_due(view, id, Why::Requested)),
         },
         Some(seen) => {
             let then = "it is not deleted. Set deletionPolicy: Retain to let the object go without it.";
-            Action::Wait { until: None, finding: Some(super::not_ours(view, id, &seen.remote.username, then)) }
+            Action::Wait { until: None, finding: Some(super::not_ours(view, seen.remote, then)) }
         }
         None => retry::call(view, Action::Get(id.to_owned(), Lane::Urgent)),
     })
@@ -118,7 +130,7 @@ fn prove(view: &View) -> Action {
     let open = view.open_intent().is_some() || view.ledger().is_none();
     let Some(settled) = view.settled() else {
         return match open {
-            true => search::look(view, Lane::Urgent, progress(view, "a create is unresolved")),
+            true => search::look(view, For::Marked, Lane::Urgent, progress(view, "a create is unresolved")),
             false => Action::Wait { until: Some(view.settles_at()), finding: Some(progress(view, "the last create is too young")) },
         };
     };
@@ -127,7 +139,14 @@ fn prove(view: &View) -> Action {
     if proof.is_some_and(|began| began > settled) {
         return Action::RemoveFinalizer(Release::Clean);
     }
-    search::look(view, Lane::Urgent, progress(view, "a complete listing must show that nothing is left"))
+    // One that is recorded and not known to be deleted by us: a search by its mark would not show it, had the mark been taken away.
+    let in_question = |id: &str| view.claimant(id).is_none() && !view.memory.deleted.get(id).is_some_and(|deleted| deleted.confirmed);
+    let (what, how) = match view.recorded() {
+        Some(recorded) if in_question(recorded.id) => (For::Recorded, "listing"),
+        _ if view.selects() => (For::Marked, "search by its mark"),
+        _ => (For::Marked, "listing"),
+    };
+    search::look(view, what, Lane::Urgent, progress(view, &format!("a complete {how} must show that nothing is left")))
 }
 
 /// Somebody gave the endpoint up: by its id, or as `unresolved` while none is recorded.
@@ -142,8 +161,8 @@ fn never_sent(view: &View) -> bool {
     blank_ledger && view.recorded().is_none()
 }
 
-fn deleting(problem: Problem) -> Problem {
-    Problem { message: format!("waiting to delete the endpoint: {}", problem.message), ..problem }
+fn deleting(view: &View, problem: Problem) -> Problem {
+    Problem { message: format!("waiting to delete the {}: {}", view.thing.as_str(), problem.message), ..problem }
 }
 
 fn progress(view: &View, what: &str) -> Finding {

@@ -1,8 +1,10 @@
 //! An object that is to exist (L1 to L26).
 
-use super::{
-    actionable, actionable_now, adopt, connection, other_installation, own_open_intent, owned, received, record_listed, search, survivor,
-};
+use std::borrow::Cow;
+
+use super::references::{self, Deletion, Held};
+use super::search::{self, For};
+use super::{actionable, actionable_now, adopt, connection, other_installation, own_open_intent, owned, received, record_listed, survivor};
 use crate::api::condition::Reason;
 use crate::api::ledger::Intent;
 use crate::api::policy::{DriftPolicy, ExternalDeletionPolicy};
@@ -38,9 +40,14 @@ pub(super) fn next(view: &View) -> Action {
         return Action::CloseEpoch(Closed::Superseded);
     }
     // Before the search: a condemned endpoint that is still listed would keep absence from ever being proven.
-    if let Some(action) = condemned(view) {
-        return action;
+    match condemned(view) {
+        Condemned::Act(action) => action,
+        Condemned::Held(held) => held.beside(beyond_the_condemned(view)),
+        Condemned::None => beyond_the_condemned(view),
     }
+}
+
+fn beyond_the_condemned(view: &View) -> Action {
     if view.open_intent().is_some() {
         return match view.unusable() {
             Some(problem) => wait_for(view, problem),
@@ -82,7 +89,7 @@ fn own_create(view: &View, own: &OwnIntent) -> Option<Action> {
                     && !view.stopping
                     && view.object.finalizer
                     && view.memory.permit
-                    && matches!(view.account, AccountView::Ready { listed_this_term: true, .. })
+                    && view.looked_this_term()
                     && view.recorded().is_none()
                     && owned(view).next().is_none()
                     && own.password_version.as_ref() == wanted.password.as_ref().map(|password| &password.version)
@@ -95,9 +102,31 @@ fn own_create(view: &View, own: &OwnIntent) -> Option<Action> {
     }
 }
 
-/// L8: a duplicate whose deletion was announced.
-fn condemned(view: &View) -> Option<Action> {
-    let id = view.tombstones().first()?;
+/// What there is to do about duplicates whose deletion was announced.
+enum Condemned {
+    None,
+    Act(Action),
+    /// They cannot be deleted now.
+    Held(Held),
+}
+
+/// L8, L37: the first of them that anything can be done about.
+fn condemned(view: &View) -> Condemned {
+    let mut first: Option<Held> = None;
+    for id in view.tombstones() {
+        match one_condemned(view, id) {
+            Condemned::Held(held) => {
+                let until = first.as_ref().map_or(held.until, |first| first.until.min(held.until));
+                first = Some(Held { until, ..first.unwrap_or(held) });
+            }
+            Condemned::Act(action) => return Condemned::Act(action),
+            Condemned::None => break,
+        }
+    }
+    first.map_or(Condemned::None, Condemned::Held)
+}
+
+fn one_condemned(view: &View, id: &str) -> Condemned {
     let recorded = view.recorded().is_some_and(|recorded| recorded.id == id);
     // Should it show up again, it is condemned again. Only what was answered in this very pass says that it is not there: another
     // leader, which sees it, would condemn it again at once, and the two would go on like that until the next sweep.
@@ -105,12 +134,20 @@ fn condemned(view: &View) -> Option<Action> {
     let denied = || super::denied(view, id) && view.memory.deleted.get(id).is_some_and(|deleted| deleted.at >= pass);
     let absent = super::gone(view, id) || denied() || view.evidence.missing(id).is_some_and(|read| read >= pass);
     if recorded || absent || super::foreign(view, id) {
-        return Some(Action::ClearTombstone(id.clone()));
+        return Condemned::Act(Action::ClearTombstone(id.to_owned()));
     }
     if view.held().is_some() || view.unusable().is_some() {
-        return None;
+        return Condemned::None;
     }
-    Some(super::delete_seen(view, id, Why::Duplicate, Lane::Repair))
+    let last = || Action::DeleteEndpoint(id.to_owned(), Why::Duplicate);
+    match references::deletion(view, id, Why::Duplicate, Lane::Repair, last) {
+        Deletion::Now(action) => Condemned::Act(action),
+        // The recorded one is not there any more: rather this one, which is in use, than none.
+        Deletion::Held(held) if held.in_use && view.recorded().is_none_or(|recorded| view.evidence.missing(recorded.id).is_some()) => {
+            Condemned::Act(Action::ClearTombstone(id.to_owned()))
+        }
+        Deletion::Held(held) => Condemned::Held(held),
+    }
 }
 
 /// L12 to L20: an endpoint is recorded.
@@ -124,7 +161,7 @@ pub(super) fn steady(view: &View, wanted: &Wanted, id: &str) -> Action {
             None => "it is neither changed nor deleted. Remove endpoint_id from status if it was put there by hand.",
             Some(_) => "it is neither changed nor deleted. Delete this object; a new one may adopt what is there now.",
         };
-        return Action::Done(super::not_ours(view, id, &observed.remote.username, then));
+        return Action::Done(super::not_ours(view, observed.remote, then));
     }
     if let Some(extra) = owned(view).find(|seen| seen.remote.id != id && !super::foreign(view, &seen.remote.id)) {
         let id = extra.remote.id.clone();
@@ -150,7 +187,7 @@ fn first_sight(view: &View, id: &str) -> Action {
     let AccountView::Ready { listed_this_term, .. } = &view.account else { return Action::Wait { until: None, finding: None } };
     let in_doubt = view.evidence.listings.newest.is_some();
     let edited = view.edited();
-    let unread = view.status.sip_uri.is_none();
+    let unread = view.registers() && view.status.sip_uri.is_none();
     if *listed_this_term || in_doubt || edited || unread {
         // What the user waits for goes first; reading back what was just created can be served by any listing, so it goes last.
         let lane = if edited && !unread { Lane::Urgent } else { Lane::Repair };
@@ -163,37 +200,70 @@ fn first_sight(view: &View, id: &str) -> Action {
 fn read_back(view: &View, observed: Observed<'_>, id: &str) -> Option<read_back::Verdict> {
     let update = view.memory.update.as_ref()?;
     let by_id = observed.by_id || view.evidence.gets.get(id).is_some_and(|got| got.began >= update.at);
-    let unseen = if still_wanted(view, update) { unseen(update, observed, view.evidence.password_matches) } else { Vec::new() };
-    read_back::judge(view, id, update, read_back::Seen { began: observed.began, by_id, unseen })
+    let fields = current(view, observed);
+    // What was sent often enough before other fields, and came back in another form, is not sent again for being followed by them.
+    let enough = view.memory.earlier.iter().filter(|earlier| earlier.times >= read_back::ENOUGH);
+    let mut before: Vec<&'static str> = enough.flat_map(|earlier| unseen(view, earlier, &fields)).collect();
+    let unseen = unseen(view, update, &fields);
+    match read_back::judge(view, id, update, read_back::Seen { began: observed.began, by_id, unseen }) {
+        Some(read_back::Verdict::Normalised(fields)) => {
+            before.extend(fields);
+            Some(read_back::Verdict::Normalised(before))
+        }
+        None if !before.is_empty() => Some(read_back::Verdict::Normalised(before)),
+        verdict => verdict,
+    }
 }
 
-fn unseen(update: &Updated, observed: Observed<'_>, password_matches: Option<bool>) -> Vec<&'static str> {
-    update
-        .change
-        .iter()
-        .filter(|(field, value)| match value {
-            Value::Secret(_) => password_matches == Some(false),
-            value => !value.agrees(observed.remote.fields.get(*field)),
-        })
-        .map(|(field, _)| *field)
-        .collect()
+/// What was sent and is not shown; nothing if it is not wanted any more: then a new update is due at once.
+fn unseen(view: &View, update: &Updated, fields: &Fields) -> Vec<&'static str> {
+    if !still_wanted(view, update) {
+        return Vec::new();
+    }
+    let shown = |field: &str, value: &Value| match value {
+        Value::Secret(_) => view.evidence.password_matches != Some(false),
+        value => value.agrees(fields.get(field)),
+    };
+    update.change.iter().filter(|(field, value)| !shown(field, value)).map(|(field, _)| *field).collect()
 }
 
-/// What was sent is still what the spec wants; else a new update is due at once.
+/// What was sent is still what the spec wants.
 fn still_wanted(view: &View, update: &Updated) -> bool {
     let Desired::Wanted(wanted) = &view.desired else { return true };
     update.change.iter().all(|(field, value)| match value {
         Value::Secret(secret) => wanted.password.as_ref().is_none_or(|password| *secret == password.value),
-        value => wanted.fields.get(*field).is_none_or(|now| now == value),
+        value => wanted.fields.get(*field).is_none_or(|now| now.agrees(Some(value))),
     })
+}
+
+/// A look that began then may still show what was before our last update of this field, whose answer showed what we sent.
+fn recent<'v>(view: &'v View, field: &str, began: Moment) -> Option<&'v Value> {
+    let shown = view.memory.shown.get(field)?;
+    (began > shown.at && began < shown.at + view.timing.visible()).then_some(&shown.value)
+}
+
+/// The fields as seen, but for what our own updates have just changed: their answers count more than a look that may be stale.
+fn current<'v>(view: &View, observed: Observed<'v>) -> Cow<'v, Fields> {
+    let mut fields = Cow::Borrowed(&observed.remote.fields);
+    for field in view.memory.shown.keys() {
+        if let Some(value) = recent(view, field, observed.began).filter(|value| value.is_plain()) {
+            let value = value.applied_to(fields.get(field));
+            fields.to_mut().insert(field, value);
+        }
+    }
+    fields
 }
 
 /// L16, L17: the recorded endpoint is seen; does it agree?
 fn compare(view: &View, wanted: &Wanted, observed: Observed<'_>, id: &str, normalised: &[&'static str]) -> Action {
-    let mut differences = diff(&wanted.fields, &observed.remote.fields);
+    let mut differences = diff(&wanted.fields, &current(view, observed));
     differences.retain(|difference| !normalised.contains(&difference.field));
     let rotated = wanted.password.as_ref().is_some_and(|password| view.password_version() != Some(&password.version));
-    let matches = view.evidence.password_matches;
+    let sent = |value: &Value| matches!((value, &wanted.password), (Value::Secret(sent), Some(password)) if *sent == password.value);
+    let matches = match view.evidence.password_matches {
+        Some(false) if recent(view, PASSWORD, observed.began).is_some_and(sent) => Some(true),
+        matches => matches,
+    };
     if rotated && matches.is_none() && !observed.by_id {
         // Perhaps a read by id shows the hash, and the new Secret holds the old value.
         return retry::call(view, Action::Get(id.to_owned(), Lane::Urgent));
@@ -203,66 +273,95 @@ fn compare(view: &View, wanted: &Wanted, observed: Observed<'_>, id: &str, norma
         return Action::Done(if normalised.is_empty() { available(view, observed) } else { read_back::normalised(normalised) });
     }
     if view.observes() {
-        return observed_drift(&differences, matches);
+        return observed_drift(view.thing.as_str(), &differences, matches);
     }
     let edited = view.edited();
-    let cause = match () {
-        () if edited => Cause::Edited,
-        () if rotated && password && differences.is_empty() => Cause::Rotated,
-        () => Cause::Drifted,
-    };
-    let mut texts: Vec<String> = differences.iter().map(Difference::to_string).collect();
-    if password {
-        texts.push("password: differs".into());
-    }
-    if cause == Cause::Drifted && view.policy.drift == DriftPolicy::Report {
-        return if rotated && password {
-            update(view, Vec::new(), wanted, observed, Cause::Rotated, vec!["password: differs".into()])
+    let only_rotated = rotated && password;
+    if !edited && view.policy.drift == DriftPolicy::Report && !(only_rotated && differences.is_empty()) {
+        return if only_rotated {
+            update(view, Change { differences: Vec::new(), password, cause: Cause::Rotated }, wanted, observed)
         } else {
             Action::Done(Finding::new(
                 Reason::Drifted,
                 format!(
                     "changed outside Switchboard and left so (driftPolicy: Report): {}. Put it back by hand, change the spec, or set driftPolicy: Correct",
-                    texts.join("; ")
+                    texts(&differences, password).join("; ")
                 ),
             ))
         };
     }
-    update(view, differences, wanted, observed, cause, texts)
+    // Of what does not go together, the first; the rest when that is seen.
+    let rank = |field: &str| view.capabilities().and_then(|capabilities| capabilities.rank(field));
+    let along = wanted.password.as_ref().and_then(|password| password.along).unwrap_or(PASSWORD);
+    let ranks = differences.iter().map(|difference| rank(difference.field)).chain(password.then(|| rank(along)));
+    let first = ranks.min().flatten();
+    differences.retain(|difference| rank(difference.field) == first);
+    let password = password && rank(along) == first;
+    let cause = match () {
+        () if edited => Cause::Edited,
+        () if rotated && password && differences.is_empty() => Cause::Rotated,
+        () => Cause::Drifted,
+    };
+    update(view, Change { differences, password, cause }, wanted, observed)
+}
+
+/// What differs, in words.
+fn texts(differences: &[Difference], password: bool) -> Vec<String> {
+    let mut texts: Vec<String> = differences.iter().map(Difference::to_string).collect();
+    if password {
+        texts.push("password: differs".into());
+    }
+    texts
+}
+
+/// What an update is for.
+struct Change {
+    differences: Vec<Difference>,
+    /// The password differs, or may.
+    password: bool,
+    cause: Cause,
 }
 
 /// L33: what differs under `managementPolicy: Observe`, for whatever cause. A password that cannot be compared is no difference.
-fn observed_drift(differences: &[Difference], password_matches: Option<bool>) -> Action {
-    let mut texts: Vec<String> = differences.iter().map(Difference::to_string).collect();
-    if password_matches == Some(false) {
-        texts.push("password: differs".into());
-    }
+fn observed_drift(thing: &str, differences: &[Difference], password_matches: Option<bool>) -> Action {
+    let texts = texts(differences, password_matches == Some(false));
     Action::Done(Finding::new(
         Reason::Drifted,
         format!(
-            "the endpoint differs from the spec and is left so (managementPolicy: Observe): {}. Write the provider's values into the spec, or set managementPolicy: Manage to have them changed at the provider",
+            "the {thing} differs from the spec and is left so (managementPolicy: Observe): {}. Write the provider's values into the spec, or set managementPolicy: Manage to have them changed at the provider",
             texts.join("; ")
         ),
     ))
 }
 
 /// One update of the differing fields only; what the provider resets when it is left out goes with it.
-fn update(view: &View, differences: Vec<Difference>, wanted: &Wanted, observed: Observed<'_>, cause: Cause, texts: Vec<String>) -> Action {
+fn update(view: &View, Change { differences, password, cause }: Change, wanted: &Wanted, observed: Observed<'_>) -> Action {
     let id = &observed.remote.id;
-    let AccountView::Ready { capabilities, .. } = &view.account else { return Action::Wait { until: None, finding: None } };
+    let Some(capabilities) = view.capabilities() else { return Action::Wait { until: None, finding: None } };
+    let texts = texts(&differences, password);
     let mut change: Fields = differences.into_iter().map(|difference| (difference.field, difference.desired)).collect();
-    if let Some(password) = wanted.password.as_ref().filter(|_| texts.iter().any(|text| text.starts_with(PASSWORD))) {
-        change.insert(PASSWORD, Value::Secret(password.value.clone()));
+    let secret = wanted.password.as_ref();
+    let along = secret.and_then(|password| password.along);
+    // What goes along with a password is sent whenever the password is, and the other way round.
+    if let Some(secret) = secret.filter(|_| password || along.is_some_and(|along| change.contains_key(along))) {
+        change.insert(PASSWORD, Value::Secret(secret.value.clone()));
     }
     let this_pass = observed.by_id && observed.began >= view.memory.pass_began;
     let fresh = view.now.since(observed.began) <= view.timing.settle;
-    let carried = change.keys().filter_map(|field| capabilities.group(field)).flat_map(|group| group.carried);
-    for field in carried.filter(|field| !change.contains_key(**field)).copied().collect::<Vec<_>>() {
+    let fields = current(view, observed);
+    let own = change.keys().filter(|field| **field != PASSWORD || along.is_none());
+    let carried = own.filter_map(|field| capabilities.group(field)).flat_map(|group| group.carried).copied();
+    let carried: Vec<&'static str> = carried.chain(along.filter(|_| change.contains_key(PASSWORD))).collect();
+    for field in carried {
+        if change.contains_key(field) {
+            continue;
+        }
+        let seen = fields.get(field);
         let value = match wanted.fields.get(field) {
-            Some(value) if observed.remote.fields.get(field) == Some(value) => value.clone(),
+            Some(value) if value.agrees(seen) => value.clone(),
             // Unmanaged, or a drift that is only reported: sent back as it is, which must have been read in this very pass.
             _ if !this_pass => return retry::call(view, Action::Get(id.clone(), Lane::Urgent)),
-            _ => observed.remote.fields.get(field).cloned().unwrap_or(Value::Text(String::new())),
+            _ => seen.cloned().unwrap_or(Value::Text(String::new())),
         };
         change.insert(field, value);
     }
@@ -273,26 +372,28 @@ fn update(view: &View, differences: Vec<Difference>, wanted: &Wanted, observed: 
 }
 
 fn available(view: &View, observed: Observed<'_>) -> Finding {
-    let without = observed.remote.fields.get("app_id").and_then(Value::text) == Some("");
+    // Only who registers makes calls that an application answers.
+    let without = view.registers() && observed.remote.fields.get("app_id").and_then(Value::text) == Some("");
     let note = if without { "; it has no application, so calls that it makes go nowhere (app_id)" } else { "" };
     let what = match &view.adopt {
         None => view.mark.to_string(),
-        Some(adopt) if view.observes() => format!("endpoint {} is observed, nothing is ever written", adopt.id),
-        Some(adopt) => format!("endpoint {} is adopted", adopt.id),
+        Some(adopt) if view.observes() => format!("{} {} is observed, nothing is ever written", view.thing.as_str(), adopt.id),
+        Some(adopt) => format!("{} {} is adopted", view.thing.as_str(), adopt.id),
     };
     Finding::new(Reason::Available, format!("the provider agrees with the spec ({what}){note}"))
 }
 
 /// L18 to L20: a read by id found nothing. One sighting is a suspicion; two complete listings are the proof.
 fn absence(view: &View, id: &str) -> Action {
+    let thing = view.thing.as_str();
     let finding = |what: &str| {
         Finding::new(
             Reason::AwaitingEvidence,
             match view.adopt {
-                None => format!(
-                    "endpoint {id} was not found by id; {what}. Nothing is created until its absence is proven; no action is needed"
-                ),
-                Some(_) => format!("endpoint {id} was not found by id; {what}. Nothing is created in its place"),
+                None => {
+                    format!("{thing} {id} was not found by id; {what}. Nothing is created until its absence is proven; no action is needed")
+                }
+                Some(_) => format!("{thing} {id} was not found by id; {what}. Nothing is created in its place"),
             },
         )
     };
@@ -318,7 +419,7 @@ fn absence(view: &View, id: &str) -> Action {
         return retry::call(view, Action::Get(id.to_owned(), Lane::Repair));
     }
     let listings = &view.evidence.listings;
-    let unconfirmed = || search::look(view, Lane::Repair, finding("two complete listings must confirm that it is gone"));
+    let unconfirmed = || search::look(view, For::Recorded, Lane::Repair, finding("two complete listings must confirm that it is gone"));
     if listings.recorded_absent.is_none_or(|since| since <= settled) {
         return unconfirmed();
     }
@@ -326,7 +427,8 @@ fn absence(view: &View, id: &str) -> Action {
         return Action::Done(Finding::new(
             Reason::ExternallyDeleted,
             format!(
-                "endpoint {id} was deleted outside Switchboard; an adopted endpoint is never made anew. Delete this object; one without adopt gets a new endpoint (with a new SIP URI)"
+                "{thing} {id} was deleted outside Switchboard; an adopted {thing} is never made anew. Delete this object; one without adopt gets a new {thing}{}",
+                new_uri(view)
             ),
         ));
     }
@@ -346,28 +448,39 @@ fn absence(view: &View, id: &str) -> Action {
         ExternalDeletionPolicy::Report => Action::Done(Finding::new(
             Reason::ExternallyDeleted,
             format!(
-                "endpoint {id} was deleted outside Switchboard and is left so (externalDeletionPolicy: Report). Set it to Recreate for a new one (with a new SIP URI), or delete this object"
+                "{thing} {id} was deleted outside Switchboard and is left so (externalDeletionPolicy: Report). Set it to Recreate for a new one{}, or delete this object",
+                new_uri(view)
             ),
         )),
     }
 }
 
+/// What becomes of who registers with an endpoint that is made anew.
+fn new_uri(view: &View) -> &'static str {
+    if view.registers() { " (with a new SIP URI)" } else { "" }
+}
+
 /// L21 to L23: nothing is recorded and no create is unresolved.
 fn absent(view: &View) -> Action {
-    let AccountView::Ready { listed_this_term, provider, id, .. } = &view.account else {
+    let AccountView::Ready { provider, id, .. } = &view.account else {
         return Action::Wait { until: None, finding: None };
     };
-    if !listed_this_term {
+    if !view.looked_this_term() {
+        let how = if view.selects() { "asked once for what carries the object's mark" } else { "listed once" };
         let finding = Finding::new(
             Reason::AwaitingEvidence,
             format!(
-                "{provider} account {id} is listed once before anything is created, in case the endpoint exists already; this goes on by itself"
+                "{provider} account {id} is {how} before anything is created, in case the {} exists already; this goes on by itself",
+                view.thing.as_str()
             ),
         );
-        // Where listings keep being torn, they are not taken one after the other without end.
-        let pause = view.evidence.listings.newest.map(|newest| newest + view.timing.search() * 4).filter(|pause| view.now < *pause);
+        let listings = &view.evidence.listings;
+        let newest = if view.selects() { listings.newest_search } else { listings.newest };
+        // Where they keep being torn, they are not taken one after the other without end.
+        let pause = newest.map(|newest| newest + view.timing.search() * 4).filter(|pause| view.now < *pause);
         return match pause {
             Some(until) => Action::Wait { until: Some(until), finding: Some(finding) },
+            None if view.selects() => retry::call(view, Action::Find(Lane::Create, finding)),
             None => list(view, Moment::ZERO, Lane::Create, finding),
         };
     }

@@ -1,7 +1,10 @@
 //! `next` for SipEndpoint: the only place where anything is decided about one.
 //!
 //! Rows are tried from the top; the first that applies answers. *Usable* means: the account exists, its credentials work, and it
-//! is the pinned one. A row that would call the provider after a failure waits for its turn first (`retry`).
+//! is the pinned one. A row that would call the provider after a failure waits for its turn first (`retry`). *Ours* is what carries the
+//! object's mark; where anybody can change what carries it, also what our ledger recorded, unless it shows somebody else's mark. Where the
+//! provider selects by the mark, `Find` stands for `List` in L7, L21, D10 and D12, and a complete search proves as much as a complete listing
+//! that nothing else carries the mark: of the recorded one only listings do.
 //!
 //! | # | live object | answer |
 //! |---|---|---|
@@ -10,7 +13,8 @@
 //! | L3 | own intent open, nothing sent: in time, usable, not paused, still none recorded or listed | `Create` |
 //! | L4 | own intent open, nothing sent: otherwise | `CloseEpoch` |
 //! | L24 | intent open or an endpoint recorded, not paused, our finalizer is gone (a replace, forced off) | `AddFinalizer` |
-//! | L8 | a condemned endpoint | `DeleteEndpoint` after the username check (`Get` if not seen lately), then `ClearTombstone` |
+//! | L8 | a condemned endpoint | `DeleteEndpoint` after the check of its mark (`Get` if not seen lately), then `ClearTombstone` |
+//! | L37 | as L8, at a provider that tells what points to a thing | `ReadReferences` before the deletion; what is in use stays condemned, the rows below go on, and it is said when they are done (`Wait`, `DuplicateFound`); `ClearTombstone` if the recorded one is missing |
 //! | L5 | intent open, an endpoint with our mark is listed | `Get`, then `Record` (`CloseEpoch` if another one is recorded) |
 //! | L6 | intent open, settled, two complete listings since then show none | `CloseEpoch` |
 //! | L7 | intent open, otherwise | `List` on a schedule; never a create |
@@ -19,10 +23,10 @@
 //! | L10 | paused, or the account is suspended | `Done` (`Paused`, `Suspended`) |
 //! | L11 | account not usable | `Wait` with the reason |
 //! | L12 | recorded, not seen yet | `Get`; after a restart `List`, unless the spec changed |
-//! | L13 | recorded id answers with a username that is not ours | `Done` (`OwnershipLost`; `InstallationMismatch` if the mark is another installation's) |
+//! | L13 | recorded id answers with a label that is not ours, or is not this account's own | `Done` (`OwnershipLost`; `InstallationMismatch` if the mark is another installation's) |
 //! | L14 | recorded and seen, a second one with our mark is listed | `Get`, then `WriteTombstone` |
 //! | L15 | recorded, last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`), if nothing else differs (L16) |
-//! | L16 | recorded and seen, fields or password differ | `Update`, or `Done` (`Drifted`) under `driftPolicy: Report` |
+//! | L16 | recorded and seen, fields or password differ (for a while, what our own update answered counts more than what is seen) | `Update` of what goes together, or `Done` (`Drifted`) under `driftPolicy: Report` |
 //! | L17 | recorded and seen, all agree | `Done` (`Available`) |
 //! | L18 | recorded, read says not found, absence not proven by two listings | `List` (`Get` again while it is young) |
 //! | L19 | recorded, absence proven, another one with our mark lives | `Get`, then `Record` of the survivor |
@@ -31,9 +35,11 @@
 //! | L21 | not recorded, no complete listing in this term | `List`, with a pause after a torn one |
 //! | L22 | not recorded, an endpoint with our mark is listed | `Get`, `AddFinalizer`, `Record` |
 //! | L23 | not recorded, none listed | `Reserve`, `AddFinalizer`, `WriteIntent` |
+//! | L38 | as L5, L19 and L22, with several listed, at a provider that tells what points to a thing | `ReadReferences` of each: one that is in use is recorded |
 //! | L27 | recorded or to be adopted, usable, but another live object has a better right to it | `Wait` (`AlreadyOwned`) |
 //! | L28 | adopts, not read by id lately | `Get` |
 //! | L29 | adopts, no such endpoint, or none that its namespace may adopt | `Wait` (`AdoptNotFound`); `Get` again, if it may |
+//! | L39 | adopts, but it is the provider's own, or another account's | `Done`, `Wait` (`AdoptNotFound`) |
 //! | L30 | adopts, but it carries the mark of an installation that the spec does not name | `Done` (`AlreadyOwned`) |
 //! | L31 | adopts, read by id | `AddFinalizer` if it is to be deleted with the object, `Record` |
 //! | L32 | adopted, absence proven | `Done` (`ExternallyDeleted`), whatever the policies say |
@@ -42,7 +48,7 @@
 //! | L35 | recorded and seen, nothing to do at the provider (or nothing may be done), the connection Secret is not right | `WriteConnection`; `Wait` (`Conflict`, `SecretAccessDenied` …) if it is not ours, or a write was refused lately; `Wait` (`Contested`) if others undid it three times within an hour, and after each try an hour |
 //! | L36 | the application that the spec names is not looked up yet | as L10 and L11; else `Wait` (`Progressing`), silently if the spec was compared before |
 //!
-//! An object that adopts passes through L24, L25, L36, L9 to L11, L27, then L28 to L31 until it has recorded, then L12 to L18, L32, L33:
+//! An object that adopts passes through L24, L25, L36, L9 to L11, L27, then L28 to L31 and L39 until it has recorded, then L12 to L18, L32, L33:
 //! never through what creates, searches by mark, or deletes.
 //!
 //! | # | object being deleted | answer |
@@ -59,6 +65,8 @@
 //! | D8 | recorded, not known to be gone | `DeleteEndpoint` after the username check (`Get` if not seen lately) |
 //! | D14 | recorded and seen, but the account's deletion brake holds it | `Wait` (`Braked`) |
 //! | D16 | recorded, but another live object has a better right to it | it is left; goes on with D9 |
+//! | D17 | as D8 and D9, at a provider that tells what points to a thing | `ReadReferences` before the deletion; `Wait` (`DeletionRefused`) while something does, and again after a while |
+//! | D18 | as D8 and D9, but its deletion failed there | `Wait` (`DeletionRefused` after a conflict), with growing pauses |
 //! | D9 | condemned, or with our mark and listed | `DeleteEndpoint` after the username check (`Get` if not seen lately) |
 //! | D10 | last create not settled | `Wait`; if it is open, `List` on the schedule of L7 |
 //! | D11 | complete listing since then shows none (two if the intent is open) | `RemoveFinalizer` |
@@ -68,16 +76,17 @@ mod adopt;
 pub mod connection;
 mod delete;
 mod live;
+mod references;
 pub mod rewrites;
 mod search;
 #[cfg(test)]
 pub(in crate::core) mod tests;
 
 use crate::api::condition::Reason;
-use crate::core::action::{Action, Finding, Found, Why};
+use crate::core::action::{Action, Finding, Found};
 use crate::core::budget::Lane;
 use crate::core::evidence::Sighting;
-use crate::core::fields::Remote;
+use crate::core::fields::{Remote, Role};
 use crate::core::mark::recognise;
 use crate::core::outcome::Outcome;
 use crate::core::shared::{Viewed, blocked, retry, wait_for};
@@ -148,12 +157,13 @@ fn owned(view: &View) -> impl Iterator<Item = &Sighting> {
     })
 }
 
-/// The survivor of several: the smallest suffix as a number, then the smallest id. Deterministic, so that two leaders agree; what
-/// makes it safe is the version check on the record.
+/// The survivor of several: one that something points to, where that is known; then the smallest suffix as a number, then the smallest id.
+/// Deterministic, so that two leaders agree; what makes it safe is the version check on the record.
 fn survivor(view: &View) -> Option<&Sighting> {
     owned(view).min_by_key(|seen| {
         let suffix = view.mark.suffix(&seen.remote.username).trim_start_matches('0');
-        (suffix.len(), suffix.to_owned(), seen.remote.id.len(), seen.remote.id.clone())
+        let unused = !references::points_to(view, &seen.remote.id);
+        (unused, suffix.len(), suffix.to_owned(), seen.remote.id.len(), seen.remote.id.clone())
     })
 }
 
@@ -172,41 +182,40 @@ fn denied(view: &View, id: &str) -> bool {
     view.memory.deleted.get(id).is_some_and(|deleted| seen.is_none_or(|seen| seen <= deleted.at))
 }
 
-/// Deletes an endpoint that was seen lately, else looks at it first: ids may be used again, usernames tell.
-fn delete_seen(view: &View, id: &str, why: Why, lane: Lane) -> Action {
-    let lately = view.evidence.observed(id).is_some_and(|seen| view.now.since(seen.began) <= view.timing.settle);
-    retry::call(view, if lately { Action::DeleteEndpoint(id.to_owned(), why) } else { Action::Get(id.to_owned(), lane) })
-}
-
 /// What was last seen under this id is not ours, or another live object's.
 fn foreign(view: &View, id: &str) -> bool {
     view.claimant(id).is_some() || view.evidence.observed(id).is_some_and(|seen| !view.owns(seen.remote))
 }
 
 /// What answers under the recorded id does not carry this object's mark, or is not what was adopted; what to say.
-fn not_ours(view: &View, id: &str, username: &str, then: &str) -> Finding {
+fn not_ours(view: &View, remote: &Remote, then: &str) -> Finding {
+    let Remote { id, username, role, .. } = remote;
+    let (thing, label) = (view.thing.as_str(), view.mark.place().as_str());
+    let lost = |what: String| Finding::new(Reason::OwnershipLost, format!("{thing} {id} {what}: {then}"));
+    match role {
+        Role::Gateway(_) => return lost("is the provider's own side, which nobody may change".to_owned()),
+        Role::Elsewhere => return lost("is another account's".to_owned()),
+        Role::Own => {}
+    }
     if view.adopt.is_some() {
-        let known = view.status.username.as_deref().unwrap_or_default();
-        return Finding::new(
-            Reason::OwnershipLost,
-            format!("endpoint {id} answers as {username:?}, but what was adopted is {known:?}, and usernames never change: {then}"),
-        );
+        let known = view.label().unwrap_or_default();
+        return lost(format!("answers as {username:?}, but what was adopted is {known:?}, and a {label} never changes"));
     }
     let other = recognise(username).filter(|marked| marked.installation != view.installation.part());
     match other {
         Some(marked) => Finding::new(
             Reason::InstallationMismatch,
             format!(
-                "endpoint {id} ({username}) carries the mark of installation {}, this is installation {}: {then} Give the operator the installation id that made it (--installation-id), or make a new object that adopts it with fromInstallation: {}",
+                "{thing} {id} ({username}) carries the mark of installation {}, this is installation {}: {then} Give the operator the installation id that made it (--installation-id), or make a new object that adopts it with fromInstallation: {}",
                 marked.installation,
                 view.installation.part(),
                 marked.installation
             ),
         ),
-        None => Finding::new(
-            Reason::OwnershipLost,
-            format!("endpoint {id} answers as {username:?}, which does not carry this object's mark {}: {then}", view.mark),
-        ),
+        None if view.mark.contradicted_by(username) => {
+            lost(format!("answers as {username:?}, which carries the mark of another object, not this one's, {}", view.mark))
+        }
+        None => lost(format!("answers as {username:?}, which does not carry this object's mark {}", view.mark)),
     }
 }
 
@@ -217,7 +226,8 @@ fn other_installation(view: &View) -> Option<Problem> {
     concerned.then(|| Problem {
         reason: Reason::InstallationMismatch,
         message: format!(
-            "this object's endpoint was made by installation {}, this is installation {}: nothing is written at the provider. Give the operator the installation id that made it (--installation-id)",
+            "this object's {} was made by installation {}, this is installation {}: nothing is written at the provider. Give the operator the installation id that made it (--installation-id)",
+            view.thing.as_str(),
             ledger.installation,
             view.installation.part()
         ),
@@ -234,6 +244,9 @@ fn read_now<'a>(view: &'a View, seen: &Sighting) -> Option<&'a Remote> {
 /// Records a listed endpoint, after a read by id has confirmed it.
 fn record_listed(view: &View, seen: &Sighting, lane: Lane) -> Action {
     let id = &seen.remote.id;
+    if let Some(action) = references::before_choice(view, lane) {
+        return action;
+    }
     match read_now(view, seen) {
         Some(remote) if view.owns(remote) => {
             Action::Record(Found { id: remote.id.clone(), username: remote.username.clone(), remote: Some(Box::new(remote.clone())) })
@@ -242,7 +255,8 @@ fn record_listed(view: &View, seen: &Sighting, lane: Lane) -> Action {
         Some(remote) => Action::Done(Finding::new(
             Reason::OwnershipLost,
             format!(
-                "endpoint {id} was listed with this object's mark but answers as {:?}; it is left alone and nothing is created. Look at it in the provider's console",
+                "{} {id} was listed with this object's mark but answers as {:?}; it is left alone and nothing is created. Look at it in the provider's console",
+                view.thing.as_str(),
                 remote.username
             ),
         )),

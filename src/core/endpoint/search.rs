@@ -5,7 +5,7 @@ use super::{record_listed, survivor};
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Closed, Finding};
 use crate::core::budget::Lane;
-use crate::core::shared::list;
+use crate::core::shared::{list, retry};
 use crate::core::time::Moment;
 use crate::core::view::View;
 
@@ -18,29 +18,41 @@ pub(super) fn next(view: &View) -> Action {
         Some(settled) if view.evidence.listings.absent_twice.is_some_and(|since| since > settled) => {
             Action::CloseEpoch(Closed::NotExecuted)
         }
-        _ => look(view, Lane::Create, finding(view)),
+        _ => look(view, For::Marked, Lane::Create, finding(view)),
     }
 }
 
-/// Lists on the schedule of the search, saying meanwhile what it is for.
-pub(super) fn look(view: &View, lane: Lane, finding: Finding) -> Action {
-    let due = due(view);
-    if view.now >= due {
-        return list(view, due, lane, finding);
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum For {
+    /// What carries the object's mark: the provider is asked for just that, where it can select.
+    Marked,
+    /// The recorded one, which may not carry it any more: only a listing of everything says that it is not there.
+    Recorded,
+}
+
+/// Searches or lists on the schedule of the search, saying meanwhile what it is for.
+pub(super) fn look(view: &View, what: For, lane: Lane, finding: Finding) -> Action {
+    let find = what == For::Marked && view.selects();
+    let due = due(view, find);
+    match view.now >= due {
+        true if find => retry::call(view, Action::Find(lane, finding)),
+        true => list(view, due, lane, finding),
+        false => Action::Wait { until: Some(due), finding: Some(finding) },
     }
-    Action::Wait { until: Some(due), finding: Some(finding) }
 }
 
 /// When the next listing is due: at 1, 2, 4, 8, 16 … steps after the intent became known, at once when the settle time is over,
 /// then twice in a row, then at growing distances.
-fn due(view: &View) -> Moment {
+fn due(view: &View, find: bool) -> Moment {
     let settles = view.settles_at();
     let step = view.timing.search();
-    let newest = view.evidence.listings.newest;
+    let listings = &view.evidence.listings;
+    let newest = if find { listings.newest.max(listings.newest_search) } else { listings.newest };
     if let Some(settled) = view.settled() {
         // The two that prove absence follow each other at once. After one that proves nothing there is a pause, and where nothing
         // can be proven at all (an order that changes all the time) an unresolved create costs fewer and fewer listings.
-        let proves = view.evidence.listings.absent_once;
+        let proves = listings.absent_once;
         let pause = |newest: Moment| match view.open_intent() {
             Some(_) => newest.since(settled).clamp(step * 4, view.timing.settle * 2),
             None => step * 4,
@@ -55,13 +67,19 @@ fn due(view: &View) -> Moment {
     (0..6).map(|power| since + step * (1 << power)).find(|moment| *moment > newest).filter(|moment| *moment < settles).unwrap_or(settles)
 }
 
+fn looks(view: &View) -> &'static str {
+    if view.selects() { "searches" } else { "listings" }
+}
+
 fn finding(view: &View) -> Finding {
     let what = if view.settled().is_some() {
-        "Two complete listings must show that nothing was made".to_owned()
+        format!("Two complete {} must show that nothing was made", looks(view))
     } else {
         format!(
-            "The endpoint is looked for by its mark; if it does not appear within {:?} of its announcement, two complete listings must show that nothing was made",
-            view.timing.settle
+            "The {} is looked for by its mark; if it does not appear within {:?} of its announcement, two complete {} must show that nothing was made",
+            view.thing.as_str(),
+            view.timing.settle,
+            looks(view)
         )
     };
     Finding::new(

@@ -120,7 +120,7 @@ fn list_with_failures(model: &mut Model, page_size: u64, acts: &[Vec<Act>], fail
             }
         } else {
             let (items, total) = model.page(offset, limit);
-            assembler.page(items, total);
+            assembler.page(items, total, None);
         }
         for act in acts.next().into_iter().flatten() {
             model.act(*act, &mut assembler);
@@ -136,7 +136,7 @@ fn list_falsified(size: usize, mut answer: impl FnMut(&mut Model, u64, u64, u64)
     let mut number = 0;
     while let Step::Page { offset, limit } = assembler.next() {
         let (items, total) = answer(&mut model, number, offset, limit);
-        assembler.page(items, total);
+        assembler.page(items, total, None);
         number += 1;
         assert!(number < 100, "a listing of {size} endpoints does not end");
     }
@@ -209,7 +209,7 @@ proptest! {
                 model.now.swap(left, (seed >> 33) as usize % (left + 1));
             }
             let (items, total) = model.page(offset, limit);
-            assembler.page(items, total);
+            assembler.page(items, total, None);
             for act in acts.next().into_iter().flatten() {
                 model.act(*act, &mut assembler);
             }
@@ -239,7 +239,7 @@ proptest! {
                 continue;
             }
             let (ids, total) = pages.next().cloned().unwrap_or_default();
-            assembler.page(ids.iter().map(|id| remote(&id.to_string())).collect(), total);
+            assembler.page(ids.iter().map(|id| remote(&id.to_string())).collect(), total, None);
         }
     }
 }
@@ -359,7 +359,7 @@ fn a_page_that_is_not_answered_keeps_what_was_seen_as_presence() {
     let model = Model::new(Order::NewestFirst, 30);
     let mut assembler = Assembler::new(PAGE);
     let (items, total) = model.page(0, PAGE);
-    assembler.page(items, total);
+    assembler.page(items, total, None);
     assembler.failed();
     assert_eq!(assembler.next(), Step::Finished);
     let listed = assembler.finish();

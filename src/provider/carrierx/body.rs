@@ -151,3 +151,105 @@ impl Body {
 fn no_such_field(field: &str) -> String {
     format!("CarrierX's endpoints have no field {field} of that kind")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &str) -> Value {
+        Value::Text(value.to_owned())
+    }
+
+    fn members(pairs: &[(&str, &str)]) -> Value {
+        Value::Members(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    fn sealed(out: Option<&str>, address: Option<&str>) -> Value {
+        let login = |ip: &str| Login {
+            address: Address::read(json!({"ip": ip}).as_object().expect("an object")).expect("an address"),
+            username: Some(Secret::new("bob".into())),
+            password: Some(Secret::new("second".into())),
+        };
+        let logins = Logins { out: out.map(|out| Secret::new(out.into())), addresses: address.map(login).into_iter().collect() };
+        Value::Secret(logins.sealed())
+    }
+
+    fn whole(ip: &str) -> Json {
+        json!({"ip": ip, "port": 5060, "transport": "udp", "direction": "any", "dst_port": 5060, "priority": 0, "srtp": false, "location_sid": null})
+    }
+
+    #[test]
+    fn one_kind_of_fields_goes_in_one_request_and_lists_are_replaced_as_a_whole() {
+        let mut with_login = whole("a");
+        with_login["sip_username"] = json!("bob");
+        with_login["sip_password"] = json!("second");
+        let addresses = || (ADDRESSES, text(r#"[{"ip":"a"},{"ip":"b"}]"#));
+        let table = [
+            (
+                Fields::from([(NAME, text("x")), (CAPACITY, text("0")), (AUTH_REQUIRED, text("false")), (OUT_SIP_USERNAME, text(""))]),
+                json!({"name": "x", "capacity": 0, "auth_required": false, "out_sip_username": null}),
+                false,
+            ),
+            (
+                Fields::from([(CAPACITY, text("7")), (PASSWORD, sealed(Some("first"), None))]),
+                json!({"capacity": 7, "out_sip_password": "first"}),
+                false,
+            ),
+            (
+                Fields::from([addresses(), (TRANSFORMATIONS, text("[]")), (OBSERVED_ATTRIBUTES, text(r#"[{"key":"k","value":1}]"#))]),
+                json!({"addresses": [whole("a"), whole("b")], "transformations": [], "attributes": [{"key": "k", "value": 1}]}),
+                true,
+            ),
+            (
+                Fields::from([
+                    addresses(),
+                    (TRANSFORMATIONS, text("")),
+                    (OBSERVED_ATTRIBUTES, text("")),
+                    (PASSWORD, sealed(Some("first"), Some("A"))),
+                ]),
+                json!({"addresses": [with_login, whole("b")], "out_sip_password": "first"}),
+                true,
+            ),
+            (Fields::from([(ADDRESSES, text("[]"))]), json!({"addresses": []}), true),
+            (Fields::from([(ATTRIBUTES, members(&[("team", "voice")]))]), json!({"attributes": {"team": "voice"}}), false),
+            (Fields::from([(PROPERTIES, members(&[("greeting", "")]))]), json!({"properties": {"greeting": ""}}), false),
+        ];
+        for (change, members, replace) in table {
+            let body = update(&change).unwrap_or_else(|why| panic!("{change:?}: {why}"));
+            assert_eq!((Json::Object(body.members), body.replace), (members, replace), "{change:?}");
+        }
+    }
+
+    #[test]
+    fn what_must_not_be_sent_is_told_instead() {
+        let addresses = || (ADDRESSES, text(r#"[{"ip":"a"}]"#));
+        let attributes = || (ATTRIBUTES, members(&[("team", "voice")]));
+        let table = [
+            (Fields::from([(TYPE, text("conference")), (NAME, text("x"))]), "fixed when it is made"),
+            (Fields::from([addresses(), (NAME, text("x"))]), "one kind at a time"),
+            (Fields::from([addresses(), attributes()]), "one kind at a time"),
+            (Fields::from([attributes(), (PROPERTIES, members(&[("greeting", "x")]))]), "one kind at a time"),
+            (Fields::from([attributes(), (OBSERVED_ATTRIBUTES, text("{}"))]), "only where lists are replaced"),
+            (Fields::from([(PASSWORD, sealed(None, Some("a")))]), "go with all addresses"),
+            (Fields::from([(PASSWORD, text("first"))]), "no field password"),
+            (Fields::from([(PASSWORD, Value::Secret(Secret::new("first".into())))]), "no field password"),
+            (Fields::from([(CAPACITY, text("many"))]), "no field capacity"),
+            (Fields::from([(AUTH_REQUIRED, text("yes"))]), "no field auth_required"),
+            (Fields::from([(ADDRESSES, text("[{}]"))]), "no field addresses"),
+            (Fields::from([("voip_token", text("x"))]), "no field voip_token"),
+            (Fields::from([("partner_sid", text("x"))]), "no field partner_sid"),
+        ];
+        for (change, words) in table {
+            let why = update(&change).err().unwrap_or_else(|| panic!("{change:?} is sent"));
+            assert!(why.contains(words) && !why.contains("first"), "{change:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_create_names_only_what_is_wanted_and_a_type() {
+        let fields = Fields::from([(NAME, text("other")), (TYPE, text("third_party")), (PASSWORD, sealed(Some("first"), None))]);
+        let body = create("pbx.mark", &fields).unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(Json::Object(body.members), json!({"name": "pbx.mark", "type": "third_party", "out_sip_password": "first"}));
+        assert_eq!(body.secrets, [Secret::new("first".into())]);
+    }
+}

@@ -11,7 +11,7 @@ use crate::api::refs::{ProviderKind, SecretKeyRef};
 use crate::api::sip_endpoint::SipEndpointSpec;
 use crate::core::fields::{Fields, Value as Field};
 use crate::core::mark::{Mark, Place, name_from_name};
-use crate::core::view::{Desired, Password, Problem, Wanted};
+use crate::core::view::{Desired, Password, Problem};
 use crate::provider::credentials::one_line;
 use crate::provider::transport::{BaseUrl, TransportOptions};
 use crate::provider::{self, Connection, Given, NamedApplication, Target, Value, invalid_target, unknown_provider};
@@ -78,10 +78,6 @@ impl provider::Dialect for Dialect {
             Some(endpoint) => desired::desired(endpoint, spec.adopt.is_some(), mark, password),
             None => Desired::Blocked(unknown_provider()),
         }
-    }
-
-    fn trunk_group(&self, mark: &Mark, endpoint_id: &str) -> Option<Wanted> {
-        Some(desired::trunk_group(mark, endpoint_id))
     }
 
     fn target<'s>(&self, spec: &'s PhoneNumberBindingSpec) -> Result<Target<'s>, Problem> {

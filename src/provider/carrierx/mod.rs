@@ -44,8 +44,6 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     referenced: true,
     page_size: 1000,
     updates: &[
-        // It can never be changed, only be told: first, so that nothing else is changed at something that is not what was meant.
-        Together { fields: &[fields::TYPE], carried: &[] },
         // Lists without ids are replaced as a whole, and a replace of one may clear all that the request does not name.
         Together {
             fields: &[fields::ADDRESSES, fields::TRANSFORMATIONS],
@@ -56,6 +54,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
         Together { fields: &[fields::PROPERTIES], carried: &[] },
         // Of a trunk group: its trunks are things of their own.
         Together { fields: &[fields::ENDPOINT_SID], carried: &[] },
+        // The type among them: it can never be changed, only be told, and nothing else of these is changed where it is not what was meant.
         Together { fields: &[], carried: &[] },
     ],
     number_target: fields::TRUNK_GROUP_SID,

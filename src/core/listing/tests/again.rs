@@ -49,7 +49,7 @@ fn a_page_that_is_not_answered_is_asked_for_again_within_bounds_but_never_the_fi
         for _ in 0..pages {
             let Step::Page { offset, limit } = assembler.next() else { panic!("finished") };
             let (items, total) = model.page(offset, limit);
-            assembler.page(items, total);
+            assembler.page(items, total, None);
         }
         (0..failures).map(|_| assembler.unanswered()).collect::<Vec<_>>()
     };
@@ -63,7 +63,7 @@ fn a_page_that_is_not_answered_is_asked_for_again_within_bounds_but_never_the_fi
     let mut granted = Vec::new();
     while let Step::Page { offset, limit } = assembler.next() {
         let (items, total) = model.page(offset, limit);
-        assembler.page(items, total);
+        assembler.page(items, total, None);
         if assembler.unanswered().is_some() {
             granted.push(assembler.pages);
         }
