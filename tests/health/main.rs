@@ -149,7 +149,8 @@ fn an_account_reads_as_what_is_decided_of_it() {
         released_until: None,
     };
     let braked = || vec![(brake::Kind::Deletions, record.clone())];
-    let table: Vec<(&str, Access, bool, Vec<(brake::Kind, BrakeRecord)>, Reason)> = vec![
+    type Case = (&'static str, Access, bool, Vec<(brake::Kind, BrakeRecord)>, Reason);
+    let table: Vec<Case> = vec![
         ("all is well", proven(), false, Vec::new(), Reason::Available),
         ("suspended", proven(), true, Vec::new(), Reason::Suspended),
         ("braked", proven(), false, braked(), Reason::Braked),
