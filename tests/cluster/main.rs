@@ -11,6 +11,7 @@ mod budget;
 mod canary;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;
+mod chart;
 mod connection;
 #[cfg(feature = "failpoints")]
 mod escrow;
