@@ -121,6 +121,31 @@ fn in_namespace_mode_nothing_of_the_whole_cluster_is_needed() {
 }
 
 #[test]
+fn names_of_digits_stay_names() {
+    let values = json!({
+        "namespaces": [{"name": "77"}],
+        "createNamespaces": true,
+        "provider": {"ca": {"configMap": "88"}},
+        "networkPolicy": {"enabled": true},
+        "podDisruptionBudget": {"enabled": true},
+        "serviceMonitor": {"enabled": true},
+        "prometheusRule": {"enabled": true},
+    });
+    let output = crate::helm::run(&["template", "55", "deploy/chart", "--namespace", "66", "--values", "-"], &values);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rendered = crate::helm::objects(&String::from_utf8(output.stdout).expect("text"));
+    assert!(rendered.len() > 25);
+    for object in &rendered {
+        let all = object.to_string();
+        for number in ["55", "66", "77", "88"] {
+            let bare = [format!(":{number},"), format!(":{number}}}"), format!("[{number}]")];
+            assert!(!bare.iter().any(|bare| all.contains(bare)), "{}: {number} is a number", key(object));
+        }
+    }
+    assert_eq!(one(&rendered, "Deployment 66/switchboard")["spec"]["selector"]["matchLabels"]["app.kubernetes.io/instance"], "55");
+}
+
+#[test]
 fn what_would_take_data_along_stays_on_uninstall() {
     for object in render(&everything()) {
         let keeps = ["CustomResourceDefinition", "Namespace"].contains(&text(&object["kind"]));

@@ -97,7 +97,7 @@ impl Shell {
         self.plane.write("operator.kubeconfig", &kubeconfig.replace(former, token.trim())).expect("a kubeconfig");
         let deployments: Api<Deployment> = Api::namespaced(world.client.clone(), NAMESPACE);
         let deployment = deployments.get("switchboard").await.expect("the Deployment");
-        let pod = deployment.spec.and_then(|spec| spec.template.spec).expect("a Pod");
+        let pod = deployment.spec.template.spec.expect("a Pod");
         let arguments = pod.containers[0].args.clone().expect("arguments");
         assert_eq!(arguments[0], "run");
         let arguments: Vec<&str> = arguments[1..].iter().map(String::as_str).collect();
@@ -143,7 +143,8 @@ async fn a_release_is_installed_upgraded_and_uninstalled_and_endpoints_do_not_no
     // Installed, in an older version, without an id.
     let mut values = json!({"namespaces": [{"name": "voice", "writeSecrets": true}], "createNamespaces": true});
     let notes = shell.helm("install", former_chart(&shell), &values);
-    let read_id = notes.lines().map(str::trim).find(|line| line.contains("kube-system")).expect("how to read the id");
+    let read_id =
+        notes.lines().map(str::trim).find(|line| line.starts_with("kubectl get namespace kube-system")).expect("how to read the id");
     assert!(columns(&client).await.contains(&"Address".to_owned()));
     allowed(&shell, &client).await;
     let simulator = Arc::new(Simulator::start(plivo::Options::default()).await.expect("a simulator"));
@@ -191,10 +192,11 @@ async fn a_release_is_installed_upgraded_and_uninstalled_and_endpoints_do_not_no
 
     // Installed again: it goes on where it was, and what is deleted now goes at the provider too.
     shell.helm("install", "deploy/chart", &values);
+    strictly_valid(&shell);
     let operator = shell.operator(&world).await;
     world.patch("alice", json!({"spec": {"plivo": {"alias": "hall"}}})).await;
     assert_eq!(endpoint_id(&world.ready("alice").await), endpoint_id(&before));
-    assert_eq!(world.effects("endpoint.create").await.len(), 1);
+    assert_eq!(world.effects("create_endpoint").await.len(), 1);
     world.delete("alice").await;
     world.gone("alice").await;
     assert!(world.living().await.is_empty());
@@ -225,6 +227,35 @@ async fn policies(shell: &Shell) {
         let refused = async || String::from_utf8_lossy(&shell.output(script).stderr).contains(policy).then_some(());
         eventually(policy, refused).await;
     }
+}
+
+/// With everything switched on that this API server has the kinds for, it knows each field.
+fn strictly_valid(shell: &Shell) {
+    let values = json!({
+        "installationId": "site-a",
+        "namespaces": [{"name": "voice", "writeSecrets": true}],
+        "createNamespaces": true,
+        "admission": {"statusWriters": ["system:serviceaccount:velero:velero", "backup@example.com"]},
+        "image": {"pullSecrets": [{"name": "registry"}]},
+        "replicas": 2,
+        "provider": {"ca": {"secret": "company-ca"}},
+        "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
+        "networkPolicy": {"enabled": true, "extraEgress": [{"ports": [{"port": 3128, "protocol": "TCP"}]}]},
+        "podDisruptionBudget": {"enabled": true},
+        "podLabels": {"team": "voice"},
+        "podAnnotations": {"example.com/note": "yes"},
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "system-cluster-critical",
+    });
+    shell.write("strict.json", &values.to_string());
+    let apply = "kubectl apply --server-side --force-conflicts --dry-run=server --validate=strict -f -";
+    let template = format!("helm template switchboard deploy/chart --namespace {NAMESPACE} --values strict.json");
+    let applied = shell.run(&format!("{template} | {apply}"));
+    assert!(applied.lines().count() > 25, "{applied}");
+    let misspelt = shell.refused(&format!("{template} | sed 's/enableServiceLinks/enableServiceLink/' | {apply}"));
+    assert!(misspelt.contains("enableServiceLink"), "{misspelt}");
 }
 
 /// Everything of the release that does not have to stay.

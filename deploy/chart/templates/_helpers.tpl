@@ -1,7 +1,7 @@
 {{/* What the Deployment and what leads to its Pods select by. Fixed for the life of a release. */}}
 {{- define "switchboard.selector" -}}
 app.kubernetes.io/name: switchboard
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "switchboard.labels" -}}
