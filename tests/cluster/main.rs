@@ -13,6 +13,7 @@ mod canary;
 mod carrierx_accounts;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;
+mod chart;
 mod connection;
 #[cfg(feature = "failpoints")]
 mod escrow;
