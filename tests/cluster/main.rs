@@ -11,6 +11,8 @@ mod budget;
 mod canary;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;
+#[cfg(feature = "failpoints")]
+mod carrierx;
 mod connection;
 #[cfg(feature = "failpoints")]
 mod escrow;
