@@ -20,7 +20,7 @@ use Ablation as A;
 use Needed::{By, Not};
 
 /// Every row of the table in `core/endpoint/mod.rs`.
-pub const ROWS: [(&str, Needed); 52] = [
+pub const ROWS: [(&str, Needed); 57] = [
     ("L1", By(&[A::RecordVersion, A::RecordOnlyIfFree])),
     ("L2", Not("a refused create that stays open is looked for like a lost one: slower, never wrong")),
     ("L3", By(&[A::IssueTime, A::Nonce, A::IntentFirst])),
@@ -57,6 +57,9 @@ pub const ROWS: [(&str, Needed); 52] = [
     ("L34", By(&[A::PasswordFirst, A::PasswordVersion])),
     ("L35", Not("it writes beside the provider, at the version that was read; what is wrong in it is put right at the next look")),
     ("L36", Not("it waits for a look at the account's applications and says so; it changes nothing")),
+    ("L37", Not("it asks before it deletes, and waits; what is deleted and why is L8's business")),
+    ("L38", Not("it only reads; which of several is recorded is a matter of taste, and L5, L19 and L22 record it")),
+    ("L39", Not("it says why nothing is recorded; what is not the account's own is refused by the check of L13 all the same")),
     (
         "D1",
         Not(
@@ -78,13 +81,20 @@ pub const ROWS: [(&str, Needed); 52] = [
     ("D14", By(&[A::DeletionBrake])),
     ("D15", Not("it gives up, aloud; without it the object would wait for the absence of what it never had")),
     ("D16", By(&[A::Claims])),
+    ("D17", Not("it asks before it deletes, and waits; what is deleted and why is the business of D8 and D9")),
+    ("D18", Not("it spares calls: without it a deletion that is refused would be tried again at once")),
 ];
 
 /// Rows that no world reaches, and why.
-pub const UNREACHED: [(&str, &str); 3] = [
+pub const UNREACHED: [(&str, &str); 8] = [
     ("D5", "every status that the model writes before an intent leaves the ledger away"),
     ("D6", "the account always exists"),
     ("L36", "no spec names its application"),
+    ("L37", "the provider does not tell what points to a thing"),
+    ("L38", "the provider does not tell what points to a thing"),
+    ("L39", "all that is listed is the account's own"),
+    ("D17", "the provider does not tell what points to a thing"),
+    ("D18", "the provider does not tell what points to a thing"),
 ];
 
 /// The rows that the shipped table names.

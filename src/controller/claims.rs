@@ -283,6 +283,38 @@ mod tests {
     }
 
     #[test]
+    fn who_leads_numbers_to_an_endpoint_hears_when_its_trunk_group_comes_goes_and_is_another_one() {
+        let with = |version, group: serde_json::Value| {
+            let mut object = object("alice", version, None, Some("e1"));
+            let status = object.status.as_mut().expect("a status");
+            status.trunk_group = serde_json::from_value(group).expect("a trunk group");
+            entry(&object)
+        };
+        let steps = [
+            ("nothing is known of one", with(1, json!(null)), None, false),
+            ("it is being made", with(2, json!({"reason": "Progressing", "message": "creating it"})), None, true),
+            ("it is there", with(3, json!({"trunk_group_sid": "g1", "reason": "Available", "message": "all is well"})), Some("g1"), true),
+            (
+                "it says something else",
+                with(4, json!({"trunk_group_sid": "g1", "reason": "Drifted", "message": "changed"})),
+                Some("g1"),
+                false,
+            ),
+            ("it is being removed", with(5, json!({"trunk_group_sid": "g1", "reason": "Deleting", "message": "going"})), Some("g1"), true),
+            ("it is gone", with(6, json!({"reason": "Progressing", "message": "creating it"})), None, true),
+            ("there is another one", with(7, json!({"trunk_group_sid": "g2"})), Some("g2"), true),
+        ];
+        let claims = Claims::new(1);
+        for pair in steps.windows(2) {
+            let [(_, before, ..), (sentence, after, sid, told)] = pair else { unreachable!("two of them") };
+            assert_eq!(before.followed() != after.followed(), *told, "{sentence}");
+            claims.put(after.clone());
+            let found = |sid: &str| claims.led_to(sid).len();
+            assert_eq!((found("g1"), found("g2")), (usize::from(*sid == Some("g1")), usize::from(*sid == Some("g2"))), "{sentence}");
+        }
+    }
+
+    #[test]
     fn of_two_that_adopt_in_one_moment_one_goes_on() {
         let (claims, tracker) = tracker();
         let at = |name: &str| ObjectKey::endpoint("voice", name);

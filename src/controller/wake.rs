@@ -109,3 +109,22 @@ fn send<K: Resource<DynamicType = ()> + 'static>(senders: &Senders<K>, key: &Obj
         let _ = sender.unbounded_send(object);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sip_endpoint_is_woken_with_its_trunk_group_and_a_trunk_group_by_itself() {
+        let (wakers, mut woken) = Wakers::new(&[Some("voice".into()), Some("sales".into())]);
+        let at = |all: &mut Woken<SipEndpoint>| {
+            let all = all.iter_mut().map(|(_, stream)| std::iter::from_fn(|| stream.try_recv().ok()).map(|object| object.name).collect());
+            all.collect::<Vec<Vec<String>>>()
+        };
+        wakers.wake(&ObjectKey::endpoint("voice", "alice"));
+        wakers.wake(&ObjectKey::trunk_group("sales", "bob"));
+        wakers.wake(&ObjectKey::binding("voice", "main"));
+        assert_eq!(at(&mut woken.endpoints), [vec!["alice".to_owned()], vec![]]);
+        assert_eq!(at(&mut woken.trunk_groups), [vec!["alice".to_owned()], vec!["bob".to_owned()]]);
+    }
+}

@@ -6,7 +6,7 @@ use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason, V
 use crate::api::sip_endpoint::{SipEndpointStatus, TrunkGroupStatus};
 use crate::core::action::{Action, Finding};
 use crate::core::fields::{FieldName, Fields, Value};
-use crate::core::mark::Mark;
+use crate::core::mark::{Mark, Place};
 use crate::core::status;
 use crate::core::view::{Desired, Problem, View, Wanted};
 
@@ -18,14 +18,20 @@ pub const ENDPOINT: FieldName = "endpoint_sid";
 /// So many bindings are named to people.
 const NAMED: usize = 5;
 
-/// What the object's status says of its group, in the words of a status of a thing of its own.
-pub fn known(status: &SipEndpointStatus) -> SipEndpointStatus {
+/// What the object's status says of its group, in the words of a status of a thing of its own, whose mark stands there.
+pub fn known(status: &SipEndpointStatus, place: Place) -> SipEndpointStatus {
     let account = status.account.clone();
     let Some(group) = &status.trunk_group else { return SipEndpointStatus { account, ..SipEndpointStatus::default() } };
+    let label = group.name.clone();
+    let (name, username) = match place {
+        Place::Name => (label, None),
+        Place::Username => (None, label),
+    };
     SipEndpointStatus {
         account,
         endpoint_id: group.trunk_group_sid.clone(),
-        username: group.name.clone(),
+        name,
+        username,
         ledger: group.ledger.clone(),
         observed_generation: group.observed_generation,
         conditions: conditions(group),
@@ -56,7 +62,7 @@ pub fn told(known: &SipEndpointStatus) -> Option<TrunkGroupStatus> {
     let group = TrunkGroupStatus {
         observed_generation: of(ConditionType::Synced).and_then(|synced| synced.observed_generation).filter(|generation| *generation != 0),
         trunk_group_sid: known.endpoint_id.clone(),
-        name: known.username.clone(),
+        name: known.name.clone().or_else(|| known.username.clone()),
         ledger: known.ledger.clone(),
         reason: ready.map(|ready| ready.reason.clone()),
         message: ready.map(|ready| ready.message.clone()).filter(|message| !message.is_empty()),
@@ -110,4 +116,191 @@ pub fn in_use(bindings: &[String]) -> Option<Problem> {
         named.join(", ")
     );
     (!bindings.is_empty()).then_some(Problem { reason: Reason::Deleting, message })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ledger::{Intent, Ledger};
+    use crate::api::policy::DeletionPolicy;
+    use crate::core::action::Release;
+    use crate::core::endpoint::next;
+    use crate::core::endpoint::tests::make::{Start, applied, at, named, prefix, recorded};
+    use crate::core::memory::OwnIntent;
+    use crate::core::outcome::Outcome;
+    use crate::core::view::Thing;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::jiff::Timestamp;
+
+    fn ledger() -> Ledger {
+        let time = Time(Timestamp::from_second(1).expect("a valid second"));
+        let intent = Intent { epoch: 1, nonce: "n1".into(), issued_time: time, writer: "w".into() };
+        Ledger { uid: "uid-1".into(), installation: "4cp".into(), epoch: 1, intent: Some(intent), ..Ledger::default() }
+    }
+
+    fn whole() -> TrunkGroupStatus {
+        TrunkGroupStatus {
+            observed_generation: Some(3),
+            trunk_group_sid: Some("g1".into()),
+            name: Some("alice.mark".into()),
+            ledger: Some(ledger()),
+            reason: Some("Available".into()),
+            message: Some("all is well".into()),
+        }
+    }
+
+    /// The group of an endpoint that is recorded, with this part of the status, if bindings lead to it.
+    fn group(start: Start, part: Option<TrunkGroupStatus>) -> Start {
+        start.with(|view| {
+            let status = SipEndpointStatus { account: view.status.account.clone(), trunk_group: part, ..SipEndpointStatus::default() };
+            view.thing = Thing::TrunkGroup;
+            view.status = known(&status, view.mark.place());
+            view.desired = desired(&view.mark, Some("e1"));
+        })
+    }
+
+    fn shown(view: &View, id: &str, endpoint: &str) -> crate::core::fields::Remote {
+        let Desired::Wanted(wanted) = desired(&view.mark, Some(endpoint)) else { panic!("an endpoint is there") };
+        crate::core::fields::Remote { fields: wanted.fields, sip_uri: None, registration: None, ..named(id, view.mark.as_str()) }
+    }
+
+    #[test]
+    fn what_is_said_of_a_group_is_the_same_after_it_was_read_as_a_status_of_its_own() {
+        let said = |reason: &str| TrunkGroupStatus { reason: Some(reason.into()), ..whole() };
+        let mut table = vec![
+            None,
+            Some(whole()),
+            Some(TrunkGroupStatus { observed_generation: None, message: None, ..whole() }),
+            Some(TrunkGroupStatus { trunk_group_sid: Some("g1".into()), ..TrunkGroupStatus::default() }),
+            Some(TrunkGroupStatus { ledger: Some(ledger()), ..TrunkGroupStatus::default() }),
+        ];
+        table.extend(Reason::ALL.iter().map(|reason| Some(said(reason.as_str()))));
+        table.push(Some(said("AReasonOfALaterVersion")));
+        for part in table {
+            for place in [Place::Name, Place::Username] {
+                let status =
+                    SipEndpointStatus { trunk_group: part.clone(), endpoint_id: Some("e1".into()), ..SipEndpointStatus::default() };
+                let known = known(&status, place);
+                assert_eq!(told(&known), part);
+                assert_eq!(known.endpoint_id, part.as_ref().and_then(|part| part.trunk_group_sid.clone()), "the endpoint is another thing");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_wanted_of_a_group_while_there_is_no_endpoint_and_its_trunk_leads_to_that_one() {
+        for none in [None, Some("")] {
+            assert!(matches!(desired(&prefix(), none), Desired::Blocked(problem) if problem.reason == Reason::Progressing));
+        }
+        let Desired::Wanted(wanted) = desired(&prefix(), Some("e1")) else { panic!("all is there") };
+        let texts: Vec<(&str, Option<&str>)> = wanted.fields.iter().map(|(field, value)| (*field, value.text())).collect();
+        assert_eq!(texts, [("endpoint_sid", Some("e1")), ("name", Some(prefix().as_str()))]);
+        assert_eq!((&wanted.create, wanted.password), (&wanted.fields, None));
+    }
+
+    #[test]
+    fn a_group_goes_through_the_protocol_of_an_endpoint_with_a_ledger_of_its_own() {
+        let start = group(applied().finalizer().permit(), None).build();
+        let action = next(&start);
+        let Action::WriteIntent(intent) = &action else { panic!("{action}") };
+        let announced = after(&start, &action).expect("a ledger is written").expect("something is said");
+        let open = announced.ledger.as_ref().and_then(Ledger::open_intent);
+        assert_eq!((open.map(|open| &open.nonce), &announced.trunk_group_sid), (Some(&intent.nonce), &None));
+        assert!(worth_writing(&start, Some(&announced)));
+
+        let id = "g1".to_owned();
+        let own = |view: &mut View| {
+            let label = view.mark.to_string();
+            view.memory.own = Some(OwnIntent {
+                nonce: intent.nonce.clone(),
+                began: at(999),
+                password_version: None,
+                answer: Some(Outcome::Done((id.clone(), label))),
+            });
+        };
+        let answered = group(applied().finalizer(), Some(announced)).with(own).build();
+        let action = next(&answered);
+        let made = after(&answered, &action).expect("a ledger is written").expect("something is said");
+        assert_eq!((made.trunk_group_sid.as_deref(), made.name.as_deref()), (Some("g1"), Some(prefix().as_str())), "{action}");
+        assert_eq!(made.ledger.as_ref().and_then(Ledger::open_intent), None);
+
+        let seen = group(applied().finalizer(), Some(made.clone())).with(|view| view.object.generation = 4);
+        let remote = shown(&seen.view, "g1", "e1");
+        let agrees = seen.got_remote(999, remote).build();
+        let Action::Done(finding) = next(&agrees) else { panic!("{}", next(&agrees)) };
+        let said = report(&agrees, &finding).expect("something is said");
+        assert_eq!((said.reason.as_deref(), said.observed_generation), (Some("Available"), Some(4)));
+        assert_eq!(said.ledger, made.ledger);
+    }
+
+    #[test]
+    fn a_trunk_that_leads_elsewhere_is_led_back() {
+        let start = group(recorded(), Some(whole()));
+        let mut astray = shown(&start.view, "g1", "e9");
+        astray.username = start.view.mark.to_string();
+        let view = start.with(|view| view.memory.pass_began = at(999)).got_remote(999, astray).build();
+        match next(&view) {
+            Action::Update { id, change, .. } => {
+                assert_eq!((id.as_str(), change), ("g1", Fields::from([(ENDPOINT, Value::Text("e1".into()))])));
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn the_same_is_not_said_twice_and_nothing_is_said_of_a_group_that_was_let_go() {
+        let mut part = Some(whole());
+        for reason in Reason::ALL {
+            let finding = Finding::new(*reason, "as the test wants it");
+            for again in [true, false] {
+                let view = group(recorded(), part.clone()).build();
+                let said = report(&view, &finding);
+                assert_eq!(worth_writing(&view, said.as_ref()), again, "{reason}");
+                part = said;
+            }
+        }
+        let released = group(applied().deleting(), part).build();
+        assert_eq!(report(&released, &Finding::new(Reason::Deleting, "released")), None);
+        assert!(worth_writing(&released, None));
+        assert!(!worth_writing(&group(applied().deleting(), None).build(), None));
+    }
+
+    #[test]
+    fn a_group_that_is_still_in_use_is_not_deleted_and_says_who_uses_it() {
+        let bindings: Vec<String> = (1..=7).map(|nth| format!("PhoneNumberBinding b{nth}")).collect();
+        assert_eq!(in_use(&[]), None);
+        let problem = in_use(&bindings[..2]).expect("it is in use");
+        assert!(problem.message.contains("by PhoneNumberBinding b1, PhoneNumberBinding b2:"), "{}", problem.message);
+        assert!(in_use(&bindings).is_some_and(|problem| problem.message.contains("b5 and 2 more:")));
+        let view = |brake: Option<Problem>| {
+            let start = group(recorded(), Some(whole())).deleting();
+            let remote = shown(&start.view, "g1", "e1");
+            start
+                .with(|view| view.policy.deletion = DeletionPolicy::Delete)
+                .with(|view| view.brakes.deletion = brake)
+                .got_remote(999, remote)
+                .build()
+        };
+        assert!(matches!(next(&view(Some(problem))), Action::Wait { finding: Some(said), .. } if said.message.contains("b2")));
+        assert!(matches!(next(&view(None)), Action::DeleteEndpoint(id, _) if id == "g1"));
+    }
+
+    #[test]
+    fn an_endpoint_says_what_its_group_waits_for_before_it_goes_itself() {
+        let table = [
+            (whole(), "waits for trunk group g1: all is well"),
+            (TrunkGroupStatus { trunk_group_sid: None, ..whole() }, "waits for trunk group alice.mark: all is well"),
+            (TrunkGroupStatus::default(), "waits for trunk group that is not known yet: it is being deleted"),
+        ];
+        for (part, message) in table {
+            assert_eq!(in_the_way(&part), Problem { reason: Reason::Deleting, message: message.into() });
+        }
+    }
+
+    #[test]
+    fn of_a_group_of_which_nothing_was_ever_sent_nothing_is_looked_for() {
+        let ledger = Ledger { intent: None, epoch: 0, ..ledger() };
+        let view = group(applied().finalizer().deleting(), Some(TrunkGroupStatus { ledger: Some(ledger), ..TrunkGroupStatus::default() }));
+        assert_eq!(next(&view.build()), Action::RemoveFinalizer(Release::NeverSent));
+    }
 }

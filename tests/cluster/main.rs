@@ -9,6 +9,8 @@ mod brakes;
 mod budget;
 #[cfg(feature = "failpoints")]
 mod canary;
+#[cfg(feature = "failpoints")]
+mod carrierx_accounts;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;
 #[cfg(feature = "failpoints")]
@@ -20,6 +22,7 @@ mod escrow;
 mod everywhere;
 #[cfg(feature = "failpoints")]
 mod generated;
+mod gitops;
 mod kills;
 mod life;
 mod listings;

@@ -229,6 +229,75 @@ mod tests {
         assert!(bindings.names().is_empty());
     }
 
+    /// Leads to that SipEndpoint, and has put its number to these trunk groups.
+    fn leading(name: &str, version: u64, endpoint: &str, groups: &[&str]) -> Entry {
+        let placed: Vec<Value> = groups.iter().map(|sid| json!({"trunk_group_sid": sid})).collect();
+        Entry::of(&object(name, version, json!({"endpointRef": {"name": endpoint}}), json!({"placed": placed})))
+    }
+
+    fn names(all: Vec<Leading>) -> Vec<(String, bool)> {
+        all.into_iter().map(|one| (one.base.key.name, one.deleting)).collect()
+    }
+
+    #[test]
+    fn an_endpoint_is_led_to_by_those_that_name_it_itself_until_they_are_gone() {
+        let bindings = Bindings::new(1);
+        let at = |name: &str| bindings.leading_to(&ObjectKey::endpoint("voice", name));
+        bindings.put(Entry::of(&object("follows", 1, json!({"applicationOf": {"name": "pbx"}}), json!({}))));
+        assert_eq!(at("pbx"), [], "its application answers, not itself");
+        bindings.put(leading("main", 2, "pbx", &[]));
+        let mut going = object("next", 3, json!({"endpointRef": {"name": "pbx"}}), json!({}));
+        going.metadata.deletion_timestamp =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH));
+        bindings.put(Entry::of(&going));
+        assert_eq!(names(at("pbx")), [("main".to_owned(), false), ("next".to_owned(), true)]);
+        bindings.put(leading("main", 4, "other", &[]));
+        assert_eq!((names(at("pbx")).len(), names(at("other"))), (1, vec![("main".to_owned(), false)]));
+        bindings.remove(&key("next"), "uid-next");
+        assert_eq!(at("pbx"), []);
+        assert_eq!(bindings.leading_to(&ObjectKey::endpoint("elsewhere", "other")), [], "names do not reach over namespaces");
+    }
+
+    #[test]
+    fn a_trunk_group_is_held_until_the_number_has_moved_whatever_its_target_is_by_then() {
+        let bindings = Bindings::new(1);
+        let held = |sid: &str| names(bindings.holding(sid)).len();
+        bindings.put(leading("main", 1, "pbx", &["g1"]));
+        bindings.put(leading("main", 2, "other", &["g1", "g2"]));
+        assert_eq!((held("g1"), held("g2")), (1, 1));
+        bindings.put(leading("main", 3, "other", &["g2"]));
+        assert_eq!((held("g1"), held("g2")), (0, 1));
+        bindings.put(Entry::of(&object("plain", 4, json!({"app_id": ""}), json!({"placed": [{"app_id": "7"}, {"trunk_group_sid": ""}]}))));
+        assert_eq!((held("7"), held("")), (0, 0), "an application is no trunk group, nor is none");
+    }
+
+    #[test]
+    fn an_endpoint_hears_of_who_leads_to_it_and_a_trunk_group_of_who_has_left_it() {
+        let now = |endpoint, groups| leading("main", 1, endpoint, groups);
+        let going = || Entry { deleting: true, ..now("pbx", &["g1"]) };
+        let again = || {
+            let mut again = now("pbx", &[]);
+            again.base.uid = "uid-again".into();
+            again
+        };
+        type Case = (&'static str, Option<Entry>, Option<Entry>, &'static [&'static str], &'static [&'static str]);
+        let table: [Case; 8] = [
+            ("it appears", None, Some(now("pbx", &[])), &["pbx"], &[]),
+            ("it writes", Some(now("pbx", &[])), Some(now("pbx", &["g1"])), &[], &[]),
+            ("nothing", Some(now("pbx", &["g1"])), Some(now("pbx", &["g1"])), &[], &[]),
+            ("its target changes", Some(now("pbx", &["g1"])), Some(now("other", &["g1"])), &["other", "pbx"], &[]),
+            ("its number has moved", Some(now("other", &["g1", "g2"])), Some(now("other", &["g2"])), &[], &["g1"]),
+            ("it is deleted", Some(now("pbx", &["g1"])), Some(going()), &["pbx"], &[]),
+            ("it is gone", Some(going()), None, &["pbx"], &["g1"]),
+            ("another one of its name is there", Some(now("pbx", &[])), Some(again()), &["pbx"], &[]),
+        ];
+        for (sentence, before, after, endpoints, groups) in table {
+            let told: Vec<String> = Entry::leads_anew(before.as_ref(), after.as_ref()).into_iter().map(|key| key.name).collect();
+            assert_eq!(told, endpoints, "{sentence}");
+            assert_eq!(Entry::let_go(before.as_ref(), after.as_ref()).into_iter().collect::<Vec<_>>(), groups, "{sentence}");
+        }
+    }
+
     #[test]
     fn rivals_hear_of_what_they_look_at_and_of_nothing_else() {
         let bindings = Bindings::new(1);

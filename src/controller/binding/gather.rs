@@ -223,3 +223,46 @@ fn listed(account: &Account, number: &str) -> Option<Listed> {
     let newest = account.numbers().newest?;
     Some(Listed { began: newest.began, complete: newest.is_complete(), found: newest.items.get(number).cloned() })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::core::mark::Installation;
+
+    fn pbx(group: Value) -> Claimed {
+        let object = json!({
+            "apiVersion": "switchboard.dev/v1alpha1",
+            "kind": "SipEndpoint",
+            "metadata": {"name": "pbx", "namespace": "voice", "uid": "uid-pbx", "resourceVersion": "1"},
+            "spec": {"accountRef": {"name": "main"}},
+            "status": {"endpoint_id": "e1", "trunkGroup": group},
+        });
+        Claimed::of(&serde_json::from_value(object).expect("an object"), &Installation::new("cluster-a"))
+    }
+
+    #[test]
+    fn a_number_is_led_to_an_endpoint_by_its_trunk_group_and_waits_for_that_with_what_is_said_of_it() {
+        let table: [(Value, Result<&str, &[&str]>); 5] = [
+            (json!({"trunk_group_sid": "g1", "reason": "Available"}), Ok("g1")),
+            (json!({"trunk_group_sid": "g1", "reason": "Drifted", "message": "changed"}), Ok("g1")),
+            (
+                json!({"reason": "Rejected", "message": "the name is too long."}),
+                Err(&["no trunk group leads to SipEndpoint pbx yet", "(the name is too long)"]),
+            ),
+            (json!({"trunk_group_sid": "g1", "reason": "Deleting"}), Err(&["trunk group g1", "is being removed"])),
+            (json!(null), Err(&["no trunk group leads to SipEndpoint pbx yet;", "left as it is", "by itself"])),
+        ];
+        for (group, expected) in table {
+            match (trunk_group_of(pbx(group.clone())), expected) {
+                (Ok(sid), Ok(expected)) => assert_eq!(sid, expected, "{group}"),
+                (Err(problem), Err(words)) => {
+                    assert_eq!(problem.reason, Reason::TargetNotReady, "{group}");
+                    words.iter().for_each(|words| assert!(problem.message.contains(words), "{words}: {}", problem.message));
+                }
+                (found, _) => panic!("{group}: {found:?}"),
+            }
+        }
+    }
+}

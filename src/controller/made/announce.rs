@@ -128,11 +128,12 @@ pub async fn release<K: Made>(ctx: &Context, object: &K, known: Option<&SipEndpo
                 ManagementPolicy::Manage => "deletionPolicy: Retain",
                 ManagementPolicy::Observe => "managementPolicy: Observe",
             };
-            let note = format!("{thing} {} stays at the provider ({policy})", id.unwrap_or("-"));
+            let note = format!("{thing} {} stays at the provider{} ({policy})", id.unwrap_or("-"), with_group(object));
             tell(ctx, object, EventType::Normal, "Retained", "Delete", note).await;
         }
         Release::Orphaned => {
             let what = id.map_or_else(|| "whatever was created for this object".to_owned(), |id| format!("{thing} {id}"));
+            let what = what + &with_group(object);
             let note =
                 format!("given up by {ANNOTATION_FORCE_ORPHAN}: {what} may still be at the provider, and nothing looks after it any more");
             tell(ctx, object, EventType::Warning, "Orphaned", "Delete", note).await;
@@ -161,4 +162,10 @@ pub async fn release<K: Made>(ctx: &Context, object: &K, known: Option<&SipEndpo
             tell(ctx, object, EventType::Warning, "ReleasedUnproven", "Delete", note).await;
         }
     }
+}
+
+/// What goes the way of an endpoint that is let go with its trunk group.
+fn with_group<K: Made>(object: &K) -> String {
+    let group = object.endpoint().status.as_ref().filter(|_| K::THING == Thing::Endpoint).and_then(|status| status.trunk_group.as_ref());
+    group.and_then(|group| group.trunk_group_sid.as_ref()).map_or_else(String::new, |id| format!(", with trunk group {id}"))
 }

@@ -8,7 +8,7 @@ use kube::{Resource, ResourceExt};
 use crate::account::{Account, Thing};
 use crate::api::condition::Reason;
 use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
-use crate::api::sip_endpoint::{SipEndpoint, TrunkGroupStatus};
+use crate::api::sip_endpoint::{SipEndpoint, SipEndpointStatus, TrunkGroupStatus};
 use crate::api::{ANNOTATION_FORCE_ORPHAN, FINALIZER_ENDPOINT};
 use crate::controller::binding::bindings::Name;
 use crate::controller::context::{AccountState, Context};
@@ -52,6 +52,12 @@ pub fn holds(ctx: &Context, object: &SipEndpoint, release: Release) -> Option<Pr
     stands_in_the_way(ctx, object).filter(|_| release != Release::Orphaned)
 }
 
+/// What the object's status says of the group, in the words of the view.
+pub fn known(ctx: &Context, object: &TrunkGroup) -> Option<SipEndpointStatus> {
+    let place = mark(ctx, &object.0).place();
+    object.0.status.as_ref().map(|status| trunk_group::known(status, place))
+}
+
 /// Nothing of the group is left, or it is to be left alone.
 pub fn let_go(ctx: &Context, uid: &str) {
     ctx.groups_let_go.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned());
@@ -74,7 +80,7 @@ pub fn view(ctx: &Context, object: &TrunkGroup, gone: bool, slot: &mut Slot<Reme
     let mut view = View {
         thing: Thing::TrunkGroup,
         object: gather::object(object, gone),
-        status: endpoint.status.as_ref().map(trunk_group::known).unwrap_or_default(),
+        status: known(ctx, object).unwrap_or_default(),
         desired: Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() }),
         mark,
         installation: ctx.installation.clone(),
@@ -98,8 +104,6 @@ pub fn view(ctx: &Context, object: &TrunkGroup, gone: bool, slot: &mut Slot<Reme
         fresh: gather::fresh(ctx),
         stopping: ctx.is_stopping(),
     };
-    // The request is echoed for the endpoint.
-    view.object.reconcile_requested = None;
     let live = match &state {
         Some(AccountState::Ready(account)) => Some(account),
         _ => None,
@@ -107,7 +111,7 @@ pub fn view(ctx: &Context, object: &TrunkGroup, gone: bool, slot: &mut Slot<Reme
     let possible = live.is_none_or(|account| account.has(Thing::TrunkGroup));
     if !possible {
         // Whoever wrote of one: there is none.
-        view.status = Default::default();
+        view.status = SipEndpointStatus::default();
     }
     let unwanted = complete && leading.is_empty() || !possible;
     if unwanted || view.object.deleting {
@@ -194,4 +198,35 @@ fn given_up(object: &SipEndpoint) -> Option<String> {
     let with_it = given_up == recorded(object).unwrap_or(UNRESOLVED);
     let own = group(object).and_then(|group| group.trunk_group_sid.clone()).unwrap_or_else(|| UNRESOLVED.to_owned());
     Some(if with_it { own } else { given_up.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn who_gives_the_endpoint_up_gives_its_trunk_group_up_with_it() {
+        // What the annotation says, what is recorded of the endpoint and of its group, and what of the group that gives up.
+        let table = [
+            (None, Some("e1"), Some("g1"), None),
+            (Some("e1"), Some("e1"), Some("g1"), Some("g1")),
+            (Some("e1"), Some("e1"), None, Some("unresolved")),
+            (Some("unresolved"), None, Some("g1"), Some("g1")),
+            (Some("g1"), Some("e1"), Some("g1"), Some("g1")),
+            (Some("e9"), Some("e1"), Some("g1"), Some("e9")),
+        ];
+        for (annotation, endpoint, group, expected) in table {
+            let annotations = annotation.map(|id| json!({ (ANNOTATION_FORCE_ORPHAN): id }));
+            let object: SipEndpoint = serde_json::from_value(json!({
+                "apiVersion": "switchboard.dev/v1alpha1",
+                "kind": "SipEndpoint",
+                "metadata": {"name": "alice", "namespace": "voice", "annotations": annotations},
+                "spec": {"accountRef": {"name": "main"}},
+                "status": {"endpoint_id": endpoint, "trunkGroup": {"trunk_group_sid": group}},
+            }))
+            .expect("an object");
+            assert_eq!(given_up(&object).as_deref(), expected, "{annotation:?} of {endpoint:?} with {group:?}");
+        }
+    }
 }

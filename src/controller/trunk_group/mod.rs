@@ -23,7 +23,7 @@ use crate::api::sip_endpoint::{SipEndpoint, TrunkGroupStatus};
 use crate::controller::context::Context;
 use crate::controller::execute::{Pass, Step};
 use crate::controller::made::{self, Made, Remembered};
-use crate::controller::managed::Managed;
+use crate::controller::managed::{Managed, key};
 use crate::controller::memories::{Memories, Slot};
 use crate::controller::pass::{self, ReconcileError};
 use crate::controller::report;
@@ -166,7 +166,7 @@ impl Managed for TrunkGroup {
     }
 
     fn expect(pass: &Pass<'_, Self>, view: &View) {
-        let known = pass.object.0.status.as_ref().map(trunk_group::known);
+        let known = gather::known(pass.ctx, &pass.object);
         made::expect(pass, view, known.as_ref());
     }
 
@@ -187,7 +187,7 @@ impl Managed for TrunkGroup {
     }
 
     async fn releasing(ctx: &Context, object: &Self, release: Release) {
-        let known = object.0.status.as_ref().map(trunk_group::known);
+        let known = gather::known(ctx, object);
         made::releasing(ctx, object, known.as_ref(), release).await;
     }
 
@@ -211,7 +211,35 @@ impl Pass<'_, TrunkGroup> {
         failpoint::of(TrunkGroup::POINTS, "release", "after").await;
         if answer.is_ok() {
             gather::let_go(self.ctx, &view.object.uid);
+            // It may have waited for that, and where nothing stood in the status no watch tells of it.
+            self.ctx.wakers.wake(&key(&self.object.0));
         }
         self.written(view, answer).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::report::merge_patch;
+
+    #[test]
+    fn a_trunk_group_is_the_same_object_and_writes_its_own_part_of_the_status_only() {
+        let stored = json!({
+            "apiVersion": "switchboard.dev/v1alpha1",
+            "kind": "SipEndpoint",
+            "metadata": {"name": "alice", "namespace": "voice"},
+            "spec": {"accountRef": {"name": "main"}, "managementPolicy": "Manage", "driftPolicy": "Correct", "externalDeletionPolicy": "Recreate"},
+            "status": {"endpoint_id": "e1", "trunkGroup": {"trunk_group_sid": "g1", "reason": "Available"}},
+        });
+        let group: TrunkGroup = serde_json::from_value(stored.clone()).expect("a SipEndpoint");
+        let written = serde_json::to_value(&group).expect("what can be read can be written");
+        assert_eq!((&written["metadata"], &written["status"]), (&stored["metadata"], &stored["status"]));
+        assert_eq!(TrunkGroup::url_path(&(), Some("voice")), SipEndpoint::url_path(&(), Some("voice")));
+        let old = serde_json::to_value(group.current()).expect("a status");
+        let patch = |new: Option<TrunkGroupStatus>| TrunkGroup::placed(merge_patch(&old, serde_json::to_value(new).expect("a status")));
+        let moved = TrunkGroupStatus { trunk_group_sid: Some("g2".into()), ..TrunkGroupStatus::default() };
+        assert_eq!(patch(Some(moved)), json!({"trunkGroup": {"trunk_group_sid": "g2", "reason": null}}));
+        assert_eq!(patch(None), json!({ "trunkGroup": null }));
     }
 }

@@ -1,7 +1,10 @@
 //! `next` for SipEndpoint: the only place where anything is decided about one.
 //!
 //! Rows are tried from the top; the first that applies answers. *Usable* means: the account exists, its credentials work, and it
-//! is the pinned one. A row that would call the provider after a failure waits for its turn first (`retry`).
+//! is the pinned one. A row that would call the provider after a failure waits for its turn first (`retry`). *Ours* is what carries the
+//! object's mark; where anybody can change what carries it, also what our ledger recorded, unless it shows somebody else's mark. Where the
+//! provider selects by the mark, `Find` stands for `List` in L7, L21, D10 and D12, and a complete search proves as much as a complete listing
+//! that nothing else carries the mark: of the recorded one only listings do.
 //!
 //! | # | live object | answer |
 //! |---|---|---|
@@ -10,7 +13,8 @@
 //! | L3 | own intent open, nothing sent: in time, usable, not paused, still none recorded or listed | `Create` |
 //! | L4 | own intent open, nothing sent: otherwise | `CloseEpoch` |
 //! | L24 | intent open or an endpoint recorded, not paused, our finalizer is gone (a replace, forced off) | `AddFinalizer` |
-//! | L8 | a condemned endpoint | `DeleteEndpoint` after the username check (`Get` if not seen lately), then `ClearTombstone` |
+//! | L8 | a condemned endpoint | `DeleteEndpoint` after the check of its mark (`Get` if not seen lately), then `ClearTombstone` |
+//! | L37 | as L8, at a provider that tells what points to a thing | `ReadReferences` before the deletion; what is in use stays condemned, the rows below go on, and it is said when they are done (`Wait`, `DuplicateFound`); `ClearTombstone` if the recorded one is missing |
 //! | L5 | intent open, an endpoint with our mark is listed | `Get`, then `Record` (`CloseEpoch` if another one is recorded) |
 //! | L6 | intent open, settled, two complete listings since then show none | `CloseEpoch` |
 //! | L7 | intent open, otherwise | `List` on a schedule; never a create |
@@ -19,10 +23,10 @@
 //! | L10 | paused, or the account is suspended | `Done` (`Paused`, `Suspended`) |
 //! | L11 | account not usable | `Wait` with the reason |
 //! | L12 | recorded, not seen yet | `Get`; after a restart `List`, unless the spec changed |
-//! | L13 | recorded id answers with a username that is not ours | `Done` (`OwnershipLost`; `InstallationMismatch` if the mark is another installation's) |
+//! | L13 | recorded id answers with a label that is not ours, or is not this account's own | `Done` (`OwnershipLost`; `InstallationMismatch` if the mark is another installation's) |
 //! | L14 | recorded and seen, a second one with our mark is listed | `Get`, then `WriteTombstone` |
 //! | L15 | recorded, last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`), if nothing else differs (L16) |
-//! | L16 | recorded and seen, fields or password differ | `Update`, or `Done` (`Drifted`) under `driftPolicy: Report` |
+//! | L16 | recorded and seen, fields or password differ (for a while, what our own update answered counts more than what is seen) | `Update` of what goes together, or `Done` (`Drifted`) under `driftPolicy: Report` |
 //! | L17 | recorded and seen, all agree | `Done` (`Available`) |
 //! | L18 | recorded, read says not found, absence not proven by two listings | `List` (`Get` again while it is young) |
 //! | L19 | recorded, absence proven, another one with our mark lives | `Get`, then `Record` of the survivor |
@@ -31,9 +35,11 @@
 //! | L21 | not recorded, no complete listing in this term | `List`, with a pause after a torn one |
 //! | L22 | not recorded, an endpoint with our mark is listed | `Get`, `AddFinalizer`, `Record` |
 //! | L23 | not recorded, none listed | `Reserve`, `AddFinalizer`, `WriteIntent` |
+//! | L38 | as L5, L19 and L22, with several listed, at a provider that tells what points to a thing | `ReadReferences` of each: one that is in use is recorded |
 //! | L27 | recorded or to be adopted, usable, but another live object has a better right to it | `Wait` (`AlreadyOwned`) |
 //! | L28 | adopts, not read by id lately | `Get` |
 //! | L29 | adopts, no such endpoint, or none that its namespace may adopt | `Wait` (`AdoptNotFound`); `Get` again, if it may |
+//! | L39 | adopts, but it is the provider's own, or another account's | `Done`, `Wait` (`AdoptNotFound`) |
 //! | L30 | adopts, but it carries the mark of an installation that the spec does not name | `Done` (`AlreadyOwned`) |
 //! | L31 | adopts, read by id | `AddFinalizer` if it is to be deleted with the object, `Record` |
 //! | L32 | adopted, absence proven | `Done` (`ExternallyDeleted`), whatever the policies say |
@@ -42,7 +48,7 @@
 //! | L35 | recorded and seen, nothing to do at the provider (or nothing may be done), the connection Secret is not right | `WriteConnection`; `Wait` (`Conflict`, `SecretAccessDenied` …) if it is not ours, or a write was refused lately; `Wait` (`Contested`) if others undid it three times within an hour, and after each try an hour |
 //! | L36 | the application that the spec names is not looked up yet | as L10 and L11; else `Wait` (`Progressing`), silently if the spec was compared before |
 //!
-//! An object that adopts passes through L24, L25, L36, L9 to L11, L27, then L28 to L31 until it has recorded, then L12 to L18, L32, L33:
+//! An object that adopts passes through L24, L25, L36, L9 to L11, L27, then L28 to L31 and L39 until it has recorded, then L12 to L18, L32, L33:
 //! never through what creates, searches by mark, or deletes.
 //!
 //! | # | object being deleted | answer |
@@ -59,6 +65,8 @@
 //! | D8 | recorded, not known to be gone | `DeleteEndpoint` after the username check (`Get` if not seen lately) |
 //! | D14 | recorded and seen, but the account's deletion brake holds it | `Wait` (`Braked`) |
 //! | D16 | recorded, but another live object has a better right to it | it is left; goes on with D9 |
+//! | D17 | as D8 and D9, at a provider that tells what points to a thing | `ReadReferences` before the deletion; `Wait` (`DeletionRefused`) while something does, and again after a while |
+//! | D18 | as D8 and D9, but its deletion failed there | `Wait` (`DeletionRefused` after a conflict), with growing pauses |
 //! | D9 | condemned, or with our mark and listed | `DeleteEndpoint` after the username check (`Get` if not seen lately) |
 //! | D10 | last create not settled | `Wait`; if it is open, `List` on the schedule of L7 |
 //! | D11 | complete listing since then shows none (two if the intent is open) | `RemoveFinalizer` |

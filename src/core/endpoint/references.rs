@@ -58,11 +58,11 @@ pub(super) fn deletion(view: &View, id: &str, why: Why, lane: Lane, delete: impl
     if let Some(held) = known.and_then(|known| in_use(view, id, why, known)) {
         return Deletion::Held(held);
     }
-    let step = match known {
+    let free = known.is_some_and(|known| known.began >= view.memory.pass_began && known.by.is_empty());
+    let step = match delete() {
         _ if !seen_lately(view, id) => Action::Get(id.to_owned(), lane),
-        Some(known) if known.began >= view.memory.pass_began => delete(),
-        _ if view.referenced() => Action::ReadReferences(id.to_owned(), lane),
-        _ => delete(),
+        Action::DeleteEndpoint(..) if view.referenced() && !free => Action::ReadReferences(id.to_owned(), lane),
+        last => last,
     };
     Deletion::Now(retry::call(view, step))
 }
@@ -70,17 +70,18 @@ pub(super) fn deletion(view: &View, id: &str, why: Why, lane: Lane, delete: impl
 /// Where the mark may be taken away by anybody, what our ledger does not record must show it in this very pass.
 fn seen_lately(view: &View, id: &str) -> bool {
     let by_ledger = view.recorded().is_some_and(|recorded| recorded.id == id);
-    view.evidence.observed(id).is_some_and(|seen| match view.mark.place().is_immutable() || by_ledger {
-        true => view.now.since(seen.began) <= view.timing.settle,
-        false => seen.began >= view.memory.pass_began,
-    })
+    let surely = view.mark.place().is_immutable() || by_ledger;
+    view.evidence
+        .observed(id)
+        .is_some_and(|seen| view.now.since(seen.began) <= view.timing.settle && (surely || seen.began >= view.memory.pass_began))
 }
 
 /// Something points to it, as far as is known; asked again after a while, or when somebody asks for another look.
 fn in_use(view: &View, id: &str, why: Why, known: &Referenced) -> Option<Held> {
     let until = known.began + view.timing.settle;
-    let asked = known.asked == (view.object.generation, view.object.reconcile_requested.clone());
-    if known.by.is_empty() || view.now >= until || !asked {
+    let this_pass = known.began >= view.memory.pass_began;
+    let same = this_pass || known.asked == (view.object.generation, view.object.reconcile_requested.clone());
+    if known.by.is_empty() || view.now >= until || !same {
         return None;
     }
     let (thing, by) = (view.thing.as_str(), known.by.join(", "));

@@ -5,6 +5,7 @@ mod connection;
 mod deletion;
 mod laws;
 pub(in crate::core) mod make;
+mod named;
 mod phone;
 pub(in crate::core) mod provider;
 mod rivals;

@@ -43,6 +43,15 @@ impl provider::Dialect for Dialect {
         Ok(Connection { id: None, provider: Arc::new(provider) })
     }
 
+    /// `contracts/carrierx.md` 2. The single verbs suffice, but who is to make, change and delete needs them all.
+    fn permissions(&self) -> Option<&'static str> {
+        Some(
+            "Its token needs the scope endpoints.manage; where numbers are bound also phonenumber.read, phonenumber.update and partners.read; \
+             for the trunk groups that lead numbers to endpoints, and to see what points to an endpoint before it is deleted, \
+             trunk_groups.manage and trunk_groups.trunks.manage; and endpoints.manage_auth_required only to set auth_required",
+        )
+    }
+
     fn speaks(&self, spec: &SipEndpointSpec) -> bool {
         spec.carrierx.is_some()
     }

@@ -136,10 +136,12 @@ pub fn check(view: &View, action: &Action) {
                 wrong("it is called available and is another one's");
             }
         }
-        Action::Get(asked, _) if *asked != view.number && Some(asked) != view.memory.id.as_ref() => {
-            if view.evidence.observed().is_none_or(|seen| seen.number.id != *asked) {
-                wrong("a read of something else");
-            }
+        Action::Get(asked, _)
+            if *asked != view.number
+                && Some(asked) != view.memory.id.as_ref()
+                && view.evidence.observed().is_none_or(|seen| seen.number.id != *asked) =>
+        {
+            wrong("a read of something else");
         }
         Action::Create { .. } | Action::DeleteEndpoint(..) | Action::WriteIntent(_) | Action::Record(_) | Action::Forget => {
             wrong("numbers are never rented and never released");

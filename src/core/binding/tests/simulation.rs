@@ -365,11 +365,19 @@ fn histories(record: Capabilities, seeds: std::ops::Range<u64>, weather: Weather
 #[test]
 fn a_number_ends_where_its_owner_wants_it_and_shows_in_the_end_what_it_showed_first() {
     histories(APPLICATIONS, 0..700, Weather::Faulty);
-    histories(TRUNK_GROUPS, 0..400, Weather::Faulty);
+}
+
+#[test]
+fn so_does_one_that_trunk_groups_answer() {
+    histories(TRUNK_GROUPS, 0..300, Weather::Faulty);
 }
 
 #[test]
 fn whatever_people_do_meanwhile_it_comes_to_rest_and_lets_everything_go() {
     histories(APPLICATIONS, 0..500, Weather::Wild);
-    histories(TRUNK_GROUPS, 0..400, Weather::Wild);
+}
+
+#[test]
+fn where_trunk_groups_answer_numbers_it_keeps_only_what_the_provider_does_not_take() {
+    histories(TRUNK_GROUPS, 0..300, Weather::Wild);
 }

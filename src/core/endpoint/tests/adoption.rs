@@ -1,10 +1,10 @@
 //! The rows of the table for objects that adopt, and for what another object has a better right to.
 
-use super::make::{Start, adopted, adopting, applied, healthy, named, recorded, text, theirs};
+use super::make::{Start, adopted, adopting, applied, healthy, labelled, mark, named, recorded, text, theirs};
 use super::table::{Row, about_to_create, announced, foreign, stranger};
 use crate::core::endpoint::next;
 use crate::core::fields::Remote;
-use crate::core::mark::{Installation, Mark, Place};
+use crate::core::mark::Installation;
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::status::after;
 use crate::core::tenancy::Adoptable;
@@ -18,7 +18,7 @@ fn edited_there() -> Remote {
 
 /// With a mark of this installation, of an object that there may have been once.
 fn orphan() -> Remote {
-    named("e1", &format!("{}77", Mark::new(Place::Username, &Installation::new("cluster-a"), "voice", "carol", "carol")))
+    named("e1", &labelled(mark("cluster-a", "carol").as_str(), "77"))
 }
 
 /// The three characters of the installation of [`foreign`].

@@ -338,7 +338,9 @@ fn a_write_of_ours_carries_the_version_of_the_generated_password_on() {
             *old = version(before);
         }
         let before = connection.clone();
-        super::make::teach(&mut view, |learnt, view| learnt.connection_written(&before, &Entries::new(), version(after), view.now));
+        let mut start = Start { view, listings: Vec::new(), searches: Vec::new() };
+        start.teach(|learnt, view| learnt.connection_written(&before, &Entries::new(), version(after), view.now));
+        view = start.view;
     }
     let Desired::Wanted(mut later) = wanted("desk", 1) else { panic!() };
     if let Some(password) = &mut later.password {

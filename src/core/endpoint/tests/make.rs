@@ -1,5 +1,6 @@
 //! Views for tests: a start in one word, then small changes to it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::action::Action;
 use crate::core::capabilities::{Capabilities, Together};
 use crate::core::endpoint::connection::{ConnectionSecret, DOMAIN, Entries, Held, KEYS, SIP_URI, USERNAME, Unwritten};
-use crate::core::evidence::{Evidence, Got, Listing};
+use crate::core::evidence::{Evidence, Got, Listing, Referenced, Search};
 use crate::core::fields::{Fields, PASSWORD, Registration, Remote, Role, Secret, Value};
 use crate::core::mark::{Installation, Mark, Place};
 use crate::core::memory::Learnt;
@@ -23,8 +24,8 @@ use crate::core::sighting::Sightings as Endpoints;
 use crate::core::tenancy::Adoptable;
 use crate::core::time::Moment;
 use crate::core::view::{
-    AccountView, Adoption, Brakes, Deleted, Desired, Fresh, Memory, Object, OwnIntent, Policy, Problem, Thing, Timing, Trouble,
-    TroubleKind, Updated, View, Wanted, WantedPassword,
+    AccountView, Adoption, Brakes, Deleted, Desired, Fresh, Memory, Object, OwnIntent, Policy, Problem, Shown, Thing, Timing, Trouble,
+    TroubleKind, Undeleted, Updated, View, Wanted, WantedPassword,
 };
 
 pub fn at(seconds: u64) -> Moment {
@@ -35,24 +36,64 @@ pub fn text(value: &str) -> Value {
     Value::Text(value.to_owned())
 }
 
+thread_local! {
+    static RECORD: Cell<Capabilities> = const { Cell::new(APPENDING) };
+}
+
+/// How the provider is in this test: [`APPENDING`], unless [`under`] says otherwise.
+pub fn record() -> Capabilities {
+    RECORD.get()
+}
+
+/// The same test at a provider with this record.
+pub fn under<T>(capabilities: Capabilities, test: impl FnOnce() -> T) -> T {
+    struct Back(Capabilities);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            RECORD.set(self.0);
+        }
+    }
+    let _back = Back(RECORD.replace(capabilities));
+    test()
+}
+
+/// The mark of an object in this installation, or another one.
+pub fn mark(installation: &str, name: &str) -> Mark {
+    Mark::new(record().mark, &Installation::new(installation), "voice", name, name)
+}
+
 pub fn prefix() -> Mark {
-    Mark::new(Place::Username, &Installation::new("cluster-a"), "voice", "alice", "alice")
+    mark("cluster-a", "alice")
+}
+
+/// What a provider makes of a label that is sent to it.
+pub fn labelled(sent: &str, digits: &str) -> String {
+    match record().mark {
+        Place::Username => format!("{sent}{digits}"),
+        Place::Name => sent.to_owned(),
+    }
 }
 
 /// An endpoint of the object; the digits of its id are the provider's suffix.
 pub fn remote(id: &str) -> Remote {
     let digits: String = id.chars().filter(char::is_ascii_digit).collect();
-    named(id, &format!("{}{digits}", prefix()))
+    named(id, &labelled(prefix().as_str(), &digits))
 }
 
-/// An endpoint with any username.
-pub fn named(id: &str, username: &str) -> Remote {
+/// An endpoint with any label.
+pub fn named(id: &str, label: &str) -> Remote {
+    let registers = record().registers;
+    let mut fields = Fields::from([("alias", text("desk"))]);
+    fields.extend(match record().mark {
+        Place::Username => vec![("app_id", text(""))],
+        Place::Name => vec![("name", text(label)), ("addresses", text("desk"))],
+    });
     Remote {
         id: id.to_owned(),
-        username: username.to_owned(),
-        sip_uri: Some(format!("sip:{username}@phone.example")),
-        registration: Some(Registration::default()),
-        fields: Fields::from([("alias", text("desk")), ("app_id", text(""))]),
+        username: label.to_owned(),
+        sip_uri: registers.then(|| format!("sip:{label}@phone.example")),
+        registration: registers.then(Registration::default),
+        fields,
         password_digest: None,
         role: Role::Own,
     }
@@ -68,7 +109,12 @@ pub fn password(number: u32) -> Secret {
 
 /// What the spec amounts to, with the password of this version of the Secret.
 pub fn wanted(alias: &str, secret: u32) -> Desired {
-    let fields = Fields::from([("alias", text(alias))]);
+    let mut fields = Fields::from([("alias", text(alias))]);
+    if record().mark == Place::Name {
+        // What stands in the name is sent like any other field; the addresses only change in histories, and go alone.
+        let addresses = if alias.starts_with("alias") { alias } else { "desk" };
+        fields.extend([("name", text(prefix().as_str())), ("addresses", text(addresses))]);
+    }
     let mut create = fields.clone();
     create.insert(PASSWORD, Value::Secret(password(secret)));
     let password = Some(WantedPassword { value: password(secret), version: version(secret), along: None });
@@ -94,12 +140,31 @@ pub const APPENDING: Capabilities = Capabilities {
     provider_limit: 300,
 };
 
+/// A provider that selects by a name which anybody can change, whose endpoints are static peers and may be in use, and whose creates and
+/// updates answer the whole of what they made.
+pub const NAMED: Capabilities = Capabilities {
+    provider: ProviderKind::CarrierX,
+    mark: Place::Name,
+    list_filter: true,
+    registers: false,
+    referenced: true,
+    page_size: 1000,
+    updates: &[Together { fields: &[], carried: &[] }, Together { fields: &["addresses"], carried: &[] }],
+    number_target: "trunk_group_sid",
+    number_must_answer: true,
+    default_budget: 25,
+    provider_limit: 0,
+};
+
+/// The records of all providers that there are tests for: every law holds for each.
+pub const RECORDS: [Capabilities; 2] = [APPENDING, NAMED];
+
 pub fn ready(id: &str) -> AccountView {
     AccountView::Ready {
-        provider: ProviderKind::Plivo,
+        provider: record().provider,
         id: id.into(),
         listed_this_term: true,
-        capabilities: APPENDING,
+        capabilities: record(),
         suspended: false,
         deletions_only: None,
     }
@@ -126,6 +191,7 @@ pub struct Listed {
 pub struct Start {
     pub view: View,
     pub listings: Vec<Listed>,
+    pub searches: Vec<Search>,
 }
 
 /// An object that was just applied, 1000 s after the process began. The account is ready and was listed.
@@ -165,7 +231,7 @@ pub fn applied() -> Start {
         fresh: Fresh { nonce: "fresh".into(), time: Time(Timestamp::UNIX_EPOCH), writer: "me".into(), seed: 7 },
         stopping: false,
     };
-    Start { view, listings: Vec::new() }
+    Start { view, listings: Vec::new(), searches: Vec::new() }
 }
 
 /// Endpoint `e1` was created long ago, recorded, and shown by a complete listing that began at 990.
@@ -177,7 +243,7 @@ pub fn healthy() -> Start {
 pub fn recorded() -> Start {
     let mut start = applied().finalizer().intent("n1", 10).closed().record("e1");
     start.view.status.sip_uri = remote("e1").sip_uri;
-    start.view.status.username = Some(remote("e1").username);
+    start = start.label(Some(remote("e1").username));
     start.view.status.observed_generation = Some(1);
     start.view.status.conditions = vec![Condition {
         type_: ConditionType::Synced.as_str().into(),
@@ -200,7 +266,7 @@ pub fn adopted() -> Start {
     let mut start = recorded().adopt("e1").retain().without_finalizer();
     start.ledger().intent = None;
     start.ledger().epoch = 0;
-    start.view.status.username = Some(THEIRS.into());
+    start = start.label(Some(THEIRS.into()));
     start.listed_remotes(990, true, vec![theirs("e1")])
 }
 
@@ -240,7 +306,18 @@ pub fn theirs(id: &str) -> Remote {
 
 impl Start {
     pub fn adopt(self, id: &str) -> Self {
-        self.with(|view| view.adopt = Some(Adoption { id: id.into(), from_installation: None, allowed: Adoptable::Yes }))
+        self.with(|view| {
+            view.adopt = Some(Adoption { id: id.into(), from_installation: None, allowed: Adoptable::Yes });
+            wish(view, view.desired.clone());
+        })
+    }
+
+    /// What the status says of the label that carries the mark.
+    pub fn label(self, label: Option<String>) -> Self {
+        self.with(|view| match view.mark.place() {
+            Place::Username => view.status.username = label,
+            Place::Name => view.status.name = label,
+        })
     }
 
     pub fn naming(self, part: &str) -> Self {
@@ -459,7 +536,7 @@ impl Start {
     }
 
     pub fn pinned(self) -> Self {
-        self.with(|view| view.status.account = Some(AccountIdentity { provider: ProviderKind::Plivo, id: "MA1".into() }))
+        self.with(|view| view.status.account = Some(AccountIdentity { provider: record().provider, id: "MA1".into() }))
     }
 
     pub fn not_listed_this_term(self) -> Self {
@@ -567,14 +644,14 @@ impl Start {
     /// The user wants another alias.
     pub fn edited(self, alias: &str) -> Self {
         self.with(|view| {
-            view.desired = wanted(alias, 1);
+            wish(view, wanted(alias, 1));
             view.object.generation += 1;
         })
     }
 
     /// The Secret was written again, with this password.
     pub fn rotated(self, number: u32) -> Self {
-        self.with(|view| view.desired = wanted("desk", number))
+        self.with(|view| wish(view, wanted("desk", number)))
     }
 
     /// A read by id.
@@ -612,32 +689,102 @@ impl Start {
         self
     }
 
+    /// A complete search by the mark.
+    pub fn searched(self, seconds: u64, ids: &[&str]) -> Self {
+        self.searched_remotes(seconds, true, ids.iter().map(|id| remote(id)).collect())
+    }
+
+    pub fn searched_remotes(mut self, seconds: u64, complete: bool, found: Vec<Remote>) -> Self {
+        self.searches.push(Search { began: at(seconds), complete, found });
+        self
+    }
+
+    /// It was asked what points to this, and these do.
+    pub fn referenced(self, id: &str, seconds: u64, by: &[&str]) -> Self {
+        self.with(|view| {
+            let by = by.iter().map(|by| (*by).to_owned()).collect();
+            view.evidence.references.insert(id.into(), Referenced { began: at(seconds), by, asked: (view.object.generation, None) });
+        })
+    }
+
+    /// The answers to updates of these fields showed what was sent, then.
+    pub fn shown(self, change: &[(&'static str, Value)], seconds: u64) -> Self {
+        self.with(|view| {
+            let shown = change.iter().map(|(field, value)| (*field, Shown { value: value.clone(), at: at(seconds) }));
+            view.memory.shown.extend(shown);
+        })
+    }
+
+    /// An update of other fields before the last one.
+    pub fn updated_before(self, change: &[(&'static str, Value)], seconds: u64, times: u32) -> Self {
+        self.with(|view| view.memory.earlier.push(Updated { change: change.iter().cloned().collect(), at: at(seconds), times }))
+    }
+
+    /// Its deletion was not done, so often in a row.
+    pub fn undeleted(self, id: &str, seconds: u64, attempts: u32, conflict: bool) -> Self {
+        self.with(|view| {
+            let trouble = Trouble { message: "no".into(), at: at(seconds), attempts, ..Trouble::default() };
+            view.memory.undeleted.insert(id.into(), Undeleted { trouble, conflict });
+        })
+    }
+
+    /// The provider turned out not to select.
+    pub fn unselective(self) -> Self {
+        self.with(|view| {
+            if let AccountView::Ready { capabilities, .. } = &mut view.account {
+                capabilities.list_filter = false;
+            }
+        })
+    }
+
+    /// It is a trunk group.
+    pub fn trunk_group(self) -> Self {
+        self.with(|view| view.thing = Thing::TrunkGroup)
+    }
+
     /// The view, its evidence computed from what was listed and read.
     pub fn build(mut self) -> View {
-        refresh(&mut self.view, &self.listings);
+        self.refresh();
         self.view
+    }
+
+    /// Computes what follows from listings, searches and reads.
+    pub fn refresh(&mut self) {
+        let listings = std::mem::take(&mut self.listings);
+        let all: Vec<Listing<'_>> = listings
+            .iter()
+            .map(|listing| Listing { began: listing.began, complete: listing.complete, endpoints: &listing.endpoints })
+            .collect();
+        self.teach(|learnt, view| {
+            view.evidence =
+                learnt.evidence(view, &all, |remote, password| remote.password_digest.as_ref().map(|digest| digest == password));
+        });
+        self.listings = listings;
+    }
+
+    /// What is learnt through the methods that the executor uses.
+    pub fn teach(&mut self, lesson: impl FnOnce(&mut Learnt, &mut View)) {
+        let view = &mut self.view;
+        let mut learnt = Learnt {
+            memory: std::mem::take(&mut view.memory),
+            gets: std::mem::take(&mut view.evidence.gets),
+            references: std::mem::take(&mut view.evidence.references),
+            searches: std::mem::take(&mut self.searches),
+        };
+        lesson(&mut learnt, view);
+        view.memory = learnt.memory;
+        view.evidence.gets = learnt.gets;
+        view.evidence.references = learnt.references;
+        self.searches = learnt.searches;
     }
 }
 
-/// Computes what follows from listings and reads.
-pub fn refresh(view: &mut View, listings: &[Listed]) {
-    let listings: Vec<Listing<'_>> = listings
-        .iter()
-        .map(|listing| Listing { began: listing.began, complete: listing.complete, endpoints: &listing.endpoints })
-        .collect();
-    teach(view, |learnt, view| {
-        view.evidence =
-            learnt.evidence(view, &listings, |remote, password| remote.password_digest.as_ref().map(|digest| digest == password));
-    });
-}
-
-/// What is learnt through the methods that the executor uses.
-pub fn teach(view: &mut View, lesson: impl FnOnce(&mut Learnt, &mut View)) {
-    let mut learnt =
-        Learnt { memory: std::mem::take(&mut view.memory), gets: std::mem::take(&mut view.evidence.gets), ..Learnt::default() };
-    lesson(&mut learnt, view);
-    view.memory = learnt.memory;
-    view.evidence.gets = learnt.gets;
+/// What is adopted keeps the name that it has.
+fn wish(view: &mut View, mut desired: Desired) {
+    if let (Some(_), Desired::Wanted(wanted)) = (&view.adopt, &mut desired) {
+        wanted.fields.remove("name");
+    }
+    view.desired = desired;
 }
 
 /// An action as one line, with `P` for the object's prefix.
@@ -648,6 +795,7 @@ pub fn describe(action: &Action) -> String {
             format!("Wait {until}: {}", finding.as_ref().map_or("silently", |finding| finding.reason.as_str()))
         }
         Action::List(lane, finding) => format!("List {lane:?}: {}", finding.reason),
+        Action::Find(lane, finding) => format!("Find {lane:?}: {}", finding.reason),
         Action::Get(id, lane) => format!("Get {id} {lane:?}"),
         Action::WriteIntent(intent) => format!("WriteIntent {} {}", intent.epoch, intent.nonce),
         Action::Update { id, change, cause, .. } => {

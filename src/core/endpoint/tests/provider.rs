@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::make::named;
+use super::make::{labelled, named, record, text};
 use crate::core::fields::{Fields, PASSWORD, Remote, Value};
+use crate::core::mark::Place;
 use crate::core::time::Moment;
 
 /// Reproducible choices.
@@ -41,6 +42,10 @@ pub struct Provider {
     count: u64,
     /// Reads by id show something of the password.
     pub readable: bool,
+    /// Something points to these, until then.
+    pub in_use: BTreeMap<String, Moment>,
+    /// What was changed lately, as it was before, until then: reads may still show that.
+    pub stale: BTreeMap<String, (Remote, Moment)>,
 }
 
 impl Provider {
@@ -48,7 +53,7 @@ impl Provider {
         self.count += 1;
         let mut fields = fields.clone();
         let password = fields.remove(PASSWORD);
-        let mut remote = named(&format!("new{}", self.count), &format!("{username}{}", 100 + self.count));
+        let mut remote = named(&format!("new{}", self.count), &labelled(username, &(100 + self.count).to_string()));
         remote.fields.extend(fields);
         if let Some(Value::Secret(secret)) = password {
             remote.password_digest = Some(secret);
@@ -59,6 +64,31 @@ impl Provider {
 
     pub fn shown(&self, remote: &Remote) -> Remote {
         Remote { password_digest: remote.password_digest.clone().filter(|_| self.readable), ..remote.clone() }
+    }
+
+    /// Fields are changed.
+    pub fn change(&mut self, id: &str, change: &Fields) -> Option<Remote> {
+        let ranks: Vec<_> = change.keys().filter(|field| **field != PASSWORD).map(|field| record().rank(field)).collect();
+        assert!(ranks.windows(2).all(|pair| pair[0] == pair[1]), "fields that do not go together: {change:?}");
+        let (remote, _) = self.endpoints.get_mut(id)?;
+        for (field, value) in change {
+            match value {
+                Value::Secret(secret) => remote.password_digest = Some(secret.clone()),
+                value => {
+                    let value = value.applied_to(remote.fields.get(field));
+                    remote.fields.insert(field, value);
+                }
+            }
+        }
+        if let (Place::Name, Some(name)) = (record().mark, change.get("name").and_then(Value::text)) {
+            name.clone_into(&mut remote.username);
+        }
+        Some(remote.clone())
+    }
+
+    /// Somebody gives it another name, in the console.
+    pub fn rename(&mut self, id: &str, name: &str) {
+        self.change(id, &Fields::from([("name", text(name))]));
     }
 
     pub fn in_flight(&self) -> usize {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::make::{Listed, Start, describe, problem, refresh, refused, teach, unknown};
+use super::make::{Listed, Start, describe, problem, record, refused, unknown};
 use super::phone::Phone;
 use super::provider::{Flight, Provider, Rng};
 use crate::api::condition::Reason;
@@ -12,13 +12,19 @@ use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::action::Action;
 use crate::core::endpoint::connection::Entries;
 use crate::core::endpoint::next;
-use crate::core::fields::{Fields, Remote, Value};
+use crate::core::fields::{Fields, Remote};
+use crate::core::mark::Place;
 use crate::core::memory::Learnt;
-use crate::core::outcome::{Outcome, RefusalKind};
+use crate::core::outcome::{Doubt, DoubtKind, Outcome, RefusalKind};
 use crate::core::sighting::Sightings;
 use crate::core::status;
 use crate::core::time::Moment;
 use crate::core::view::{AccountView, Desired, Memory, Object, View};
+
+/// Creates and updates answer the whole of what they made.
+fn answers_whole() -> bool {
+    record().mark == Place::Name
+}
 
 /// The object as the API server has it.
 #[derive(Clone)]
@@ -57,6 +63,7 @@ impl Process {
         };
         if view.object.uid != stored.object.uid {
             view.memory = Memory { deleted: std::mem::take(&mut view.memory.deleted), ..Memory::default() };
+            self.start.searches.clear();
         }
         self.version = stored.version;
         view.object = stored.object.clone();
@@ -67,11 +74,11 @@ impl Process {
 
     /// What the executor sees to before each decision.
     fn prepare(&mut self, now: Moment, issued: &BTreeMap<String, Moment>) {
-        let view = &mut self.start.view;
-        view.now = now;
-        let age = view.intent().and_then(|intent| issued.get(&intent.nonce)).map(|at| now.since(*at));
-        teach(view, |learnt, view| learnt.object_seen(view, age));
-        refresh(view, &self.start.listings);
+        let start = &mut self.start;
+        start.view.now = now;
+        let age = start.view.intent().and_then(|intent| issued.get(&intent.nonce)).map(|at| now.since(*at));
+        start.teach(|learnt, view| learnt.object_seen(view, age));
+        start.refresh();
     }
 
     fn learn(&mut self, listing: Listed) {
@@ -161,6 +168,8 @@ impl World {
             self.provider.execute(&flight.username, &flight.fields, visible);
         }
         self.provider.ghosts.retain(|(_, until)| *until > now);
+        self.provider.in_use.retain(|_, until| *until > now);
+        self.provider.stale.retain(|_, (_, until)| *until > now);
         for index in 0..self.processes.len() {
             self.answer(index);
             self.take_listing(index);
@@ -176,8 +185,13 @@ impl World {
                 listing.endpoints.insert(remote.clone());
             }
         }
-        let (outcome, now) = (outcome.map(|remote| (remote.id, remote.username)), self.now);
-        teach(&mut process.start.view, |learnt, _| learnt.create_answered(&asked, outcome, None, now));
+        let mut shown = None;
+        let outcome = outcome.map(|remote| {
+            shown = answers_whole().then(|| remote.clone());
+            (remote.id, remote.username)
+        });
+        let now = self.now;
+        process.start.teach(|learnt, _| learnt.create_answered(&asked, outcome, shown, now));
     }
 
     /// Begins a listing for this process, as the sweep does.
@@ -247,7 +261,17 @@ impl World {
                 self.sweep(index);
                 return false;
             }
-            Action::Find(..) | Action::ReadReferences(..) => unreachable!("this provider selects nothing"),
+            Action::Find(_, finding) => {
+                self.report(index, status::report(view, finding));
+                self.find(index, view);
+            }
+            Action::ReadReferences(id, _) => {
+                let outcome = match self.provider.in_use.contains_key(id) {
+                    _ if self.fails(10) => unknown(),
+                    in_use => Outcome::Done(if in_use { vec!["trunk t1".to_owned()] } else { Vec::new() }),
+                };
+                self.teach(index, |learnt, now| learnt.referenced(view, id, now, outcome, now));
+            }
             Action::ReadRivals | Action::WritePlaced(_) => unreachable!("an endpoint is no number"),
             Action::StorePassword => {
                 let entries = self.phone.as_mut().expect("a Secret").new_password();
@@ -311,7 +335,7 @@ impl World {
 
     fn teach(&mut self, index: usize, lesson: impl FnOnce(&mut Learnt, Moment)) {
         let now = self.now;
-        teach(&mut self.processes[index].start.view, |learnt, _| lesson(learnt, now));
+        self.processes[index].start.teach(|learnt, _| lesson(learnt, now));
     }
 
     /// Version-checked; a conflict or a lost answer is followed by a live read.
@@ -367,9 +391,21 @@ impl World {
         self.answer(index);
     }
 
+    fn find(&mut self, index: usize, view: &View) {
+        let torn = self.fails(20);
+        let seen = self.provider.endpoints.values().filter(|(_, visible)| *visible <= self.now).map(|(remote, _)| remote);
+        let seen = seen.chain(self.provider.ghosts.iter().map(|(remote, _)| remote));
+        let seen = seen.filter(|remote| view.mark.owns(&remote.username)).map(|remote| self.provider.shown(remote));
+        let found: Vec<Remote> = seen.collect();
+        let found = found.into_iter().filter(|_| !(torn && self.rng.percent(75))).collect();
+        let outcome = if self.fails(10) { unknown() } else { Outcome::Done((found, !torn)) };
+        self.teach(index, |learnt, now| learnt.found(view, now, outcome, now));
+    }
+
     fn get(&mut self, index: usize, view: &View, id: &str) {
-        let found = self.provider.endpoints.get(id).filter(|(_, visible)| *visible <= self.now);
-        let outcome = match found.map(|(remote, _)| self.provider.shown(remote)) {
+        let found = self.provider.endpoints.get(id).filter(|(_, visible)| *visible <= self.now).map(|(remote, _)| remote.clone());
+        let stale = self.provider.stale.get(id).map(|(remote, _)| remote.clone()).filter(|_| found.is_some() && self.fails(50));
+        let outcome = match stale.or(found).map(|remote| self.provider.shown(&remote)) {
             _ if self.fails(10) => unknown(),
             Some(remote) => Outcome::Done(remote),
             None => Outcome::NotFound { proven: true },
@@ -380,24 +416,27 @@ impl World {
     fn update(&mut self, index: usize, view: &View, id: &str, change: &Fields) {
         self.writes.0 += 1;
         let lost = self.fails(10);
-        if !(lost && self.rng.percent(50))
-            && let Some((remote, _)) = self.provider.endpoints.get_mut(id)
-        {
-            for (field, value) in change {
-                match value {
-                    Value::Secret(secret) => remote.password_digest = Some(secret.clone()),
-                    Value::Text(_) | Value::Members(_) => {
-                        remote.fields.insert(field, value.clone());
-                    }
-                }
+        let mut shown = None;
+        if !(lost && self.rng.percent(50)) {
+            let before = self.provider.endpoints.get(id).map(|(remote, _)| remote.clone());
+            shown = self.provider.change(id, change).filter(|_| answers_whole()).map(|remote| self.provider.shown(&remote));
+            // Only where the answer says what is true now can a look that is behind do no harm.
+            if let Some(before) = before.filter(|_| answers_whole()) {
+                let until = self.now + self.some_seconds(29);
+                self.provider.stale.insert(id.to_owned(), (before, until));
             }
         }
-        let outcome = if lost { unknown() } else { Outcome::Done(None) };
+        let outcome = if lost { unknown() } else { Outcome::Done(shown) };
         self.teach(index, |learnt, now| learnt.updated(view, id, change, &outcome, now, now));
     }
 
     fn delete(&mut self, index: usize, view: &View, id: &str) {
         self.writes.0 += 1;
+        if self.provider.in_use.contains_key(id) {
+            let doubt = Doubt { kind: DoubtKind::Status(409), message: "conflict".into() };
+            self.teach(index, |learnt, now| learnt.deleted(view, id, &Outcome::Unknown(doubt), now, now));
+            return;
+        }
         let lost = self.fails(15);
         let executed = !(lost && self.rng.percent(50));
         let invisible = self.provider.endpoints.get(id).is_some_and(|(_, visible)| *visible > self.now) && self.fails(60);
