@@ -10,11 +10,11 @@ mod budget;
 #[cfg(feature = "failpoints")]
 mod canary;
 #[cfg(feature = "failpoints")]
+mod carrierx;
+#[cfg(feature = "failpoints")]
 mod carrierx_accounts;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;
-#[cfg(feature = "failpoints")]
-mod carrierx;
 mod connection;
 #[cfg(feature = "failpoints")]
 mod escrow;

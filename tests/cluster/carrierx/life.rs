@@ -45,9 +45,11 @@ async fn peer(case: &'static str) -> Stage {
     assert_eq!((&remote["addresses"][0]["ip"], &remote["addresses"][0]["port"]), (&json!("203.0.113.7"), &json!(5060)));
     assert_eq!(remote["attributes"], json!({"team": "voice"}));
     assert_eq!(stage.writes_since(0).await, ["POST endpoints"]);
-    let account = account_reason(world, "carrierx", "Available").await;
-    let gateways = json!(account.status.expect("a status").gateways);
-    assert_eq!(gateways.as_array().map(Vec::len), Some(2), "{gateways}");
+    eventually("the account shows where calls come from", async || {
+        let account = account_reason(world, "carrierx", "Available").await;
+        (account.status.expect("a status").gateways.len() == 2).then_some(())
+    })
+    .await;
 
     stage.rests(&["endpoints"]).await;
     world.delete("pbx").await;

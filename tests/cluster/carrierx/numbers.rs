@@ -312,7 +312,7 @@ async fn endpoint_first(case: &'static str) -> Stage {
     stage.nothing_left().await;
     assert_eq!(stage.group_of(NUMBER).await, "");
     let last: Vec<String> = stage.ledger().await.split_off(4);
-    assert_eq!(last, ["update_did", "delete_trunk", "delete_trunk_group", "delete_endpoint"], "in this order");
+    assert_eq!(last, ["update_did", "delete_trunk_group", "delete_trunk", "delete_endpoint"], "in this order");
     stage
 }
 
