@@ -10,6 +10,8 @@ mod budget;
 #[cfg(feature = "failpoints")]
 mod canary;
 #[cfg(feature = "failpoints")]
+mod carrierx;
+#[cfg(feature = "failpoints")]
 mod carrierx_accounts;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;

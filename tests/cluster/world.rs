@@ -182,7 +182,7 @@ impl World {
         self.apply_spec(name, merged(json!({"accountRef": {"name": "plivo"}, "plivo": plivo}), spec)).await
     }
 
-    async fn apply_spec(&self, name: &str, spec: Value) -> SipEndpoint {
+    pub async fn apply_spec(&self, name: &str, spec: Value) -> SipEndpoint {
         let object = json!({"apiVersion": "switchboard.dev/v1alpha1", "kind": "SipEndpoint", "metadata": {"name": name}, "spec": spec});
         self.endpoints().patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(&object)).await.expect("a SipEndpoint")
     }
