@@ -212,7 +212,7 @@ pub fn sightings(listings: &[Listing<'_>], subject: &Subject<'_>) -> Sightings {
     // The newest listing, and newer incomplete ones on top of the newest complete one.
     let floor = complete.last().map_or(Moment::ZERO, |listing| listing.began);
     let shown = looks.iter().filter(|look| look.began >= floor && (look.everything || look.began > floor));
-    if let Some((remote, began)) = shown.filter_map(|look| Some((look.recorded?, look.began))).last() {
+    if let Some((remote, began)) = shown.rev().find_map(|look| Some((look.recorded?, look.began))) {
         result.recorded = Some(Sighting { remote: remote.clone(), began }).filter(|sighting| sighting.began >= effect);
         result.recorded_absent = None;
         result.recorded_unlisted = None;
