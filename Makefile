@@ -1,4 +1,4 @@
-.PHONY: demo test proof lint crds
+.PHONY: demo test proof lint crds chart
 
 # The story: a cluster, a provider and the operator on this machine, from `kubectl apply` to an empty provider.
 demo:
@@ -9,7 +9,7 @@ demo:
 # Everything, against a real kube-apiserver and the simulator. Needs Rust and Go; the first run builds the control plane. Eight tests at
 # a time whatever the machine: they wait (for settle times, for budgets) far more than they work.
 test:
-	tools/build.sh >/dev/null
+	tools/build.sh etcd kube-apiserver kube-controller-manager kubectl helm >/dev/null
 	RUST_TEST_THREADS=8 cargo test --workspace --features switchboard/failpoints
 
 # The create protocol under the model checker, in larger worlds than `make test`: some minutes. Writes the tables of docs/guarantees.md.
@@ -23,3 +23,8 @@ lint:
 # After a change of src/api; a test compares.
 crds:
 	cargo run --quiet --package switchboard -- crds --dir crds
+	$(MAKE) chart
+
+# After a change of crds/ or deploy/: what the chart is made of, and deploy/switchboard.yaml, which is rendered from it; tests compare.
+chart:
+	tools/chart.sh

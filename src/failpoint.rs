@@ -4,6 +4,7 @@
 //! `SWITCHBOARD_FAILPOINT=create.before` stops the first task that comes there, for ever, after saying so on standard error.
 //! `SWITCHBOARD_FAILPOINT=create.before,freeze` stops the whole process there (SIGSTOP), until somebody sends it SIGCONT.
 //! `SWITCHBOARD_FAILPOINT=create.before,hold=<file>` stops only that task, until there is such a file.
+//! `SWITCHBOARD_FAILPOINT=group_create.before` is the same place for the trunk group of an endpoint.
 
 /// The side effects that have a fail point. Each has `.before` and `.after`; `send`, between the last check and a
 /// create, only the former; `rivals`, a look at the other
@@ -28,14 +29,19 @@ pub const POINTS: [&str; 16] = [
 ];
 
 /// Passes, unless the environment names this place.
-#[cfg(feature = "failpoints")]
 pub async fn at(point: &'static str, side: &'static str) {
+    of("", point, side).await;
+}
+
+/// As [`at`], for side effects of which there are several kinds: `whose` stands before the name of the point.
+#[cfg(feature = "failpoints")]
+pub async fn of(whose: &'static str, point: &'static str, side: &'static str) {
     use std::sync::atomic::{AtomicBool, Ordering};
     debug_assert!(POINTS.contains(&point), "{point} is not in the list of fail points");
     static REACHED: AtomicBool = AtomicBool::new(false);
     let setting = std::env::var("SWITCHBOARD_FAILPOINT").unwrap_or_default();
     let (wanted, how) = setting.split_once(',').unwrap_or((&setting, ""));
-    if wanted == format!("{point}.{side}") && !REACHED.swap(true, Ordering::SeqCst) {
+    if wanted == format!("{whose}{point}.{side}") && !REACHED.swap(true, Ordering::SeqCst) {
         eprintln!("failpoint {wanted} reached");
         match how {
             "freeze" => {
@@ -61,4 +67,4 @@ pub async fn at(point: &'static str, side: &'static str) {
 #[cfg(not(feature = "failpoints"))]
 #[inline]
 #[allow(clippy::unused_async, reason = "the same signature as with the feature")]
-pub async fn at(_point: &'static str, _side: &'static str) {}
+pub async fn of(_whose: &'static str, _point: &'static str, _side: &'static str) {}

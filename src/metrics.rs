@@ -36,9 +36,9 @@ pub enum Assumption {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
 #[expect(non_camel_case_types, reason = "a label's value is the name of its variant")]
 pub enum Answer {
-    /// An endpoint was made.
+    /// It was made.
     done,
-    /// None was, certainly.
+    /// It was not, certainly.
     refused,
     /// Nobody knows.
     unknown,
@@ -77,7 +77,11 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("switchboard");
         // The format ends each help with a full stop and each counter with _total by itself.
         registry.register("assumption_broken", "Times an assumption of the create protocol was seen broken", broken.clone());
-        registry.register("creates", "Creates of endpoints sent to providers, by the class of the answer", creates.clone());
+        registry.register(
+            "creates",
+            "Creates of endpoints and trunk groups sent to providers, by the class of the answer",
+            creates.clone(),
+        );
         let help = "How long after the answer to a create looks did not show the endpoint; 0 if the first look did";
         registry.register_with_unit("visibility_lag", help, Unit::Seconds, lags.clone());
         Self { registry: Arc::new(registry), broken, creates, lags }

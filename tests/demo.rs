@@ -110,7 +110,7 @@ fn the_demo_tells_its_story_to_the_end() {
         "kubectl apply --server-side -f crds/ -f deploy/rbac.yaml -f deploy/admission.yaml",
         "sipendpoints.switchboard.dev serverside-applied",
         "validatingadmissionpolicybinding.admissionregistration.k8s.io/switchboard-metadata serverside-applied",
-        "switchboard run --plivo-url $PLIVO --settle 3s --sweep-period 2s",
+        "switchboard run --plivo-url $PLIVO --carrierx-url $CARRIERX --settle 3s --sweep-period 2s",
         "auth can-i get secrets",
         "create rolebinding switchboard-secret-reader",
         "✓ the provider holds exactly these two",
@@ -129,7 +129,13 @@ fn the_demo_tells_its_story_to_the_end() {
         "✓ +14155550100 is answered by 16638156474000802, after one update",
         "DriftCorrected",
         "✓ +14155550100 is answered by 16638156474000802 again",
+        "StaticPeer",
+        "203.0.113.10",
+        "over one trunk group with one trunk, each made once",
+        "DriftCorrected",
+        "again, and +493055550100 leads to it",
         "✓ +14155550100 is answered by 26638156474000802, as in the beginning",
+        "✓ +493055550100 is at the night desk, as in the beginning",
         "delete sipendpoints --all",
         "✓ one endpoint is left at the provider: sip:lobby",
         "✓ the same SIP URI as before, and nothing was created",
@@ -171,7 +177,7 @@ fn a_demo_that_does_not_hold_says_where_and_why() {
     let dir = demo.dir.clone();
     let (status, printed, errors) = demo.end();
     assert_eq!(status.code(), Some(1), "{printed}\n{errors}");
-    assert!(errors.contains("the demo does not hold at 3. The provider and the operator start"), "{errors}");
+    assert!(errors.contains("the demo does not hold at 3. The providers and the operator start"), "{errors}");
     assert!(errors.contains("switchboard ended with") && errors.contains("unrecognized subcommand"), "{errors}");
     assert!(!printed.contains("Everything is stopped."), "{printed}");
     assert_eq!(left(&dir), Vec::<String>::new(), "left running");

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds the pinned control plane (go.mod) into a cache folder outside the checkout and prints the folder with the programs, the
-# only thing on standard output. The cache is keyed by the pins, so a second checkout finds it and a changed pin never meets an old
-# binary; two builds at once take turns, and an interrupted one leaves nothing that is taken for whole.
-# usage: build.sh [etcd kube-apiserver kube-controller-manager kubectl]   (default: all)
+# Builds the pinned control plane (go.mod) and helm (helm/go.mod: its own pins of the same libraries) into cache folders outside the
+# checkout and prints the folder with the programs asked for, the only thing on standard output. The cache is keyed by the pins, so a
+# second checkout finds it and a changed pin never meets an old binary; two builds at once take turns, and an interrupted one leaves
+# nothing that is taken for whole.
+# usage: build.sh [etcd kube-apiserver kube-controller-manager kubectl helm]   (default: the first four)
 # KUBEBUILDER_ASSETS: what this folder holds is taken as it is and only the rest is built (Go is needed for that only).
 # SWITCHBOARD_CACHE: the cache folder (default: $XDG_CACHE_HOME/switchboard or ~/.cache/switchboard).
 set -euo pipefail
@@ -27,7 +28,7 @@ if given kube-apiserver && ! given kube-controller-manager; then
 fi
 build=()
 for name in "${want[@]}"; do
-  case $name in etcd | kube-apiserver | kube-controller-manager | kubectl) ;; *) say "unknown program: $name"; exit 2 ;; esac
+  case $name in etcd | kube-apiserver | kube-controller-manager | kubectl | helm) ;; *) say "unknown program: $name"; exit 2 ;; esac
   given "$name" || build+=("$name")
 done
 [ ${#build[@]} -gt 0 ] || { echo "$assets"; exit; }
@@ -47,32 +48,43 @@ compile() { # program file
   esac
 }
 
+compile_helm() { # file
+  local version=; version=$(cd helm && awk '$1 == "helm.sh/helm/v4" { print $2; exit }' go.mod)
+  (cd helm && go build -ldflags="-s -w -X helm.sh/helm/v4/internal/version.version=$version" -o "$1" helm.sh/helm/v4/cmd/helm)
+}
+
 command -v go >/dev/null || { say "Go is needed to build ${build[*]}: install it, or set KUBEBUILDER_ASSETS"; exit 1; }
 # The recipe counts, the rest of this file does not.
 key=$({ cat go.mod go.sum; declare -f compile; echo "$GOFLAGS $CGO_ENABLED"; go version; } | sha256sum | cut -c1-16)
-out=$cache/tools-$key
-mkdir -p "$out"
+helm=$({ cat helm/go.mod helm/go.sum; declare -f compile_helm; echo "$GOFLAGS $CGO_ENABLED"; go version; } | sha256sum | cut -c1-16)
+home() { if [ "$1" = helm ]; then echo "$cache/helm-$helm"; else echo "$cache/tools-$key"; fi; }
 # Run by the sandbox, the compiler dies with this script as this script dies with the sandbox.
 go() { "${SWITCHBOARD_SANDBOX_BIN:?}" __child $$ "$(type -P go)" "$@"; }
 [ -n "${SWITCHBOARD_SANDBOX_BIN:-}" ] || unset -f go
-# The compiler inherits the lock: should this script be killed, the next one waits until nothing runs any more.
-exec 9>"$out/.lock"
-flock 9
-rm -f "$out"/.*.part
 for name in "${build[@]}"; do
+  out=$(home "$name")
+  mkdir -p "$out"
+  # The compiler inherits the lock: should this script be killed, the next one waits until nothing runs any more.
+  exec 9>"$out/.lock"
+  flock 9
+  rm -f "$out"/.*.part
   [ ! -x "$out/$name" ] || continue
   say "building $name (once for these pins; minutes, not seconds) …"
-  compile "$name" "$out/.$name.part"
+  if [ "$name" = helm ]; then compile_helm "$out/.$name.part"; else compile "$name" "$out/.$name.part"; fi
   mv "$out/.$name.part" "$out/$name"
 done
-if [ -n "$assets" ]; then
-  # One folder with both: links, replaced in one step each since others may be using them.
-  both=$cache/with-$(echo "$key $assets" | sha256sum | cut -c1-16)
-  mkdir -p "$both"
+exec 9>&-
+# One folder with all of them: links, replaced in one step each since others may be using them.
+target() { if given "$1"; then echo "$assets/$1"; else echo "$(home "$1")/$1"; fi; }
+folders=$(for name in "${want[@]}"; do dirname "$(target "$name")"; done | sort -u)
+if [ "$(wc -l <<<"$folders")" -gt 1 ]; then
+  out=$cache/with-$(echo "$key $helm $assets" | sha256sum | cut -c1-16)
+  mkdir -p "$out"
   for name in "${want[@]}"; do
-    if given "$name"; then target=$assets/$name; else target=$out/$name; fi
-    [ "$(readlink "$both/$name" || true)" = "$target" ] || { ln -sf "$target" "$both/.$name" && mv -T "$both/.$name" "$both/$name"; }
+    target=$(target "$name")
+    [ "$(readlink "$out/$name" || true)" = "$target" ] || { ln -sf "$target" "$out/.$name" && mv -T "$out/.$name" "$out/$name"; }
   done
-  out=$both
+else
+  out=$folders
 fi
 echo "$out"

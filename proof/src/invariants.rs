@@ -168,15 +168,19 @@ pub enum NumberInvariant {
     I17,
     /// What is given back is what a binding of ours put there, never what others put there.
     I18,
+    /// Where something has to answer a number, no binding goes while the number leads to where a binding has put it, but to the next one.
+    I19,
+    /// A live binding leads its number to its target and nowhere else, and not while it saw that the number cannot be bound.
+    I20,
 }
 
 impl NumberInvariant {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::I2n, Self::I15, Self::I16, Self::I17, Self::I18];
+    pub const ALL: [Self; 7] = [Self::I2n, Self::I15, Self::I16, Self::I17, Self::I18, Self::I19, Self::I20];
 
     /// Continuing the design's.
     pub fn name(self) -> &'static str {
-        ["I2n", "I15", "I16", "I17", "I18"][self as usize]
+        ["I2n", "I15", "I16", "I17", "I18", "I19", "I20"][self as usize]
     }
 }
 
@@ -197,5 +201,13 @@ macro_rules! number_property {
 
 /// As the checker wants them.
 pub fn number_properties() -> Vec<Property<NumberProof>> {
-    vec![number_property!(I2n), number_property!(I15), number_property!(I16), number_property!(I17), number_property!(I18)]
+    vec![
+        number_property!(I2n),
+        number_property!(I15),
+        number_property!(I16),
+        number_property!(I17),
+        number_property!(I18),
+        number_property!(I19),
+        number_property!(I20),
+    ]
 }

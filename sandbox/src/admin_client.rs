@@ -127,7 +127,8 @@ impl AdminClient {
         self.read(&format!("/requests?since={n}")).await
     }
 
-    /// `{"accounts": {auth_id: {"parent", "endpoints", "numbers", "applications"}}, "numbers_rented", "numbers_released"}`.
+    /// `{"accounts": {account: {…}}, "numbers_rented", "numbers_released"}`; at Plivo an account has `parent`, `endpoints`, `numbers` and
+    /// `applications`, at CarrierX a partner has `endpoints`, `trunk_groups` and `dids`, and there is `money_spent` besides.
     pub async fn state(&self) -> anyhow::Result<Value> {
         self.read("/state").await
     }
@@ -157,12 +158,13 @@ impl AdminClient {
         self.read("/switches").await
     }
 
-    /// Someone makes an endpoint in the console: `username` (digits are appended) or `full_username`, `alias`, `password`, `app_id`, `account`.
+    /// Someone makes an endpoint in the console. Plivo: `username` (digits are appended) or `full_username`, `alias`, `password`, `app_id`,
+    /// `account`. CarrierX: any field, as it is given.
     pub async fn create_endpoint(&self, endpoint: Value) -> anyhow::Result<Value> {
         self.send(Method::POST, "/endpoints", Some(endpoint)).await
     }
 
-    /// Someone edits an endpoint in the console: `username`, `alias`, `password`, `app_id`.
+    /// Someone edits an endpoint in the console. Plivo: `username`, `alias`, `password`, `app_id`. CarrierX: any field.
     pub async fn patch_endpoint(&self, id: &str, changes: Value) -> anyhow::Result<Value> {
         self.send(Method::PATCH, &format!("/endpoints/{id}"), Some(changes)).await
     }
@@ -237,5 +239,71 @@ impl AdminClient {
     /// Removes an account with all its objects.
     pub async fn delete_account(&self, auth_id: &str) -> anyhow::Result<()> {
         self.send(Method::DELETE, &format!("/accounts/{auth_id}"), None).await.map(drop)
+    }
+
+    /// CarrierX: someone makes a trunk group in the console; `trunks` become its trunks.
+    pub async fn create_trunk_group(&self, group: Value) -> anyhow::Result<Value> {
+        self.send(Method::POST, "/trunk_groups", Some(group)).await
+    }
+
+    /// CarrierX: someone edits a trunk group in the console.
+    pub async fn patch_trunk_group(&self, sid: &str, changes: Value) -> anyhow::Result<Value> {
+        self.send(Method::PATCH, &format!("/trunk_groups/{sid}"), Some(changes)).await
+    }
+
+    /// CarrierX: someone deletes a trunk group with its trunks in the console.
+    pub async fn delete_trunk_group(&self, sid: &str) -> anyhow::Result<()> {
+        self.send(Method::DELETE, &format!("/trunk_groups/{sid}"), None).await.map(drop)
+    }
+
+    /// CarrierX: someone adds a trunk to a group in the console.
+    pub async fn create_trunk(&self, group: &str, trunk: Value) -> anyhow::Result<Value> {
+        self.send(Method::POST, &format!("/trunk_groups/{group}/trunks"), Some(trunk)).await
+    }
+
+    /// CarrierX: someone edits a trunk in the console.
+    pub async fn patch_trunk(&self, group: &str, sid: &str, changes: Value) -> anyhow::Result<Value> {
+        self.send(Method::PATCH, &format!("/trunk_groups/{group}/trunks/{sid}"), Some(changes)).await
+    }
+
+    /// CarrierX: someone deletes a trunk in the console.
+    pub async fn delete_trunk(&self, group: &str, sid: &str) -> anyhow::Result<()> {
+        self.send(Method::DELETE, &format!("/trunk_groups/{group}/trunks/{sid}"), None).await.map(drop)
+    }
+
+    /// CarrierX: seeds a number: `phonenumber` (with or without a plus), `count` (so many that follow one another), and any other field.
+    pub async fn create_did(&self, did: Value) -> anyhow::Result<Value> {
+        self.send(Method::POST, "/dids", Some(did)).await
+    }
+
+    /// CarrierX: someone edits a number in the console, given by its SID or by itself; `trunk_group_sid` points it elsewhere.
+    pub async fn patch_did(&self, id: &str, changes: Value) -> anyhow::Result<Value> {
+        self.send(Method::PATCH, &format!("/dids/{id}"), Some(changes)).await
+    }
+
+    /// CarrierX: someone takes a number away, given by its SID or by itself.
+    pub async fn delete_did(&self, id: &str) -> anyhow::Result<()> {
+        self.send(Method::DELETE, &format!("/dids/{id}"), None).await.map(drop)
+    }
+
+    /// CarrierX: an endpoint gets another `voip_token`.
+    pub async fn rotate_voip_token(&self, endpoint: &str) -> anyhow::Result<Value> {
+        self.send(Method::POST, &format!("/endpoints/{endpoint}/voip_token"), None).await
+    }
+
+    /// CarrierX: changes what the token may do: `scopes` (all of them), `grant`, `drop`; answers with its scopes.
+    pub async fn set_scopes(&self, change: Value) -> anyhow::Result<Value> {
+        self.send(Method::PUT, "/scopes", Some(change)).await
+    }
+
+    /// CarrierX: another `token`; the one before is void unless `keep` is true. It belongs to the same partner and has the same scopes,
+    /// unless `partner_sid` or `scopes` say otherwise. Answers with the scopes.
+    pub async fn set_token(&self, token: Value) -> anyhow::Result<Value> {
+        self.send(Method::PUT, "/token", Some(token)).await
+    }
+
+    /// CarrierX: another token of the same partner with the same scopes; the one before is void.
+    pub async fn rotate_token(&self, token: &str) -> anyhow::Result<Value> {
+        self.set_token(json!({"token": token})).await
     }
 }

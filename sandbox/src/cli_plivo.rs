@@ -3,11 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 
-use crate::plivo::{DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, Options, Simulator};
+use crate::plivo::{DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, Options};
+use crate::simulator::command::{self, parse_duration, parse_switch};
 
 /// Arguments of `sandbox plivo`.
 #[derive(Args, Clone)]
@@ -51,18 +50,6 @@ fn parse_rate(text: &str) -> Result<RateLimit, String> {
     Ok(RateLimit(Some((calls, parse_duration(window)?))))
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text} is no duration such as 250ms or 5s");
-    let (digits, unit_ms) =
-        text.strip_suffix("ms").map(|digits| (digits, 1)).or_else(|| Some((text.strip_suffix('s')?, 1000))).ok_or_else(wrong)?;
-    let count: u64 = digits.parse().map_err(|_| wrong())?;
-    count.checked_mul(unit_ms).map(Duration::from_millis).ok_or_else(wrong)
-}
-
-fn parse_switch(text: &str) -> Result<(String, String), String> {
-    text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| "name=value is needed".to_owned())
-}
-
 impl From<PlivoArgs> for Options {
     fn from(args: PlivoArgs) -> Self {
         let PlivoArgs { listen, auth_id, auth_token, rate_limit, switches, latency, seed } = args;
@@ -75,15 +62,5 @@ impl From<PlivoArgs> for Options {
 /// # Errors
 /// A switch is wrong, or the address cannot be bound.
 pub async fn run(args: PlivoArgs) -> anyhow::Result<()> {
-    // Before "ready", so that whoever waits for that line can already stop us cleanly.
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be watched")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be watched")?;
-    let simulator = Simulator::start(args.into()).await?;
-    println!("ready {}", simulator.url());
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    simulator.stop().await;
-    Ok(())
+    command::run(Options::from(args)).await
 }

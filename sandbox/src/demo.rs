@@ -13,6 +13,7 @@ use stage::Stage;
 use teller::Teller;
 
 mod numbers;
+mod peer;
 mod scene;
 mod stage;
 mod story;

@@ -12,6 +12,10 @@ use serde_json::{Value, json};
 /// The largest body that a rule may send.
 const LARGEST_BODY: usize = 64 << 20;
 
+/// Members of a normal answer that a fixed body can name.
+const MEMBERS: [&str; 9] =
+    ["endpoint_id", "username", "app_id", "api_id", "endpoint_sid", "trunk_group_sid", "trunk_sid", "did_sid", "name"];
+
 /// What the client gets.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FaultAnswer {
@@ -38,7 +42,7 @@ pub struct FixedAnswer {
     pub status: u16,
     /// Header names and values.
     pub headers: BTreeMap<String, String>,
-    /// The body; in text, `{{endpoint_id}}`, `{{username}}`, `{{app_id}}` and `{{api_id}}` stand for members of the normal answer.
+    /// The body; in text, names in double braces such as `{{endpoint_id}}` stand for members of the normal answer.
     pub body: Vec<u8>,
 }
 
@@ -50,7 +54,7 @@ impl FixedAnswer {
             return self.body.clone();
         }
         let mut body = text.to_owned();
-        for name in ["endpoint_id", "username", "app_id", "api_id"] {
+        for name in MEMBERS {
             let placeholder = format!("{{{{{name}}}}}");
             if body.contains(&placeholder) {
                 body = body.replace(&placeholder, &member(name).unwrap_or_default());
@@ -70,9 +74,9 @@ pub enum ListFault {
     DeleteShift,
     /// Somebody else's object on an earlier page is deleted and another one made at the end.
     Swap,
-    /// `total_count` is one too high.
+    /// The total is one too high.
     WrongCount,
-    /// `meta.next` is null although there is more.
+    /// There is no next page, says the answer, although there is more.
     EarlyNextNull,
     /// A page without objects.
     EmptyMiddlePage,

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use sandbox::{cli_plivo, demo, process, up};
+use sandbox::{cli_carrierx, cli_plivo, demo, process, up};
 
 /// A telephony provider and a Kubernetes control plane on this machine; everything listens on loopback.
 #[derive(Parser)]
@@ -21,7 +21,7 @@ enum Command {
         #[arg(long, default_value = ".sandbox")]
         dir: PathBuf,
         /// The providers to simulate.
-        #[arg(long, value_delimiter = ',', default_value = "plivo")]
+        #[arg(long, value_delimiter = ',', default_value = "plivo,carrierx")]
         providers: Vec<up::Provider>,
     },
     /// Start etcd, kube-apiserver and kube-controller-manager only.
@@ -32,6 +32,8 @@ enum Command {
     },
     /// Start the Plivo simulator only; print "ready http://…" and stay until SIGINT or SIGTERM.
     Plivo(cli_plivo::PlivoArgs),
+    /// Start the CarrierX simulator only; print "ready http://…" and stay until SIGINT or SIGTERM.
+    Carrierx(cli_carrierx::CarrierxArgs),
     /// Tell the story of some endpoints on a real control plane with the real operator; exit code 0 if every step held.
     Demo(demo::DemoArgs),
     /// Become another program that dies with its parent.
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Command::Up { dir, providers } => block_on(up::run(&dir, &providers)),
         Command::ControlPlane { dir } => block_on(up::run(&dir, &[])),
         Command::Plivo(args) => block_on(cli_plivo::run(args)),
+        Command::Carrierx(args) => block_on(cli_carrierx::run(args)),
         Command::Demo(args) => block_on(demo::run(args)),
     };
     match run {

@@ -10,8 +10,10 @@ use clap::ValueEnum;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
+    carrierx,
     control_plane::ControlPlane,
-    plivo::{self, Simulator},
+    plivo,
+    simulator::{Plan, Simulator},
 };
 
 /// A provider that can be simulated.
@@ -19,6 +21,57 @@ use crate::{
 pub enum Provider {
     /// Plivo's REST API.
     Plivo,
+    /// CarrierX's Core API.
+    #[value(name = "carrierx")]
+    CarrierX,
+}
+
+/// The simulators that run; dropped, they stop.
+#[derive(Default)]
+struct Simulators {
+    plivo: Option<plivo::Simulator>,
+    carrierx: Option<carrierx::Simulator>,
+}
+
+impl Simulators {
+    /// Starts one for each provider. If one does not start, none is left.
+    async fn start(providers: &[Provider]) -> Result<Simulators> {
+        let mut started = Simulators::default();
+        if providers.contains(&Provider::Plivo) {
+            started.plivo = Some(Simulator::start(plivo::Options::default()).await?);
+        }
+        if providers.contains(&Provider::CarrierX) {
+            started.carrierx = Some(Simulator::start(carrierx::Options::default()).await?);
+        }
+        Ok(started)
+    }
+
+    /// Where each is.
+    fn origins(&self) -> Vec<Origin> {
+        self.plivo.as_ref().map(Origin::from).into_iter().chain(self.carrierx.as_ref().map(Origin::from)).collect()
+    }
+
+    async fn stop(self) {
+        if let Some(simulator) = self.plivo {
+            simulator.stop().await;
+        }
+        if let Some(simulator) = self.carrierx {
+            simulator.stop().await;
+        }
+    }
+}
+
+/// Where a simulator is, and the variable that leads Switchboard there.
+pub(crate) struct Origin {
+    name: &'static str,
+    variable: &'static str,
+    url: String,
+}
+
+impl<P: Plan> From<&Simulator<P>> for Origin {
+    fn from(simulator: &Simulator<P>) -> Self {
+        Origin { name: P::NAME, variable: P::VARIABLE, url: simulator.url().to_owned() }
+    }
 }
 
 /// Starts a control plane and the simulators in `dir`, prints one line that begins with `ready`, and stays until SIGINT, SIGTERM
@@ -28,7 +81,7 @@ pub enum Provider {
 /// When something does not start, a program ends by itself, or the start is interrupted.
 pub async fn run(dir: &Path, providers: &[Provider]) -> Result<()> {
     let mut stop = Stop::listen()?;
-    let (mut plane, simulator) = tokio::select! {
+    let (mut plane, simulators) = tokio::select! {
         started = start(dir, providers) => started?,
         () = stop.asked() => bail!("interrupted while starting"),
     };
@@ -36,34 +89,29 @@ pub async fn run(dir: &Path, providers: &[Provider]) -> Result<()> {
         error = plane.failed() => Err(error),
         () = stop.asked() => Ok(()),
     };
-    if let Some(simulator) = simulator {
-        simulator.stop().await;
-    }
+    simulators.stop().await;
     plane.stop().await;
     end
 }
 
 /// Starts everything, writes `env` and says that it is ready.
-async fn start(dir: &Path, providers: &[Provider]) -> Result<(ControlPlane, Option<Simulator>)> {
+async fn start(dir: &Path, providers: &[Provider]) -> Result<(ControlPlane, Simulators)> {
     let plane = ControlPlane::start(dir).await?;
+    let simulators = Simulators::start(providers).await?;
     let mut ready = format!("ready {}", plane.server());
-    let simulator = match providers.contains(&Provider::Plivo) {
-        true => Some(Simulator::start(plivo::Options::default()).await?),
-        false => None,
-    };
-    if let Some(simulator) = &simulator {
-        ready.push_str(&format!(" plivo={}", simulator.url()));
+    for Origin { name, url, .. } in simulators.origins() {
+        ready.push_str(&format!(" {name}={url}"));
     }
-    let env = write_env(&plane, simulator.as_ref())?;
+    let env = write_env(&plane, simulators.origins())?;
     // Nobody may be reading any more; that is no reason to stop.
     let _ = writeln!(io::stdout(), "{ready} env={}", env.display());
-    Ok((plane, simulator))
+    Ok((plane, simulators))
 }
 
 /// Writes the file `env`, which leads a shell here, and returns its path.
-pub(crate) fn write_env(plane: &ControlPlane, simulator: Option<&Simulator>) -> Result<PathBuf> {
+pub(crate) fn write_env(plane: &ControlPlane, simulators: impl IntoIterator<Item = impl Into<Origin>>) -> Result<PathBuf> {
     let mut variables = vec![("KUBECONFIG", plane.kubeconfig().display().to_string())];
-    variables.extend(simulator.map(|simulator| ("SWITCHBOARD_PLIVO_URL", simulator.url().to_owned())));
+    variables.extend(simulators.into_iter().map(Into::into).map(|Origin { variable, url, .. }| (variable, url)));
     let mut env = exports(&variables);
     if let Some(programs) = plane.kubectl().parent() {
         // The rest of PATH is that of the shell that reads this.

@@ -355,18 +355,21 @@ async fn a_folder_serves_one_run_and_killing_that_leaves_nothing_behind() {
     assert!(!data.exists(), "the next run removes what a killed one left in memory");
     let name = "jsonpath={.status.userInfo.username}";
     let whoami = format!("kubectl auth whoami -o {name}; echo; kubectl --kubeconfig operator.kubeconfig auth whoami -o {name}");
-    let script = format!(". ./env && {whoami}; echo; echo $SWITCHBOARD_PLIVO_URL");
+    let script = format!(". ./env && {whoami}; echo; echo $SWITCHBOARD_PLIVO_URL; echo $SWITCHBOARD_CARRIERX_URL");
     let shell = Command::new("sh").args(["-c", &script]).current_dir(&folder.0).output().expect("a shell");
     let said = String::from_utf8_lossy(&shell.stdout);
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines[..2], ["admin", "system:serviceaccount:switchboard-system:switchboard"], "{shell:?}");
-    let plivo = lines[2].to_owned();
-    assert!(third.ready.contains(&format!("plivo={plivo} ")), "{}: {plivo}", third.ready);
-    AdminClient::new(&plivo).ledger().await.expect("the simulator answers");
+    for (name, url) in [("plivo", lines[2]), ("carrierx", lines[3])] {
+        assert!(third.ready.contains(&format!(" {name}={url} ")), "{}: {url}", third.ready);
+        AdminClient::new(url).ledger().await.expect("the simulator answers");
+    }
 
     let (pids, data) = (folder.pids(), PathBuf::from(folder.read("data")));
     assert_eq!(third.signal(Signal::TERM), Some(0));
-    AdminClient::new(&plivo).ledger().await.expect_err("the simulator is gone");
+    for url in &lines[2..] {
+        AdminClient::new(url).ledger().await.expect_err("the simulator is gone");
+    }
     assert!(!pids.iter().any(|pid| runs(*pid)) && !data.exists());
     assert_eq!(folder.names(), ["log", "sandbox.lock"]);
 }

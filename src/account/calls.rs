@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use crate::account::budget::Permit;
-use crate::account::{Account, Inner, Lane, ObjectKey, PROBE_EVERY};
+use crate::account::shelf::not_had;
+use crate::account::{Account, Inner, Lane, ObjectKey, PROBE_EVERY, Thing, remotes};
 use crate::core::fields::{Fields, Number, Remote, Role};
+use crate::core::mark::Mark;
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
+use crate::core::sighting::Amendment;
 use crate::core::sighting::numbers::{NumberUpdated, Numbers};
-use crate::core::sighting::{Amendment, Sightings};
-use crate::provider::{Created, Provider};
+use crate::provider::{Created, Page, Provider};
 
 /// Why a call was not begun. Nothing was sent; the object is woken when it is worth trying again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,48 +24,51 @@ pub enum NotStarted {
 }
 
 /// Counts a create while it is under way, however that ends.
-struct CreateInFlight<'a>(&'a Inner);
+struct CreateInFlight<'a>(&'a Inner, Thing);
 
 impl<'a> CreateInFlight<'a> {
-    fn new(inner: &'a Inner) -> Self {
+    fn new(inner: &'a Inner, thing: Thing) -> Self {
         let mut state = inner.state();
-        state.creates_in_flight += 1;
-        if let Some(running) = &mut state.endpoints.running {
+        let shelf = state.things(thing);
+        shelf.creates += 1;
+        if let Some(running) = &mut shelf.running {
             running.assembler.own_create_sent();
         }
         drop(state);
-        Self(inner)
+        Self(inner, thing)
     }
 }
 
 impl Drop for CreateInFlight<'_> {
     fn drop(&mut self) {
-        self.0.state().creates_in_flight -= 1;
+        self.0.state().things(self.1).creates -= 1;
     }
 }
 
 /// The same for a delete.
-struct DeleteInFlight<'a>(&'a Inner, &'a str);
+struct DeleteInFlight<'a>(&'a Inner, Thing, &'a str);
 
 impl<'a> DeleteInFlight<'a> {
-    fn new(inner: &'a Inner, id: &'a str) -> Self {
+    fn new(inner: &'a Inner, thing: Thing, id: &'a str) -> Self {
         let mut state = inner.state();
-        *state.deletes_in_flight.entry(id.to_owned()).or_default() += 1;
-        if let Some(running) = &mut state.endpoints.running {
+        let shelf = state.things(thing);
+        *shelf.deletes.entry(id.to_owned()).or_default() += 1;
+        if let Some(running) = &mut shelf.running {
             running.assembler.own_deleted(id);
         }
         drop(state);
-        Self(inner, id)
+        Self(inner, thing, id)
     }
 }
 
 impl Drop for DeleteInFlight<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        if let Some(count) = state.deletes_in_flight.get_mut(self.1) {
+        let deletes = &mut state.things(self.1).deletes;
+        if let Some(count) = deletes.get_mut(self.2) {
             *count -= 1;
             if *count == 0 {
-                state.deletes_in_flight.remove(self.1);
+                deletes.remove(self.2);
             }
         }
     }
@@ -102,15 +107,16 @@ impl Account {
         self.inner.started().is_ok() && self.inner.budget.reserve_create(who)
     }
 
-    /// Creates an endpoint with the reserved permit. Sent at most once; the answer, if there is one, is in all listings from then on.
+    /// Creates a thing with the reserved permit. Sent at most once; the answer, if there is one, is in all listings from then on.
     /// The future is to be driven to its end: what is dropped half-way counts as unknown.
-    pub async fn create(&self, who: &ObjectKey, username: &str, fields: &Fields) -> Result<Outcome<Created>, NotStarted> {
+    pub async fn create(&self, thing: Thing, who: &ObjectKey, label: &str, fields: &Fields) -> Result<Outcome<Created>, NotStarted> {
         let inner = &self.inner;
         inner.started()?;
         let permit = inner.budget.try_take_create(who).map_err(|_| NotStarted::NoPermit)?;
         let provider = inner.provider();
-        let _in_flight = CreateInFlight::new(inner);
-        let outcome = provider.endpoints().create(username, fields).await;
+        let Some(remotes) = remotes(&*provider, thing) else { return Ok(not_had(thing)) };
+        let _in_flight = CreateInFlight::new(inner, thing);
+        let outcome = remotes.create(label, fields).await;
         inner.learn(&permit, &provider, &outcome);
         if let Outcome::Done(created) = &outcome {
             let answered = || Remote {
@@ -118,74 +124,122 @@ impl Account {
                 username: created.username.clone(),
                 sip_uri: None,
                 registration: None,
-                fields: fields.iter().filter(|(_, value)| value.text().is_some()).map(|(field, value)| (*field, value.clone())).collect(),
+                fields: fields.iter().filter(|(_, value)| value.is_plain()).map(|(field, value)| (*field, value.clone())).collect(),
                 password_digest: None,
                 role: Role::Own,
             };
-            inner.amend::<Sightings>(Amendment::Created(created.remote.as_deref().cloned().unwrap_or_else(answered)));
+            let made = Amendment::Created(created.remote.as_deref().cloned().unwrap_or_else(answered));
+            inner.state().things(thing).amend(made);
         }
         Ok(outcome)
     }
 
-    /// Reads one endpoint.
-    pub async fn get(&self, lane: Lane, who: &ObjectKey, id: &str) -> Result<Outcome<Remote>, NotStarted> {
+    /// Reads one thing.
+    pub async fn get(&self, thing: Thing, lane: Lane, who: &ObjectKey, id: &str) -> Result<Outcome<Remote>, NotStarted> {
         let (permit, provider) = self.permit(lane, who)?;
-        let outcome = provider.endpoints().get(id).await;
+        let outcome = match remotes(&*provider, thing) {
+            Some(remotes) => remotes.get(id).await,
+            None => not_had(thing),
+        };
         self.inner.learn(&permit, &provider, &outcome);
         Ok(outcome)
     }
 
-    /// Changes fields of an endpoint; listings follow the answer.
-    pub async fn update(&self, lane: Lane, who: &ObjectKey, id: &str, change: &Fields) -> Result<Outcome<Option<Remote>>, NotStarted> {
+    /// All things that carry the mark. Where it turns out that the provider does not select by it, [`Account::capabilities`] says so from
+    /// then on, for as long as this account lives: what is wanted is then to be looked for in listings. An answer that selects nothing
+    /// fills a page, as no object's own things do.
+    pub async fn find(&self, thing: Thing, lane: Lane, who: &ObjectKey, mark: &Mark) -> Result<Outcome<Page<Remote>>, NotStarted> {
         let (permit, provider) = self.permit(lane, who)?;
-        let outcome = provider.endpoints().update(id, change).await;
+        let outcome = match remotes(&*provider, thing) {
+            Some(remotes) => remotes.find(mark).await,
+            None => not_had(thing),
+        };
         self.inner.learn(&permit, &provider, &outcome);
-        match &outcome {
-            Outcome::Done(Some(remote)) => self.inner.amend::<Sightings>(Amendment::Shown(remote.clone())),
-            Outcome::Done(None) => self.inner.amend::<Sightings>(Amendment::Updated(id.to_owned(), change.clone())),
-            Outcome::Refused(_) | Outcome::NotFound { .. } | Outcome::Unknown(_) => {}
+        let unselective = match &outcome {
+            Outcome::Done(page) => page.more == Some(true),
+            Outcome::Refused(refusal) => refusal.kind == RefusalKind::Invalid,
+            Outcome::NotFound { .. } => true,
+            Outcome::Unknown(_) => false,
+        };
+        if unselective && !std::mem::replace(&mut self.inner.state().things(thing).unselective, true) {
+            let (account, class) = (&self.inner.id, outcome.class());
+            tracing::warn!(%account, class, "the provider does not select {}s by their mark; listings are searched instead", thing.as_str());
         }
         Ok(outcome)
     }
 
-    /// Deletes an endpoint; listings follow the answer. (Not found changes no listing: it may be too new to be seen.)
-    pub async fn delete(&self, lane: Lane, who: &ObjectKey, id: &str) -> Result<Outcome<()>, NotStarted> {
+    /// What else at the provider points to a thing, in words for people.
+    pub async fn references(&self, thing: Thing, lane: Lane, who: &ObjectKey, id: &str) -> Result<Outcome<Vec<String>>, NotStarted> {
         let (permit, provider) = self.permit(lane, who)?;
-        let _in_flight = DeleteInFlight::new(&self.inner, id);
-        let outcome = provider.endpoints().delete(id).await;
+        let outcome = match remotes(&*provider, thing) {
+            Some(remotes) => remotes.references(id).await,
+            None => not_had(thing),
+        };
+        self.inner.learn(&permit, &provider, &outcome);
+        Ok(outcome)
+    }
+
+    /// Changes fields of a thing; listings follow the answer.
+    pub async fn update(
+        &self,
+        thing: Thing,
+        lane: Lane,
+        who: &ObjectKey,
+        id: &str,
+        change: &Fields,
+    ) -> Result<Outcome<Option<Remote>>, NotStarted> {
+        let (permit, provider) = self.permit(lane, who)?;
+        let outcome = match remotes(&*provider, thing) {
+            Some(remotes) => remotes.update(id, change).await,
+            None => not_had(thing),
+        };
+        self.inner.learn(&permit, &provider, &outcome);
+        let amendment = match &outcome {
+            Outcome::Done(Some(remote)) => Amendment::Shown(remote.clone()),
+            Outcome::Done(None) => Amendment::Updated(id.to_owned(), change.clone()),
+            Outcome::Refused(_) | Outcome::NotFound { .. } | Outcome::Unknown(_) => return Ok(outcome),
+        };
+        self.inner.state().things(thing).amend(amendment);
+        Ok(outcome)
+    }
+
+    /// Deletes a thing; listings follow the answer. (Not found changes no listing: it may be too new to be seen.)
+    pub async fn delete(&self, thing: Thing, lane: Lane, who: &ObjectKey, id: &str) -> Result<Outcome<()>, NotStarted> {
+        let (permit, provider) = self.permit(lane, who)?;
+        let Some(remotes) = remotes(&*provider, thing) else { return Ok(not_had(thing)) };
+        let _in_flight = DeleteInFlight::new(&self.inner, thing, id);
+        let outcome = remotes.delete(id).await;
         self.inner.learn(&permit, &provider, &outcome);
         if outcome == Outcome::Done(()) {
-            self.inner.amend::<Sightings>(Amendment::Deleted(id.to_owned()));
+            self.inner.state().things(thing).amend(Amendment::Deleted(id.to_owned()));
         }
         Ok(outcome)
     }
 
-    /// Reads one number, written as the provider does.
-    pub async fn get_number(&self, lane: Lane, who: &ObjectKey, number: &str) -> Result<Outcome<Number>, NotStarted> {
+    /// Reads one number, written as the provider does; by the provider's id of it, if it is known ([`Number::id`]).
+    pub async fn get_number(&self, lane: Lane, who: &ObjectKey, number: &str, id: Option<&str>) -> Result<Outcome<Number>, NotStarted> {
         let (permit, provider) = self.permit(lane, who)?;
-        let id = self.number_id(number);
-        let outcome = provider.get_number(number, id.as_deref()).await;
+        let outcome = provider.get_number(number, id).await;
         self.inner.learn(&permit, &provider, &outcome);
         Ok(outcome)
     }
 
-    /// Changes fields of a number; listings follow the answer. Done says that the provider took the call, not that it kept the values:
-    /// that is what [`Account::get_number`] is for.
-    pub async fn update_number(&self, lane: Lane, who: &ObjectKey, number: &str, change: &Fields) -> Result<Outcome<()>, NotStarted> {
+    /// Changes fields of a number that was seen to have this id ([`Number::id`]); listings follow the answer. Done says that the provider
+    /// took the call, not that it kept the values: that is what [`Account::get_number`] is for.
+    pub async fn update_number(
+        &self,
+        lane: Lane,
+        who: &ObjectKey,
+        (number, id): (&str, &str),
+        change: &Fields,
+    ) -> Result<Outcome<()>, NotStarted> {
         let (permit, provider) = self.permit(lane, who)?;
-        let id = self.number_id(number).unwrap_or_else(|| number.to_owned());
-        let outcome = provider.update_number(&id, change).await;
+        let outcome = provider.update_number(id, change).await;
         self.inner.learn(&permit, &provider, &outcome);
         if outcome == Outcome::Done(()) {
             self.inner.amend::<Numbers>(NumberUpdated { number: number.to_owned(), change: change.clone() });
         }
         Ok(outcome)
-    }
-
-    /// The provider's id of the number, as listed last.
-    fn number_id(&self, number: &str) -> Option<String> {
-        let newest = self.numbers().newest?;
-        newest.items.get(number).map(|number| number.id.clone())
     }
 
     fn permit(&self, lane: Lane, who: &ObjectKey) -> Result<(Permit, Arc<dyn Provider>), NotStarted> {

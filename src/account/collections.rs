@@ -1,14 +1,14 @@
 //! What the account knows of its collections, and who is to hear of it.
 //!
-//! Endpoints are listed as long as the account lives. Numbers are listed only while somebody watches one, applications only while
-//! somebody watches a name: they cost calls. After our own answered calls nothing is listed anew, what was listed is amended.
+//! Endpoints are listed as long as the account lives. Trunk groups and numbers are listed only while somebody watches one, applications
+//! only while somebody watches a name: they cost calls. After our own answered calls nothing is listed anew, what was listed is amended.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::account::shelf::{Listable, Named};
+use crate::account::shelf::{Endpoints, Listable, Named, TrunkGroups};
 use crate::account::snapshot::SnapshotView;
-use crate::account::{Account, Expectation, Lane, NumberExpectation, ObjectKey, Resolution};
+use crate::account::{Account, Expectation, Lane, NumberExpectation, ObjectKey, Resolution, Thing};
 use crate::core::sighting::Sightings;
 use crate::core::sighting::applications::Applications;
 use crate::core::sighting::numbers::Numbers;
@@ -20,7 +20,12 @@ const APPLICATIONS_FRESH: Duration = Duration::from_secs(5);
 impl Account {
     /// The listings of endpoints of now.
     pub fn snapshots(&self) -> SnapshotView<Sightings> {
-        self.inner.state().endpoints.history.view()
+        self.things(Thing::Endpoint)
+    }
+
+    /// The listings of things of this kind of now. Of trunk groups: see [`Account::numbers`].
+    pub fn things(&self, thing: Thing) -> SnapshotView<Sightings> {
+        self.inner.state().things(thing).history.view()
     }
 
     /// The listings of numbers of now. Nothing, until somebody has watched one; outdated, when nobody does any more.
@@ -38,10 +43,14 @@ impl Account {
         self.inner.state().applications.resolve(name)
     }
 
-    /// The next listing of endpoints that begins after now also serves `who`, who is woken when it is there. Asked again in a more urgent
-    /// lane, the lane rises. A listing that already runs does not count, but is finished in the most urgent lane anybody waits in.
-    pub fn want_listing(&self, who: ObjectKey, lane: Lane) {
-        self.inner.want::<Sightings>(who, lane);
+    /// The next listing of things of this kind that begins after now also serves `who`, who is woken when it is there. Asked again in a
+    /// more urgent lane, the lane rises. A listing that already runs does not count, but is finished in the most urgent lane anybody waits
+    /// in.
+    pub fn want_listing(&self, thing: Thing, who: ObjectKey, lane: Lane) {
+        match thing {
+            Thing::Endpoint => self.inner.want::<Endpoints>(who, lane),
+            Thing::TrunkGroup => self.inner.want::<TrunkGroups>(who, lane),
+        }
     }
 
     /// As [`Account::want_listing`], of numbers. One number is read with a single call by [`Account::get_number`].
@@ -60,10 +69,13 @@ impl Account {
         Numbers::changed(&self.inner).notify_one();
     }
 
-    /// The object belongs to this account and is woken by listings of endpoints that contradict `expected`, and when the account works
-    /// again.
-    pub fn watch(&self, who: ObjectKey, expected: Expectation) {
-        self.inner.state().endpoints.watched.insert(who, expected);
+    /// The object belongs to this account with a thing of this kind, and is woken by listings that contradict `expected`, and when the
+    /// account works again. While anybody watches a trunk group they are all listed, once in a sweep period; endpoints always are.
+    pub fn watch(&self, thing: Thing, who: ObjectKey, expected: Expectation) {
+        self.inner.state().things(thing).watched.insert(who, expected);
+        if thing == Thing::TrunkGroup {
+            TrunkGroups::changed(&self.inner).notify_one();
+        }
     }
 
     /// The object has to do with a number of this account: it is woken by listings of numbers that contradict `expected`, and when the
@@ -102,6 +114,7 @@ impl Account {
     pub fn unwatch(&self, who: &ObjectKey) {
         let mut state = self.inner.state();
         state.endpoints.forget(who);
+        state.trunk_groups.forget(who);
         state.numbers.forget(who);
         state.applications.forget(who);
         drop(state);
@@ -111,16 +124,20 @@ impl Account {
     /// Which objects belong to the account.
     pub fn watched(&self) -> Vec<ObjectKey> {
         let state = self.inner.state();
-        let others = state.numbers.watched.keys().chain(state.applications.watched.keys());
-        let all: BTreeSet<&ObjectKey> = state.endpoints.watched.keys().chain(others).collect();
+        let things = state.endpoints.watched.keys().chain(state.trunk_groups.watched.keys());
+        let all: BTreeSet<&ObjectKey> = things.chain(state.numbers.watched.keys()).chain(state.applications.watched.keys()).collect();
         all.into_iter().cloned().collect()
     }
 
-    /// A new term (leadership, or a list of objects that went backwards): nothing is created before one more complete listing of
-    /// endpoints.
+    /// A new term (leadership, or a list of objects that went backwards): nothing is created before one more complete listing of all that
+    /// is of its kind.
     pub fn begin_term(&self) {
         let now = self.inner.clock.now();
-        self.inner.state().endpoints.history.begin_term(now);
-        Sightings::changed(&self.inner).notify_one();
+        let mut state = self.inner.state();
+        state.endpoints.history.begin_term(now);
+        state.trunk_groups.history.begin_term(now);
+        drop(state);
+        Endpoints::changed(&self.inner).notify_one();
+        TrunkGroups::changed(&self.inner).notify_one();
     }
 }

@@ -1,7 +1,7 @@
 //! One live provider account, shared by everything that leads to it: the unit of all that costs calls. Its budget, its health, its
 //! listings and the sweep live here; it knows nothing of what an object wants beyond [`Expectation`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -11,18 +11,19 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::account::budget::Budget;
-use crate::account::shelf::{Listable, Shelf};
+use crate::account::shelf::{Endpoints, Listable, Shelf, TrunkGroups};
 use crate::core::capabilities::Capabilities;
 use crate::core::fields::{Remote, Secret};
-use crate::core::sighting::Sightings;
 use crate::core::sighting::applications::Applications;
 use crate::core::sighting::numbers::Numbers;
+use crate::core::sighting::{Collection, Sightings};
 use crate::core::time::Moment;
-use crate::provider::Provider;
+use crate::provider::{Provider, Remotes};
 
 pub mod budget;
 mod calls;
 mod collections;
+mod contacts;
 mod registry;
 mod shelf;
 pub mod snapshot;
@@ -34,7 +35,9 @@ pub use crate::core::key::ObjectKey;
 pub use crate::core::sighting::Expectation;
 pub use crate::core::sighting::applications::Resolution;
 pub use crate::core::sighting::numbers::NumberExpectation;
+pub use crate::core::view::Thing;
 pub use calls::NotStarted;
+pub use contacts::{Contacts, Fingerprint, Told};
 pub use registry::{AccountSettings, Accounts, Owner, Standing};
 pub use snapshot::{Snapshot, SnapshotView};
 
@@ -43,6 +46,11 @@ pub type Waker = Arc<dyn Fn(&ObjectKey) + Send + Sync>;
 
 /// A tripped account is probed this often. Never more: each probe is a failed login at the provider.
 const PROBE_EVERY: Duration = Duration::from_secs(60);
+/// Credentials that are accepted when they are asked about, and refused again so soon after when something is done with them, may not do all
+/// that is to be done: they are asked about half as often each time.
+const RELAPSE: Duration = Duration::from_secs(16 * 60);
+/// How often that is, at most: then they are probed every 16 minutes.
+const MOST_RELAPSES: u32 = 4;
 
 /// The monotonic clock that every [`Moment`] of this process is read from.
 #[derive(Clone, Copy, Debug)]
@@ -142,6 +150,7 @@ struct Inner {
 #[derive(Default)]
 struct Changed {
     endpoints: Notify,
+    trunk_groups: Notify,
     numbers: Notify,
     applications: Notify,
 }
@@ -152,6 +161,15 @@ struct Tripped {
     since: Moment,
     message: String,
     by: Arc<dyn Provider>,
+    /// How often in a row it was, before this time.
+    relapses: u32,
+}
+
+impl Tripped {
+    /// When the credentials may be asked about.
+    fn probe_at(&self) -> Moment {
+        self.since + PROBE_EVERY * 2_u32.pow(self.relapses.min(MOST_RELAPSES))
+    }
 }
 
 struct State {
@@ -159,12 +177,23 @@ struct State {
     /// Nobody has confirmed the credentials in use: nothing goes out but [`Accounts::identify`].
     unproven: bool,
     tripped: Option<Tripped>,
+    /// How it was tripped last, and until when.
+    healed: Option<(Moment, Tripped)>,
     sweep_period: Duration,
     endpoints: Shelf<Sightings>,
+    trunk_groups: Shelf<Sightings>,
     numbers: Shelf<Numbers>,
     applications: Shelf<Applications>,
-    creates_in_flight: u64,
-    deletes_in_flight: BTreeMap<String, u32>,
+}
+
+impl State {
+    /// What is kept of all things of this kind.
+    fn things(&mut self, thing: Thing) -> &mut Shelf<Sightings> {
+        match thing {
+            Thing::Endpoint => &mut self.endpoints,
+            Thing::TrunkGroup => &mut self.trunk_groups,
+        }
+    }
 }
 
 impl Inner {
@@ -191,7 +220,9 @@ impl Inner {
         let mut state = self.state();
         if state.tripped.is_none() {
             tracing::warn!(account = %self.id, message, "credentials rejected: no calls until a probe succeeds");
-            state.tripped = Some(Tripped { since: now, message: message.to_owned(), by: Arc::clone(by) });
+            let before = state.healed.take().filter(|(healed, last)| Arc::ptr_eq(&last.by, by) && now.since(*healed) < RELAPSE);
+            let relapses = before.map_or(0, |(_, last)| last.relapses.saturating_add(1));
+            state.tripped = Some(Tripped { since: now, message: message.to_owned(), by: Arc::clone(by), relapses });
         }
     }
 
@@ -200,13 +231,14 @@ impl Inner {
         let objects: BTreeSet<ObjectKey> = {
             let mut state = self.state();
             let unproven = std::mem::take(&mut state.unproven);
-            if state.tripped.take().is_some() {
+            if let Some(tripped) = state.tripped.take() {
                 tracing::info!(account = %self.id, "credentials accepted again");
+                state.healed = Some((self.clock.now(), tripped));
             } else if !unproven && !anew {
                 return;
             }
-            let numbers = state.numbers.concerned().chain(state.applications.concerned());
-            state.endpoints.concerned().chain(numbers).cloned().collect()
+            let things = state.endpoints.concerned().chain(state.trunk_groups.concerned());
+            things.chain(state.numbers.concerned()).chain(state.applications.concerned()).cloned().collect()
         };
         self.all_changed();
         for key in &objects {
@@ -214,7 +246,7 @@ impl Inner {
         }
     }
 
-    fn amend<C: Listable>(&self, amendment: C::Amendment) {
+    fn amend<C: Listable>(&self, amendment: <C::Of as Collection>::Amendment) {
         C::shelf(&mut self.state()).amend(amendment);
     }
 
@@ -225,10 +257,18 @@ impl Inner {
     }
 
     fn all_changed(&self) {
-        let Changed { endpoints, numbers, applications } = &self.changed;
-        for collection in [endpoints, numbers, applications] {
+        let Changed { endpoints, trunk_groups, numbers, applications } = &self.changed;
+        for collection in [endpoints, trunk_groups, numbers, applications] {
             collection.notify_one();
         }
+    }
+}
+
+/// The provider's things of this kind, if it has any.
+fn remotes(provider: &dyn Provider, thing: Thing) -> Option<&dyn Remotes> {
+    match thing {
+        Thing::Endpoint => Some(provider.endpoints()),
+        Thing::TrunkGroup => provider.trunk_groups(),
     }
 }
 
@@ -258,17 +298,18 @@ impl Account {
                 closed: false,
                 unproven,
                 tripped: None,
+                healed: None,
                 sweep_period: settings.sweep_period,
                 endpoints: Shelf::default(),
+                trunk_groups: Shelf::default(),
                 numbers: Shelf::default(),
                 applications: Shelf::default(),
-                creates_in_flight: 0,
-                deletes_in_flight: BTreeMap::new(),
             }),
         });
         let tasks = vec![
             tokio::spawn(inner.budget.clone().drive()),
-            tokio::spawn(sweep::run::<Sightings>(Arc::clone(&inner))),
+            tokio::spawn(sweep::run::<Endpoints>(Arc::clone(&inner))),
+            tokio::spawn(sweep::run::<TrunkGroups>(Arc::clone(&inner))),
             tokio::spawn(sweep::run::<Numbers>(Arc::clone(&inner))),
             tokio::spawn(sweep::run::<Applications>(Arc::clone(&inner))),
         ];
@@ -280,9 +321,16 @@ impl Account {
         &self.inner.id
     }
 
-    /// What the protocol must know of the provider.
-    pub fn capabilities(&self) -> Capabilities {
-        self.inner.provider().capabilities()
+    /// What the protocol must know of the provider, as it was found to be with things of this kind.
+    pub fn capabilities(&self, thing: Thing) -> Capabilities {
+        let capabilities = self.inner.provider().capabilities();
+        let unselective = self.inner.state().things(thing).unselective;
+        Capabilities { list_filter: capabilities.list_filter && !unselective, ..capabilities }
+    }
+
+    /// Whether the provider has things of this kind.
+    pub fn has(&self, thing: Thing) -> bool {
+        remotes(&*self.inner.provider(), thing).is_some()
     }
 
     /// The present moment on the clock of all evidence of this account.

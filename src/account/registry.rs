@@ -60,9 +60,9 @@ impl Attachment {
         self.proven && self.rejected.is_none()
     }
 
-    fn refused(&mut self, message: &str, at: Moment) {
+    fn refused(&mut self, message: &str, probe_at: Moment) {
         if self.rejected.is_none() {
-            (self.rejected, self.probe_at) = (Some(message.to_owned()), at + PROBE_EVERY);
+            (self.rejected, self.probe_at) = (Some(message.to_owned()), probe_at);
         }
     }
 }
@@ -189,8 +189,9 @@ impl Accounts {
         Some(match (&attachment.rejected, account.tripped()) {
             (Some(message), _) => rejected(message.clone(), attachment.probe_at),
             (None, _) if !attachment.proven => Standing::Unproven { due: turn },
-            (None, Some(Tripped { since, message, by })) if Arc::ptr_eq(&by, &attachment.provider) => {
-                rejected(message, since + PROBE_EVERY)
+            (None, Some(tripped)) if Arc::ptr_eq(&tripped.by, &attachment.provider) => {
+                let probe_at = tripped.probe_at();
+                rejected(tripped.message, probe_at)
             }
             (None, Some(Tripped { message, .. })) => rejected(message, attachment.probe_at),
             (None, None) if account.uses(&attachment.provider) => Standing::Proven,
@@ -251,7 +252,7 @@ impl Accounts {
             }
             Outcome::Refused(refusal) if refusal.kind == RefusalKind::Credentials => {
                 attachment.rejected = None;
-                attachment.refused(&refusal.message, self.clock.now());
+                attachment.refused(&refusal.message, self.clock.now() + PROBE_EVERY);
                 woken.extend(self.settle(&mut attached, &account));
             }
             // They are of another account, whatever they were before.
@@ -297,9 +298,9 @@ impl Accounts {
 
     /// Whoever brought the credentials that tripped the account hears of it.
     fn note_refused(attached: &mut Attached, account: &Account) {
-        let Some(Tripped { since, message, by }) = account.tripped() else { return };
-        for attachment in attached.by_owner.values_mut().filter(|attachment| Arc::ptr_eq(&attachment.provider, &by)) {
-            attachment.refused(&message, since);
+        let Some(tripped) = account.tripped() else { return };
+        for attachment in attached.by_owner.values_mut().filter(|attachment| Arc::ptr_eq(&attachment.provider, &tripped.by)) {
+            attachment.refused(&tripped.message, tripped.probe_at());
         }
     }
 

@@ -6,17 +6,17 @@ use futures::future::BoxFuture;
 use tokio::sync::Notify;
 
 use crate::account::snapshot::History;
-use crate::account::{Inner, Lane, ObjectKey, State};
+use crate::account::{Inner, Lane, ObjectKey, State, Thing};
 use crate::core::fields::{Application, Number, Remote};
 use crate::core::listing::{Assembler, SurplusHabit};
-use crate::core::outcome::Outcome;
+use crate::core::outcome::{Outcome, Refusal, RefusalKind};
 use crate::core::sighting::applications::{Applications, Resolution, resolve};
 use crate::core::sighting::numbers::{self, NumberExpectation, Numbers};
 use crate::core::sighting::{self, Amendment, Collection, Expectation, Sightings};
 use crate::provider::{Page, Provider};
 
 /// What the account keeps of one collection.
-pub(super) struct Shelf<C: Listable> {
+pub(super) struct Shelf<C: Shelved> {
     pub(super) history: History<C>,
     pub(super) running: Option<Running<C>>,
     /// Who waits for a listing that has not begun.
@@ -25,6 +25,12 @@ pub(super) struct Shelf<C: Listable> {
     pub(super) serving: BTreeMap<ObjectKey, Lane>,
     pub(super) watched: BTreeMap<ObjectKey, C::Expected>,
     pub(super) habit: SurplusHabit,
+    /// Our creates that are under way.
+    pub(super) creates: u64,
+    /// Our deletes that are under way, by id.
+    pub(super) deletes: BTreeMap<String, u32>,
+    /// The provider does not select by the mark here, whatever it says: what is looked for is looked for in listings.
+    pub(super) unselective: bool,
 }
 
 /// A listing under way, and our calls that were answered since it began.
@@ -33,7 +39,7 @@ pub(super) struct Running<C: Collection> {
     pub(super) since: Vec<C::Amendment>,
 }
 
-impl<C: Listable> Default for Shelf<C> {
+impl<C: Shelved> Default for Shelf<C> {
     fn default() -> Self {
         Self {
             history: History::default(),
@@ -42,11 +48,14 @@ impl<C: Listable> Default for Shelf<C> {
             serving: BTreeMap::new(),
             watched: BTreeMap::new(),
             habit: SurplusHabit::default(),
+            creates: 0,
+            deletes: BTreeMap::new(),
+            unselective: false,
         }
     }
 }
 
-impl<C: Listable> Shelf<C> {
+impl<C: Shelved> Shelf<C> {
     /// Whose expectation the newest listing does not meet.
     fn differing(&self, differs: fn(&C::Expected, &C, bool) -> bool) -> BTreeSet<ObjectKey> {
         let Some(newest) = self.history.newest() else { return BTreeSet::new() };
@@ -77,6 +86,18 @@ impl<C: Listable> Shelf<C> {
         self.watched.keys().chain(self.waiting.keys())
     }
 
+    /// A listing begins now. What is in flight may or may not be seen by it.
+    pub(super) fn begin(&mut self, mut assembler: Assembler<C::Entry>) {
+        for _ in 0..self.creates {
+            assembler.own_create_sent();
+        }
+        for id in self.deletes.keys() {
+            assembler.own_deleted(id);
+        }
+        self.serving = std::mem::take(&mut self.waiting);
+        self.running = Some(Running { assembler, since: Vec::new() });
+    }
+
     /// An answered call of ours shows in all listings, and in the one that runs.
     pub(super) fn amend(&mut self, amendment: C::Amendment) {
         self.history.amend(&amendment);
@@ -87,68 +108,20 @@ impl<C: Listable> Shelf<C> {
     }
 }
 
-/// A collection that the sweep can list.
-pub(super) trait Listable: Collection {
-    /// For the log.
-    const NAME: &'static str;
+/// What can be kept on a shelf.
+pub(super) trait Shelved: Collection {
     /// What an object expects of it.
     type Expected: Send;
 
-    fn shelf(state: &mut State) -> &mut Shelf<Self>;
-
-    /// Wakes the task that lists it.
-    fn changed(inner: &Inner) -> &Notify;
-
-    fn page<'a>(provider: &'a dyn Provider, offset: u64, limit: u64) -> BoxFuture<'a, Outcome<Page<Self::Entry>>>;
-
-    /// Whether it is listed although nobody waits for it.
-    fn swept(state: &State) -> bool;
-
-    /// Whether a listing is due at once although nobody waits for it.
-    fn due_at_once(state: &State) -> bool;
-
-    /// What is in flight when a listing begins may or may not be seen by it.
-    fn begin(state: &State, assembler: &mut Assembler<Self::Entry>);
-
     /// Tells a listing under way of an answered call of ours.
-    fn note(assembler: &mut Assembler<Self::Entry>, amendment: &Self::Amendment);
+    fn note(_: &mut Assembler<Self::Entry>, _: &Self::Amendment) {}
 
     /// Who is contradicted by what was listed last.
     fn contradicted(shelf: &Shelf<Self>) -> BTreeSet<ObjectKey>;
 }
 
-impl Listable for Sightings {
-    const NAME: &'static str = "endpoints";
+impl Shelved for Sightings {
     type Expected = Expectation;
-
-    fn shelf(state: &mut State) -> &mut Shelf<Self> {
-        &mut state.endpoints
-    }
-
-    fn changed(inner: &Inner) -> &Notify {
-        &inner.changed.endpoints
-    }
-
-    fn page<'a>(provider: &'a dyn Provider, offset: u64, limit: u64) -> BoxFuture<'a, Outcome<Page<Remote>>> {
-        provider.endpoints().list(offset, limit)
-    }
-
-    fn swept(_: &State) -> bool {
-        true
-    }
-
-    fn due_at_once(state: &State) -> bool {
-        !state.endpoints.history.term_complete()
-    }
-
-    fn begin(state: &State, assembler: &mut Assembler<Remote>) {
-        for _ in 0..state.creates_in_flight {
-            assembler.own_create_sent();
-        }
-        for id in state.deletes_in_flight.keys() {
-            assembler.own_deleted(id);
-        }
-    }
 
     fn note(assembler: &mut Assembler<Remote>, amendment: &Amendment) {
         if let Amendment::Created(remote) = amendment {
@@ -161,33 +134,8 @@ impl Listable for Sightings {
     }
 }
 
-impl Listable for Numbers {
-    const NAME: &'static str = "numbers";
+impl Shelved for Numbers {
     type Expected = NumberExpectation;
-
-    fn shelf(state: &mut State) -> &mut Shelf<Self> {
-        &mut state.numbers
-    }
-
-    fn changed(inner: &Inner) -> &Notify {
-        &inner.changed.numbers
-    }
-
-    fn page<'a>(provider: &'a dyn Provider, offset: u64, limit: u64) -> BoxFuture<'a, Outcome<Page<Number>>> {
-        provider.list_numbers(offset, limit)
-    }
-
-    fn swept(state: &State) -> bool {
-        !state.numbers.watched.is_empty()
-    }
-
-    fn due_at_once(_: &State) -> bool {
-        false
-    }
-
-    fn begin(_: &State, _: &mut Assembler<Number>) {}
-
-    fn note(_: &mut Assembler<Number>, _: &numbers::NumberUpdated) {}
 
     fn contradicted(shelf: &Shelf<Self>) -> BTreeSet<ObjectKey> {
         shelf.differing(numbers::differs)
@@ -208,9 +156,139 @@ impl Shelf<Applications> {
     }
 }
 
+impl Shelved for Applications {
+    type Expected = Named;
+
+    fn contradicted(shelf: &Shelf<Self>) -> BTreeSet<ObjectKey> {
+        // The same name is asked about by many.
+        let mut known: BTreeMap<&str, Resolution> = BTreeMap::new();
+        let mut contradicted = BTreeSet::new();
+        for (key, named) in &shelf.watched {
+            if *known.entry(&named.name).or_insert_with(|| shelf.resolve(&named.name)) != named.told {
+                contradicted.insert(key.clone());
+            }
+        }
+        contradicted
+    }
+}
+
+/// A collection of an account that the sweep can list.
+pub(super) trait Listable: 'static {
+    /// For the log.
+    const NAME: &'static str;
+    /// What its listings are.
+    type Of: Shelved;
+
+    fn shelf(state: &mut State) -> &mut Shelf<Self::Of>;
+
+    /// Wakes the task that lists it.
+    fn changed(inner: &Inner) -> &Notify;
+
+    fn page<'a>(provider: &'a dyn Provider, offset: u64, limit: u64) -> BoxFuture<'a, Outcome<Page<<Self::Of as Collection>::Entry>>>;
+
+    /// Whether the provider has such a collection.
+    fn offered(_: &dyn Provider) -> bool {
+        true
+    }
+
+    /// Whether it is listed although nobody waits for it.
+    fn swept(state: &State) -> bool;
+
+    /// Whether a listing is due at once although nobody waits for it.
+    fn due_at_once(_: &State) -> bool {
+        false
+    }
+}
+
+/// The endpoints of an account.
+pub(super) struct Endpoints;
+
+impl Listable for Endpoints {
+    const NAME: &'static str = "endpoints";
+    type Of = Sightings;
+
+    fn shelf(state: &mut State) -> &mut Shelf<Sightings> {
+        &mut state.endpoints
+    }
+
+    fn changed(inner: &Inner) -> &Notify {
+        &inner.changed.endpoints
+    }
+
+    fn page<'a>(provider: &'a dyn Provider, offset: u64, limit: u64) -> BoxFuture<'a, Outcome<Page<Remote>>> {
+        provider.endpoints().list(offset, limit)
+    }
+
+    fn swept(_: &State) -> bool {
+        true
+    }
+
+    fn due_at_once(state: &State) -> bool {
+        !state.endpoints.history.term_complete()
+    }
+}
+
+/// The trunk groups of an account.
+pub(super) struct TrunkGroups;
+
+impl Listable for TrunkGroups {
+    const NAME: &'static str = "trunk groups";
+    type Of = Sightings;
+
+    fn shelf(state: &mut State) -> &mut Shelf<Sightings> {
+        &mut state.trunk_groups
+    }
+
+    fn changed(inner: &Inner) -> &Notify {
+        &inner.changed.trunk_groups
+    }
+
+    fn page<'a>(provider: &'a dyn Provider, offset: u64, limit: u64) -> BoxFuture<'a, Outcome<Page<Remote>>> {
+        match provider.trunk_groups() {
+            Some(groups) => groups.list(offset, limit),
+            // Its credentials were replaced in this very moment.
+            None => Box::pin(async { not_had(Thing::TrunkGroup) }),
+        }
+    }
+
+    fn offered(provider: &dyn Provider) -> bool {
+        provider.trunk_groups().is_some()
+    }
+
+    fn swept(state: &State) -> bool {
+        !state.trunk_groups.watched.is_empty()
+    }
+
+    /// None is made before the term's first complete one.
+    fn due_at_once(state: &State) -> bool {
+        Self::swept(state) && !state.trunk_groups.history.term_complete()
+    }
+}
+
+impl Listable for Numbers {
+    const NAME: &'static str = "numbers";
+    type Of = Self;
+
+    fn shelf(state: &mut State) -> &mut Shelf<Self> {
+        &mut state.numbers
+    }
+
+    fn changed(inner: &Inner) -> &Notify {
+        &inner.changed.numbers
+    }
+
+    fn page<'a>(provider: &'a dyn Provider, offset: u64, limit: u64) -> BoxFuture<'a, Outcome<Page<Number>>> {
+        provider.list_numbers(offset, limit)
+    }
+
+    fn swept(state: &State) -> bool {
+        !state.numbers.watched.is_empty()
+    }
+}
+
 impl Listable for Applications {
     const NAME: &'static str = "applications";
-    type Expected = Named;
+    type Of = Self;
 
     fn shelf(state: &mut State) -> &mut Shelf<Self> {
         &mut state.applications
@@ -232,22 +310,10 @@ impl Listable for Applications {
     fn due_at_once(state: &State) -> bool {
         Self::swept(state) && state.applications.history.complete().is_none()
     }
+}
 
-    fn begin(_: &State, _: &mut Assembler<Application>) {}
-
-    fn note(_: &mut Assembler<Application>, amendment: &std::convert::Infallible) {
-        match *amendment {}
-    }
-
-    fn contradicted(shelf: &Shelf<Self>) -> BTreeSet<ObjectKey> {
-        // The same name is asked about by many.
-        let mut known: BTreeMap<&str, Resolution> = BTreeMap::new();
-        let mut contradicted = BTreeSet::new();
-        for (key, named) in &shelf.watched {
-            if *known.entry(&named.name).or_insert_with(|| shelf.resolve(&named.name)) != named.told {
-                contradicted.insert(key.clone());
-            }
-        }
-        contradicted
-    }
+/// What is answered for things that the provider does not have. Nothing was sent.
+pub(super) fn not_had<T>(thing: Thing) -> Outcome<T> {
+    let message = format!("the provider has no {}s; nothing was sent", thing.as_str());
+    Outcome::Refused(Refusal { kind: RefusalKind::Invalid, message, retry_after: None })
 }

@@ -1,6 +1,6 @@
-//! Lists everything: at a cadence, and whenever somebody needs to know. Each collection of an account (endpoints, numbers, applications)
-//! has one listing at a time; who comes while it runs waits for the next one, because only a listing that began after a question answers
-//! it.
+//! Lists everything: at a cadence, and whenever somebody needs to know. Each collection of an account (endpoints, trunk groups, numbers,
+//! applications) has one listing at a time; who comes while it runs waits for the next one, because only a listing that began after a
+//! question answers it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::SemaphorePermit;
 
 use crate::account::budget::Permit;
-use crate::account::shelf::{Listable, Running};
+use crate::account::shelf::{Listable, Shelved};
 use crate::account::{Inner, Lane, ObjectKey, State};
 use crate::core::listing::{Assembler, Step};
 use crate::core::outcome::{Outcome, RefusalKind};
@@ -59,11 +59,12 @@ fn wanted<C: Listable>(state: &mut State) -> bool {
 /// with credentials that are not proven, and not while nobody has to do with the collection.
 async fn wait_until_due<C: Listable>(inner: &Inner, last: Option<Moment>, not_before: Moment) {
     loop {
+        let offered = C::offered(&*inner.provider());
         let at = {
             let mut state = inner.state();
             let wanted = wanted::<C>(&mut state);
             let due = last.filter(|_| !wanted).map_or(not_before, |last| not_before.max(last + state.sweep_period));
-            (state.tripped.is_none() && !state.unproven && (wanted || C::swept(&state))).then_some(due)
+            (offered && state.tripped.is_none() && !state.unproven && (wanted || C::swept(&state))).then_some(due)
         };
         match at {
             Some(at) if at <= inner.clock.now() => return,
@@ -92,15 +93,11 @@ async fn turn<C: Listable>(inner: &Inner) -> Option<SemaphorePermit<'_>> {
     }
 }
 
-/// From here on who asks waits for the next listing. What is in flight may or may not be seen by this one.
+/// From here on who asks waits for the next listing.
 fn begin<C: Listable>(inner: &Inner) -> Moment {
     let page_size = inner.provider().capabilities().page_size;
     let mut state = inner.state();
-    let mut assembler = Assembler::new(page_size);
-    C::begin(&state, &mut assembler);
-    let shelf = C::shelf(&mut state);
-    shelf.serving = std::mem::take(&mut shelf.waiting);
-    shelf.running = Some(Running { assembler, since: Vec::new() });
+    C::shelf(&mut state).begin(Assembler::new(page_size));
     inner.clock.now()
 }
 
@@ -200,7 +197,7 @@ fn publish<C: Listable>(inner: &Inner, began: Moment) -> bool {
     tracing::debug!(account = %inner.id, collection = C::NAME, count, pages, proof = ?listed.proof, "listed");
     shelf.history.publish((began, ended), listed.proof, listed.items, &running.since);
     let mut woken: BTreeSet<ObjectKey> = serving.into_keys().collect();
-    woken.extend(C::contradicted(shelf));
+    woken.extend(C::Of::contradicted(shelf));
     drop(guard);
     for key in &woken {
         (inner.wake)(key);

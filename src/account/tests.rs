@@ -1,29 +1,56 @@
 use super::*;
 use crate::core::fields::{Application, Fields, Number, Value};
 use crate::core::listing::{Proof, Spoiled};
+use crate::core::mark::{Installation, Mark, Place};
 use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
 use crate::provider::plivo::CAPABILITIES;
 use crate::provider::{Created, Page, Remotes};
 use futures::future::BoxFuture;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 mod applications;
 mod budget;
+mod contacts;
 mod credentials;
 mod listings;
 mod numbers;
 mod sharing;
+mod trunk_groups;
 
 /// A provider in memory: newest first, pages of 20, every call takes 100 ms of the paused clock.
 #[derive(Default)]
 struct Fake {
     state: Mutex<FakeState>,
-    credentials_bad: std::sync::atomic::AtomicBool,
+    credentials_bad: AtomicBool,
+    /// What its credentials may not do, though they are accepted.
+    forbidden: Mutex<Option<&'static str>>,
+    /// Answers nothing that could be read.
+    broken: AtomicBool,
     calls: Mutex<Vec<(Instant, &'static str)>>,
     throttle: AtomicU32,
     fail_pages: AtomicU32,
     /// Not known, unless a test says so: then the window of a process before is waited for.
     provider_limit: AtomicU32,
+    /// Another one, whose endpoints are this one's trunk groups.
+    groups: Option<Arc<Fake>>,
+    /// How it answers a search by the mark.
+    finds: Mutex<Finds>,
+}
+
+/// What a provider makes of a search by the mark.
+#[derive(Clone, Copy, Default)]
+enum Finds {
+    /// It selects.
+    #[default]
+    Selecting,
+    /// It answers with everything, of which a page is looked at.
+    Everything,
+    /// It does not take it.
+    Refusing,
+    /// It has no such place.
+    Nowhere,
+    /// It does not answer.
+    Silent,
 }
 
 #[derive(Default)]
@@ -69,8 +96,11 @@ impl Fake {
         Box::pin(async move {
             self.calls.lock().unwrap().push((Instant::now(), name));
             tokio::time::sleep(Duration::from_millis(50)).await;
-            let outcome = if self.credentials_bad.load(Ordering::Relaxed) {
+            let forbidden = *self.forbidden.lock().unwrap() == Some(name);
+            let outcome = if self.credentials_bad.load(Ordering::Relaxed) || forbidden {
                 refused(RefusalKind::Credentials)
+            } else if self.broken.load(Ordering::Relaxed) {
+                Outcome::Unknown(Doubt { kind: DoubtKind::Status(502), message: "502".into() })
             } else if self.throttle.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
                 refused(RefusalKind::Throttled)
             } else {
@@ -150,11 +180,33 @@ impl Remotes for Fake {
             Outcome::Done(())
         })
     }
+
+    fn find<'a>(&'a self, mark: &'a Mark) -> BoxFuture<'a, Outcome<Page<Remote>>> {
+        let finds = *self.finds.lock().unwrap();
+        self.answer("find", move |state| {
+            let ours = |remote: &&Remote| mark.owns(&remote.username);
+            let page = |all: &mut dyn Iterator<Item = &Remote>, more| {
+                Outcome::Done(Page { items: all.filter(ours).cloned().collect(), total: None, more: Some(more) })
+            };
+            match finds {
+                Finds::Selecting => page(&mut state.endpoints.iter(), false),
+                Finds::Everything => page(&mut state.endpoints.iter().take(20), state.endpoints.len() > 20),
+                Finds::Refusing => refused(RefusalKind::Invalid),
+                Finds::Nowhere => Outcome::NotFound { proven: true },
+                Finds::Silent => Outcome::Unknown(Doubt { kind: DoubtKind::TimeOut, message: String::new() }),
+            }
+        })
+    }
+
+    fn references<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Outcome<Vec<String>>> {
+        self.answer("references", move |_| Outcome::Done(vec![format!("what points to {id}")]))
+    }
 }
 
 impl Provider for Fake {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { default_budget: 100, provider_limit: self.provider_limit.load(Ordering::Relaxed), ..CAPABILITIES }
+        let provider_limit = self.provider_limit.load(Ordering::Relaxed);
+        Capabilities { default_budget: 100, provider_limit, list_filter: self.groups.is_some(), ..CAPABILITIES }
     }
 
     fn identify(&self) -> BoxFuture<'_, Outcome<String>> {
@@ -163,6 +215,10 @@ impl Provider for Fake {
 
     fn endpoints(&self) -> &dyn Remotes {
         self
+    }
+
+    fn trunk_groups(&self) -> Option<&dyn Remotes> {
+        self.groups.as_deref().map(|groups| groups as &dyn Remotes)
     }
 
     fn list_numbers(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Number>>> {

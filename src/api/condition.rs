@@ -120,7 +120,7 @@ words! {
         AccountMismatch,
         /// The recorded endpoint carries the mark of another installation.
         InstallationMismatch,
-        /// The provider refused the values.
+        /// The provider refused the values, or says of the number that it takes no calls.
         Rejected,
         /// The provider's answer made no sense.
         UnexpectedAnswer,

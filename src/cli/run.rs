@@ -25,7 +25,7 @@ use crate::core::mark::Installation;
 use crate::core::view::Timing;
 use crate::metrics::Metrics;
 use crate::provider::transport::{BaseUrl, Deadlines, TransportOptions};
-use crate::provider::{Places, plivo};
+use crate::provider::{Places, carrierx, plivo};
 use crate::server::{self, Gates};
 use crate::telemetry::{self, LogFormat};
 
@@ -56,6 +56,10 @@ pub struct RunArgs {
     /// Where Plivo is. https, or http for a loopback address (a sandbox).
     #[arg(long, env = "SWITCHBOARD_PLIVO_URL", default_value = plivo::DEFAULT_URL, value_name = "URL")]
     pub plivo_url: String,
+
+    /// Where CarrierX is. https, or http for a loopback address (a sandbox).
+    #[arg(long, env = "SWITCHBOARD_CARRIERX_URL", default_value = carrierx::DEFAULT_URL, value_name = "URL")]
+    pub carrierx_url: String,
 
     /// PEM file with more certificate authorities for provider addresses (a proxy that inspects TLS, a sandbox).
     #[arg(long, env = "SWITCHBOARD_PROVIDER_CA_FILE", value_name = "FILE")]
@@ -120,7 +124,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// Where each provider is.
 fn urls(args: &RunArgs) -> anyhow::Result<BTreeMap<ProviderKind, BaseUrl>> {
-    let given = [(ProviderKind::Plivo, "--plivo-url", &args.plivo_url)];
+    let given = [(ProviderKind::Plivo, "--plivo-url", &args.plivo_url), (ProviderKind::CarrierX, "--carrierx-url", &args.carrierx_url)];
     let parsed = given.map(|(kind, flag, url)| Ok((kind, BaseUrl::parse(url).with_context(|| format!("{flag} {url}"))?)));
     parsed.into_iter().collect()
 }

@@ -2,8 +2,9 @@
 
 use kube::Resource;
 
+use crate::api::condition::Reason;
 use crate::api::refs::AccountIdentity;
-use crate::api::sip_endpoint::SipEndpoint;
+use crate::api::sip_endpoint::{SipEndpoint, TrunkGroupStatus};
 use crate::controller::binding::bindings::Name as BindingName;
 use crate::controller::context::Context;
 use crate::controller::endpoint::gather::mark_of;
@@ -27,6 +28,40 @@ pub struct Entry {
     pub deleting: bool,
     /// The application of its endpoint as the provider showed it last, `""` for none; `None` before it was read.
     pub app_id: Option<String>,
+    /// What leads numbers to its endpoint, where they cannot point to it themselves; `None` if nothing is known of one.
+    pub trunk_group: Option<TrunkGroup>,
+}
+
+/// The trunk group of an endpoint, as its object tells of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrunkGroup {
+    /// The provider's id of it; `None` until there is one.
+    pub sid: Option<String>,
+    /// It is being removed: in a moment it leads nowhere.
+    pub leaving: bool,
+    /// What is said of it, if anything, as long as it cannot be led to.
+    pub message: Option<String>,
+}
+
+impl TrunkGroup {
+    fn of(status: &TrunkGroupStatus) -> Self {
+        let leaving = status.reason.as_deref() == Some(Reason::Deleting.as_str());
+        let sid = status.trunk_group_sid.clone().filter(|sid| !sid.is_empty());
+        let message = status.message.clone().filter(|message| !message.is_empty() && (leaving || sid.is_none()));
+        Self { sid, leaving, message }
+    }
+}
+
+/// What a binding that follows an endpoint depends on.
+#[derive(PartialEq)]
+struct Followed<'a> {
+    uid: &'a str,
+    account: &'a ObjectKey,
+    pinned: Option<&'a AccountIdentity>,
+    recorded: bool,
+    deleting: bool,
+    app_id: Option<&'a str>,
+    trunk_group: Option<&'a TrunkGroup>,
 }
 
 /// What an entry is found by.
@@ -36,6 +71,8 @@ pub enum Name {
     Id(String),
     /// Its mark.
     Mark(String),
+    /// The trunk group that leads to it.
+    TrunkGroup(String),
 }
 
 impl Entry {
@@ -43,7 +80,7 @@ impl Entry {
     pub fn of(object: &SipEndpoint, installation: &Installation) -> Self {
         let adopts = object.spec.adopt.as_ref().map(|adopt| adopt.endpoint_id.clone());
         let mark = adopts.is_none().then(|| mark_of(installation, object).key().to_owned());
-        let mut entry = Self { base: Base::of(object), recorded: None, adopts, mark, deleting: false, app_id: None };
+        let mut entry = Self { base: Base::of(object), recorded: None, adopts, mark, deleting: false, app_id: None, trunk_group: None };
         entry.read(object);
         entry
     }
@@ -63,9 +100,17 @@ impl Entry {
     }
 
     /// What a binding that follows it depends on.
-    fn followed(&self) -> (&str, &ObjectKey, Option<&AccountIdentity>, bool, bool, Option<&str>) {
+    fn followed(&self) -> Followed<'_> {
         let base = &self.base;
-        (&base.uid, &base.account, base.pinned.as_ref(), self.recorded.is_some(), self.deleting, self.app_id.as_deref())
+        Followed {
+            uid: &base.uid,
+            account: &base.account,
+            pinned: base.pinned.as_ref(),
+            recorded: self.recorded.is_some(),
+            deleting: self.deleting,
+            app_id: self.app_id.as_deref(),
+            trunk_group: self.trunk_group.as_ref(),
+        }
     }
 }
 
@@ -87,10 +132,12 @@ impl Indexed for Entry {
         self.base.pinned = status.and_then(|status| status.account.clone());
         self.deleting = object.meta().deletion_timestamp.is_some();
         self.app_id = status.and_then(|status| status.app_id.clone());
+        self.trunk_group = status.and_then(|status| status.trunk_group.as_ref()).map(TrunkGroup::of);
     }
 
     fn names(&self) -> Vec<Name> {
-        self.ids().chain(self.mark.clone().map(Name::Mark)).collect()
+        let group = self.trunk_group.iter().filter_map(|group| group.sid.clone()).map(Name::TrunkGroup);
+        self.ids().chain(self.mark.clone().map(Name::Mark)).chain(group).collect()
     }
 
     fn concerns(before: Option<&Self>, after: Option<&Self>) -> Vec<Name> {
@@ -122,6 +169,11 @@ impl Index<Entry> {
     /// The objects that have recorded or adopt this endpoint.
     pub fn of(&self, id: &str) -> Vec<Entry> {
         self.named(&Name::Id(id.to_owned()))
+    }
+
+    /// The objects to whose endpoint this trunk group leads.
+    pub fn led_to(&self, trunk_group_sid: &str) -> Vec<Entry> {
+        self.named(&Name::TrunkGroup(trunk_group_sid.to_owned()))
     }
 
     /// The live objects, none of them adopting, whose mark this is.
@@ -228,6 +280,38 @@ mod tests {
         assert_eq!(told(claims.note(&object("alice", 3, None, Some("e1")))), Vec::<String>::new());
         assert_eq!(told(claims.note(&object("alice", 4, None, Some("e2")))), ["bob"]);
         assert_eq!(told(claims.remove(&ObjectKey::endpoint("voice", "alice"), "uid-alice")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn who_leads_numbers_to_an_endpoint_hears_when_its_trunk_group_comes_goes_and_is_another_one() {
+        let with = |version, group: serde_json::Value| {
+            let mut object = object("alice", version, None, Some("e1"));
+            let status = object.status.as_mut().expect("a status");
+            status.trunk_group = serde_json::from_value(group).expect("a trunk group");
+            entry(&object)
+        };
+        let steps = [
+            ("nothing is known of one", with(1, json!(null)), None, false),
+            ("it is being made", with(2, json!({"reason": "Progressing", "message": "creating it"})), None, true),
+            ("it is there", with(3, json!({"trunk_group_sid": "g1", "reason": "Available", "message": "all is well"})), Some("g1"), true),
+            (
+                "it says something else",
+                with(4, json!({"trunk_group_sid": "g1", "reason": "Drifted", "message": "changed"})),
+                Some("g1"),
+                false,
+            ),
+            ("it is being removed", with(5, json!({"trunk_group_sid": "g1", "reason": "Deleting", "message": "going"})), Some("g1"), true),
+            ("it is gone", with(6, json!({"reason": "Progressing", "message": "creating it"})), None, true),
+            ("there is another one", with(7, json!({"trunk_group_sid": "g2"})), Some("g2"), true),
+        ];
+        let claims = Claims::new(1);
+        for pair in steps.windows(2) {
+            let [(_, before, ..), (sentence, after, sid, told)] = pair else { unreachable!("two of them") };
+            assert_eq!(before.followed() != after.followed(), *told, "{sentence}");
+            claims.put(after.clone());
+            let found = |sid: &str| claims.led_to(sid).len();
+            assert_eq!((found("g1"), found("g2")), (usize::from(*sid == Some("g1")), usize::from(*sid == Some("g2"))), "{sentence}");
+        }
     }
 
     #[test]

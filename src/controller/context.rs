@@ -10,7 +10,7 @@ use kube_runtime::events::Recorder;
 use kube_runtime::reflector::Store;
 use tokio::sync::watch;
 
-use crate::account::{Account, AccountId, Accounts};
+use crate::account::{Account, AccountId, Accounts, Contacts};
 use crate::api::cluster_provider_account::AllowedNamespace;
 use crate::api::ledger::SecretVersion;
 use crate::api::policy::DeletionPolicy;
@@ -22,12 +22,12 @@ use crate::controller::brakes::Brakes;
 use crate::controller::census::Censuses;
 use crate::controller::claims::Claims;
 use crate::controller::clock::Clocks;
-use crate::controller::endpoint::Remembered;
 use crate::controller::escrow::Escrows;
+use crate::controller::made::Remembered;
 use crate::controller::memories::Memories;
 use crate::controller::secrets::Secrets;
 use crate::controller::wake::Wakers;
-use crate::core::account::Access;
+use crate::core::account::{Access, Waits};
 use crate::core::fields::Secret;
 use crate::core::key::{Kind, ObjectKey};
 use crate::core::mark::Installation;
@@ -51,6 +51,13 @@ pub struct Settings {
     pub operator_namespace: String,
     /// Whether credentials are kept in escrow.
     pub escrow: bool,
+}
+
+impl Settings {
+    /// When an account is looked at again.
+    pub fn waits(&self) -> Waits {
+        Waits { rest: self.sweep_period, retry: self.timing.retry_base * 4 }
+    }
 }
 
 /// The state of an account object as its objects see it.
@@ -77,6 +84,8 @@ pub struct Credentials {
     pub unanswered: u32,
     /// What came of it when they were checked last, if they were neither accepted nor refused.
     pub said: Option<Access>,
+    /// The id of the account that the provider said they lead to.
+    pub whose: Option<String>,
 }
 
 impl Credentials {
@@ -159,6 +168,8 @@ pub struct Context {
     pub escrows: Escrows,
     /// What the credentials of each account object were made of, so that the same are not tried again.
     pub credentials: Mutex<BTreeMap<ObjectKey, Credentials>>,
+    /// Whose those are that do not say so themselves.
+    pub contacts: Contacts,
     /// Those that each account object had when the provider accepted them last, for deletions that are due when they are gone.
     pub proven: Mutex<BTreeMap<ObjectKey, Credentials>>,
     /// All endpoints that are watched.
@@ -173,6 +184,10 @@ pub struct Context {
     pub secrets: Secrets,
     /// Memory of SipEndpoints.
     pub memories: Memories<Remembered>,
+    /// Memory of their trunk groups.
+    pub group_memories: Memories<Remembered>,
+    /// Uids of SipEndpoints whose trunk groups were let go: nothing of them is left to look for.
+    pub groups_let_go: Mutex<BTreeSet<String>>,
     /// Memory of PhoneNumberBindings.
     pub binding_memories: Memories<binding::Remembered>,
     /// Both clocks.
@@ -351,7 +366,8 @@ impl Context {
     pub fn users_of(&self, account: &ObjectKey) -> Vec<ObjectKey> {
         let all = self.referrers.lock().unwrap_or_else(PoisonError::into_inner);
         let served = all.get(account).into_iter().flat_map(|referrers| &referrers.all).filter(|(_, who)| who.served);
-        served.map(|(key, _)| key.clone()).collect()
+        // A trunk group is a part of its SipEndpoint.
+        served.map(|(key, _)| key).filter(|key| key.kind != Kind::TrunkGroup).cloned().collect()
     }
 
     /// Whether an object that the account serves is being deleted.

@@ -87,19 +87,20 @@ impl<K: Managed> Pass<'_, K> {
         }
     }
 
-    async fn finalizer(&mut self, view: &K::View, present: bool, point: &'static str) -> Step {
-        failpoint::at(point, "before").await;
+    /// Puts our finalizer on the object, or takes it off; the point is the name of its fail point.
+    pub async fn finalizer(&mut self, view: &K::View, present: bool, point: &'static str) -> Step {
+        failpoint::of(K::POINTS, point, "before").await;
         let answer = report::write_finalizer(self.ctx, &self.object, present).await;
-        failpoint::at(point, "after").await;
+        failpoint::of(K::POINTS, point, "after").await;
         self.written(view, answer).await
     }
 
     /// Writes the status that goes with an action; the point is the name of its fail point.
     pub async fn write_ledger(&mut self, view: &K::View, action: &Action, point: &'static str) -> Step {
         let Some(status) = K::after(view, action) else { return Step::Stop(None) };
-        failpoint::at(point, "before").await;
+        failpoint::of(K::POINTS, point, "before").await;
         let answer = report::write_status(self.ctx, &self.object, &status).await;
-        failpoint::at(point, "after").await;
+        failpoint::of(K::POINTS, point, "after").await;
         let done = answer.is_ok();
         let step = self.written(view, answer).await;
         if done {

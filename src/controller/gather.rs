@@ -12,7 +12,7 @@ use crate::controller::index::Base;
 use crate::controller::managed::{Managed, account_of, key};
 use crate::core::key::ObjectKey;
 use crate::core::tenancy::{Refused, Use, account_not_found};
-use crate::core::view::{AccountView, Fresh, Object, Problem};
+use crate::core::view::{AccountView, Fresh, Object, Problem, Thing};
 use crate::provider::NamedApplication;
 
 /// What matters of the object's metadata.
@@ -65,11 +65,11 @@ pub fn account<K: Managed>(ctx: &Context, object: &K, known: bool) -> (AccountVi
     // Who is listed is known as soon as the account object is: whoever is not must not see from how long it takes that there is one.
     match refused && known && listed {
         true => (AccountView::Missing(account_not_found(&account)), None),
-        false => (account_view(ctx, state.as_ref(), &account, pending || !known), state),
+        false => (account_view(ctx, K::THING, state.as_ref(), &account, pending || !known), state),
     }
 }
 
-fn account_view(ctx: &Context, state: Option<&AccountState>, key: &ObjectKey, pending: bool) -> AccountView {
+fn account_view(ctx: &Context, thing: Thing, state: Option<&AccountState>, key: &ObjectKey, pending: bool) -> AccountView {
     let terms = ctx.terms(key);
     let not_ready = |problem: &Problem| Problem {
         reason: Reason::AccountNotReady,
@@ -84,8 +84,8 @@ fn account_view(ctx: &Context, state: Option<&AccountState>, key: &ObjectKey, pe
         Some(AccountState::Ready(account)) => AccountView::Ready {
             provider: account.id().provider,
             id: account.id().id.clone(),
-            listed_this_term: account.snapshots().term_complete,
-            capabilities: account.capabilities(),
+            listed_this_term: account.things(thing).term_complete,
+            capabilities: account.capabilities(thing),
             suspended: terms.suspended,
             deletions_only: terms.deletions_only.as_ref().map(not_ready),
         },

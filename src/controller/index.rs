@@ -347,6 +347,7 @@ impl<E: Indexed> Track<E::Object> for Tracker<E> {
         self.tell(&self.index.remove(key, uid));
         if let Some(ctx) = self.shell.get() {
             pass::removed::<E::Object>(ctx, key, uid);
+            E::Object::vanished(ctx, key, uid);
         }
     }
 

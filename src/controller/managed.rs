@@ -6,6 +6,7 @@ use kube::core::NamespaceResourceScope;
 use kube::{Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::api::refs::{AccountIdentity, AccountRef};
 use crate::controller::context::Context;
@@ -15,7 +16,7 @@ use crate::core::action::{Action, Finding, Release};
 use crate::core::key::{Kind, ObjectKey};
 use crate::core::tenancy::Use;
 use crate::core::time::Moment;
-use crate::core::view::Object;
+use crate::core::view::{Object, Thing};
 
 /// A kind of objects that have something at a provider.
 ///
@@ -35,6 +36,10 @@ pub trait Managed:
     const KIND: Kind;
     /// Our finalizer on it.
     const FINALIZER: &'static str;
+    /// As which things of its account those of this kind are listed.
+    const THING: Thing = Thing::Endpoint;
+    /// What stands before the names of its fail points.
+    const POINTS: &'static str = "";
 
     /// The account that it refers to.
     fn account_ref(&self) -> &AccountRef;
@@ -44,6 +49,10 @@ pub trait Managed:
     fn pinned(&self) -> Option<&AccountIdentity>;
     /// Its status as last read or written.
     fn current(&self) -> Option<&Self::Status>;
+    /// Where in the object's status its own stands.
+    fn placed(status: Value) -> Value {
+        status
+    }
     /// The memories of all objects of the kind.
     fn memories(ctx: &Context) -> &Memories<Self::Memory>;
     /// A pass begins now.
@@ -85,6 +94,8 @@ pub trait Managed:
     fn agreed(memory: &mut Self::Memory, view: &Self::View, now: Moment);
     /// Before an object is let go.
     fn releasing(ctx: &Context, object: &Self, release: Release) -> impl Future<Output = ()> + Send;
+    /// The watch says that the object is gone. What is managed beside it goes with it.
+    fn vanished(_ctx: &Context, _key: &ObjectKey, _uid: &str) {}
     /// The object is gone.
     fn forgotten(_ctx: &Context, _uid: &str) {}
     /// What the next object of its name has to know of it.

@@ -44,6 +44,11 @@ impl<M: Default> Memories<M> {
         }
     }
 
+    /// Whether anything is remembered of the object, or a pass works on it.
+    pub fn knows(&self, uid: &str) -> bool {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).contains_key(uid)
+    }
+
     /// Gives the slot back.
     pub fn put(&self, uid: &str, slot: Slot<M>) {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), Some(slot));

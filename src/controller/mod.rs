@@ -12,12 +12,14 @@ pub mod escrow;
 mod execute;
 pub mod gather;
 pub mod index;
+pub mod made;
 pub mod managed;
 pub mod memories;
 pub mod pass;
 pub mod report;
 mod rollback;
 pub mod secrets;
+pub mod trunk_group;
 mod wake;
 mod watch;
 
@@ -30,7 +32,7 @@ use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::{BoxFuture, select_all};
 use futures::{Stream, StreamExt};
 use kube::core::DeserializeGuard;
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 use kube_runtime::Controller;
 use kube_runtime::controller::{Action as Requeue, Config, Error as ControllerError};
 use kube_runtime::events::{Recorder, Reporter};
@@ -38,7 +40,7 @@ use kube_runtime::reflector::ObjectRef;
 use tokio::sync::watch as signal;
 use tracing::{debug, info, warn};
 
-use crate::account::{Accounts, Clock, Settings as AccountSettings};
+use crate::account::{Accounts, Clock, Contacts, Settings as AccountSettings};
 use crate::api::cluster_provider_account::ClusterProviderAccount;
 use crate::api::phone_number_binding::PhoneNumberBinding;
 use crate::api::provider_account::ProviderAccount;
@@ -52,6 +54,7 @@ use crate::controller::index::{Shell, Tracker};
 use crate::controller::managed::Managed;
 use crate::controller::memories::Memories;
 use crate::controller::secrets::{Granter, Secrets};
+use crate::controller::trunk_group::TrunkGroup;
 use crate::controller::wake::Wakers;
 use crate::controller::watch::Cache;
 use crate::core::key::ObjectKey;
@@ -130,7 +133,12 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         let installation = start.installation.clone();
         let entry = move |object: &SipEndpoint| claims::Entry::of(object, &installation);
         let tracker = Tracker::new(&claims, entry, &wakers, &shell);
-        watch::objects(api(&start.client, scope), watch::relevant_endpoint, Arc::clone(&went_back), tracker)
+        let (stream, cache) = watch::objects(api(&start.client, scope), watch::relevant_endpoint, Arc::clone(&went_back), tracker);
+        let wakers = wakers.clone();
+        // What is news for an endpoint is news for its trunk group.
+        let group = |object: &SipEndpoint| ObjectKey::trunk_group(object.namespace().unwrap_or_default(), object.name_any());
+        let beside = move |object: &SipEndpoint| wakers.wake(&group(object));
+        (stream.inspect(move |event| event.iter().for_each(&beside)), cache)
     };
     let endpoint_streams: Vec<_> = scopes.iter().map(watched).collect();
     let watched = |scope| {
@@ -151,6 +159,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         account_objects: OnceLock::new(),
         escrows: escrow::Escrows::default(),
         credentials: Mutex::default(),
+        contacts: Contacts::new(start.clock),
         proven: Mutex::default(),
         endpoints: caches.iter().map(|cache| cache.store.clone()).collect(),
         claims,
@@ -159,6 +168,8 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         referrers: Mutex::default(),
         secrets,
         memories: Memories::default(),
+        group_memories: Memories::default(),
+        groups_let_go: Mutex::default(),
         clock: start.clocks,
         settings: start.settings,
         installation: start.installation,
@@ -177,6 +188,9 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
     for ((scope, wakes), (stream, cache)) in woken.endpoints.into_iter().zip(endpoint_streams) {
         debug!(?scope, "watching SipEndpoints");
         parts.push(managed((stream, cache), wakes, concurrency.clone(), stop.clone(), Arc::clone(&ctx), "the SipEndpoint controller"));
+    }
+    for ((_, wakes), cache) in woken.trunk_groups.into_iter().zip(&caches) {
+        parts.push(trunk_group_controller(cache.clone(), wakes, concurrency.clone(), stop.clone(), Arc::clone(&ctx)));
     }
     for ((scope, wakes), (stream, cache)) in woken.bindings.into_iter().zip(binding_streams) {
         debug!(?scope, "watching PhoneNumberBindings");
@@ -280,6 +294,27 @@ fn managed<K: Managed>(
     Box::pin(async move {
         controller.await;
         name
+    })
+}
+
+/// The controller of the trunk groups of one watch of SipEndpoints, until it ends. The watch itself is that one's.
+fn trunk_group_controller(
+    mut cache: Cache<SipEndpoint>,
+    wakes: UnboundedReceiver<ObjectRef<SipEndpoint>>,
+    config: Config,
+    stop: signal::Receiver<bool>,
+    ctx: Arc<Context>,
+) -> BoxFuture<'static, &'static str> {
+    Box::pin(async move {
+        // A Controller waits for its store in a way of which only one may wait at a time.
+        cache.listed().await;
+        let controller = Controller::for_stream(futures::stream::pending(), cache.store)
+            .with_config(config)
+            .reconcile_on(wakes)
+            .graceful_shutdown_on(stopped(stop))
+            .run(trunk_group::reconcile, |_, error, _| retry(error), ctx);
+        controller.for_each(|result| async move { log(TrunkGroup::KIND.as_str(), result) }).await;
+        "the trunk group controller"
     })
 }
 

@@ -33,14 +33,14 @@ pub enum NotWritten {
     Failed(#[from] kube::Error),
 }
 
-/// Writes the whole status.
+/// Writes the whole status, or the part of it that is the kind's own.
 ///
 /// # Errors
 /// See [`NotWritten`]. After [`NotWritten::Failed`] the write may have happened all the same.
 pub async fn write_status<K: Managed>(ctx: &Context, object: &K, status: &K::Status) -> Result<K, NotWritten> {
     let old = serde_json::to_value(object.current()).unwrap_or_default();
     let new = serde_json::to_value(status).unwrap_or_default();
-    let patch = json!({"metadata": preconditions(object), "status": merge_patch(&old, new)});
+    let patch = json!({"metadata": preconditions(object), "status": K::placed(merge_patch(&old, new))});
     let api: Api<K> = Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
     classify(deadline(api.patch_status(&object.name_any(), &params(), &Patch::Merge(&patch))).await)
 }
@@ -131,13 +131,16 @@ pub async fn event_about(ctx: &Context, about: &ObjectReference, kind: EventType
     }
 }
 
-/// After a status write that begins a state which somebody has to end.
+/// The reason of the event after a status write that begins a state which somebody has to end.
+pub fn stalls(before: &[Condition], finding: &Finding) -> Option<&'static str> {
+    let before = before.iter().find(|condition| condition.type_ == "Ready").map(|condition| condition.reason.as_str());
+    let stalled = finding.reason.verdict() == Verdict::Failed && before != Some(finding.reason.as_str());
+    stalled.then_some(if finding.reason == Reason::Rejected { "Refused" } else { finding.reason.as_str() })
+}
+
+/// That event.
 pub async fn finding<K: Managed>(ctx: &Context, object: &K, before: &[Condition], finding: &Finding) {
-    let stalled = finding.reason.verdict() == Verdict::Failed;
-    let before = before.iter().find(|condition| condition.type_ == "Ready").map(|condition| condition.reason.clone());
-    let same = before.as_deref() == Some(finding.reason.as_str());
-    if stalled && !same {
-        let reason = if finding.reason == Reason::Rejected { "Refused" } else { finding.reason.as_str() };
+    if let Some(reason) = stalls(before, finding) {
         event(ctx, object, EventType::Warning, reason, "Reconcile", finding.message.clone()).await;
     }
 }

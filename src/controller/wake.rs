@@ -22,6 +22,7 @@ type Senders<K> = HashMap<Option<String>, UnboundedSender<ObjectRef<K>>>;
 #[derive(Clone)]
 pub struct Wakers {
     endpoints: Arc<Senders<SipEndpoint>>,
+    trunk_groups: Arc<Senders<SipEndpoint>>,
     bindings: Arc<Senders<PhoneNumberBinding>>,
     accounts: Arc<Senders<ProviderAccount>>,
     cluster_accounts: Arc<Senders<ClusterProviderAccount>>,
@@ -32,6 +33,8 @@ pub struct Wakers {
 pub struct Receivers {
     /// For the SipEndpoint controllers.
     pub endpoints: Woken<SipEndpoint>,
+    /// For the controllers of their trunk groups.
+    pub trunk_groups: Woken<SipEndpoint>,
     /// For the PhoneNumberBinding controllers.
     pub bindings: Woken<PhoneNumberBinding>,
     /// For the ProviderAccount controllers.
@@ -45,16 +48,18 @@ impl Wakers {
     pub fn new(scopes: &[Option<String>]) -> (Self, Receivers) {
         let everywhere = scopes.contains(&None);
         let (endpoints, woken_endpoints) = channels(scopes);
+        let (trunk_groups, woken_trunk_groups) = channels(scopes);
         let (bindings, woken_bindings) = channels(scopes);
         let (accounts, woken_accounts) = channels(scopes);
         let (cluster_accounts, woken_cluster_accounts) = channels(if everywhere { scopes } else { &[] });
         let receivers = Receivers {
             endpoints: woken_endpoints,
+            trunk_groups: woken_trunk_groups,
             bindings: woken_bindings,
             accounts: woken_accounts,
             cluster_accounts: woken_cluster_accounts,
         };
-        (Self { endpoints, bindings, accounts, cluster_accounts, everywhere }, receivers)
+        (Self { endpoints, trunk_groups, bindings, accounts, cluster_accounts, everywhere }, receivers)
     }
 
     /// Whether all namespaces are watched.
@@ -67,10 +72,14 @@ impl Wakers {
         self.everywhere || self.accounts.contains_key(&Some(namespace.to_owned()))
     }
 
-    /// Has the object looked at soon.
+    /// Has the object looked at soon; a SipEndpoint with the trunk group that is a part of it.
     pub fn wake(&self, key: &ObjectKey) {
         match key.kind {
-            Kind::SipEndpoint => send(&self.endpoints, key),
+            Kind::SipEndpoint => {
+                send(&self.endpoints, key);
+                send(&self.trunk_groups, key);
+            }
+            Kind::TrunkGroup => send(&self.trunk_groups, key),
             Kind::PhoneNumberBinding => send(&self.bindings, key),
             Kind::ProviderAccount => send(&self.accounts, key),
             Kind::ClusterProviderAccount => send(&self.cluster_accounts, key),
@@ -98,5 +107,24 @@ fn send<K: Resource<DynamicType = ()> + 'static>(senders: &Senders<K>, key: &Obj
         };
         // A closed channel means that the controller has ended, and so does the process.
         let _ = sender.unbounded_send(object);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sip_endpoint_is_woken_with_its_trunk_group_and_a_trunk_group_by_itself() {
+        let (wakers, mut woken) = Wakers::new(&[Some("voice".into()), Some("sales".into())]);
+        let at = |all: &mut Woken<SipEndpoint>| {
+            let all = all.iter_mut().map(|(_, stream)| std::iter::from_fn(|| stream.try_recv().ok()).map(|object| object.name).collect());
+            all.collect::<Vec<Vec<String>>>()
+        };
+        wakers.wake(&ObjectKey::endpoint("voice", "alice"));
+        wakers.wake(&ObjectKey::trunk_group("sales", "bob"));
+        wakers.wake(&ObjectKey::binding("voice", "main"));
+        assert_eq!(at(&mut woken.endpoints), [vec!["alice".to_owned()], vec![]]);
+        assert_eq!(at(&mut woken.trunk_groups), [vec!["alice".to_owned()], vec!["bob".to_owned()]]);
     }
 }

@@ -161,16 +161,22 @@ fn place(object: &impl Resource) -> String {
     format!("{}/{}", object.meta().namespace.as_deref().unwrap_or_default(), object.meta().name.as_deref().unwrap_or_default())
 }
 
-/// What a SipEndpoint's reconcile depends on. Our own reports change none of it; somebody who wipes the ledger does.
+/// What a SipEndpoint's reconcile, or its trunk group's, depends on. Our own reports change none of it; somebody who wipes a ledger does.
 pub fn relevant_endpoint(object: &SipEndpoint) -> Option<u64> {
     let status = object.status.as_ref();
+    let group = status.and_then(|status| status.trunk_group.as_ref());
     hash(object, |hasher| {
         status.and_then(|status| status.endpoint_id.as_ref()).hash(hasher);
         status.and_then(|status| status.account.as_ref()).map(|account| &account.id).hash(hasher);
-        let ledger = status.and_then(|status| status.ledger.as_ref());
-        ledger
-            .map(|ledger| (&ledger.uid, ledger.epoch, ledger.intent.as_ref().map(|intent| &intent.nonce), &ledger.tombstones))
-            .hash(hasher);
+        group.map(|group| &group.trunk_group_sid).hash(hasher);
+        for ledger in [status.and_then(|status| status.ledger.as_ref()), group.and_then(|group| group.ledger.as_ref())] {
+            ledger
+                .map(|ledger| (&ledger.uid, ledger.epoch, ledger.intent.as_ref().map(|intent| &intent.nonce), &ledger.tombstones))
+                .hash(hasher);
+        }
+        // An endpoint that waits for its group to go says why that takes long.
+        let waiting = group.filter(|_| object.metadata.deletion_timestamp.is_some());
+        waiting.map(|group| &group.message).hash(hasher);
     })
 }
 
@@ -203,4 +209,44 @@ fn hash(object: &impl Resource, more: impl FnOnce(&mut DefaultHasher)) -> Option
     (&meta.uid, meta.generation, &meta.annotations, &meta.finalizers, meta.deletion_timestamp.is_some()).hash(&mut hasher);
     more(&mut hasher);
     Some(hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn object(deleting: bool, status: Value) -> SipEndpoint {
+        let time = deleting.then_some("2026-01-01T00:00:00Z");
+        serde_json::from_value(json!({
+            "apiVersion": "switchboard.dev/v1alpha1",
+            "kind": "SipEndpoint",
+            "metadata": {"name": "alice", "namespace": "voice", "uid": "uid-1", "generation": 1, "deletionTimestamp": time},
+            "spec": {"accountRef": {"name": "main"}},
+            "status": status,
+        }))
+        .expect("an object")
+    }
+
+    #[test]
+    fn what_is_told_of_a_trunk_group_is_news_only_where_somebody_decides_on_it() {
+        let ledger = |epoch: i64| json!({"uid": "uid-1", "installation": "abc", "epoch": epoch});
+        let group = |sid: &str, epoch: i64, message: &str| json!({"trunk_group_sid": sid, "ledger": ledger(epoch), "message": message});
+        let with = |group: Value| json!({"endpoint_id": "e1", "trunkGroup": group});
+        let table = [
+            ("it appears", false, json!({"endpoint_id": "e1"}), with(json!({"reason": "Progressing"})), true),
+            ("it is recorded", false, with(json!({"reason": "Progressing"})), with(group("g1", 1, "well")), true),
+            ("another one is", false, with(group("g1", 1, "well")), with(group("g2", 1, "well")), true),
+            ("its ledger moves", false, with(group("g1", 1, "well")), with(group("g1", 2, "well")), true),
+            ("it reports", false, with(group("g1", 1, "well")), with(group("g1", 1, "better")), false),
+            ("it says what its endpoint waits for", true, with(group("g1", 1, "well")), with(group("g1", 1, "waits")), true),
+            ("it is wiped", false, with(group("g1", 1, "well")), json!({"endpoint_id": "e1"}), true),
+            ("its endpoint goes", false, with(group("g1", 1, "well")), json!({"trunkGroup": group("g1", 1, "well")}), true),
+        ];
+        for (sentence, deleting, before, after, news) in table {
+            let told = relevant_endpoint(&object(deleting, before)) != relevant_endpoint(&object(deleting, after));
+            assert_eq!(told, news, "{sentence}");
+        }
+    }
 }

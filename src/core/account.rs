@@ -11,13 +11,15 @@
 //!
 //! A1 to A4 answer with the first that applies; who is served follows from A1, A3 and A4, whatever A2 says.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::api::condition::{ConditionStatus, ConditionType, Reason, Verdict as Kstatus};
-use crate::api::provider_account::BrakeRecord;
+use crate::api::provider_account::{BrakeRecord, Gateway};
 use crate::api::{ANNOTATION_ACKNOWLEDGE_BRAKE, ANNOTATION_FORCE_ORPHAN};
 use crate::core::action::Finding;
 use crate::core::brake::{Held, Kind};
+use crate::core::fields::{Address, Remote, Role};
 use crate::core::key::{Kind as AccountKind, ObjectKey};
 use crate::core::view::Problem;
 
@@ -25,6 +27,8 @@ use crate::core::view::Problem;
 const NAMED: usize = 3;
 /// How often the pause between two tries to reach the provider doubles.
 const MOST_DOUBLED: u32 = 6;
+/// How many gateways a status shows.
+const MOST_GATEWAYS: usize = 64;
 
 /// Everything that is decided on.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +37,8 @@ pub struct Facts<'a> {
     pub key: &'a ObjectKey,
     /// Where its credentials lead.
     pub access: Access,
+    /// What the provider must let them do, in words for people, where it grants that piece by piece.
+    pub permissions: Option<&'static str>,
     /// `deletionTimestamp` is set.
     pub deleting: bool,
     /// Who uses it; read live if it is being deleted.
@@ -68,6 +74,12 @@ pub struct Waits {
     pub rest: Duration,
     /// After a failure of the provider.
     pub retry: Duration,
+}
+
+/// How long it is until a provider that could not be asked, `attempts` times in a row, is asked again. Each try is a call.
+pub fn pause(waits: Waits, attempts: u32) -> Duration {
+    let Waits { rest, retry } = waits;
+    retry.saturating_mul(2_u32.pow(attempts.saturating_sub(1).min(MOST_DOUBLED))).min(rest.max(retry))
 }
 
 /// Where the credentials of an account object lead.
@@ -222,8 +234,9 @@ fn serves(facts: &Facts<'_>) -> (Serves, Duration) {
             (problem(Reason::AccountMismatch, message), rest.max(retry))
         }
         Access::Rejected { message, due } => {
+            let permissions = facts.permissions.map(|permissions| format!(" {permissions}.")).unwrap_or_default();
             let message = format!(
-                "the provider rejects the credentials ({message}). Nothing is called for the objects of this account but one probe a minute; mend the Secret and this goes on within a second"
+                "the provider rejects the credentials ({message}).{permissions} Nothing is called for the objects of this account but a probe now and then, one a minute at most; mend the Secret and this goes on within a second"
             );
             (problem(Reason::CredentialsRejected, message), due.unwrap_or(retry))
         }
@@ -233,9 +246,7 @@ fn serves(facts: &Facts<'_>) -> (Serves, Duration) {
         }
         Access::Unreachable { message, attempts } => {
             let message = format!("{message}. Nothing is called for its objects meanwhile; it is tried again by itself");
-            // Each try is a call.
-            let again = retry * 2_u32.pow(attempts.saturating_sub(1).min(MOST_DOUBLED));
-            return (Serves::Nobody(problem(Reason::ProviderUnreachable, message)), again.min(rest.max(retry)));
+            return (Serves::Nobody(problem(Reason::ProviderUnreachable, message)), pause(facts.waits, *attempts));
         }
     };
     // Whether it is still needed is looked at often while it waits to go, where that costs no call.
@@ -326,6 +337,20 @@ pub fn held(kind: Kind, held: &Held, account: &ObjectKey) -> Problem {
             ),
         },
     }
+}
+
+/// The addresses that the provider's calls come from, of everything that a listing shows: sorted, each once, as many as a status holds.
+pub fn gateways<'a>(listing: impl IntoIterator<Item = &'a Remote>) -> Vec<Gateway> {
+    let addresses = listing.into_iter().filter_map(|remote| match &remote.role {
+        Role::Gateway(addresses) => Some(addresses),
+        Role::Own | Role::Elsewhere => None,
+    });
+    // What the schema would refuse would keep everything else from being written as well.
+    let fits = |address: &&Address| address.ip.len() <= 256 && address.transport.as_ref().is_none_or(|transport| transport.len() <= 64);
+    let all: BTreeSet<&Address> = addresses.flatten().filter(fits).collect();
+    let shown =
+        |Address { ip, port, transport }: &Address| Gateway { ip: ip.clone(), port: port.map(i32::from), transport: transport.clone() };
+    all.into_iter().take(MOST_GATEWAYS).map(shown).collect()
 }
 
 /// The conditions of the account object.

@@ -14,8 +14,12 @@ pub fn of(view: &View, status: Option<&SipEndpointStatus>) -> Expectation {
         Desired::Wanted(wanted) => wanted.fields.clone(),
         Desired::Blocked(_) | Desired::Unmade(_) => Fields::new(),
     };
+    let id = status.and_then(|status| status.endpoint_id.clone()).or_else(|| view.adopt.as_ref().map(|adopt| adopt.id.clone()));
+    let managed = matches!(&view.desired, Desired::Wanted(wanted) if wanted.password.is_some());
+    let seen = id.as_deref().filter(|_| managed).and_then(|id| view.evidence.observed(id));
     Expectation {
-        id: status.and_then(|status| status.endpoint_id.clone()).or_else(|| view.adopt.as_ref().map(|adopt| adopt.id.clone())),
+        password: managed.then(|| seen.and_then(|seen| seen.remote.password_digest.clone())),
+        id,
         mark: view.adopt.is_none().then(|| view.mark.clone()),
         fields,
         registered: status.and_then(|status| status.sip_registered),

@@ -4,11 +4,13 @@ use std::fmt;
 
 use crate::api::refs::{AccountKind, AccountRef};
 
-/// The kinds of objects that are reconciled.
+/// The kinds of what is reconciled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// An endpoint.
     SipEndpoint,
+    /// What leads phone numbers to an endpoint, where they cannot point to it themselves: a part of the SipEndpoint of the same name.
+    TrunkGroup,
     /// What answers a phone number.
     PhoneNumberBinding,
     /// An account of one namespace.
@@ -18,10 +20,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// As it stands in a manifest.
+    /// As it stands in a manifest, or, of what is no object of its own, in messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::SipEndpoint => "SipEndpoint",
+            Kind::TrunkGroup => "TrunkGroup",
             Kind::PhoneNumberBinding => "PhoneNumberBinding",
             Kind::ProviderAccount => "ProviderAccount",
             Kind::ClusterProviderAccount => "ClusterProviderAccount",
@@ -51,6 +54,11 @@ impl ObjectKey {
     /// A SipEndpoint.
     pub fn endpoint(namespace: impl Into<String>, name: impl Into<String>) -> Self {
         Self { kind: Kind::SipEndpoint, namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The trunk group of the SipEndpoint of this name.
+    pub fn trunk_group(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { kind: Kind::TrunkGroup, namespace: namespace.into(), name: name.into() }
     }
 
     /// A PhoneNumberBinding.

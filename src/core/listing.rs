@@ -198,7 +198,7 @@ impl<T: Entry> Assembler<T> {
 
     /// The page asked for by [`Assembler::next`]: its elements, the total, and whether there is more behind it, if the answer says so.
     pub fn page(&mut self, items: Vec<T>, total: Option<u64>, more: Option<bool>) {
-        let ids: Vec<String> = items.iter().map(|item| item.id().to_owned()).collect();
+        let ids: Vec<String> = items.iter().map(|item| item.key().to_owned()).collect();
         self.pages += 1;
         self.unanswered.0 = 0;
         match self.stage {
@@ -221,7 +221,7 @@ impl<T: Entry> Assembler<T> {
             self.spoil(Spoiled::Oversized);
         }
         let before = self.seen.len();
-        self.seen.extend(items.into_iter().map(|item| (item.id().to_owned(), item)));
+        self.seen.extend(items.into_iter().map(|item| (item.key().to_owned(), item)));
         self.barren = if self.seen.len() > before { 0 } else { self.barren + 1 };
 
         let total = total.map(|total| total.min(2 * MOST_ITEMS as u64));

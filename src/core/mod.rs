@@ -25,4 +25,5 @@ pub mod sighting;
 pub mod status;
 pub mod tenancy;
 pub mod time;
+pub mod trunk_group;
 pub mod view;

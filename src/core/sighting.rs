@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::core::fields::{Fields, PASSWORD, Remote, Role, Value, diff};
+use crate::core::fields::{Fields, PASSWORD, Remote, Role, Secret, Value, diff};
 use crate::core::listing::Entry;
 use crate::core::mark::{Mark, recognise};
 
@@ -161,6 +161,8 @@ pub struct Expectation {
     pub mark: Option<Mark>,
     /// The desired managed fields.
     pub fields: Fields,
+    /// What was last seen of the password, if it is managed. Something else is for the object to compare; a listing that hides it says nothing.
+    pub password: Option<Option<Secret>>,
     /// What the status says of registration.
     pub registered: Option<bool>,
     /// It waits for evidence (a deletion, an open intent, a suspected absence): every listing matters.
@@ -176,7 +178,9 @@ pub fn differs(expected: &Expectation, seen: &Sightings, complete: bool) -> bool
     let own_differs = match recorded.map(|id| seen.get(id)) {
         Some(Some(remote)) => {
             let registered = remote.registration.as_ref().map(|registration| registration.registered);
-            !diff(&expected.fields, &remote.fields).is_empty() || (registered.is_some() && registered != expected.registered)
+            let password =
+                remote.password_digest.is_some() && expected.password.as_ref().is_some_and(|seen| *seen != remote.password_digest);
+            password || !diff(&expected.fields, &remote.fields).is_empty() || (registered.is_some() && registered != expected.registered)
         }
         Some(None) => complete,
         None => false,
@@ -189,7 +193,7 @@ pub fn differs(expected: &Expectation, seen: &Sightings, complete: bool) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::fields::{Registration, Secret, Value};
+    use crate::core::fields::{Registration, Value};
     use crate::core::mark::{Installation, Place};
 
     fn remote(id: &str, username: &str, alias: &str, registered: bool) -> Remote {
@@ -218,16 +222,23 @@ mod tests {
             id: Some("1".into()),
             mark: Some(desk()),
             fields: Fields::from([("alias", Value::Text("desk".into()))]),
+            password: Some(Some(Secret::new("digest".into()))),
             registered: Some(false),
             open: false,
         };
+        let shows = |digest: &str| Remote {
+            password_digest: Some(Secret::new(digest.into())),
+            ..remote("1", &format!("{}42", desk()), "desk", false)
+        };
         let same = remote("1", &format!("{}42", desk()), "desk", false);
         let foreign = remote("2", "deskmar42", "x", true);
-        let cases: [(&str, &[Remote], bool, bool); 9] = [
+        let cases: [(&str, &[Remote], bool, bool); 11] = [
             ("as expected", std::slice::from_ref(&same), true, false),
             ("others do not matter", &[same.clone(), foreign.clone()], true, false),
             ("a name that only begins like ours", &[same.clone(), remote("3", &format!("{}4x", desk()), "desk", false)], true, false),
             ("alias edited", &[remote("1", &format!("{}42", desk()), "edited", false)], true, true),
+            ("the password as it was", &[shows("digest")], true, false),
+            ("another password", &[shows("another")], true, true),
             ("phone logged in", &[remote("1", &format!("{}42", desk()), "desk", true)], true, true),
             ("gone", std::slice::from_ref(&foreign), true, true),
             ("not seen in an incomplete listing", std::slice::from_ref(&foreign), false, false),
@@ -243,6 +254,10 @@ mod tests {
             assert_eq!(differs(&expected, &seen(remotes), complete), woken, "{name}");
         }
         assert!(differs(&Expectation { open: true, ..expected.clone() }, &seen(&[same]), false));
+        let unmanaged = Expectation { password: None, ..expected.clone() };
+        assert!(!differs(&unmanaged, &seen(&[shows("another")]), true), "a password that is nobody's business");
+        let never_seen = Expectation { password: Some(None), ..expected.clone() };
+        assert!(differs(&never_seen, &seen(&[shows("digest")]), true), "a password that was hidden before");
         assert!(differs(&Expectation { id: None, ..expected }, &seen(&[remote("1", &format!("{}42", desk()), "desk", false)]), false));
     }
 

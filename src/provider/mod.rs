@@ -26,6 +26,9 @@ use crate::core::outcome::{Outcome, Refusal, RefusalKind};
 use crate::core::view::{Desired, Password, Problem};
 use crate::provider::transport::{BaseUrl, TransportOptions};
 
+mod answers;
+pub mod carrierx;
+mod credentials;
 pub mod plivo;
 pub mod transport;
 
@@ -174,6 +177,11 @@ pub trait Dialect: Sync {
     /// # Errors
     /// What is wrong with the Secret, without a value of it.
     fn connect(&self, secret: &str, base: &BaseUrl, options: &TransportOptions, value: Value<'_, '_>) -> Result<Connection, Problem>;
+    /// What the provider must let the credentials do, in a sentence for people without its full stop, where it grants that piece by piece:
+    /// shown when it refuses them.
+    fn permissions(&self) -> Option<&'static str> {
+        None
+    }
     /// The endpoint is this provider's.
     fn speaks(&self, spec: &SipEndpointSpec) -> bool;
     /// Where its mark stands, and what stands before it.
@@ -208,7 +216,7 @@ pub trait Dialect: Sync {
 
 /// The providers that this version knows.
 pub fn dialects() -> &'static [&'static dyn Dialect] {
-    &[&plivo::Dialect]
+    &[&plivo::Dialect, &carrierx::Dialect]
 }
 
 fn of_kind(kind: ProviderKind) -> Option<&'static dyn Dialect> {
@@ -222,6 +230,11 @@ fn of_endpoint(spec: &SipEndpointSpec) -> Option<&'static dyn Dialect> {
 /// The Secret of an account's credentials; `None` if the spec names no provider of this version.
 pub fn credentials_secret(spec: &ProviderAccountSpec) -> Option<&str> {
     dialects().iter().find_map(|dialect| dialect.credentials_secret(spec))
+}
+
+/// What the provider must let an account's credentials do, in a sentence for people, where it grants that piece by piece.
+pub fn permissions(spec: &ProviderAccountSpec) -> Option<&'static str> {
+    dialects().iter().find(|dialect| dialect.credentials_secret(spec).is_some())?.permissions()
 }
 
 /// A connection from the values of the credentials' Secret, judged before anything is called.

@@ -12,7 +12,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Certificate, Client, ClientBuilder, Method, Response, Url, redirect, retry, tls};
+use reqwest::{Certificate, Client, ClientBuilder, Method, RequestBuilder, Response, Url, redirect, retry, tls};
 use serde_json::Value;
 
 use crate::core::fields::Secret;
@@ -28,7 +28,7 @@ pub use failure::Failure;
 pub(in crate::provider) use text::md5_hex;
 pub use text::{MAX_TEXT, Scrubber};
 
-/// Largest body that is read, in bytes.
+/// Largest body that is read, in bytes, unless the request says otherwise.
 pub const BODY_LIMIT: usize = 1 << 20;
 
 /// Longest `Retry-After` that is honoured; a longer one is cut to this.
@@ -109,12 +109,16 @@ pub struct Request<'a> {
     pub call: Call,
     /// HTTP method.
     pub method: Method,
-    /// Path segments, not encoded; a trailing slash is added.
+    /// Path segments, not encoded.
     pub path: &'a [&'a str],
-    /// Query arguments.
-    pub query: &'a [(&'a str, u64)],
+    /// The path ends with a slash.
+    pub trailing_slash: bool,
+    /// Query arguments, not encoded.
+    pub query: &'a [(&'a str, String)],
     /// JSON.
     pub body: Option<Vec<u8>>,
+    /// Largest answer that is read, in bytes; [`BODY_LIMIT`] for all but long listings.
+    pub answer_limit: usize,
 }
 
 /// What the provider answered. The body prints as a word only: it may hold secrets and personal data.
@@ -155,8 +159,23 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Builds both clients; contacts nobody. Needs the process-wide TLS provider.
-    pub fn new(base: &BaseUrl, user: &str, password: &Secret, options: &TransportOptions) -> Result<Self, Unusable> {
+    /// With a user and a password (HTTP Basic). Builds both clients; contacts nobody. Needs the process-wide TLS provider.
+    ///
+    /// # Errors
+    /// No client can be built.
+    pub fn basic(base: &BaseUrl, user: &str, password: &Secret, options: &TransportOptions) -> Result<Self, Unusable> {
+        Self::new(base, options, |request| request.basic_auth(user, Some(password.expose())))
+    }
+
+    /// As [`Transport::basic`], with a bearer token.
+    ///
+    /// # Errors
+    /// No client can be built.
+    pub fn bearer(base: &BaseUrl, token: &Secret, options: &TransportOptions) -> Result<Self, Unusable> {
+        Self::new(base, options, |request| request.bearer_auth(token.expose()))
+    }
+
+    fn new(base: &BaseUrl, options: &TransportOptions, authorize: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Result<Self, Unusable> {
         let deadlines = options.deadlines;
         let pooled = builder(base, options)?
             .connect_timeout(deadlines.connect)
@@ -164,7 +183,7 @@ impl Transport {
             .pool_idle_timeout(Duration::from_secs(60));
         let single = builder(base, options)?.connect_timeout(deadlines.connect_single()).pool_max_idle_per_host(0);
         let (pooled, single) = (build(pooled)?, build(single)?);
-        let authorization = basic(&single, base, user, password)?;
+        let authorization = authorization(authorize(single.get(base.url().clone())))?;
         Ok(Self { base: base.clone(), authorization, deadlines, pooled, single })
     }
 
@@ -183,7 +202,7 @@ impl Transport {
             Call::Create => (&self.single, self.deadlines.create),
         };
         let mut builder = client
-            .request(request.method, self.url(request.path, request.query))
+            .request(request.method, self.url(request.path, request.trailing_slash, request.query))
             .header(AUTHORIZATION, self.authorization.clone())
             .header(ACCEPT, "application/json")
             .timeout(deadline);
@@ -193,16 +212,19 @@ impl Transport {
         let built = builder.build().map_err(failure::not_built)?;
         let response = client.execute(built).await.map_err(failure::classify)?;
         let (status, retry_after) = (response.status().as_u16(), retry_after(response.headers()));
-        Ok(Answer { status, retry_after, body: read(response).await })
+        Ok(Answer { status, retry_after, body: read(response, request.answer_limit).await })
     }
 
-    fn url(&self, path: &[&str], query: &[(&str, u64)]) -> Url {
+    fn url(&self, path: &[&str], trailing_slash: bool, query: &[(&str, String)]) -> Url {
         let mut url = self.base.url().clone();
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.clear().extend(path).push("");
+            segments.clear().extend(path);
+            if trailing_slash {
+                segments.push("");
+            }
         }
         if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query.iter().map(|(name, value)| (name, value.to_string())));
+            url.query_pairs_mut().extend_pairs(query);
         }
         url
     }
@@ -234,25 +256,25 @@ fn build(builder: ClientBuilder) -> Result<Client, Unusable> {
 }
 
 /// Lets the HTTP library encode the header once, marked sensitive.
-fn basic(client: &Client, base: &BaseUrl, user: &str, password: &Secret) -> Result<HeaderValue, Unusable> {
-    let request = client.get(base.url().clone()).basic_auth(user, Some(password.expose())).build();
-    let request = request.map_err(|error| Unusable::Client(failure::deepest(&error.without_url())))?;
+fn authorization(request: RequestBuilder) -> Result<HeaderValue, Unusable> {
+    let request = request.build().map_err(|error| Unusable::Client(failure::deepest(&error.without_url())))?;
     request.headers().get(AUTHORIZATION).cloned().ok_or_else(|| Unusable::Client("no authorization header".to_owned()))
 }
 
-/// Reads at most [`BODY_LIMIT`] bytes. After a 204 nothing is read: whatever follows is not part of the answer.
-async fn read(mut response: Response) -> Result<Value, Doubt> {
+/// Reads at most so many bytes. After a 204 nothing is read: whatever follows is not part of the answer.
+async fn read(mut response: Response, limit: usize) -> Result<Value, Doubt> {
     let unreadable = |message: &str| Doubt { kind: DoubtKind::Unreadable, message: message.to_owned() };
+    let too_large = || unreadable(&format!("body over {} MiB", limit >> 20));
     if response.status().as_u16() == 204 {
         return Err(unreadable("no body"));
     }
-    if response.content_length().is_some_and(|length| length > BODY_LIMIT as u64) {
-        return Err(unreadable("body over 1 MiB"));
+    if response.content_length().is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
     }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(failure::in_body)? {
-        if body.len() + chunk.len() > BODY_LIMIT {
-            return Err(unreadable("body over 1 MiB"));
+        if body.len() + chunk.len() > limit {
+            return Err(too_large());
         }
         body.extend_from_slice(&chunk);
     }

@@ -9,8 +9,13 @@ mod brakes;
 mod budget;
 #[cfg(feature = "failpoints")]
 mod canary;
+#[cfg(feature = "failpoints")]
+mod carrierx;
+#[cfg(feature = "failpoints")]
+mod carrierx_accounts;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod cases;
+mod chart;
 mod connection;
 #[cfg(feature = "failpoints")]
 mod escrow;
@@ -18,6 +23,7 @@ mod escrow;
 mod everywhere;
 #[cfg(feature = "failpoints")]
 mod generated;
+mod gitops;
 mod kills;
 mod life;
 mod listings;

@@ -4,7 +4,7 @@ mod bind;
 mod drift;
 mod interrupted;
 mod leave;
-mod line;
+pub mod line;
 mod many;
 mod owners;
 mod rest;

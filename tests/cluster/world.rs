@@ -17,9 +17,13 @@ use serde_json::{Value, json};
 use switchboard::api::{ProviderAccount, SipEndpoint};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
 use super::support;
+
+#[allow(dead_code, reason = "each test takes what it needs")]
+mod carrierx;
 
 /// Longest that anything is waited for: a machine may be slow, a test that would fail must end.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -32,6 +36,8 @@ pub struct World {
     pub namespace: String,
     pub simulator: Arc<Simulator>,
     pub admin: AdminClient,
+    /// A second provider, once somebody has asked for it; worlds made from this one share what is there by then.
+    carrierx: OnceCell<Arc<sandbox::carrierx::Simulator>>,
     /// With the rights of a tool that restores backups.
     pub backup_tool: Client,
     /// With the operator's rights.
@@ -70,6 +76,7 @@ impl World {
             namespace: support::namespace(&self.client, name).await,
             simulator: Arc::clone(&self.simulator),
             admin: self.simulator.admin(),
+            carrierx: self.carrierx.clone(),
             backup_tool: self.backup_tool.clone(),
             kubeconfig: self.kubeconfig.clone(),
         };
@@ -81,7 +88,8 @@ impl World {
         let metadata = ObjectMeta { name: Some(self.namespace.clone()), ..ObjectMeta::default() };
         let namespace = Namespace { metadata, ..Namespace::default() };
         Api::all(plane.client().await).create(&PostParams::default(), &namespace).await.expect("a namespace");
-        let world = World::bare(plane, self.namespace.clone(), Arc::clone(&self.simulator)).await;
+        let mut world = World::bare(plane, self.namespace.clone(), Arc::clone(&self.simulator)).await;
+        world.carrierx = self.carrierx.clone();
         world.consent(&world.namespace).await;
         world
     }
@@ -90,7 +98,7 @@ impl World {
     pub async fn bare(plane: &ControlPlane, namespace: String, simulator: Arc<Simulator>) -> World {
         let (client, backup_tool) = (plane.client().await, support::backup_tool_of(plane).await);
         let (admin, kubeconfig) = (simulator.admin(), plane.operator_kubeconfig().to_owned());
-        World { client, namespace, simulator, admin, backup_tool, kubeconfig }
+        World { client, namespace, simulator, admin, carrierx: OnceCell::new(), backup_tool, kubeconfig }
     }
 
     async fn furnished(self) -> World {
@@ -121,9 +129,14 @@ impl World {
 
     /// A Secret with credentials and a ProviderAccount that uses it.
     pub async fn account(&self, name: &str, auth_id: &str, auth_token: &str, spec: Value) {
-        self.secret(&format!("{name}-credentials"), &[("auth_id", auth_id), ("auth_token", auth_token)]).await;
+        self.account_at("plivo", name, &[("auth_id", auth_id), ("auth_token", auth_token)], spec).await;
+    }
+
+    /// The same, at this provider.
+    async fn account_at(&self, provider: &str, name: &str, credentials: &[(&str, &str)], spec: Value) {
+        self.secret(&format!("{name}-credentials"), credentials).await;
         let mut spec = spec;
-        spec["plivo"] = json!({"credentialsSecretRef": {"name": format!("{name}-credentials")}});
+        spec[provider] = json!({"credentialsSecretRef": {"name": format!("{name}-credentials")}});
         let account =
             json!({"apiVersion": "switchboard.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": name}, "spec": spec});
         let accounts: Api<ProviderAccount> = Api::namespaced(self.client.clone(), &self.namespace);
@@ -166,7 +179,10 @@ impl World {
 
     /// Applies a SipEndpoint and nothing else.
     pub async fn apply(&self, name: &str, plivo: Value, spec: Value) -> SipEndpoint {
-        let spec = merged(json!({"accountRef": {"name": "plivo"}, "plivo": plivo}), spec);
+        self.apply_spec(name, merged(json!({"accountRef": {"name": "plivo"}, "plivo": plivo}), spec)).await
+    }
+
+    pub async fn apply_spec(&self, name: &str, spec: Value) -> SipEndpoint {
         let object = json!({"apiVersion": "switchboard.dev/v1alpha1", "kind": "SipEndpoint", "metadata": {"name": name}, "spec": spec});
         self.endpoints().patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(&object)).await.expect("a SipEndpoint")
     }
@@ -254,6 +270,9 @@ impl World {
         // A namespace is one more, anything else instead.
         for (name, value) in defaults.into_iter().filter(|(name, _)| !arguments.contains(name)) {
             command.args([name, value]);
+        }
+        if let Some(carrierx) = self.carrierx.get().filter(|_| !arguments.contains(&"--carrierx-url")) {
+            command.args(["--carrierx-url", carrierx.url()]);
         }
         command.env("KUBECONFIG", &self.kubeconfig).envs(environment.iter().copied());
         Operator::start(command)

@@ -1,6 +1,12 @@
-//! The Plivo client against a server that says what it is told to, byte by byte. Needs neither cluster nor network.
+//! The providers' clients against a server that says what it is told to, byte by byte. Needs neither cluster nor network.
 
 mod answers;
+mod carrierx;
+mod carrierx_answers;
+mod carrierx_fixtures;
+mod carrierx_requests;
+mod carrierx_secrets;
+mod carrierx_simulator;
 mod fixtures;
 mod harm;
 mod numbers;

@@ -3,8 +3,8 @@
 use switchboard::core::action::{Cause, Release};
 
 use super::mind::{Content, Kind, Lesson, Question};
-use super::state::{CONSOLE, Copy, Desk, FIRST, NONE, State, ours};
-use super::{Ablation, NumberProof};
+use super::state::{CONSOLE, Copy, Desk, FIRST, NONE, NOWHERE, State, ours};
+use super::{Ablation, NumberProof, Unbinding};
 use crate::invariants::NumberInvariant as I;
 
 /// What becomes of an update.
@@ -47,6 +47,12 @@ pub enum Act {
     Gone,
     /// The settle time passes.
     Settle,
+    /// The number cannot be bound any more, or can be again.
+    Obstacle,
+    /// The trunk group of the first name's target is gone.
+    Vanish,
+    /// Another one is made in its place.
+    Return,
 }
 
 impl NumberProof {
@@ -104,6 +110,17 @@ impl NumberProof {
         }
         if budget.gone > 0 && !state.gone {
             acts.push(Act::Gone);
+        }
+        if budget.obstacles > 0 {
+            acts.push(Act::Obstacle);
+        }
+        if let Some(content) = state.stored[0].map(|id| self.mind.brief(id)) {
+            if budget.recreations > 0 && !content.deleting && content.wanted == 1 {
+                acts.push(Act::Vanish);
+            }
+            if !content.deleting && content.wanted == NOWHERE {
+                acts.push(Act::Return);
+            }
         }
         if budget.settles > 0 && state.flights == [None; 2] {
             acts.push(Act::Settle);
@@ -176,6 +193,16 @@ impl NumberProof {
                 state.budget.gone -= 1;
                 (state.gone, state.disturbed) = (true, true);
             }
+            Act::Obstacle => {
+                state.budget.obstacles -= 1;
+                state.obstacle = !state.obstacle;
+            }
+            Act::Vanish => {
+                state.budget.recreations -= 1;
+                state.left_behind = true;
+                self.edit(state, 0, |content| content.wanted = NOWHERE);
+            }
+            Act::Return => self.edit(state, 0, |content| content.wanted = 2),
             Act::Settle => {
                 state.budget.settles -= 1;
                 self.settle(state);
@@ -199,6 +226,15 @@ impl NumberProof {
             }
         });
         self.let_go(state, name);
+    }
+
+    /// What was not taken is asked again.
+    pub fn hours(&self, state: &mut State) {
+        for process in 0..self.processes() {
+            for name in 0..2 {
+                self.teach(state, process, name, Lesson::Hours);
+            }
+        }
     }
 
     /// Nothing is in doubt any more.
@@ -263,15 +299,22 @@ impl NumberProof {
             let desk = &mut state.desks[usize::from(process)][usize::from(name)];
             desk.learnt = learnt;
             match lesson {
-                Lesson::Got(app) => desk.shown = Some(app),
-                Lesson::Rested | Lesson::Settled => (desk.shown, desk.owned, desk.surveyed) = (None, false, false),
+                Lesson::Got(app, obstacle) => (desk.shown, desk.obstacle) = (Some(app), obstacle),
+                Lesson::Rested | Lesson::Settled | Lesson::Hours => {
+                    (desk.shown, desk.obstacle, desk.owned, desk.surveyed) = (None, false, false, false);
+                }
                 _ => {}
             }
         }
     }
 
+    /// A number can be led to it.
+    fn exists(&self, state: &State, app: u8) -> bool {
+        !(app == FIRST && state.gone || app == 1 && state.left_behind)
+    }
+
     fn execute(&self, state: &mut State, app: u8) {
-        if app != FIRST || !state.gone {
+        if self.exists(state, app) && (app != NONE || state.unbinding == Unbinding::Taken) {
             state.app = app;
         }
     }
@@ -326,6 +369,7 @@ impl NumberProof {
                 state.desks[usize::from(process)][usize::from(name)].learnt = looked;
                 let to = self.mind.change(question.own, |content| content.finalizer = false);
                 if self.write(state, process, name, to, true) {
+                    self.judge_release(state, release);
                     if release != Release::HandedOver {
                         state.left |= 1 << state.app;
                     }
@@ -350,13 +394,14 @@ impl NumberProof {
                 }
             }
             Kind::Get => {
-                let app = state.app;
-                teach(state, Lesson::Got(app));
-                state.desks[usize::from(process)][usize::from(name)].shown = Some(app);
+                let (app, obstacle) = (state.app, state.obstacle);
+                teach(state, Lesson::Got(app, obstacle));
+                let desk = &mut state.desks[usize::from(process)][usize::from(name)];
+                (desk.shown, desk.obstacle) = (Some(app), obstacle);
             }
             Kind::Update(app, cause) => {
-                self.judge_update(state, name, desk, cause);
-                let refused = app == FIRST && state.gone;
+                self.judge_update(state, (name, app), desk, cause);
+                let refused = !self.exists(state, app) || app == NONE && state.unbinding == Unbinding::Refused;
                 let lesson = match fate {
                     Fate::Done if refused => Lesson::Refused,
                     Fate::Done => Lesson::Done,
@@ -378,17 +423,28 @@ impl NumberProof {
                 let desk = &mut state.desks[usize::from(process)][usize::from(name)];
                 (desk.owned, desk.surveyed) = (false, false);
                 if lesson != Lesson::Refused {
-                    desk.shown = None;
+                    (desk.shown, desk.obstacle) = (None, false);
                 }
             }
         }
     }
 
-    fn judge_update(&self, state: &mut State, name: u8, desk: Desk, cause: Cause) {
+    /// I19: a number that something has to answer is not left where it was put.
+    fn judge_release(&self, state: &mut State, release: Release) {
+        if self.world.groups.is_some() && ours(state.app) && release != Release::HandedOver {
+            self.breaks(state, I::I19);
+        }
+    }
+
+    fn judge_update(&self, state: &mut State, (name, app): (u8, u8), desk: Desk, cause: Cause) {
         let giving_back = matches!(cause, Cause::Restored | Cause::Unassigned);
         // What has changed since the last look is nobody's fault; nor is what goes without our knowing (A7).
         if !desk.owned && !self.may_write(state, name) && self.world.forced == 0 {
             self.breaks(state, I::I2n);
+        }
+        let wanted = desk.copy.content.map(|id| self.mind.brief(id).wanted);
+        if !giving_back && (desk.obstacle || wanted != Some(app)) {
+            self.breaks(state, I::I20);
         }
         if giving_back && desk.shown.is_none_or(|app| app == CONSOLE || app == NONE) {
             self.breaks(state, I::I18);

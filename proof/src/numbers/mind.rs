@@ -10,14 +10,16 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use switchboard::api::condition::Reason;
-use switchboard::api::phone_number_binding::{PhoneNumberBindingStatus, Placed, Previous};
+use switchboard::api::phone_number_binding::PhoneNumberBindingStatus;
 use switchboard::api::policy::{BindingDeletionPolicy, DriftPolicy};
 use switchboard::api::refs::{AccountIdentity, ProviderKind};
 use switchboard::core::action::{Action, Ahead, Cause, Release, Source};
 use switchboard::core::binding::memory::{Memory, Survey};
 use switchboard::core::binding::view::{Desired, Policy, Rival, View};
-use switchboard::core::binding::{Evidence, Learnt, next, status};
-use switchboard::core::fields::{Fields, Number, Value};
+use switchboard::core::binding::{Evidence, Learnt, answer, next, status};
+use switchboard::core::capabilities::Capabilities;
+use switchboard::core::fields::{FieldName, Fields, Number, Value};
+use switchboard::core::mark::Place;
 use switchboard::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
 use switchboard::core::shared::quarrel::Quarrel;
 use switchboard::core::time::Moment;
@@ -26,11 +28,25 @@ use switchboard::provider::plivo::CAPABILITIES;
 
 use super::Ablation;
 use super::rows;
-use super::state::{APPS, CONSOLE, Id};
+use super::state::{APPS, CONSOLE, Id, NOWHERE};
 
 const SETTLE: Duration = Duration::from_secs(150);
-const NOW: Moment = Moment(Duration::from_secs(1000));
-const OLD: Moment = Moment(Duration::from_secs(500));
+const NOW: Moment = Moment(Duration::from_secs(100_000));
+const OLD: Moment = Moment(Duration::from_secs(99_500));
+/// More than 6 hours before.
+const LONG_AGO: Moment = Moment(Duration::from_secs(1));
+
+/// A provider at which trunk groups answer numbers, which have ids of their own, and something has to answer each.
+const GROUPS: Capabilities = Capabilities {
+    provider: ProviderKind::CarrierX,
+    mark: Place::Name,
+    list_filter: true,
+    registers: false,
+    referenced: true,
+    number_target: answer::TRUNK_GROUP_SID,
+    number_must_answer: true,
+    ..CAPABILITIES
+};
 
 /// A binding, as the API server or a process has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +59,7 @@ pub struct Content {
     pub deleting: bool,
     /// Our finalizer is on it.
     pub finalizer: bool,
-    /// The wanted application.
+    /// What it wants to answer the number; [`NOWHERE`] while that does not exist.
     pub wanted: u8,
     /// Its status, without what only ticks or tells.
     pub status: PhoneNumberBindingStatus,
@@ -116,8 +132,8 @@ pub enum Kind {
 /// What comes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lesson {
-    /// The number shows this.
-    Got(u8),
+    /// The number shows this, and may not be bound.
+    Got(u8, bool),
     /// The bindings were read.
     Surveyed,
     /// The write is durable.
@@ -126,6 +142,8 @@ pub enum Lesson {
     Agreed,
     /// The update was executed.
     Done,
+    /// Hours pass.
+    Hours,
     /// Its answer was lost.
     Unknown,
     /// It was refused.
@@ -177,16 +195,13 @@ struct Kept {
 
 /// The shipping decisions.
 pub struct Mind {
+    record: Capabilities,
     ablation: Option<Ablation>,
     kept: Mutex<Kept>,
 }
 
 fn text(app: &str) -> Value {
     Value::Text(app.to_owned())
-}
-
-fn number(app: &str) -> Number {
-    Number::new("1", Fields::from([("app_id", text(app)), ("alias", text("")), ("subaccount", text(""))]))
 }
 
 fn second(made: u8) -> Timestamp {
@@ -223,6 +238,8 @@ fn normalise(learnt: &mut Learnt) {
         survey.reads = u64::from(survey.reads == before);
     }
     memory.effect = Moment::ZERO;
+    // It never gets another one.
+    memory.id = None;
     memory.listing_wanted = None;
     memory.pass_began = NOW;
     memory.quarrel = Quarrel::default();
@@ -244,7 +261,7 @@ fn normalise(learnt: &mut Learnt) {
 fn quiet(mut status: PhoneNumberBindingStatus) -> PhoneNumberBindingStatus {
     status.observed_generation = None;
     status.number = None;
-    status.app_id = None;
+    (status.app_id, status.trunk_group_sid) = (None, None);
     status.alias = None;
     status.subaccount = None;
     status.conditions.retain(|condition| condition.type_ == "Ready" || condition.type_ == "Synced");
@@ -263,11 +280,21 @@ fn quiet(mut status: PhoneNumberBindingStatus) -> PhoneNumberBindingStatus {
 
 impl Mind {
     /// With all safeguards but this one.
-    pub fn new(ablation: Option<Ablation>) -> Self {
+    pub fn new(ablation: Option<Ablation>, groups: bool) -> Self {
         let mut kept = Kept::default();
         // Nothing learnt is number 0.
         kept.learn(Learnt::default());
-        Self { ablation, kept: Mutex::new(kept) }
+        Self { record: if groups { GROUPS } else { CAPABILITIES }, ablation, kept: Mutex::new(kept) }
+    }
+
+    fn target(&self) -> FieldName {
+        self.record.number_target
+    }
+
+    fn number(&self, app: &str, obstacle: bool) -> Number {
+        let number = Number::new("1", Fields::from([(self.target(), text(app)), ("alias", text("")), ("subaccount", text(""))]));
+        let id = if self.record.list_filter { "did1".to_owned() } else { number.id };
+        Number { id, obstacle: obstacle.then(|| "no voice".to_owned()), ..number }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -329,7 +356,9 @@ impl Mind {
                 None => Kind::Rest(None, false),
             },
             Action::Get(..) => Kind::Get,
-            Action::Update { change, cause, .. } => Kind::Update(change.get("app_id").and_then(Value::text).map_or(CONSOLE, app), *cause),
+            Action::Update { change, cause, .. } => {
+                Kind::Update(change.get(self.target()).and_then(Value::text).map_or(CONSOLE, app), *cause)
+            }
             _ => Kind::Rest(None, false),
         };
         let decided = (kind, kept.learn(learnt));
@@ -348,7 +377,9 @@ impl Mind {
         let unknown = || Doubt { kind: DoubtKind::TimeOut, message: String::new() };
         let refused = || Refusal { kind: RefusalKind::Invalid, message: String::new(), retry_after: None };
         match (lesson, &action) {
-            (Lesson::Got(app), _) => learnt.got(&view, NOW, Outcome::Done(number(APPS[usize::from(app)])), NOW),
+            (Lesson::Got(app, obstacle), _) => {
+                learnt.got(&view, NOW, Outcome::Done(self.number(APPS[usize::from(app)], obstacle)), NOW);
+            }
             (Lesson::Surveyed, _) => learnt.surveyed(&view, NOW),
             (Lesson::Written, action) => learnt.written(action, NOW),
             (Lesson::Agreed, _) => learnt.agreed(&view, NOW),
@@ -365,6 +396,14 @@ impl Mind {
                 learnt.got = None;
                 learnt.memory.survey = None;
                 learnt.memory.trouble = None;
+            }
+            (Lesson::Hours, _) => {
+                learnt.got = None;
+                learnt.memory.survey = None;
+                learnt.memory.turned_down = learnt.memory.turned_down.map(|_| LONG_AGO);
+                if let Some(update) = &mut learnt.memory.update {
+                    update.at = LONG_AGO;
+                }
             }
             (Lesson::Settled, _) => {
                 learnt.got = None;
@@ -411,17 +450,18 @@ impl Mind {
             created: Some(second(own.made)),
             status: own.status.clone(),
             number: "1".into(),
-            desired: match own.deleting {
-                true => Desired::Blocked(Problem { reason: Reason::Deleting, message: String::new() }),
-                false => Desired::Wanted(Fields::from([("app_id", text(APPS[usize::from(own.wanted)]))])),
+            desired: match (own.deleting, own.wanted) {
+                (true, _) => Desired::Blocked(Problem { reason: Reason::Deleting, message: String::new() }),
+                (false, NOWHERE) => Desired::Blocked(Problem { reason: Reason::TargetNotReady, message: String::new() }),
+                (false, wanted) => Desired::Wanted(Fields::from([(self.target(), text(APPS[usize::from(wanted)]))])),
             },
             policy: Policy { deletion: BindingDeletionPolicy::Restore, drift: DriftPolicy::Correct },
             rivals: rival.into_iter().collect(),
             account: AccountView::Ready {
-                provider: ProviderKind::Plivo,
+                provider: self.record.provider,
                 id: "MA1".into(),
                 listed_this_term: true,
-                capabilities: CAPABILITIES,
+                capabilities: self.record,
                 suspended: false,
                 deletions_only: None,
             },
@@ -440,8 +480,8 @@ impl Mind {
     }
 
     fn falsify(&self, view: &mut View) {
-        let shown = view.evidence.observed().map(|seen| seen.text("app_id").to_owned());
-        let previous = |app_id: &str| Previous { app_id: Some(app_id.to_owned()), ..Previous::default() };
+        let shown = view.evidence.observed().map(|seen| view.answering(seen).to_owned());
+        let previous = |app: &str| answer::previous(self.target(), app, "", "");
         match self.ablation {
             Some(Ablation::PreviousFirst) if view.status.previous.is_none() => {
                 view.status.previous = shown.as_deref().map(previous);
@@ -451,7 +491,7 @@ impl Mind {
                     view.status.placed = vec![wish];
                 }
                 view.status.conditions.retain(|condition| condition.type_ != "Ready");
-                view.status.account = Some(AccountIdentity { provider: ProviderKind::Plivo, id: "MA1".into() });
+                view.status.account = Some(AccountIdentity { provider: self.record.provider, id: "MA1".into() });
             }
             Some(Ablation::FinalizerFirst) => view.object.finalizer |= !view.object.deleting && view.status.previous.is_some(),
             Some(Ablation::Inherit) => {
@@ -475,10 +515,23 @@ impl Mind {
                 }
             }
             Some(Ablation::StillOurs) if view.object.deleting => {
-                view.status.placed.extend(shown.map(|app_id| Placed { app_id: Some(app_id), ..Placed::default() }));
+                view.status.placed.extend(shown.map(|app| answer::placed(self.target(), app, None)));
             }
             Some(Ablation::Doubt) => (view.memory.doubt, view.memory.foreign) = (None, None),
             Some(Ablation::NotTaken) => view.memory.not_taken.clear(),
+            Some(Ablation::Obstacle) => {
+                if let Some(number) = view.evidence.got.as_mut().and_then(|got| got.found.as_mut()) {
+                    number.obstacle = None;
+                }
+            }
+            Some(Ablation::MustAnswer) => {
+                if let AccountView::Ready { capabilities, .. } = &mut view.account {
+                    capabilities.number_must_answer = false;
+                }
+            }
+            Some(Ablation::Blocked) if matches!(&view.desired, Desired::Blocked(problem) if problem.reason == Reason::TargetNotReady) => {
+                view.desired = Desired::Wanted(Fields::from([(self.target(), text(""))]));
+            }
             Some(Ablation::Lost) if view.status.previous.is_none() => view.object.finalizer = false,
             _ => {}
         }

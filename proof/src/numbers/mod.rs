@@ -55,10 +55,27 @@ pub struct World {
     pub gone: u8,
     /// How often the settle time passes while things happen.
     pub settles: u8,
+    /// What the number points to is a trunk group, which something has to be; what becomes of an update to none there.
+    pub groups: Option<Unbinding>,
+    /// How often it begins or ends that the number cannot be bound.
+    pub obstacles: u8,
+    /// Whether the trunk group of the first name's target may be gone, and another one be made in its place.
+    pub recreations: u8,
     /// Up to this many steps; all of them if there is none.
     pub depth: Option<usize>,
     /// How many states it has: a world that shrinks by accident proves less.
     pub states: usize,
+}
+
+/// What becomes of an update that leaves nothing to answer the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unbinding {
+    /// It is executed.
+    Taken,
+    /// It is refused.
+    Refused,
+    /// It is accepted, and nothing changes.
+    Ignored,
 }
 
 /// What is falsified in what `next` sees, or in what is done with its answers.
@@ -94,6 +111,12 @@ pub enum Ablation {
     Lost,
     /// Drift is not corrected.
     Correct,
+    /// That the number cannot be bound is overlooked.
+    Obstacle,
+    /// A number that cannot be given back is let go.
+    MustAnswer,
+    /// A target that is not there is taken for none.
+    Blocked,
 }
 
 /// A world without one safeguard, or with all, and what was found out about it.
@@ -115,8 +138,9 @@ pub struct NumberProof {
 impl NumberProof {
     /// Of a world.
     pub fn new(world: World, ablation: Option<Ablation>, wanted: &[NumberInvariant]) -> Self {
+        let groups = world.groups.is_some();
         let wanted = wanted.iter().fold(0, |bits, invariant| bits | 1 << *invariant as u16);
-        Self { world, ablation, mind: Mind::new(ablation), quiet: Quiet::default(), wanted, found: AtomicU16::new(0) }
+        Self { world, ablation, mind: Mind::new(ablation, groups), quiet: Quiet::default(), wanted, found: AtomicU16::new(0) }
     }
 
     /// Whether this invariant is looked at.

@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use switchboard::api::condition::Reason;
 
-use super::NumberProof;
 use super::acts::{Act, Fate};
 use super::mind::Kind;
-use super::state::{FIRST, State};
+use super::state::{FIRST, NOWHERE, State, ours};
+use super::{NumberProof, Unbinding};
 
 /// Passes over everything until it rests.
 const ROUNDS: usize = 12;
@@ -72,10 +72,27 @@ impl NumberProof {
         for name in 0..2 {
             self.delete(calm, name);
         }
-        if !self.rests(calm) || calm.stored != [None; 2] {
+        if !self.rests(calm) {
+            return Verdict::NotThere;
+        }
+        if self.keeps(calm) {
+            // The provider thinks better of it, and hours pass.
+            calm.unbinding = Unbinding::Taken;
+            self.hours(calm);
+            if !self.rests(calm) {
+                return Verdict::NotThere;
+            }
+        }
+        if calm.stored != [None; 2] {
             return Verdict::NotThere;
         }
         if !calm.disturbed && calm.app != FIRST { Verdict::NotBack } else { Verdict::Good }
+    }
+
+    /// The number cannot be given back, and its binding stays and says so.
+    fn keeps(&self, state: &State) -> bool {
+        let stays = |id: &u16| self.mind.brief(*id).reason == Some(Reason::DeletionRefused);
+        state.unbinding != Unbinding::Taken && ours(state.app) && state.stored.iter().flatten().any(stays)
     }
 
     /// Passes until nothing changes any more, and the settle time has passed.
@@ -127,6 +144,9 @@ impl NumberProof {
         let mut live: Vec<(u8, u8, Option<Reason>)> = Vec::new();
         for id in state.stored.iter().flatten() {
             let content = self.mind.brief(*id);
+            if content.deleting && self.keeps(state) {
+                continue;
+            }
             if content.deleting {
                 return false;
             }
@@ -134,6 +154,8 @@ impl NumberProof {
         }
         live.sort_by_key(|(made, ..)| *made);
         live.iter().enumerate().all(|(place, (_, wanted, reason))| match place {
+            0 if *wanted == NOWHERE => *reason == Some(Reason::TargetNotReady),
+            0 if state.obstacle => *reason == Some(Reason::Rejected),
             0 => *wanted == state.app && *reason == Some(Reason::Available),
             _ => *reason == Some(Reason::Conflict),
         })

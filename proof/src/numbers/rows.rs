@@ -18,14 +18,14 @@ pub enum Needed {
 use Needed::{By, Not};
 
 /// Every row of the table in `core/binding/mod.rs`.
-pub const ROWS: [(&str, Needed); 37] = [
+pub const ROWS: [(&str, Needed); 39] = [
     ("B1", By(&[A::Inherit])),
     ("B2", By(&[A::Lost])),
     ("B3", Not("it only waits; what is not known yet is not judged")),
     ("B4", By(&[A::FinalizerFirst, A::HandOver])),
     ("B5", Not("nothing is called; the account and its holds are the same code as for endpoints, and proven there")),
     ("B6", By(&[A::Owner])),
-    ("B7", Not("nothing is called while the spec or its target is wrong; no world has a wrong one")),
+    ("B7", By(&[A::Blocked])),
     ("B8", Not("nothing is written; no world takes the number away")),
     ("B9", Not("it only reads; what a write needs to have seen is asked for by the rows that write")),
     ("B10", Not("an update can be repeated without harm: this row saves calls, and the fields are compared in any case")),
@@ -37,6 +37,7 @@ pub const ROWS: [(&str, Needed); 37] = [
     ("B16", By(&[A::ReadAgain])),
     ("B17", By(&[A::PreviousFirst, A::PlacedFirst, A::Version])),
     ("B18", By(&[A::Correct])),
+    ("B20", By(&[A::Obstacle])),
     ("R1", Not("there is nothing to do any more")),
     ("R2", Not("it gives up, aloud, on somebody's word")),
     ("R3", Not("it only waits; the other bindings are not known yet")),
@@ -54,19 +55,18 @@ pub const ROWS: [(&str, Needed); 37] = [
     ("R14", By(&[A::Survey])),
     ("R15", By(&[A::NotTaken])),
     ("R16", Not("it gives up, aloud, where the provider takes nothing; in the worlds it always takes none")),
+    ("R20", By(&[A::MustAnswer])),
     ("R17", By(&[A::Doubt])),
     ("R18", By(&[A::ReadBack])),
 ];
 
 /// Rows that no world reaches, and why.
-pub const UNREACHED: [(&str, &str); 15] = [
+pub const UNREACHED: [(&str, &str); 13] = [
     ("B3", "the account is always known"),
     ("B5", "the account is always ready"),
-    ("B7", "the target always exists"),
     ("B8", "the number is never taken away"),
     ("B12", "drift is always corrected"),
     ("B13", "corrections are not counted here"),
-    ("B14", "the provider refuses nothing but the restore"),
     ("R1", "what has no finalizer of ours goes with its deletion"),
     ("R2", "nobody gives a number up"),
     ("R3", "the account is always known"),
@@ -115,6 +115,7 @@ fn live(view: &View, action: &Action) -> &'static str {
             Some(Reason::NumberNotInAccount) => "B8",
             Some(Reason::Drifted) => "B12",
             Some(Reason::Contested) => "B13",
+            Some(Reason::Rejected) if view.evidence.observed().is_some_and(|seen| seen.number.obstacle.is_some()) => "B20",
             Some(Reason::Rejected) => "B14",
             Some(Reason::Paused | Reason::Suspended) => "B5",
             None => "B3",
@@ -136,6 +137,7 @@ fn leaving(view: &View, action: &Action) -> &'static str {
             Release::NotGivenBack => "R16",
             _ => "R18",
         },
+        Action::Wait { .. } if said(action) == Some(Reason::DeletionRefused) => "R20",
         Action::ReadRivals if view.owner().is_some() => "R4",
         Action::Wait { .. } if view.owner().is_some_and(|owner| view.handed_over(owner)) => "R4",
         Action::Wait { .. } if view.owner().is_some() => "R5",

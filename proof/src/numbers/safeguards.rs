@@ -23,10 +23,10 @@ const fn row(ablation: Ablation, world: &'static str, breaks: NumberInvariant, n
 }
 
 use Ablation as A;
-use NumberInvariant::{I2n, I15, I16, I17, I18};
+use NumberInvariant::{I2n, I15, I16, I17, I18, I19, I20};
 
 /// All of them.
-pub const ALL: [Safeguard; 15] = [
+pub const ALL: [Safeguard; 18] = [
     row(
         A::PreviousFirst,
         "one binding",
@@ -125,5 +125,26 @@ pub const ALL: [Safeguard; 15] = [
         I16,
         "drift of a number is corrected",
         "Somebody changes the number in the console, and it stays so.",
+    ),
+    row(
+        A::Obstacle,
+        "obstacle",
+        I20,
+        "a number that cannot be bound is not changed",
+        "The provider says that a number takes no calls; it is led to the target all the same, and its binding says that all is well.",
+    ),
+    row(
+        A::MustAnswer,
+        "to be answered",
+        I19,
+        "a number that cannot be given back keeps its binding",
+        "What answered before is gone and the provider takes no number without an answer; the binding goes, and the number leads for ever to where it was put.",
+    ),
+    row(
+        A::Blocked,
+        "another trunk group",
+        I20,
+        "a target that does not exist at present leaves the number as it is",
+        "The trunk group of an endpoint is made anew; until then the number leads nowhere.",
     ),
 ];

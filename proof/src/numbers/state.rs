@@ -1,6 +1,6 @@
 //! What is true: the number, the bindings in the API server, and what each process has in its hands.
 
-use super::World;
+use super::{Unbinding, World};
 
 /// Applications: what answered first, the targets of the first and of the second name, what the console puts there, and none.
 pub const APPS: [&str; 6] = ["first", "a", "a2", "b", "console", ""];
@@ -10,6 +10,8 @@ pub const FIRST: u8 = 0;
 pub const CONSOLE: u8 = 4;
 /// None.
 pub const NONE: u8 = 5;
+/// Wanted is what does not exist at present.
+pub const NOWHERE: u8 = 6;
 
 /// Whether a binding wants this application.
 pub fn ours(app: u8) -> bool {
@@ -41,6 +43,8 @@ pub struct Desk {
     pub surveyed: bool,
     /// What the number showed when the process last read it, in this pass.
     pub shown: Option<u8>,
+    /// And that it could not be bound.
+    pub obstacle: bool,
 }
 
 /// What may still happen.
@@ -66,6 +70,10 @@ pub struct Budget {
     pub gone: u8,
     /// See [`World`].
     pub settles: u8,
+    /// See [`World`].
+    pub obstacles: u8,
+    /// See [`World`].
+    pub recreations: u8,
 }
 
 /// Everything.
@@ -81,6 +89,12 @@ pub struct State {
     pub desks: [[Desk; 2]; 2],
     /// The application that answered first exists no more.
     pub gone: bool,
+    /// The number cannot be bound.
+    pub obstacle: bool,
+    /// The trunk group that was the first name's target exists no more.
+    pub left_behind: bool,
+    /// What becomes of an update to none.
+    pub unbinding: Unbinding,
     /// Bindings made so far: the next one's age.
     pub made: u8,
     /// Values of ours that a binding left there when it went, a bit each.
@@ -96,17 +110,20 @@ pub struct State {
 impl State {
     /// Before anything happens.
     pub fn begin(world: &World) -> Self {
-        let World { applies, deletes, edits, console, lost, crashes, wipes, forced, gone, settles, .. } = *world;
+        let World { applies, deletes, edits, console, lost, crashes, wipes, forced, gone, settles, obstacles, recreations, .. } = *world;
         Self {
             app: FIRST,
             flights: [None; 2],
             stored: [None; 2],
             desks: [[Desk { copy: Copy { content: None, fresh: true }, ..Desk::default() }; 2]; 2],
             gone: false,
+            obstacle: false,
+            left_behind: false,
+            unbinding: world.groups.unwrap_or(Unbinding::Taken),
             made: 0,
             left: 0,
             disturbed: false,
-            budget: Budget { applies, deletes, edits, console, lost, crashes, wipes, forced, gone, settles },
+            budget: Budget { applies, deletes, edits, console, lost, crashes, wipes, forced, gone, settles, obstacles, recreations },
             broken: 0,
         }
     }

@@ -57,6 +57,10 @@ impl NumberProof {
             Act::Force(at) => format!("somebody forces the finalizer off binding {}", name(at)),
             Act::Gone => "the application that answered first is deleted".to_owned(),
             Act::Settle => "the settle time passes".to_owned(),
+            Act::Obstacle if state.obstacle => "the number can be bound again".to_owned(),
+            Act::Obstacle => "the number cannot be bound any more".to_owned(),
+            Act::Vanish => "the trunk group that binding A leads to is gone".to_owned(),
+            Act::Return => "another trunk group is made in its place".to_owned(),
         }
     }
 }

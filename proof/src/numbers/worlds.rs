@@ -1,6 +1,6 @@
 //! The worlds of numbers.
 
-use super::World;
+use super::{Unbinding, World};
 
 const NONE: World = World {
     name: "",
@@ -17,6 +17,9 @@ const NONE: World = World {
     forced: 0,
     gone: 0,
     settles: 0,
+    groups: None,
+    obstacles: 0,
+    recreations: 0,
     depth: None,
     states: 0,
 };
@@ -128,6 +131,67 @@ pub fn all() -> Vec<World> {
             deletes: 1,
             depth: Some(19),
             states: 57658,
+            ..NONE
+        },
+        World {
+            name: "trunk groups",
+            about: "two bindings of one number that trunk groups answer, made and deleted at any time; what answered first may be deleted",
+            groups: Some(Unbinding::Taken),
+            deletes: 2,
+            gone: 1,
+            states: 31540,
+            ..NONE
+        },
+        World {
+            name: "to be answered",
+            about: "a number that the provider does not leave without an answer; what answered first is deleted, updates are lost, a crash",
+            groups: Some(Unbinding::Refused),
+            applies: [1, 0],
+            deletes: 1,
+            console: 1,
+            lost: 1,
+            crashes: 1,
+            gone: 1,
+            settles: 1,
+            states: 17714,
+            ..NONE
+        },
+        World {
+            name: "without effect",
+            about: "the same, where the provider accepts that and changes nothing",
+            groups: Some(Unbinding::Ignored),
+            applies: [1, 0],
+            deletes: 1,
+            lost: 1,
+            crashes: 1,
+            gone: 1,
+            settles: 2,
+            states: 6260,
+            ..NONE
+        },
+        World {
+            name: "obstacle",
+            about: "a number that cannot be bound for some time; an edit, a deletion, a lost answer, a crash",
+            groups: Some(Unbinding::Refused),
+            applies: [1, 0],
+            deletes: 1,
+            edits: 1,
+            lost: 1,
+            crashes: 1,
+            obstacles: 2,
+            states: 20470,
+            ..NONE
+        },
+        World {
+            name: "another trunk group",
+            about: "the trunk group of the endpoint to which a number leads is gone, and another one is made in its place; two processes, a lost answer, a deletion",
+            processes: 2,
+            groups: Some(Unbinding::Refused),
+            applies: [1, 0],
+            deletes: 1,
+            lost: 1,
+            recreations: 1,
+            states: 247731,
             ..NONE
         },
     ]

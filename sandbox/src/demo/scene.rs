@@ -32,6 +32,7 @@ pub(super) struct Scene<'a> {
     pub(super) kubeconfig: PathBuf,
     pub(super) teller: &'a Teller,
     pub(super) plivo: AdminClient,
+    pub(super) carrierx: AdminClient,
 }
 
 impl Scene<'_> {
@@ -122,8 +123,20 @@ impl Scene<'_> {
         act: impl Future<Output = Result<Value>>,
         members: &[&str],
     ) -> Result<Value> {
+        self.console_of("PLIVO", (method, path), body, act, members).await
+    }
+
+    /// As [`Scene::console`], at the provider whose origin this variable holds.
+    pub(super) async fn console_of(
+        &self,
+        provider: &str,
+        (method, path): (&str, &str),
+        body: Option<&Value>,
+        act: impl Future<Output = Result<Value>>,
+        members: &[&str],
+    ) -> Result<Value> {
         let data = body.map(|body| format!(" -H content-type:application/json -d {}", up::quoted(&body.to_string())));
-        self.teller.command(&format!("curl -X {method} $PLIVO/_sandbox{path}{}", data.unwrap_or_default()));
+        self.teller.command(&format!("curl -X {method} ${provider}/_sandbox{path}{}", data.unwrap_or_default()));
         let answer = act.await?;
         if !members.is_empty() {
             let shown: Vec<String> = members.iter().map(|member| format!("{}: {}", json!(member), answer[member])).collect();

@@ -12,8 +12,9 @@ use tokio::time::sleep;
 
 use super::{DemoArgs, scene::Scene, teller::Teller};
 use crate::{
+    carrierx,
     control_plane::ControlPlane,
-    plivo::{self, Simulator},
+    plivo,
     process::{Process, Program},
     up,
 };
@@ -39,7 +40,8 @@ pub(super) struct Stage<'a> {
 /// What runs. Dropped, it is stopped, the operator first.
 pub(super) struct Running {
     operator: Process,
-    simulator: Simulator,
+    plivo: plivo::Simulator,
+    carrierx: carrierx::Simulator,
     plane: ControlPlane,
 }
 
@@ -57,14 +59,16 @@ impl<'a> Stage<'a> {
              provider run as programs beside it.",
         );
         let plane = ControlPlane::start(&args.dir).await?;
-        let simulator = Simulator::start(plivo::Options::default()).await?;
+        let plivo = plivo::Simulator::start(plivo::Options::default()).await?;
+        let carrierx = carrierx::Simulator::start(carrierx::Options::default()).await?;
         let scene = Scene {
             root,
             dir: plane.dir().to_owned(),
             kubectl: plane.kubectl().to_owned(),
             kubeconfig: plane.kubeconfig().to_owned(),
             teller,
-            plivo: simulator.admin(),
+            plivo: plivo.admin(),
+            carrierx: carrierx.admin(),
         };
         scene.kubectl(&["version"]).await?;
 
@@ -76,16 +80,16 @@ impl<'a> Stage<'a> {
         scene.kubectl(&["apply", "--server-side", "-f", "crds/", "-f", "deploy/rbac.yaml", "-f", "deploy/admission.yaml"]).await?;
 
         teller.scene(
-            "The provider and the operator start",
-            "A simulator stands in for Plivo; an application is there already. The operator runs as the ServiceAccount\n\
+            "The providers and the operator start",
+            "Simulators stand in for Plivo, where an application is there already, and for CarrierX. The operator runs as the ServiceAccount\n\
              switchboard-system/switchboard and with shortened times (defaults: settle 150s, sweep 60s, retry 1s).",
         );
-        teller.command(&format!("PLIVO={}", simulator.url()));
+        teller.command(&format!("PLIVO={} CARRIERX={}", plivo.url(), carrierx.url()));
         let application = json!({"app_name": "reception", "app_id": APPLICATION});
         let created = scene.plivo.create_application(application.clone());
         scene.console(("POST", "/applications"), Some(&application), created, &["app_id", "app_name"]).await?;
-        let operator = start_operator(&program, &plane, &simulator, teller)?;
-        let mut running = Running { operator, simulator, plane };
+        let operator = start_operator(&program, &plane, (plivo.url(), carrierx.url()), teller)?;
+        let mut running = Running { operator, plivo, carrierx, plane };
         running.operator_works().await?;
         Ok(Stage { running, scene })
     }
@@ -113,16 +117,17 @@ impl Running {
 
     /// Stops everything; the operator is asked to end in order.
     pub(super) async fn stop(self, grace: Duration) -> Result<()> {
-        let Running { operator, simulator, plane } = self;
+        let Running { operator, plivo, carrierx, plane } = self;
         let ended = operator.terminate(grace).await;
-        simulator.stop().await;
+        plivo.stop().await;
+        carrierx.stop().await;
         plane.stop().await;
         ended
     }
 
     /// The file that leads a shell here.
     pub(super) fn write_env(&self) -> Result<PathBuf> {
-        up::write_env(&self.plane, Some(&self.simulator))
+        up::write_env(&self.plane, [up::Origin::from(&self.plivo), up::Origin::from(&self.carrierx)])
     }
 
     pub(super) fn log_folder(&self) -> PathBuf {
@@ -145,10 +150,14 @@ impl Running {
     }
 }
 
-fn start_operator(program: &Path, plane: &ControlPlane, simulator: &Simulator, teller: &Teller) -> Result<Process> {
-    let args = [&["run", "--plivo-url", simulator.url()], &TIMES[..], &PORT[..]].concat();
+fn start_operator(program: &Path, plane: &ControlPlane, (plivo, carrierx): (&str, &str), teller: &Teller) -> Result<Process> {
+    let args = [&["run", "--plivo-url", plivo, "--carrierx-url", carrierx], &TIMES[..], &PORT[..]].concat();
     let kubeconfig = plane.operator_kubeconfig().display();
-    teller.command(&format!("KUBECONFIG={kubeconfig} switchboard run --plivo-url $PLIVO {} {} &", TIMES.join(" "), PORT.join(" ")));
+    teller.command(&format!(
+        "KUBECONFIG={kubeconfig} switchboard run --plivo-url $PLIVO --carrierx-url $CARRIERX {} {} &",
+        TIMES.join(" "),
+        PORT.join(" ")
+    ));
     let mut operator = clean(Program::new(program)).args(args).env("KUBECONFIG", plane.operator_kubeconfig());
     // A backtrace would push the reason out of the end of the log that an error shows.
     operator = operator.env_remove("RUST_BACKTRACE").env_remove("RUST_LIB_BACKTRACE");

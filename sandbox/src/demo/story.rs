@@ -4,8 +4,8 @@ use anyhow::{Context, Result, ensure};
 use rand::RngExt;
 use serde_json::{Value, json};
 
-use super::numbers;
 use super::scene::{NAMESPACE, Scene, aligned, text};
+use super::{numbers, peer};
 use crate::plivo::{DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, md5_hex};
 
 const LOBBY: &str = "deploy/samples/endpoint-retained.yaml";
@@ -24,8 +24,11 @@ pub(super) async fn tell(scene: &Scene<'_>, to_the_end: bool) -> Result<()> {
     numbers::connection(scene).await?;
     numbers::bound(scene).await?;
     numbers::drift(scene).await?;
+    peer::applied(scene).await?;
+    peer::drift(scene).await?;
     if to_the_end {
         numbers::restored(scene).await?;
+        peer::deleted(scene).await?;
         delete(scene).await?;
     }
     Ok(())

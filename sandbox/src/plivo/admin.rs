@@ -2,68 +2,26 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, Path, Query, Request, State as AxumState};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch, post, put};
+use axum::extract::{Path, State as AxumState};
+use axum::routing::{patch, post, put};
 use axum::{Json, Router};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::application::Application;
 use super::endpoint::{Endpoint, Registration, md5_hex};
-use super::number::{Number, is_number};
-use super::shared::{Shared, State};
-use super::store::End;
+use super::number::Number;
 use super::world::{Account, World, flag};
-use crate::faults::Faults;
-
-/// So many numbers are made by one call at most.
-const MOST_SEEDED: u64 = 100_000;
-/// Fault scripts may carry bodies of megabytes.
-const LARGEST_INPUT: usize = 128 << 20;
+use super::{Shared, State};
+use crate::simulator::admin::{Answered, Created, Input, Refused, bad, count, following, is_number, missing, text};
+use crate::simulator::store::End;
 
 type Handle = AxumState<Arc<Shared>>;
 
-/// An error of the admin interface: `{"error": "…"}`.
-struct Refused(StatusCode, String);
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        (self.0, Json(json!({"error": self.1}))).into_response()
-    }
-}
-
-type Answered = Result<Json<Value>, Refused>;
-
-/// A JSON body, whatever its Content-Type says: `curl -d` is enough. No body at all is an empty object.
-struct Input<T>(T);
-
-impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
-    type Rejection = Refused;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, Refused> {
-        let bytes = axum::body::to_bytes(request.into_body(), LARGEST_INPUT).await.map_err(|error| bad(format!("the body: {error}")))?;
-        let bytes = if bytes.is_empty() { &b"{}"[..] } else { &bytes };
-        serde_json::from_slice(bytes).map(Self).map_err(|error| bad(format!("the body: {error}")))
-    }
-}
-
-fn bad(why: impl Into<String>) -> Refused {
-    Refused(StatusCode::BAD_REQUEST, why.into())
-}
-
-fn missing(what: &str, id: &str) -> Refused {
-    Refused(StatusCode::NOT_FOUND, format!("there is no {what} {id}"))
-}
-
+/// The calls that only this provider has.
 pub(super) fn router() -> Router<Arc<Shared>> {
-    let calls = Router::new()
-        .route("/ledger", get(ledger))
-        .route("/requests", get(requests))
-        .route("/state", get(state))
+    Router::new()
         .route("/endpoints", post(create_endpoint))
         .route("/endpoints/{id}", patch(patch_endpoint).delete(delete_endpoint))
         .route("/numbers", post(create_number))
@@ -71,70 +29,8 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/applications", post(create_application))
         .route("/applications/{id}", patch(patch_application).delete(delete_application))
         .route("/registrations/{id}", put(register).delete(unregister))
-        .route("/faults", get(faults).put(set_faults).delete(clear_faults))
-        .route("/switches", get(switches).put(set_switches))
-        .route("/reset", post(reset))
         .route("/cascade", post(cascade))
         .route("/accounts/{id}", put(put_account).delete(delete_account))
-        .fallback(|| async { Refused(StatusCode::NOT_FOUND, "no such admin call".to_owned()) });
-    Router::new().nest("/_sandbox", calls)
-}
-
-#[derive(Deserialize)]
-struct Since {
-    #[serde(default)]
-    since: usize,
-}
-
-async fn ledger(AxumState(shared): Handle, Query(Since { since }): Query<Since>) -> Json<Value> {
-    let state = shared.lock();
-    Json(state.ledger.iter().skip(since).cloned().collect())
-}
-
-async fn requests(AxumState(shared): Handle, Query(Since { since }): Query<Since>) -> Json<Value> {
-    let state = shared.lock();
-    Json(state.requests.iter().enumerate().skip(since).map(|(index, row)| row.to_json(index + 1)).collect())
-}
-
-async fn state(AxumState(shared): Handle) -> Json<Value> {
-    let state = shared.lock();
-    Json(state.world.state(&state.switches, Timestamp::now()))
-}
-
-async fn faults(AxumState(shared): Handle) -> Json<Value> {
-    Json(shared.lock().faults.to_json())
-}
-
-async fn set_faults(AxumState(shared): Handle, Input(script): Input<Value>) -> Answered {
-    let parsed = Faults::parse(&script).map_err(bad)?;
-    let shown = parsed.to_json();
-    shared.lock().faults = parsed;
-    Ok(Json(shown))
-}
-
-async fn clear_faults(AxumState(shared): Handle) -> StatusCode {
-    shared.lock().faults = Faults::default();
-    StatusCode::NO_CONTENT
-}
-
-async fn switches(AxumState(shared): Handle) -> Json<Value> {
-    Json(shared.lock().switches.to_json())
-}
-
-/// All or nothing: one bad value leaves every switch as it was.
-async fn set_switches(AxumState(shared): Handle, Input(values): Input<Map<String, Value>>) -> Answered {
-    let mut state = shared.lock();
-    let mut changed = state.switches.clone();
-    for (name, value) in &values {
-        changed.set(name, value).map_err(bad)?;
-    }
-    state.switches = changed;
-    Ok(Json(state.switches.to_json()))
-}
-
-async fn reset(AxumState(shared): Handle) -> StatusCode {
-    shared.lock().reset();
-    StatusCode::NO_CONTENT
 }
 
 async fn put_account(AxumState(shared): Handle, Path(id): Path<String>, Input(body): Input<Map<String, Value>>) -> Answered {
@@ -170,23 +66,14 @@ fn account_of(shared: &Shared, state: &State, body: &Map<String, Value>) -> Resu
     if state.world.accounts.contains_key(&account) { Ok(account) } else { Err(missing("account", &account)) }
 }
 
-fn text(body: &Map<String, Value>, name: &str) -> Result<Option<String>, Refused> {
-    match body.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(bad(format!("{name} is a text"))),
-    }
-}
-
 /// `app_id`: absent leaves it, null and `""` detach. The console does not check that the application exists.
 fn app_of(body: &Map<String, Value>, present: Option<String>) -> Result<Option<String>, Refused> {
     if body.contains_key("app_id") { Ok(text(body, "app_id")?.filter(|id| !id.is_empty())) } else { Ok(present) }
 }
 
+/// Refuses members that are none of `names`; the account is always one.
 fn known(body: &Map<String, Value>, names: &[&str]) -> Result<(), Refused> {
-    body.keys()
-        .find(|name| *name != "account" && !names.contains(&name.as_str()))
-        .map_or(Ok(()), |name| Err(bad(format!("{name} is none of {}", names.join(", ")))))
+    crate::simulator::admin::known(body, &[names, &["account"]].concat())
 }
 
 fn shown_endpoint(state: &State, id: &str) -> Json<Value> {
@@ -198,7 +85,7 @@ fn shown_endpoint(state: &State, id: &str) -> Json<Value> {
     Json(json!(shown))
 }
 
-async fn create_endpoint(AxumState(shared): Handle, Input(body): Input<Map<String, Value>>) -> Result<(StatusCode, Json<Value>), Refused> {
+async fn create_endpoint(AxumState(shared): Handle, Input(body): Input<Map<String, Value>>) -> Created {
     known(&body, &["username", "full_username", "alias", "password", "app_id"])?;
     let mut state = shared.lock();
     let account = account_of(&shared, &state, &body)?;
@@ -260,18 +147,12 @@ fn edit_number(number: &mut Number, body: &Map<String, Value>) -> Result<(), Ref
 }
 
 /// With `count`, so many numbers that follow one another, all or none; answers with the first.
-async fn create_number(
-    AxumState(shared): Handle,
-    Input(mut body): Input<Map<String, Value>>,
-) -> Result<(StatusCode, Json<Value>), Refused> {
-    let count = body.remove("count").map_or(Some(1), |count| count.as_u64().filter(|count| (1..=MOST_SEEDED).contains(count)));
-    let Some(count) = count else { return Err(bad(format!("count is 1 to {MOST_SEEDED}"))) };
+async fn create_number(AxumState(shared): Handle, Input(mut body): Input<Map<String, Value>>) -> Created {
+    let count = count(&mut body)?;
     let mut state = shared.lock();
     let account = account_of(&shared, &state, &body)?;
-    let Some(first) = text(&body, "number")?.filter(|id| is_number(id)) else { return Err(bad("number is 7 to 15 digits without a plus")) };
-    // At most 15 digits.
-    let start: u64 = first.parse().map_err(|_| bad("number is 7 to 15 digits without a plus"))?;
-    let ids: Vec<String> = (0..count).map(|index| format!("{:0width$}", start + index, width = first.len())).collect();
+    let first = text(&body, "number")?.unwrap_or_default();
+    let ids = following(&first, count)?;
     if let Some(id) = ids.iter().find(|id| !is_number(id) || state.world.numbers.get(id).is_some()) {
         return Err(Refused(StatusCode::CONFLICT, format!("number {id} exists or is too long")));
     }
@@ -302,10 +183,7 @@ async fn delete_number(AxumState(shared): Handle, Path(id): Path<String>) -> Res
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn create_application(
-    AxumState(shared): Handle,
-    Input(body): Input<Map<String, Value>>,
-) -> Result<(StatusCode, Json<Value>), Refused> {
+async fn create_application(AxumState(shared): Handle, Input(body): Input<Map<String, Value>>) -> Created {
     let mut state = shared.lock();
     let account = account_of(&shared, &state, &body)?;
     let app_id = text(&body, "app_id")?.filter(|id| !id.is_empty());

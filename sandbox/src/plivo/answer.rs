@@ -5,33 +5,16 @@ use std::collections::BTreeMap;
 use rand::{Rng, RngExt, rngs::StdRng};
 use serde_json::{Map, Value, json};
 
-use super::switches::{AuthErrorBody, NotFoundBody, RateBody, RetryAfter, Switches, ValidationErrorShape};
+use super::switches::{AuthErrorBody, NotFoundBody, RateBody, Switches, ValidationErrorShape};
+pub(super) use crate::simulator::answer::Answer;
+use crate::simulator::answer::HTML;
 
 /// What Plivo sends with a 401 (found by two independent test suites).
 pub const UNAUTHORIZED_TEXT: &str = "Could not verify your access level for that URL.\nYou have to login with proper credentials";
 
 const JSON: &str = "application/json";
-const HTML: &str = "text/html; charset=utf-8";
-
-/// An answer before it meets the wire.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
-    /// Bytes are sent behind the answer (switch `delete_body`).
-    pub(super) trailing: bool,
-}
 
 impl Answer {
-    fn of(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: vec![("content-type".to_owned(), content_type.to_owned())], body: body.into(), trailing: false }
-    }
-
-    pub(super) fn json(status: u16, body: &Value) -> Self {
-        Self::of(status, JSON, body.to_string())
-    }
-
     /// A list; newer answers escape the ampersand of `meta.next` (contracts/plivo.md 2).
     pub(super) fn list(body: &Value) -> Self {
         Self::of(200, JSON, body.to_string().replace('&', "\\u0026"))
@@ -44,12 +27,6 @@ impl Answer {
     /// 202 `{"message": "changed", "api_id"}`.
     pub(super) fn changed(api_id: &str) -> Self {
         Self::json(202, &json!({"message": "changed", "api_id": api_id}))
-    }
-
-    /// A member of a JSON body, for the placeholders of fault rules.
-    pub(super) fn member(&self, name: &str) -> Option<String> {
-        let body: Value = serde_json::from_slice(&self.body).ok()?;
-        body.get(name)?.as_str().map(str::to_owned)
     }
 
     pub(super) fn error(status: u16, api_id: &str, error: &Value) -> Self {
@@ -81,21 +58,13 @@ impl Answer {
 
     /// 429 in the shape of the switches; `wait_ms` is when the next call would pass.
     pub(super) fn too_many(switches: &Switches, api_id: &str, wait_ms: u64, now: jiff::Timestamp) -> Self {
-        let mut answer = match switches.rate_body {
+        let answer = match switches.rate_body {
             RateBody::Json => Self::error(429, api_id, &json!("too many requests, throttle and retry")),
             RateBody::Text => Self::of(429, "text/plain", "Too Many Requests"),
             RateBody::Html => Self::of(429, HTML, "<html><body><h1>429 Too Many Requests</h1></body></html>"),
             RateBody::Empty => Self::of(429, HTML, ""),
         };
-        let seconds = i64::try_from(wait_ms.div_ceil(1000).max(1)).unwrap_or(1);
-        let value = match switches.retry_after {
-            RetryAfter::None => return answer,
-            RetryAfter::Seconds => seconds.to_string(),
-            // Whole seconds only: one more, or the date would lie before the moment meant.
-            RetryAfter::Date => (now + jiff::SignedDuration::from_secs(seconds + 1)).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string(),
-        };
-        answer.headers.push(("retry-after".to_owned(), value));
-        answer
+        answer.retry_after(switches.retry_after, wait_ms, now)
     }
 }
 

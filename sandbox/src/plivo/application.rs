@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Complaints, REQUIRED};
-use super::store::End;
-use super::switches::{AppDeleteNumbers, Look, UnknownKeys};
+use super::switches::{AppDeleteNumbers, UnknownKeys};
 use super::world::{Act, Actor, World, flag};
+use crate::simulator::Look;
+use crate::simulator::store::End;
 
 #[derive(Clone, Debug)]
 pub(super) struct Application {

@@ -5,11 +5,12 @@ use md5::{Digest, Md5};
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Complaints, REQUIRED};
-use super::store::End;
 use super::switches::{
-    AliasRule, EndpointDetach, EndpointOmittedApp, Look, PasswordInGet, PasswordInList, Switches, UnknownKeys, UsernameCase, UsernameSuffix,
+    AliasRule, EndpointDetach, EndpointOmittedApp, PasswordInGet, PasswordInList, Switches, UnknownKeys, UsernameCase, UsernameSuffix,
 };
 use super::world::{Act, Actor, AppArgument, World, put_application};
+use crate::simulator::Look;
+use crate::simulator::store::End;
 
 #[derive(Clone, Debug)]
 pub(super) struct Endpoint {

@@ -1,5 +1,6 @@
 //! Lists and their pages (contracts/plivo.md 3), and what list faults do to them.
 
+use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
@@ -7,10 +8,12 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Complaints};
 use super::endpoint::{Endpoint, md5_hex};
 use super::number::Number;
-use super::store::{End, Item, Row, Store};
-use super::switches::{ListOrder, ListOver20, ListTotal, Look};
+use super::switches::{ListOrder, ListOver20, ListTotal};
 use super::world::{Act, Actor, World};
 use crate::faults::ListFault;
+use crate::simulator::Look;
+use crate::simulator::listing::{self, Shift, Side, View};
+use crate::simulator::store::{End, Item, Row, Store};
 
 /// Page size by default and at most.
 const LIMIT: usize = 20;
@@ -77,7 +80,7 @@ impl World {
         let acted = fault.is_some_and(|fault| self.somebody_else(act, what, fault, asked.offset));
         let account = act.account.clone();
         let argument = |name: &str| query.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.clone());
-        let mut rng = rand::rngs::StdRng::seed_from_u64(act.rng.next_u64());
+        let mut rng = StdRng::seed_from_u64(act.rng.next_u64());
         let (body, applied) = match what {
             Listed::Endpoints => page(
                 &self.endpoints,
@@ -117,35 +120,30 @@ impl World {
         (Answer::list(&body), applied || acted)
     }
 
-    /// Insertions and deletions by somebody else between two pages. They need a page before this one to shift anything.
+    /// Insertions and deletions by somebody else between two pages.
     fn somebody_else(&mut self, act: &mut Act<'_>, what: Listed, fault: ListFault, offset: usize) -> bool {
-        let shifts = matches!(fault, ListFault::InsertShift | ListFault::DeleteShift | ListFault::Swap);
-        if offset == 0 || !shifts || what == Listed::Applications {
+        if what == Listed::Applications {
             return false;
         }
         let order = act.switches.list_order;
-        let (account, delays) = (act.account.clone(), act.switches.delays(Look::List));
         // Only what was made behind the API's back, and in the case of a number points nowhere, may vanish: it is nobody's whose objects
         // are under test.
-        let victim = match what {
+        let victim = || match what {
             Listed::Numbers => {
-                let rows = self.numbers.list(act.now_ms, delays, order, |_, item, number| Number::visible_to(item, number, &account));
+                let account = &act.account;
+                let rows = in_order(&self.numbers, act, |_, item, number| Number::visible_to(item, number, account));
                 rows.iter().take(offset).find(|(_, item, number)| item.foreign && number.app_id.is_none()).map(|(id, ..)| (*id).to_owned())
             }
             Listed::Endpoints | Listed::Applications => {
-                let rows = self.endpoints.list(act.now_ms, delays, order, |_, item, _| item.account == account);
+                let rows = in_order(&self.endpoints, act, |_, item, _| item.account == act.account);
                 rows.iter().take(offset).find(|(_, item, _)| item.foreign).map(|(id, ..)| (*id).to_owned())
             }
         };
+        let Some(Shift { insert, remove }) = Shift::of(Some(fault), offset, victim) else { return false };
         let (front, back) = if order == ListOrder::OldestFirst { (End::Oldest, End::Newest) } else { (End::Newest, End::Oldest) };
-        let (insert_at, victim) = match (fault, victim) {
-            (ListFault::InsertShift, _) => (Some(front), None),
-            (_, None) => return false,
-            (ListFault::Swap, victim) => (Some(back), victim),
-            (_, victim) => (None, victim),
-        };
+        let insert_at = insert.map(|side| if side == Side::Front { front } else { back });
         act.actor = Actor::Console;
-        if let Some(victim) = victim {
+        if let Some(victim) = remove {
             match what {
                 Listed::Numbers => self.remove_number(act, "delete_number", &victim),
                 Listed::Endpoints | Listed::Applications => self.remove_endpoint(act, &victim),
@@ -172,68 +170,35 @@ impl World {
     }
 }
 
-fn page<'a, T: Clone>(
-    store: &'a Store<T>,
+/// A list in the order that clients see; `shuffled` comes in order of creation here.
+fn in_order<'a, T: Clone>(store: &'a Store<T>, act: &Act<'_>, keep: impl Fn(&str, &Item<T>, &T) -> bool) -> Vec<Row<'a, T>> {
+    let mut rows = store.list(act.now_ms, act.switches.delays(Look::List), keep);
+    if act.switches.list_order == ListOrder::NewestFirst {
+        rows.reverse();
+    }
+    rows
+}
+
+fn page<T: Clone>(
+    store: &Store<T>,
     act: &Act<'_>,
     asked: &Asked<'_>,
     fault: Option<ListFault>,
-    rng: &mut rand::rngs::StdRng,
+    rng: &mut StdRng,
     keep: impl Fn(&str, &Item<T>, &T) -> bool,
     render: impl Fn(&str, &Item<T>, &T) -> Value,
 ) -> (Value, bool) {
-    let order = act.switches.list_order;
-    let mut rows: Vec<Row<'a, T>> = store.list(act.now_ms, act.switches.delays(Look::List), order, &keep);
-    let mut applied = false;
-    match fault {
-        Some(ListFault::NewestMissing) => {
-            if let Some(newest) = rows.iter().map(|(_, item, _)| item.order).max() {
-                rows.retain(|(_, item, _)| item.order != newest);
-                applied = true;
-            }
-        }
-        Some(ListFault::DeletedStillShown) => {
-            if let Some(haunted) = store.with_ghost(rows.clone(), order, &keep) {
-                rows = haunted;
-                applied = true;
-            }
-        }
-        Some(ListFault::ChangedOrder) if rows.len() > 1 => {
-            rows.shuffle(rng);
-            applied = true;
-        }
-        _ => {}
-    }
-    if order == ListOrder::Shuffled {
-        rows.shuffle(rng);
-    }
     let (limit, offset) = (asked.limit, asked.offset);
-    let (mut from, mut to) = (offset, offset.saturating_add(limit));
-    let mut hide = false;
-    match fault {
-        Some(ListFault::RepeatedPage) if offset > 0 => {
-            (from, to, applied) = (offset.saturating_sub(limit), offset.saturating_sub(limit) + limit, true)
-        }
-        Some(ListFault::OffsetIgnored) if offset > 0 => (from, to, applied) = (0, limit, true),
-        Some(ListFault::LimitIgnored) if to < rows.len() => (to, applied) = (rows.len(), true),
-        Some(ListFault::EmptyMiddlePage) if offset < rows.len() => (hide, applied) = (true, true),
-        _ => {}
-    }
-    let mut total = match act.switches.list_total {
-        ListTotal::Exact => rows.len(),
-        ListTotal::Stale => store.stale_total(&keep),
-    };
-    if fault == Some(ListFault::WrongCount) {
-        total += 1;
-        applied = true;
-    }
-    let mut next = if offset.saturating_add(limit) < rows.len() { asked.at(offset + limit) } else { Value::Null };
-    if fault == Some(ListFault::EarlyNextNull) && !next.is_null() {
-        next = Value::Null;
-        applied = true;
-    }
+    let delays = act.switches.delays(Look::List);
+    let view = View { now_ms: act.now_ms, delays, limit, offset, stale_total: act.switches.list_total == ListTotal::Stale };
+    let page = listing::page(store, view, fault, rng, keep, |rows, rng| match act.switches.list_order {
+        ListOrder::OldestFirst => {}
+        ListOrder::NewestFirst => rows.reverse(),
+        ListOrder::Shuffled => rows.shuffle(rng),
+    });
+    let next = page.next.map_or(Value::Null, |offset| asked.at(offset));
     let previous = if offset > 0 { asked.at(offset.saturating_sub(limit)) } else { Value::Null };
-    let shown = if hide { &[][..] } else { &rows[from.min(rows.len())..to.min(rows.len())] };
-    let objects: Vec<Value> = shown.iter().map(|(id, item, value)| render(id, item, value)).collect();
-    let meta = json!({"limit": limit, "next": next, "offset": offset, "previous": previous, "total_count": total});
-    (json!({"api_id": act.api_id, "meta": meta, "objects": objects}), applied)
+    let objects: Vec<Value> = page.rows.iter().map(|(id, item, value)| render(id, item, value)).collect();
+    let meta = json!({"limit": limit, "next": next, "offset": offset, "previous": previous, "total_count": page.total});
+    (json!({"api_id": act.api_id, "meta": meta, "objects": objects}), page.applied)
 }

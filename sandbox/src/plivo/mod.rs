@@ -15,26 +15,26 @@ mod application;
 mod endpoint;
 mod listing;
 mod number;
-mod rate;
-mod shared;
-mod store;
 mod switches;
-mod wire;
 mod world;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use serde_json::json;
 
 pub use answer::UNAUTHORIZED_TEXT;
 pub(crate) use endpoint::md5_hex;
 pub use switches::Switches;
 
-use crate::admin_client::AdminClient;
-use crate::http::{IDLE, Server};
-use shared::Shared;
+use crate::simulator::{self, Plan, shared};
+use api::Plivo;
+use world::{Account, World};
+
+type Shared = shared::Shared<Plivo>;
+type State = shared::State<Plivo>;
 
 /// Auth ID of the account that exists from the start.
 pub const DEFAULT_AUTH_ID: &str = "MASANDBOX00000000000";
@@ -90,37 +90,18 @@ impl Options {
     }
 }
 
+impl Plan for Options {
+    const NAME: &'static str = "plivo";
+    const VARIABLE: &'static str = "SWITCHBOARD_PLIVO_URL";
+
+    fn prepare(self) -> anyhow::Result<(SocketAddr, Router)> {
+        let switches = self.switches()?;
+        let mut world = World::default();
+        world.accounts.insert(self.auth_id.clone(), Account { auth_token: self.auth_token, parent: None });
+        let shared = Shared::new(&self.auth_id, world, switches, self.seed);
+        Ok((self.listen, simulator::admin::router(Arc::new(shared), admin::router())))
+    }
+}
+
 /// A running simulator; it stops when dropped.
-pub struct Simulator {
-    url: String,
-    server: Server,
-}
-
-impl Simulator {
-    /// Starts a simulator.
-    ///
-    /// # Errors
-    /// A switch is unknown or has an impossible value, or the address cannot be bound.
-    pub async fn start(options: Options) -> anyhow::Result<Simulator> {
-        let switches = options.switches()?;
-        let shared = Arc::new(Shared::new(&options.auth_id, &options.auth_token, switches, options.seed));
-        let router = admin::router().fallback(wire::provider).with_state(shared);
-        let server = Server::start(options.listen, router, IDLE).await?;
-        Ok(Simulator { url: format!("http://{}", server.address()), server })
-    }
-
-    /// The origin, `http://127.0.0.1:PORT`.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// Stops; returns when nothing listens any more.
-    pub async fn stop(self) {
-        self.server.stop().await;
-    }
-
-    /// A client of the admin interface.
-    pub fn admin(&self) -> AdminClient {
-        AdminClient::new(&self.url)
-    }
-}
+pub type Simulator = simulator::Simulator<Options>;

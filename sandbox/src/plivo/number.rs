@@ -3,9 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Complaints, REQUIRED};
-use super::store::{End, Item};
-use super::switches::{Look, NumberAlias, NumberDetach, NumberOmittedApp, Switches};
+use super::switches::{NumberAlias, NumberDetach, NumberOmittedApp, Switches};
 use super::world::{Act, Actor, AppArgument, World, put_application};
+use crate::simulator::Look;
+use crate::simulator::admin::is_number;
+use crate::simulator::store::{End, Item};
 
 #[derive(Clone, Debug)]
 pub(super) struct Number {
@@ -261,9 +263,4 @@ impl Number {
     fn compliance_is_open(&self) -> bool {
         self.details.get("compliance_status").and_then(Value::as_str).is_some_and(|status| matches!(status, "pending" | "rejected"))
     }
-}
-
-/// Digits with country code, no plus.
-pub(super) fn is_number(text: &str) -> bool {
-    (7..=15).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -3,31 +3,19 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rand::rngs::StdRng;
 use serde_json::{Map, Value, json};
 
 use super::answer::{self, Answer, Complaints};
 use super::application::Application;
 use super::endpoint::{Endpoint, Registration};
 use super::number::Number;
-use super::store::{Item, Store};
 use super::switches::{NoApplicationAs, Switches, UnknownAppId};
+use crate::simulator::act;
+pub(super) use crate::simulator::act::Actor;
+use crate::simulator::store::{Item, Store};
 
-/// Who did something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Actor {
-    Api,
-    Console,
-}
-
-impl Actor {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Actor::Api => "api",
-            Actor::Console => "console",
-        }
-    }
-}
+/// One request or console act while it is carried out.
+pub(super) type Act<'a> = act::Act<'a, Switches>;
 
 /// Credentials and objects belong to accounts; a subaccount knows its parent.
 #[derive(Clone, Debug)]
@@ -48,39 +36,7 @@ pub(super) struct World {
     pub(super) numbers_released: u64,
 }
 
-/// An executed effect, before it gets its place in the ledger.
-#[derive(Clone, Debug)]
-pub(super) struct Effect {
-    pub(super) account: String,
-    pub(super) op: &'static str,
-    pub(super) id: String,
-    pub(super) request: Value,
-    pub(super) before: Value,
-    pub(super) after: Value,
-    pub(super) actor: Actor,
-}
-
-/// One request or console act while it is carried out.
-pub(super) struct Act<'a> {
-    pub(super) account: String,
-    pub(super) actor: Actor,
-    pub(super) now_ms: u64,
-    pub(super) now: Timestamp,
-    pub(super) switches: &'a Switches,
-    /// Seeded for this request alone, so that a dry run and the late execution draw the same ids.
-    pub(super) rng: StdRng,
-    pub(super) api_id: String,
-    pub(super) request: Value,
-    pub(super) effects: Vec<Effect>,
-}
-
 impl Act<'_> {
-    /// Notes an effect; `before` and `after` never hold a password or a token.
-    pub(super) fn note(&mut self, op: &'static str, id: &str, before: Value, after: Value) {
-        let (account, request, actor) = (self.account.clone(), self.request.clone(), self.actor);
-        self.effects.push(Effect { account, op, id: id.to_owned(), request, before, after, actor });
-    }
-
     pub(super) fn refuse(&self, complaints: &Complaints) -> Answer {
         complaints.answer(self.switches, &self.api_id)
     }
@@ -204,17 +160,6 @@ pub(super) fn put_application(shown: &mut Map<String, Value>, account: &str, app
         (None, NoApplicationAs::Absent) => return,
     };
     shown.insert("application".to_owned(), value);
-}
-
-/// A request body as the ledger shows it: no password, no token.
-pub(super) fn redacted(body: &Value) -> Value {
-    match body {
-        Value::Object(members) => Value::Object(
-            members.iter().map(|(name, value)| (name.clone(), if is_secret(name) { json!("***") } else { redacted(value) })).collect(),
-        ),
-        Value::Array(items) => Value::Array(items.iter().map(redacted).collect()),
-        other => other.clone(),
-    }
 }
 
 /// Whether a member or a query argument of this name carries a secret.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::shared::until;
 use crate::support::{World, id};
 
 /// What came back: a status with a whole body, or how the connection broke.
@@ -73,15 +74,6 @@ async fn a_hanging_answer_ends_when_the_client_gives_up_and_the_effect_stays() {
         let logged = world.admin.requests().await.unwrap().remove(0);
         assert_eq!((logged.status, logged.answered, logged.executed), (None, false, effects > 0));
         assert_eq!(world.ops().await.len(), effects);
-    }
-}
-
-/// Asks again until something holds, for 10 s at most.
-async fn until(mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
-    while !holds().await {
-        assert!(tokio::time::Instant::now() < deadline, "it never came true");
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

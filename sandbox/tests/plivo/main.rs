@@ -8,6 +8,8 @@ mod lists;
 mod official;
 mod program;
 mod rules;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod support;
 mod switches;
 mod wire;

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, Method};
+use http::Method;
 use sandbox::admin_client::AdminClient;
 use sandbox::plivo::{DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, Options, Simulator};
 use serde_json::{Value, json};
+
+pub use crate::shared::{Reply, client, id, reply};
 
 pub const AUTH_ID: &str = DEFAULT_AUTH_ID;
 pub const SUB: &str = "SASUBACCOUNT00000000";
@@ -16,27 +18,6 @@ pub struct World {
     pub admin: AdminClient,
     pub http: reqwest::Client,
     pub user: (String, String),
-}
-
-#[derive(Clone, Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
-}
-
-impl Reply {
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
-    }
-
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
 }
 
 impl World {
@@ -110,27 +91,6 @@ impl World {
         self.admin.put_account(SUB, json!({"auth_token": SUB_TOKEN, "parent": AUTH_ID})).await.unwrap();
         (SUB.to_owned(), SUB_TOKEN.to_owned())
     }
-}
-
-pub fn client(patience: Duration) -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .timeout(patience)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .build()
-        .unwrap()
-}
-
-pub async fn reply(request: reqwest::RequestBuilder) -> reqwest::Result<Reply> {
-    let response = request.send().await?;
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Ok(Reply { status, headers, body: response.bytes().await?.to_vec() })
-}
-
-pub fn id(value: &Value, member: &str) -> String {
-    value[member].as_str().unwrap_or_else(|| panic!("no text {member} in {value}")).to_owned()
 }
 
 /// The members named `member` of the objects of a list.

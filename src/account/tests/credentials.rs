@@ -18,18 +18,18 @@ fn rejected(due: Duration) -> Standing {
 async fn refused_credentials_stop_every_call_until_a_probe_succeeds() {
     let (world, fake) = (World::new(), Fake::with(3));
     let account = world.attach("a", &fake, AccountSettings::default());
-    account.watch(key("o1"), Expectation { id: Some("e0001".into()), ..Expectation::default() });
+    account.watch(Thing::Endpoint, key("o1"), Expectation { id: Some("e0001".into()), ..Expectation::default() });
     pass(10).await;
     fake.credentials_bad.store(true, Ordering::Relaxed);
-    assert!(matches!(account.get(Lane::Urgent, &key("o1"), "e0001").await, Ok(Outcome::Refused(_))));
+    assert!(matches!(account.get(Thing::Endpoint, Lane::Urgent, &key("o1"), "e0001").await, Ok(Outcome::Refused(_))));
     assert!(matches!(account.health(), Health::Tripped { .. }));
     assert_eq!(standing(&world, "a"), rejected(PROBE_EVERY));
     let before = fake.calls();
     for _ in 0..10 {
-        assert_eq!(account.get(Lane::Urgent, &key("o1"), "e0001").await, Err(NotStarted::Tripped));
-        assert_eq!(account.create(&key("o1"), "x", &Fields::new()).await, Err(NotStarted::Tripped));
+        assert_eq!(account.get(Thing::Endpoint, Lane::Urgent, &key("o1"), "e0001").await, Err(NotStarted::Tripped));
+        assert_eq!(account.create(Thing::Endpoint, &key("o1"), "x", &Fields::new()).await, Err(NotStarted::Tripped));
         assert!(!account.reserve_create(&key("o1")));
-        account.want_listing(key("o2"), Lane::Urgent);
+        account.want_listing(Thing::Endpoint, key("o2"), Lane::Urgent);
     }
     pass(130).await;
     assert_eq!(fake.calls(), before, "not even the sweep");
@@ -55,10 +55,10 @@ async fn nothing_but_the_check_goes_out_with_credentials_that_nobody_has_confirm
     };
     for fake in [&old, &new] {
         let account = attach(fake);
-        account.watch(key("o"), Expectation::default());
-        account.want_listing(key("o"), Lane::Urgent);
+        account.watch(Thing::Endpoint, key("o"), Expectation::default());
+        account.want_listing(Thing::Endpoint, key("o"), Lane::Urgent);
         pass(70).await;
-        assert!(matches!(account.get(Lane::Urgent, &key("o"), "1").await, Err(NotStarted::Closed)));
+        assert!(matches!(account.get(Thing::Endpoint, Lane::Urgent, &key("o"), "1").await, Err(NotStarted::Closed)));
         assert!(!account.reserve_create(&key("o")));
         assert_eq!((fake.calls(), world.woken()), (0, Vec::<String>::new()));
 
@@ -67,8 +67,8 @@ async fn nothing_but_the_check_goes_out_with_credentials_that_nobody_has_confirm
         assert!(world.woken().contains(&"o".to_owned()), "who waits is woken");
         assert_eq!((fake.count("identify"), fake.count("list")), (1, 1));
         // Attached again with the same credentials it goes on.
-        assert!(account.get(Lane::Urgent, &key("o"), "1").await.is_ok());
-        assert!(attach(fake).get(Lane::Urgent, &key("o"), "1").await.is_ok());
+        assert!(account.get(Thing::Endpoint, Lane::Urgent, &key("o"), "1").await.is_ok());
+        assert!(attach(fake).get(Thing::Endpoint, Lane::Urgent, &key("o"), "1").await.is_ok());
     }
     assert_eq!(old.count("list"), 1, "none with the old ones either, once they are replaced");
 }
@@ -80,7 +80,7 @@ async fn newer_credentials_may_be_probed_at_once_and_late_answers_to_the_old_one
     pass(10).await;
     old.credentials_bad.store(true, Ordering::Relaxed);
     let who = key("o");
-    let late = account.get(Lane::Urgent, &who, "e0001");
+    let late = account.get(Thing::Endpoint, Lane::Urgent, &who, "e0001");
     tokio::pin!(late);
     assert!(futures::poll!(&mut late).is_pending());
     let new = Fake::with(3);
@@ -88,7 +88,7 @@ async fn newer_credentials_may_be_probed_at_once_and_late_answers_to_the_old_one
     assert!(matches!(late.await, Ok(Outcome::Refused(_))));
     assert_eq!(account.health(), Health::Healthy);
     world.attach("a", &old, AccountSettings::default());
-    assert!(matches!(account.get(Lane::Urgent, &who, "e0001").await, Ok(Outcome::Refused(_))));
+    assert!(matches!(account.get(Thing::Endpoint, Lane::Urgent, &who, "e0001").await, Ok(Outcome::Refused(_))));
     assert_eq!(standing(&world, "a"), rejected(PROBE_EVERY));
     world.attach("a", &new, AccountSettings::default());
     assert_eq!(standing(&world, "a"), rejected(Duration::ZERO));
@@ -107,16 +107,16 @@ async fn credentials_that_are_not_proven_do_not_replace_those_that_are_and_a_wro
     let (world, good, bad) = (World::new(), Fake::with(3), Fake::with(3));
     bad.credentials_bad.store(true, Ordering::Relaxed);
     let account = world.attach("a", &good, AccountSettings::default());
-    account.watch(key("o"), Expectation { id: Some("e0001".into()), ..Expectation::default() });
+    account.watch(Thing::Endpoint, key("o"), Expectation { id: Some("e0001".into()), ..Expectation::default() });
     pass(10).await;
     assert!(Arc::ptr_eq(&account, &attach_unproven(&world, "b", &bad)));
     assert_eq!((standing(&world, "a"), standing(&world, "b")), (Standing::Proven, unproven()));
-    assert!(matches!(account.get(Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Done(_))));
+    assert!(matches!(account.get(Thing::Endpoint, Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Done(_))));
     assert!(matches!(world.accounts.identify(&key("b")).await, Outcome::Refused(_)));
     assert_eq!((standing(&world, "a"), account.health()), (Standing::Proven, Health::Healthy));
     assert!(matches!(standing(&world, "b"), Standing::Rejected { due, .. } if due > Duration::from_secs(50)));
     pass(70).await;
-    assert!(matches!(account.get(Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Done(_))));
+    assert!(matches!(account.get(Thing::Endpoint, Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Done(_))));
     // Its object attaches it again and again; that it is bad stays known, and its minute counts.
     attach_unproven(&world, "b", &bad);
     assert_eq!(standing(&world, "b"), rejected(Duration::ZERO));
@@ -125,7 +125,7 @@ async fn credentials_that_are_not_proven_do_not_replace_those_that_are_and_a_wro
     assert_eq!(world.accounts.identify(&key("b")).await, Outcome::Done("MA1".into()));
     assert_eq!(standing(&world, "b"), Standing::Proven);
     let before = good.calls();
-    assert!(account.get(Lane::Urgent, &key("o"), "e0001").await.is_ok());
+    assert!(account.get(Thing::Endpoint, Lane::Urgent, &key("o"), "e0001").await.is_ok());
     assert_eq!((good.calls(), bad.count("get")), (before, 1), "the newest that were accepted are used");
 }
 
@@ -134,11 +134,11 @@ async fn an_account_whose_credentials_are_refused_goes_on_with_those_of_another_
     let (world, first, second) = (World::new(), Fake::with(3), Fake::with(3));
     let account = world.attach("a", &first, AccountSettings::default());
     world.attach("b", &second, AccountSettings::default());
-    account.watch(key("o"), Expectation { id: Some("e0001".into()), ..Expectation::default() });
+    account.watch(Thing::Endpoint, key("o"), Expectation { id: Some("e0001".into()), ..Expectation::default() });
     pass(10).await;
     second.credentials_bad.store(true, Ordering::Relaxed);
-    assert!(matches!(account.get(Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Refused(_))));
-    assert_eq!(account.get(Lane::Urgent, &key("o"), "e0001").await, Err(NotStarted::Tripped));
+    assert!(matches!(account.get(Thing::Endpoint, Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Refused(_))));
+    assert_eq!(account.get(Thing::Endpoint, Lane::Urgent, &key("o"), "e0001").await, Err(NotStarted::Tripped));
     assert!(matches!(standing(&world, "a"), Standing::Rejected { .. }), "nobody calls before somebody has asked");
     world.attach("a", &first, AccountSettings::default());
     assert_eq!(standing(&world, "a"), rejected(Duration::ZERO), "these were not refused: they may be tried at once");
@@ -148,14 +148,14 @@ async fn an_account_whose_credentials_are_refused_goes_on_with_those_of_another_
     assert!(matches!(standing(&world, "b"), Standing::Rejected { .. }));
     let before = second.calls();
     pass(70).await;
-    assert!(matches!(account.get(Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Done(_))));
+    assert!(matches!(account.get(Thing::Endpoint, Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Done(_))));
     assert_eq!(second.calls(), before);
     // Whose credentials are in use may go: the others are asked first.
     second.credentials_bad.store(false, Ordering::Relaxed);
     world.accounts.detach(&world.owner("a"));
     assert_eq!(world.accounts.identify(&key("b")).await, Outcome::Done("MA1".into()));
     assert_eq!(standing(&world, "b"), Standing::Proven);
-    assert!(matches!(account.get(Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Done(_))));
+    assert!(matches!(account.get(Thing::Endpoint, Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Done(_))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,7 +170,7 @@ async fn credentials_that_were_replaced_while_they_were_checked_prove_nothing() 
     attach_unproven(&world, "a", &new);
     assert!(matches!(check.await, Outcome::Refused(Refusal { kind: RefusalKind::Unreachable, .. })));
     assert_eq!(standing(&world, "a"), unproven());
-    assert!(matches!(account.get(Lane::Urgent, &key("o"), "e0001").await, Err(NotStarted::Closed)));
+    assert!(matches!(account.get(Thing::Endpoint, Lane::Urgent, &key("o"), "e0001").await, Err(NotStarted::Closed)));
     assert_eq!((world.accounts.standing(&key("b")), new.calls()), (None, 0));
 }
 
@@ -184,7 +184,7 @@ async fn where_nobodys_credentials_are_accepted_each_costs_one_failed_login_and_
         fake.credentials_bad.store(true, Ordering::Relaxed);
     }
     let before = first.calls() + second.calls();
-    assert!(matches!(account.get(Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Refused(_))));
+    assert!(matches!(account.get(Thing::Endpoint, Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Refused(_))));
     // As their objects do: whenever they are looked at, and whenever it is due.
     let mut logins = Vec::new();
     for _ in 0..200 {
@@ -226,7 +226,7 @@ async fn who_has_no_token_of_the_account_changes_nothing_in_it() {
 
     // The account has its probe each minute, however often the other one has its own.
     good.credentials_bad.store(true, Ordering::Relaxed);
-    assert!(matches!(account.get(Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Refused(_))));
+    assert!(matches!(account.get(Thing::Endpoint, Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Refused(_))));
     for _ in 0..3 {
         attach_junk();
         assert_eq!(terms(), (50, 30), "what was accepted once comes before what never was");
@@ -275,7 +275,7 @@ async fn calls_of_those_whose_credentials_work_come_before_the_check_of_others()
     pass(20).await;
     let who = |index: usize| key(&format!("o{index}"));
     // All is used up, and then somebody asks for a check before somebody else has work.
-    while account.get(Lane::Urgent, &who(0), "e0001").await.is_ok() {}
+    while account.get(Thing::Endpoint, Lane::Urgent, &who(0), "e0001").await.is_ok() {}
     account.give_back(&who(0));
     attach_unproven(&world, "b", &bad);
     let owner = key("b");
@@ -283,7 +283,7 @@ async fn calls_of_those_whose_credentials_work_come_before_the_check_of_others()
     tokio::pin!(check);
     assert!(futures::poll!(&mut check).is_pending());
     for index in 1..=4 {
-        assert_eq!(account.get(Lane::Urgent, &who(index), "e0001").await, Err(NotStarted::NoPermit));
+        assert_eq!(account.get(Thing::Endpoint, Lane::Urgent, &who(index), "e0001").await, Err(NotStarted::NoPermit));
     }
     world.woken();
     while world.woken().is_empty() {
@@ -321,7 +321,7 @@ async fn credentials_that_the_account_does_not_use_are_asked_again_when_it_turns
     // Refused for a while: what came back of one may have ended for the others.
     pass(60).await;
     new.credentials_bad.store(true, Ordering::Relaxed);
-    assert!(matches!(account.get(Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Refused(_))));
+    assert!(matches!(account.get(Thing::Endpoint, Lane::Urgent, &key("o"), "e0001").await, Ok(Outcome::Refused(_))));
     new.credentials_bad.store(false, Ordering::Relaxed);
     world.woken();
     assert_eq!(world.accounts.identify(&key("b")).await, Outcome::Done("MA1".into()));

@@ -9,7 +9,7 @@ async fn the_first_listing_is_taken_unasked_after_the_window_of_the_process_befo
     let account = world.attach("a", &fake, AccountSettings::default());
     pass(4).await;
     assert_eq!((fake.calls(), account.snapshots().term_complete), (0, false));
-    account.want_listing(key("o"), Lane::Repair);
+    account.want_listing(Thing::Endpoint, key("o"), Lane::Repair);
     pass(3).await;
     assert_eq!(world.woken(), ["o"], "who asks before the first call is served by it");
     let view = account.snapshots();
@@ -47,7 +47,7 @@ async fn a_sweep_wakes_only_what_differs() {
     let account = world.attach("a", &fake, AccountSettings::default());
     for number in 0..30 {
         let expected = Expectation { id: Some(format!("e{number:04}")), fields: alias_of("desk"), ..Expectation::default() };
-        account.watch(key(&format!("o{number}")), expected);
+        account.watch(Thing::Endpoint, key(&format!("o{number}")), expected);
     }
     pass(10).await;
     assert_eq!(world.woken(), Vec::<String>::new());
@@ -67,11 +67,11 @@ async fn who_asks_while_a_listing_runs_is_served_by_the_next_one() {
     let (world, fake) = (World::new(), Fake::with(100));
     let account = world.attach("a", &fake, AccountSettings::default());
     pass(10).await;
-    account.want_listing(key("first"), Lane::Repair);
+    account.want_listing(Thing::Endpoint, key("first"), Lane::Repair);
     tokio::time::sleep(Duration::from_millis(150)).await;
     let asked = account.now();
-    account.want_listing(key("second"), Lane::Repair);
-    account.want_listing(key("third"), Lane::Repair);
+    account.want_listing(Thing::Endpoint, key("second"), Lane::Repair);
+    account.want_listing(Thing::Endpoint, key("third"), Lane::Repair);
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(world.woken(), ["first"]);
     assert!(account.snapshots().newest.is_some_and(|newest| newest.began < asked));
@@ -86,7 +86,7 @@ async fn a_listing_that_fails_at_once_is_repeated_for_those_who_wait_with_growin
     let (world, fake) = (World::new(), Fake::with(5));
     fake.fail_pages.store(3, Ordering::Relaxed);
     let account = world.attach("a", &fake, AccountSettings::default());
-    account.want_listing(key("waiting"), Lane::Repair);
+    account.want_listing(Thing::Endpoint, key("waiting"), Lane::Repair);
     pass(30).await;
     assert_eq!(world.woken(), ["waiting"]);
     let at: Vec<Instant> = fake.calls.lock().unwrap().iter().map(|(at, _)| *at).collect();
@@ -99,7 +99,7 @@ async fn a_listing_that_fails_half_way_is_presence_only_and_wakes_those_who_wait
     let (world, fake) = (World::new(), Fake::with(30));
     let account = world.attach("a", &fake, AccountSettings::default());
     pass(10).await;
-    account.want_listing(key("waiting"), Lane::Repair);
+    account.want_listing(Thing::Endpoint, key("waiting"), Lane::Repair);
     tokio::time::sleep(Duration::from_millis(50)).await;
     fake.fail_pages.store(4, Ordering::Relaxed);
     pass(8).await;
@@ -114,14 +114,14 @@ async fn a_page_that_fails_is_asked_for_again_after_a_pause_and_the_listing_is_c
     let account = world.attach("a", &fake, AccountSettings::default());
     pass(10).await;
     let before = fake.calls();
-    account.want_listing(key("waiting"), Lane::Repair);
+    account.want_listing(Thing::Endpoint, key("waiting"), Lane::Repair);
     tokio::time::sleep(Duration::from_millis(50)).await;
     fake.fail_pages.store(3, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(world.woken(), Vec::<String>::new(), "not given up");
     // What is made meanwhile moves the page that is asked for again.
     assert!(account.reserve_create(&key("o")));
-    assert!(matches!(account.create(&key("o"), "alicemark", &alias_of("desk")).await, Ok(Outcome::Done(_))));
+    assert!(matches!(account.create(Thing::Endpoint, &key("o"), "alicemark", &alias_of("desk")).await, Ok(Outcome::Done(_))));
     pass(10).await;
     let view = account.snapshots();
     assert!(view.newest.as_ref().is_some_and(|newest| newest.is_complete()), "{:?}", view.newest.map(|newest| newest.proof));
@@ -137,7 +137,7 @@ async fn a_listing_whose_credentials_are_refused_half_way_asks_no_more() {
     let account = world.attach("a", &fake, AccountSettings::default());
     pass(10).await;
     let before = fake.calls();
-    account.want_listing(key("waiting"), Lane::Repair);
+    account.want_listing(Thing::Endpoint, key("waiting"), Lane::Repair);
     tokio::time::sleep(Duration::from_millis(120)).await;
     fake.credentials_bad.store(true, Ordering::Relaxed);
     pass(30).await;
@@ -150,15 +150,15 @@ async fn our_own_calls_are_in_the_listings_at_once_and_in_one_that_runs() {
     let (world, fake) = (World::new(), Fake::with(60));
     let account = world.attach("a", &fake, AccountSettings::default());
     pass(10).await;
-    account.want_listing(key("o"), Lane::Repair);
+    account.want_listing(Thing::Endpoint, key("o"), Lane::Repair);
     tokio::time::sleep(Duration::from_millis(150)).await;
     // The first page is behind: neither will be seen by the running listing.
     assert!(account.reserve_create(&key("o")));
-    let created = account.create(&key("o"), "alicemark", &alias_of("desk")).await;
+    let created = account.create(Thing::Endpoint, &key("o"), "alicemark", &alias_of("desk")).await;
     assert_eq!(created, Ok(Outcome::Done(Created { id: "n1".into(), username: "alicemark1".into(), remote: None })));
     assert!(ids(&account.snapshots().newest).contains(&"n1".to_owned()));
-    assert_eq!(account.delete(Lane::Urgent, &key("o"), "e0000").await, Ok(Outcome::Done(())));
-    assert_eq!(account.update(Lane::Urgent, &key("o"), "e0001", &alias_of("new")).await, Ok(Outcome::Done(None)));
+    assert_eq!(account.delete(Thing::Endpoint, Lane::Urgent, &key("o"), "e0000").await, Ok(Outcome::Done(())));
+    assert_eq!(account.update(Thing::Endpoint, Lane::Urgent, &key("o"), "e0001", &alias_of("new")).await, Ok(Outcome::Done(None)));
     assert_eq!(world.woken(), Vec::<String>::new());
     pass(1).await;
     assert_eq!(world.woken(), ["o"]);

@@ -34,7 +34,7 @@ async fn account_objects_that_lead_to_one_account_share_it_with_the_lowest_budge
     let moved =
         world.accounts.attach(world.owner("a"), other, AccountId { provider: ProviderKind::Plivo, id: "MA2".into() }, settings(None, None));
     assert!(!Arc::ptr_eq(&first, &moved));
-    assert_eq!(first.get(Lane::Urgent, &key("o"), "e0001").await, Err(NotStarted::Closed));
+    assert_eq!(first.get(Thing::Endpoint, Lane::Urgent, &key("o"), "e0001").await, Err(NotStarted::Closed));
     let calls = fake.calls();
     world.accounts.detach(&world.owner("a"));
     pass(100).await;

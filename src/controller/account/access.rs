@@ -9,7 +9,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::object::AccountObject;
-use crate::account::{Account, AccountId, AccountSettings, Standing};
+use crate::account::{Account, AccountId, AccountSettings, Fingerprint, Standing, Told};
 use crate::api::condition::Reason;
 use crate::api::ledger::SecretVersion;
 use crate::controller::context::{Context, Credentials};
@@ -45,21 +45,35 @@ pub async fn establish(ctx: &Context, object: &AccountObject, used: bool) -> (Ac
             }
         },
     };
-    let connection = &credentials.connection;
+    let provider = credentials.connection.provider.capabilities().provider;
+    let pinned = object.pinned();
     // Credentials that do not say whose they are lead to the account that they led to before, until the provider says otherwise.
-    let Some(claimed) = connection.id.clone().or_else(|| object.pinned().map(|pinned| pinned.id)) else {
-        return (Access::Unreachable { message: "the account is not known yet".to_owned(), attempts: 0 }, None);
+    let before = || pinned.as_ref().filter(|pinned| pinned.provider == provider).map(|pinned| pinned.id.clone());
+    let named = credentials.connection.id.clone().or_else(|| credentials.whose.clone()).or_else(before);
+    let (claimed, credentials) = match named {
+        Some(id) => (id, credentials),
+        None => match introduced(ctx, object, credentials).await {
+            Ok(known) => known,
+            Err(access) => return (access, None),
+        },
     };
-    if let Some(pinned) = object.pinned().filter(|pinned| pinned.id != claimed) {
-        super::leave(ctx, &object.owner());
-        return (Access::Pinned { found: claimed, pinned: pinned.id }, None);
+    let id = AccountId { provider, id: claimed };
+    if let Some(pinned) = pinned.filter(|pinned| *pinned != id) {
+        // Whose they are was asked once, and is not to be asked at each look.
+        match credentials.whose {
+            Some(_) => {
+                ctx.accounts.detach(&object.owner());
+                remember(ctx, key, Credentials { proven: false, ..credentials });
+            }
+            None => super::leave(ctx, &object.owner()),
+        }
+        return (Access::Pinned { found: id.id, pinned: pinned.id }, None);
     }
     let settings = AccountSettings {
         budget: object.spec.budget.as_ref().and_then(|budget| u32::try_from(budget.requests_per_5_seconds).ok()),
         sweep_period: object.spec.sweep_period_seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs),
     };
-    let id = AccountId { provider: connection.provider.capabilities().provider, id: claimed };
-    let (owner, provider) = (object.owner(), Arc::clone(&connection.provider));
+    let (owner, provider) = (object.owner(), Arc::clone(&credentials.connection.provider));
     let account = match credentials.proven {
         true => ctx.accounts.attach(owner, provider, id, settings),
         false => ctx.accounts.attach_unproven(owner, provider, id, settings),
@@ -69,11 +83,11 @@ pub async fn establish(ctx: &Context, object: &AccountObject, used: bool) -> (Ac
         Some(Standing::Rejected { message, due }) if !due.is_zero() => Access::Rejected { message, due: Some(due) },
         Some(Standing::Unproven { due }) if !due.is_zero() => credentials.said.unwrap_or(Access::Waiting(due)),
         // They worked until now, and only an answer says that they do not any more.
-        Some(Standing::Stale) => match prove(ctx, &account, key, credentials).await {
+        Some(Standing::Stale) => match prove(ctx, object, &account, credentials).await {
             Access::Unreachable { .. } => Access::Proven(account.id().to_string()),
             access => access,
         },
-        Some(Standing::Unproven { .. } | Standing::Rejected { .. }) | None => prove(ctx, &account, key, credentials).await,
+        Some(Standing::Unproven { .. } | Standing::Rejected { .. }) | None => prove(ctx, object, &account, credentials).await,
     };
     let access = match (access, kept) {
         (Access::Proven(_), Some(problem)) => Access::Kept(problem),
@@ -108,50 +122,110 @@ async fn kept(ctx: &Context, object: &AccountObject, problem: &Problem, used: bo
     }
 }
 
-/// Asks the provider whose credentials they are.
-async fn prove(ctx: &Context, account: &Arc<Account>, key: &ObjectKey, credentials: Credentials) -> Access {
-    let remember = |credentials: Credentials| {
-        if credentials.proven {
-            ctx.proven.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), credentials.clone());
+/// Asks the provider whose credentials they are that do not say so, and of which it is not known from before: what they lead to, and that
+/// they are proven. Nothing else is done with them until then, nor with those that the object had before.
+async fn introduced(ctx: &Context, object: &AccountObject, credentials: Credentials) -> Result<(String, Credentials), Access> {
+    let key = &object.key;
+    ctx.accounts.detach(&object.owner());
+    let told = ctx.contacts.whose(key, &credentials.connection.provider, fingerprint(ctx, &credentials), ctx.settings.waits()).await;
+    let access = match told {
+        Told::Account(id) => {
+            info!(account = %key, provider_account = id, "credentials accepted");
+            let known = Credentials { proven: true, unanswered: 0, said: None, whose: Some(id.clone()), ..credentials };
+            remember(ctx, key, known.clone());
+            return Ok((id, known));
         }
-        ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), credentials)
+        Told::Refused { message, due } => {
+            forget_if_proven(ctx, key, &credentials);
+            Access::Rejected { message, due: Some(due) }
+        }
+        Told::Wait(due) => Access::Waiting(due),
+        Told::Nothing { message, attempts } => Access::Unreachable { message, attempts },
     };
+    warn!(account = %key, ?access, "credentials not proven");
+    Err(access)
+}
+
+/// Asks the provider whether the credentials are of this account.
+async fn prove(ctx: &Context, object: &AccountObject, account: &Arc<Account>, credentials: Credentials) -> Access {
+    let key = &object.key;
     let due = || match ctx.accounts.standing(key) {
         Some(Standing::Rejected { due, .. }) => Some(due),
         Some(Standing::Unproven { .. } | Standing::Proven | Standing::Stale) | None => None,
     };
-    let unanswered = credentials.unanswered.saturating_add(1);
-    let unreachable = |message| Access::Unreachable { message, attempts: unanswered };
-    let access = match tokio::time::timeout(IDENTIFY, ctx.accounts.identify(key)).await {
-        Ok(Outcome::Done(id)) if id == account.id().id => {
+    let access = match ask(ctx, object, account, &credentials).await {
+        Told::Account(id) if id == account.id().id => {
             info!(account = %key, provider_account = %account.id(), "credentials accepted");
-            remember(Credentials { proven: true, unanswered: 0, said: None, ..credentials });
+            remember(ctx, key, Credentials { proven: true, unanswered: 0, said: None, whose: Some(id), ..credentials });
             return Access::Proven(account.id().to_string());
         }
-        Ok(Outcome::Done(id)) => Access::Elsewhere { claimed: account.id().to_string(), found: id },
-        Ok(Outcome::Refused(refusal)) if refusal.kind == RefusalKind::Credentials => {
+        // They claim nothing: it is this object that leads elsewhere.
+        Told::Account(found) if credentials.connection.id.is_none() => {
+            forget_if_proven(ctx, key, &credentials);
+            ctx.accounts.detach(&object.owner());
+            remember(ctx, key, Credentials { proven: false, unanswered: 0, said: None, whose: Some(found.clone()), ..credentials });
+            Access::Pinned { found, pinned: account.id().id.clone() }
+        }
+        Told::Account(found) => {
+            let access = Access::Elsewhere { claimed: account.id().to_string(), found };
+            forget_if_proven(ctx, key, &credentials);
+            remember(ctx, key, Credentials { proven: false, unanswered: 0, said: Some(access.clone()), ..credentials });
+            access
+        }
+        Told::Refused { message, due: at_most } => {
             // Neither kept for deletions nor put into escrow. That they are not tried again before it is due, the account knows.
-            ctx.proven.lock().unwrap_or_else(PoisonError::into_inner).retain(|of, kept| of != key || !kept.connects_as(&credentials));
-            remember(Credentials { proven: false, unanswered: 0, ..credentials.clone() });
-            Access::Rejected { message: refusal.message, due: due() }
+            forget_if_proven(ctx, key, &credentials);
+            remember(ctx, key, Credentials { proven: false, unanswered: 0, ..credentials });
+            Access::Rejected { message, due: due().or(Some(at_most)) }
         }
-        Ok(Outcome::Refused(refusal)) => unreachable(refusal.message),
-        Ok(Outcome::Unknown(doubt)) => unreachable(doubt.message),
-        Ok(Outcome::NotFound { .. }) => unreachable(format!("{} was not found at the provider", account.id())),
-        Err(_) => unreachable(format!("the provider did not answer within {IDENTIFY:?}")),
+        Told::Wait(due) => Access::Waiting(due),
+        Told::Nothing { message, attempts } => {
+            let access = Access::Unreachable { message, attempts };
+            // What was accepted before still is.
+            if !credentials.proven {
+                remember(ctx, key, Credentials { unanswered: attempts, said: Some(access.clone()), ..credentials });
+            }
+            access
+        }
     };
-    match &access {
-        // What was accepted before still is.
-        Access::Unreachable { .. } if credentials.proven => {}
-        Access::Unreachable { .. } => drop(remember(Credentials { unanswered, said: Some(access.clone()), ..credentials })),
-        Access::Elsewhere { .. } => {
-            ctx.proven.lock().unwrap_or_else(PoisonError::into_inner).retain(|of, kept| of != key || !kept.connects_as(&credentials));
-            remember(Credentials { proven: false, unanswered: 0, said: Some(access.clone()), ..credentials });
-        }
-        _ => {}
-    }
     warn!(account = %key, ?access, "credentials not proven");
     access
+}
+
+async fn ask(ctx: &Context, object: &AccountObject, account: &Account, credentials: &Credentials) -> Told {
+    let identify = ctx.accounts.identify(&object.key);
+    // Many objects may have the same, and each of them alone would be a failed login a minute.
+    if credentials.connection.id.is_none() {
+        return ctx.contacts.check(fingerprint(ctx, credentials), ctx.settings.waits(), identify).await;
+    }
+    let nothing = |message| Told::Nothing { message, attempts: credentials.unanswered.saturating_add(1) };
+    match tokio::time::timeout(IDENTIFY, identify).await {
+        Ok(Outcome::Done(id)) => Told::Account(id),
+        Ok(Outcome::Refused(refusal)) if refusal.kind == RefusalKind::Credentials => {
+            Told::Refused { message: refusal.message, due: ctx.settings.waits().retry }
+        }
+        Ok(Outcome::Refused(refusal)) => nothing(refusal.message),
+        Ok(Outcome::Unknown(doubt)) => nothing(doubt.message),
+        Ok(Outcome::NotFound { .. }) => nothing(format!("{} was not found at the provider", account.id())),
+        Err(_) => nothing(format!("the provider did not answer within {IDENTIFY:?}")),
+    }
+}
+
+fn fingerprint(ctx: &Context, credentials: &Credentials) -> Fingerprint {
+    ctx.contacts.fingerprint(credentials.connection.provider.capabilities().provider, &credentials.values)
+}
+
+/// What these credentials are known to be. Proven ones are kept for deletions that are due when their Secret is gone.
+fn remember(ctx: &Context, key: &ObjectKey, credentials: Credentials) {
+    if credentials.proven {
+        ctx.proven.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), credentials.clone());
+    }
+    ctx.credentials.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), credentials);
+}
+
+/// The credentials are of no use, and were perhaps before.
+fn forget_if_proven(ctx: &Context, key: &ObjectKey, credentials: &Credentials) {
+    ctx.proven.lock().unwrap_or_else(PoisonError::into_inner).retain(|of, kept| of != key || !kept.connects_as(credentials));
 }
 
 /// The credentials in the Secret, parsed before anything is called.
@@ -184,7 +258,7 @@ fn connected(ctx: &Context, object: &AccountObject, name: &str, content: &Conten
 fn renewed(known: Option<&Credentials>, version: SecretVersion, connection: Connection, values: BTreeMap<String, Secret>) -> Credentials {
     match known.filter(|known| *known.values == values && known.connection.id == connection.id) {
         Some(known) => Credentials { version, ..known.clone() },
-        None => Credentials { version, connection, values: Arc::new(values), proven: false, unanswered: 0, said: None },
+        None => Credentials { version, connection, values: Arc::new(values), proven: false, unanswered: 0, said: None, whose: None },
     }
 }
 
@@ -226,5 +300,23 @@ mod tests {
                 assert!(!other.connects_as(&known) && !other.proven && other.unanswered == 0 && other.said.is_none());
             }
         }
+    }
+
+    #[test]
+    fn whose_a_token_is_that_does_not_say_so_is_known_as_long_as_its_secret_holds_it() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let spec = serde_json::json!({"plivo": {"credentialsSecretRef": {"name": "c"}}});
+        let spec: ProviderAccountSpec = serde_json::from_value(spec).expect("a spec");
+        let made = |version, token, known: Option<&Credentials>| {
+            let made = made(&spec, version, &[("auth_id", "MA000000000000000001"), ("auth_token", token)], None);
+            let anonymous = Connection { id: None, ..made.connection };
+            renewed(known, made.version, anonymous, (*made.values).clone())
+        };
+        let (token, other) = ("tokentokentokentokentokentokentokentoken", "othertokenothertokenothertokenothertoken");
+        let known = Credentials { proven: true, whose: Some("p-1".into()), ..made("1", token, None) };
+        let touched = made("2", token, Some(&known));
+        assert!(touched.connects_as(&known) && touched.proven && touched.whose == known.whose);
+        let rotated = made("2", other, Some(&known));
+        assert!(!rotated.connects_as(&known) && !rotated.proven && rotated.whose.is_none(), "it may be anybody's");
     }
 }

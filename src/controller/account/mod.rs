@@ -18,9 +18,10 @@ use crate::controller::context::{AccountState, Context};
 use crate::controller::pass::ReconcileError;
 use crate::controller::watch::Track;
 use crate::controller::{brakes, escrow};
-use crate::core::account::{Access, Facts, Serves, Waits, unguarded, verdict};
+use crate::core::account::{Access, Facts, Serves, unguarded, verdict};
 use crate::core::key::ObjectKey;
 use crate::core::view::Problem;
+use crate::provider::permissions;
 
 /// Brings the account object's live account and status up to date.
 pub async fn reconcile<K: AccountKind>(object: Arc<K>, ctx: Arc<Context>) -> Result<Requeue, ReconcileError> {
@@ -43,14 +44,15 @@ async fn bring_up_to_date(object: &AccountObject, ctx: &Context) -> Requeue {
     if let Some(id) = &id {
         brakes::account(ctx, object, id, access.speaks()).await;
     }
-    let waits = Waits { rest: ctx.settings.sweep_period, retry: ctx.settings.timing.retry_base * 4 };
+    let waits = ctx.settings.waits();
     let (brake, engaged) = id.as_ref().map(|id| brakes::state(ctx, id)).unwrap_or_default();
     let (guarded, refused) = report::guard(ctx, object, !deleting && !users.none()).await;
     // Before anybody is served: what is made with these credentials can be deleted with them.
     if guarded && matches!(access, Access::Proven(_)) {
         escrow::keep(ctx, object).await;
     }
-    let facts = Facts { key, access, deleting, users, suspended: object.spec.suspend, brakes: engaged, waits };
+    let permissions = permissions(&object.spec);
+    let facts = Facts { key, access, permissions, deleting, users, suspended: object.spec.suspend, brakes: engaged, waits };
     let verdict = match refused.filter(|_| !guarded) {
         Some(error) => unguarded(&facts, &error),
         None => verdict(&facts),

@@ -17,7 +17,7 @@ use crate::api::refs::AccountIdentity;
 use crate::controller::context::Context;
 use crate::controller::report::{NotWritten, classify, event_about, merge_patch, params, preconditions_of};
 use crate::controller::{brakes, census, deadline};
-use crate::core::account::{Facts, Verdict, conditions};
+use crate::core::account::{Facts, Verdict, conditions, gateways};
 use crate::core::status::merge_conditions;
 
 /// `lastSweepTime` is written at most this often.
@@ -111,6 +111,9 @@ pub async fn status(
     };
     let Some(account) = account else { return new };
     new.account = Some(AccountIdentity { provider: account.id().provider, id: account.id().id.clone() });
+    if let Some(listing) = account.snapshots().complete {
+        new.gateways = gateways(listing.items.iter());
+    }
     new.numbers = census::numbers(ctx, account, old.numbers);
     if let Some(counts) = census::take(ctx, account).await {
         new.endpoints = Some(counts);

@@ -3,11 +3,13 @@
 use kube_runtime::events::EventType;
 
 use crate::api::condition::{Condition, ConditionType, Reason};
-use crate::api::phone_number_binding::PhoneNumberBinding;
+use crate::api::phone_number_binding::{PhoneNumberBinding, Previous};
 use crate::controller::context::Context;
 use crate::controller::report::event;
 use crate::core::action::{Action, Cause, Finding, Release, Source};
+use crate::core::binding::answer;
 use crate::core::binding::view::View;
+use crate::core::outcome::{Refusal, RefusalKind};
 use crate::core::view::Trouble;
 
 /// After a write of what must not be forgotten.
@@ -17,8 +19,8 @@ pub async fn wrote(ctx: &Context, object: &PhoneNumberBinding, view: &View, acti
     if ahead.source != Source::Inherited || view.status.previous.is_some() {
         return;
     }
-    let previous =
-        ahead.previous.as_ref().map_or_else(|| "nobody knows any more what".to_owned(), |previous| application(previous.target()));
+    let named = |previous: &Previous| answer::named(view.target(), previous.target());
+    let previous = ahead.previous.as_ref().map_or_else(|| "nobody knows any more what".to_owned(), named);
     let note = format!("{previous} answered {} before any binding of this cluster; that is known from another binding of it", view.e164());
     event(ctx, object, EventType::Normal, "Inherited", "Bind", note).await;
 }
@@ -26,8 +28,9 @@ pub async fn wrote(ctx: &Context, object: &PhoneNumberBinding, view: &View, acti
 /// After a status write.
 pub async fn reported(ctx: &Context, object: &PhoneNumberBinding, view: &View, finding: &Finding) {
     if finding.reason == Reason::Available && !compared(&view.status.conditions) {
-        let app_id = object.status.as_ref().and_then(|status| status.app_id.as_deref()).unwrap_or_default();
-        event(ctx, object, EventType::Normal, "Bound", "Bind", format!("{} is answered by {}", view.e164(), application(app_id))).await;
+        let shown = object.status.as_ref().and_then(answer::shown).unwrap_or_default();
+        let answered = answer::named(view.target(), shown);
+        event(ctx, object, EventType::Normal, "Bound", "Bind", format!("{} is answered by {answered}", view.e164())).await;
     }
 }
 
@@ -46,7 +49,11 @@ pub async fn updated(ctx: &Context, object: &PhoneNumberBinding, view: &View, ac
 }
 
 /// After a refused call.
-pub async fn refused(ctx: &Context, object: &PhoneNumberBinding, trouble: Option<&Trouble>) {
+pub async fn refused(ctx: &Context, object: &PhoneNumberBinding, view: &View, trouble: Option<&Trouble>, refusal: &Refusal) {
+    if view.object.deleting && view.must_answer() && refusal.kind == RefusalKind::Invalid {
+        // Else nobody would learn why the object stays.
+        event(ctx, object, EventType::Warning, "Refused", "Delete", refusal.message.clone()).await;
+    }
     let Some(trouble) = trouble.filter(|trouble| trouble.attempts == 1) else { return };
     event(ctx, object, EventType::Warning, "Refused", "Update", trouble.message.clone()).await;
 }
@@ -55,9 +62,11 @@ pub async fn refused(ctx: &Context, object: &PhoneNumberBinding, trouble: Option
 pub async fn release(ctx: &Context, object: &PhoneNumberBinding, release: Release) {
     let number = &object.spec.number;
     let status = object.status.as_ref();
-    let previous =
-        status.and_then(|status| status.previous.as_ref()).map_or_else(|| application(""), |previous| application(previous.target()));
-    let shown = application(status.and_then(|status| status.app_id.as_deref()).unwrap_or_default());
+    let target = status.map_or(answer::APP_ID, answer::recorded);
+    let noun = answer::noun(target);
+    let previous_gone = if target == answer::TRUNK_GROUP_SID { "PreviousTrunkGroupGone" } else { "PreviousApplicationGone" };
+    let previous = answer::named(target, status.and_then(|status| status.previous.as_ref()).map_or("", Previous::target));
+    let shown = answer::named(target, status.and_then(answer::shown).unwrap_or_default());
     let (kind, reason, note) = match release {
         Release::Clean | Release::NeverSent => return,
         Release::Retained => (EventType::Normal, "Retained", format!("{number} stays as it is (deletionPolicy: Retain)")),
@@ -65,11 +74,11 @@ pub async fn release(ctx: &Context, object: &PhoneNumberBinding, release: Releas
             (EventType::Normal, "HandedOver", format!("{number} belongs to another binding now, which gives it back one day"))
         }
         Release::Restored => (EventType::Normal, "Restored", format!("{number} is answered by {previous} again")),
-        Release::Unassigned => (EventType::Normal, "Unassigned", format!("{number} is answered by no application any more")),
+        Release::Unassigned => (EventType::Normal, "Unassigned", format!("{number} is answered by no {noun} any more")),
         Release::PreviousGone => (
             EventType::Warning,
-            "PreviousApplicationGone",
-            format!("{previous}, which answered {number} before, was not taken by the provider any more: no application answers it now"),
+            previous_gone,
+            format!("{previous}, which answered {number} before, was not taken by the provider any more: no {noun} answers it now"),
         ),
         Release::NotOurs => (
             EventType::Normal,
@@ -91,7 +100,7 @@ pub async fn release(ctx: &Context, object: &PhoneNumberBinding, release: Releas
         Release::NotGivenBack => (
             EventType::Warning,
             "NotGivenBack",
-            format!("the provider took neither {previous} nor \"no application\" for {number}: it is left as it is ({shown})"),
+            format!("the provider took neither {previous} nor \"no {noun}\" for {number}: it is left as it is ({shown})"),
         ),
         Release::Orphaned | Release::Unproven => (
             EventType::Warning,
@@ -106,8 +115,4 @@ pub async fn release(ctx: &Context, object: &PhoneNumberBinding, release: Releas
 fn compared(conditions: &[Condition]) -> bool {
     let synced = conditions.iter().find(|condition| condition.type_ == ConditionType::Synced.as_str());
     synced.and_then(|condition| condition.observed_generation).is_some_and(|generation| generation > 0)
-}
-
-fn application(app_id: &str) -> String {
-    if app_id.is_empty() { "no application".to_owned() } else { format!("application {app_id}") }
 }

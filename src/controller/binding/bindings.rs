@@ -1,8 +1,12 @@
-//! Which live PhoneNumberBindings want which number, and which follow which SipEndpoint.
+//! Which live PhoneNumberBindings want which number, and which follow or lead to which SipEndpoint.
+
+use std::collections::BTreeSet;
 
 use kube::Resource;
 
 use crate::api::phone_number_binding::{PhoneNumberBinding, Placed, Previous};
+use crate::api::refs::EndpointRef;
+use crate::controller::context::Context;
 use crate::controller::index::{Base, Index, Indexed};
 use crate::core::key::ObjectKey;
 
@@ -15,6 +19,8 @@ pub struct Entry {
     pub number: String,
     /// The SipEndpoint whose application answers the number, if it follows one.
     pub follows: Option<ObjectKey>,
+    /// The SipEndpoint that answers the number itself, by a trunk group, if it leads to one.
+    pub leads_to: Option<ObjectKey>,
     /// It is being deleted.
     pub deleting: bool,
     /// Our finalizer is on it.
@@ -30,12 +36,45 @@ pub struct Entry {
 pub enum Name {
     /// The number that it wants.
     Number(String),
-    /// The SipEndpoint that it follows.
+    /// The SipEndpoint that it follows, or leads to.
     Target(ObjectKey),
+    /// A trunk group that it has put its number to, or may have.
+    TrunkGroup(String),
 }
 
 /// All watched bindings.
 pub type Bindings = Index<Entry>;
+
+/// A binding that leads its number to a SipEndpoint itself, or has done so. It counts for as long as it exists: on its way out it still has
+/// to take the number away from there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leading {
+    /// What every object says: its name, and the account in which its number is.
+    pub base: Base,
+    /// It is being deleted.
+    pub deleting: bool,
+}
+
+impl From<Entry> for Leading {
+    fn from(entry: Entry) -> Self {
+        Self { base: entry.base, deleting: entry.deleting }
+    }
+}
+
+impl Index<Entry> {
+    /// The bindings, live or on their way out, whose target names this SipEndpoint by `endpointRef`. The endpoint is woken when that
+    /// changes.
+    pub fn leading_to(&self, endpoint: &ObjectKey) -> Vec<Leading> {
+        let all = self.named(&Name::Target(endpoint.clone())).into_iter();
+        all.filter(|entry| entry.leads_to.as_ref() == Some(endpoint)).map(Leading::from).collect()
+    }
+
+    /// The bindings whose numbers lead to this trunk group as far as they know, or may come to, whatever their targets are by now. The
+    /// SipEndpoint to which it belongs is woken when one of them has moved its number away.
+    pub fn holding(&self, trunk_group_sid: &str) -> Vec<Leading> {
+        self.named(&Name::TrunkGroup(trunk_group_sid.to_owned())).into_iter().map(Leading::from).collect()
+    }
+}
 
 impl Entry {
     /// Of an object.
@@ -44,6 +83,7 @@ impl Entry {
             base: Base::of(object),
             number: object.spec.number.clone(),
             follows: None,
+            leads_to: None,
             deleting: false,
             finalizer: false,
             previous: None,
@@ -55,6 +95,27 @@ impl Entry {
 
     fn number_name(&self) -> Name {
         Name::Number(self.number.clone())
+    }
+
+    /// The trunk groups that it has put its number to.
+    fn holds(&self) -> BTreeSet<&str> {
+        self.placed.iter().filter_map(|placed| placed.trunk_group_sid.as_deref()).filter(|sid| !sid.is_empty()).collect()
+    }
+
+    /// The SipEndpoints that have to look again because of this change: their trunk groups may be wanted, or not any more.
+    fn leads_anew(before: Option<&Self>, after: Option<&Self>) -> BTreeSet<ObjectKey> {
+        let led = |entry: &Self| (entry.leads_to.clone(), entry.base.uid.clone(), entry.base.account.clone(), entry.deleting);
+        match before.map(led) == after.map(led) {
+            true => BTreeSet::new(),
+            false => before.into_iter().chain(after).filter_map(|entry| entry.leads_to.clone()).collect(),
+        }
+    }
+
+    /// The trunk groups that it does not hold any more.
+    fn let_go<'a>(before: Option<&'a Self>, after: Option<&Self>) -> BTreeSet<&'a str> {
+        let held = before.map(Self::holds).unwrap_or_default();
+        let still = after.map(Self::holds).unwrap_or_default();
+        held.into_iter().filter(|sid| !still.contains(sid)).collect()
     }
 }
 
@@ -73,7 +134,9 @@ impl Indexed for Entry {
     fn read(&mut self, object: &PhoneNumberBinding) {
         let status = object.status.as_ref();
         let namespace = &self.base.key.namespace;
-        self.follows = object.spec.target.application_of.as_ref().map(|target| ObjectKey::endpoint(namespace, &target.name));
+        let endpoint = |target: &EndpointRef| ObjectKey::endpoint(namespace, &target.name);
+        self.follows = object.spec.target.application_of.as_ref().map(endpoint);
+        self.leads_to = object.spec.target.endpoint_ref.as_ref().map(endpoint);
         self.deleting = object.meta().deletion_timestamp.is_some();
         self.finalizer = object.meta().finalizers.iter().flatten().any(|finalizer| finalizer == crate::api::FINALIZER_BINDING);
         self.base.pinned = status.and_then(|status| status.account.clone());
@@ -82,13 +145,15 @@ impl Indexed for Entry {
     }
 
     fn names(&self) -> Vec<Name> {
-        self.follows.iter().cloned().map(Name::Target).chain([self.number_name()]).collect()
+        let targets = self.follows.iter().chain(&self.leads_to).cloned().map(Name::Target);
+        let groups = self.holds().into_iter().map(|sid| Name::TrunkGroup(sid.to_owned()));
+        targets.chain(groups).chain([self.number_name()]).collect()
     }
 
     fn concerns(before: Option<&Self>, after: Option<&Self>) -> Vec<Name> {
         // Everything of it that a rival looks at; what it follows concerns nobody else.
         let seen = |entry: &Self| {
-            let mut seen = Self { follows: None, ..entry.clone() };
+            let mut seen = Self { follows: None, leads_to: None, ..entry.clone() };
             seen.base.forget_versions();
             seen
         };
@@ -96,6 +161,19 @@ impl Indexed for Entry {
             true => Vec::new(),
             false => before.into_iter().chain(after).map(Self::number_name).collect(),
         }
+    }
+
+    fn changed(ctx: &Context, before: Option<&Self>, after: Option<&Self>) {
+        Self::leads_anew(before, after).iter().for_each(|endpoint| ctx.wakers.wake(endpoint));
+        let left = Self::let_go(before, after).into_iter().flat_map(|sid| ctx.claims.led_to(sid));
+        left.for_each(|entry| ctx.wakers.wake(&entry.base.key));
+    }
+
+    fn complete(ctx: &Context) {
+        // Whether their trunk groups are wanted is known now.
+        let led = ctx.bindings.keys().into_iter().filter_map(|key| ctx.bindings.get(&key)?.leads_to);
+        let grouped = ctx.claims.keys().into_iter().filter(|key| ctx.claims.get(key).is_some_and(|entry| entry.trunk_group.is_some()));
+        led.chain(grouped).collect::<BTreeSet<ObjectKey>>().iter().for_each(|key| ctx.wakers.wake(key));
     }
 }
 
@@ -149,6 +227,75 @@ mod tests {
         assert_eq!((bindings.named(&target("alice")).len(), bindings.named(&target("bob")).len()), (0, 1));
         bindings.remove(&key("main"), "uid-main");
         assert!(bindings.names().is_empty());
+    }
+
+    /// Leads to that SipEndpoint, and has put its number to these trunk groups.
+    fn leading(name: &str, version: u64, endpoint: &str, groups: &[&str]) -> Entry {
+        let placed: Vec<Value> = groups.iter().map(|sid| json!({"trunk_group_sid": sid})).collect();
+        Entry::of(&object(name, version, json!({"endpointRef": {"name": endpoint}}), json!({"placed": placed})))
+    }
+
+    fn names(all: Vec<Leading>) -> Vec<(String, bool)> {
+        all.into_iter().map(|one| (one.base.key.name, one.deleting)).collect()
+    }
+
+    #[test]
+    fn an_endpoint_is_led_to_by_those_that_name_it_itself_until_they_are_gone() {
+        let bindings = Bindings::new(1);
+        let at = |name: &str| bindings.leading_to(&ObjectKey::endpoint("voice", name));
+        bindings.put(Entry::of(&object("follows", 1, json!({"applicationOf": {"name": "pbx"}}), json!({}))));
+        assert_eq!(at("pbx"), [], "its application answers, not itself");
+        bindings.put(leading("main", 2, "pbx", &[]));
+        let mut going = object("next", 3, json!({"endpointRef": {"name": "pbx"}}), json!({}));
+        going.metadata.deletion_timestamp =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH));
+        bindings.put(Entry::of(&going));
+        assert_eq!(names(at("pbx")), [("main".to_owned(), false), ("next".to_owned(), true)]);
+        bindings.put(leading("main", 4, "other", &[]));
+        assert_eq!((names(at("pbx")).len(), names(at("other"))), (1, vec![("main".to_owned(), false)]));
+        bindings.remove(&key("next"), "uid-next");
+        assert_eq!(at("pbx"), []);
+        assert_eq!(bindings.leading_to(&ObjectKey::endpoint("elsewhere", "other")), [], "names do not reach over namespaces");
+    }
+
+    #[test]
+    fn a_trunk_group_is_held_until_the_number_has_moved_whatever_its_target_is_by_then() {
+        let bindings = Bindings::new(1);
+        let held = |sid: &str| names(bindings.holding(sid)).len();
+        bindings.put(leading("main", 1, "pbx", &["g1"]));
+        bindings.put(leading("main", 2, "other", &["g1", "g2"]));
+        assert_eq!((held("g1"), held("g2")), (1, 1));
+        bindings.put(leading("main", 3, "other", &["g2"]));
+        assert_eq!((held("g1"), held("g2")), (0, 1));
+        bindings.put(Entry::of(&object("plain", 4, json!({"app_id": ""}), json!({"placed": [{"app_id": "7"}, {"trunk_group_sid": ""}]}))));
+        assert_eq!((held("7"), held("")), (0, 0), "an application is no trunk group, nor is none");
+    }
+
+    #[test]
+    fn an_endpoint_hears_of_who_leads_to_it_and_a_trunk_group_of_who_has_left_it() {
+        let now = |endpoint, groups| leading("main", 1, endpoint, groups);
+        let going = || Entry { deleting: true, ..now("pbx", &["g1"]) };
+        let again = || {
+            let mut again = now("pbx", &[]);
+            again.base.uid = "uid-again".into();
+            again
+        };
+        type Case = (&'static str, Option<Entry>, Option<Entry>, &'static [&'static str], &'static [&'static str]);
+        let table: [Case; 8] = [
+            ("it appears", None, Some(now("pbx", &[])), &["pbx"], &[]),
+            ("it writes", Some(now("pbx", &[])), Some(now("pbx", &["g1"])), &[], &[]),
+            ("nothing", Some(now("pbx", &["g1"])), Some(now("pbx", &["g1"])), &[], &[]),
+            ("its target changes", Some(now("pbx", &["g1"])), Some(now("other", &["g1"])), &["other", "pbx"], &[]),
+            ("its number has moved", Some(now("other", &["g1", "g2"])), Some(now("other", &["g2"])), &[], &["g1"]),
+            ("it is deleted", Some(now("pbx", &["g1"])), Some(going()), &["pbx"], &[]),
+            ("it is gone", Some(going()), None, &["pbx"], &["g1"]),
+            ("another one of its name is there", Some(now("pbx", &[])), Some(again()), &["pbx"], &[]),
+        ];
+        for (sentence, before, after, endpoints, groups) in table {
+            let told: Vec<String> = Entry::leads_anew(before.as_ref(), after.as_ref()).into_iter().map(|key| key.name).collect();
+            assert_eq!(told, endpoints, "{sentence}");
+            assert_eq!(Entry::let_go(before.as_ref(), after.as_ref()).into_iter().collect::<Vec<_>>(), groups, "{sentence}");
+        }
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Pass<'_, PhoneNumberBinding> {
                 let finding = Some(finding).filter(|finding| !finding.message.is_empty());
                 self.report(view, finding, Some(view.now + view.timing.settle)).await
             }
-            Action::Get(number, lane) => self.get_number(view, number, *lane).await,
+            Action::Get(asked, lane) => self.get_number(view, asked, *lane).await,
             Action::Update { id, change, cause, .. } => self.update_number(view, action, (id, change), *cause).await,
             _ => self.perform(view, action).await,
         }
@@ -99,11 +99,13 @@ impl Pass<'_, PhoneNumberBinding> {
         Step::Again
     }
 
-    async fn get_number(&mut self, view: &View, number: &str, lane: Lane) -> Step {
+    /// By its id, if that is what is asked.
+    async fn get_number(&mut self, view: &View, asked: &str, lane: Lane) -> Step {
         let Some(account) = self.account() else { return Step::Stop(None) };
+        let id = (asked != view.number).then_some(asked);
         let began = self.ctx.clock.now();
         failpoint::at("get", "before").await;
-        let outcome = match account.get_number(lane, &self.key(), number).await {
+        let outcome = match account.get_number(lane, &self.key(), &view.number, id).await {
             Ok(outcome) => outcome,
             // Its permit is announced; a listing in its place would cost a call for every twenty numbers of the account.
             Err(refused) => return self.not_started(view, refused, lane, || ()).await,
@@ -114,7 +116,7 @@ impl Pass<'_, PhoneNumberBinding> {
         Step::Again
     }
 
-    async fn update_number(&mut self, view: &View, action: &Action, (number, change): (&str, &Fields), cause: Cause) -> Step {
+    async fn update_number(&mut self, view: &View, action: &Action, (id, change): (&str, &Fields), cause: Cause) -> Step {
         let Some(account) = self.account() else { return Step::Stop(None) };
         failpoint::at("update", "before").await;
         // The process may have stood still since the decision, and others may have gone on: what is old is not sent, nor is what was read
@@ -124,17 +126,20 @@ impl Pass<'_, PhoneNumberBinding> {
             PhoneNumberBinding::begin(&mut self.slot.memory, now);
             return self.read_again(view).await.0;
         }
-        let outcome = match account.update_number(Lane::Urgent, &self.key(), number, change).await {
+        let outcome = match account.update_number(Lane::Urgent, &self.key(), (&view.number, id), change).await {
             Ok(outcome) => outcome,
             Err(refused) => return self.not_started(view, refused, Lane::Urgent, || ()).await,
         };
         failpoint::at("update", "after").await;
-        info!(object = %self.key(), number, ?cause, outcome = outcome.class(), "update answered");
+        info!(object = %self.key(), number = view.number, ?cause, outcome = outcome.class(), "update answered");
         self.warn(&outcome);
         self.slot.memory.learnt.updated(view, change, cause, &outcome, self.ctx.clock.now());
         match outcome {
             Outcome::Done(()) => announce::updated(self.ctx, &self.object, view, action).await,
-            Outcome::Refused(_) => announce::refused(self.ctx, &self.object, self.slot.memory.learnt.memory.trouble.as_ref()).await,
+            Outcome::Refused(refusal) => {
+                let trouble = self.slot.memory.learnt.memory.trouble.as_ref();
+                announce::refused(self.ctx, &self.object, view, trouble, &refusal).await;
+            }
             Outcome::NotFound { .. } | Outcome::Unknown(_) => {}
         }
         Step::Again

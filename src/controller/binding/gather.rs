@@ -8,6 +8,7 @@ use crate::api::phone_number_binding::PhoneNumberBinding;
 use crate::api::policy::{BindingDeletionPolicy, DeletionPolicy};
 use crate::controller::binding::Remembered;
 use crate::controller::binding::bindings::{Entry, Name};
+use crate::controller::claims::Entry as Claimed;
 use crate::controller::context::{AccountState, Context};
 use crate::controller::gather::{self, acts_in, elsewhere, same_account, who};
 use crate::controller::managed::{account_of, key};
@@ -85,19 +86,32 @@ fn desired(ctx: &Context, object: &PhoneNumberBinding, key: &ObjectKey, gone: bo
     let application = target.and_then(|target| match target {
         Target::Id(id) => Ok(id.to_owned()),
         Target::Name(name) => named.unwrap_or_else(|| Resolution::NotListed.app_id(name)),
-        Target::Endpoint(name) => Err(Problem {
-            reason: Reason::TargetNotReady,
-            message: format!("no trunk group leads to SipEndpoint {name} yet; the number is left as it is, and this goes on by itself"),
-        }),
-        Target::Of(endpoint) => followed(ctx, &ObjectKey::endpoint(&key.namespace, endpoint), account),
+        Target::Of(name) => {
+            endpoint(ctx, &ObjectKey::endpoint(&key.namespace, name), account, Leads::ByApplication).and_then(application_of)
+        }
+        Target::Endpoint(name) => {
+            endpoint(ctx, &ObjectKey::endpoint(&key.namespace, name), account, Leads::Itself).and_then(trunk_group_of)
+        }
     });
     provider::binding_desired(account.id().provider, &object.spec, application)
 }
 
-/// The application of a SipEndpoint, as the provider showed it last.
-fn followed(ctx: &Context, target: &ObjectKey, account: &Account) -> Result<String, Problem> {
+/// How a SipEndpoint answers a number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leads {
+    /// Its application does.
+    ByApplication,
+    /// It does itself, by a trunk group.
+    Itself,
+}
+
+fn problem<T>(reason: Reason, message: String) -> Result<T, Problem> {
+    Err(Problem { reason, message })
+}
+
+/// The SipEndpoint that a target names, if it is there, in the account of the number, and stays.
+fn endpoint(ctx: &Context, target: &ObjectKey, account: &Account, leads: Leads) -> Result<Claimed, Problem> {
     let name = &target.name;
-    let problem = |reason, message: String| Err(Problem { reason, message });
     let Some(endpoint) = ctx.claims.get(target) else {
         return problem(
             Reason::TargetNotFound,
@@ -107,32 +121,75 @@ fn followed(ctx: &Context, target: &ObjectKey, account: &Account) -> Result<Stri
         );
     };
     if elsewhere(ctx, &endpoint.base, account) {
+        let apart = match leads {
+            Leads::ByApplication => "no application is in both",
+            Leads::Itself => "numbers lead only to endpoints of their own account",
+        };
         return problem(
             Reason::TargetNotFound,
             format!(
-                "SipEndpoint {name} lives in another account than the number, and no application is in both; the number is left as it is. Name a SipEndpoint of account {}",
+                "SipEndpoint {name} lives in another account than the number, and {apart}; the number is left as it is. Name a SipEndpoint of account {}",
                 account.id().id
             ),
         );
     }
     if endpoint.deleting {
-        return problem(
-            Reason::TargetNotReady,
-            format!("SipEndpoint {name} is being deleted; the number is left as it is. Name another target, or create the endpoint anew"),
-        );
+        let rest = match leads {
+            Leads::ByApplication => "the number is left as it is. Name another target, or create the endpoint anew",
+            // What the number leads to is not taken away from under it.
+            Leads::Itself => {
+                "the number is left as it is, and the endpoint waits for this binding. Name another target, or delete this binding as well; the endpoint goes by itself then"
+            }
+        };
+        return problem(Reason::TargetNotReady, format!("SipEndpoint {name} is being deleted; {rest}"));
     }
-    match (&endpoint.recorded, endpoint.app_id) {
-        (Some(_), Some(application)) if application.is_empty() => problem(
+    if endpoint.recorded.is_none() {
+        return not_there_yet(name);
+    }
+    Ok(endpoint)
+}
+
+fn not_there_yet<T>(name: &str) -> Result<T, Problem> {
+    problem(
+        Reason::TargetNotReady,
+        format!("SipEndpoint {name} is not at the provider yet; the number is left as it is, and this goes on by itself when it is"),
+    )
+}
+
+/// The application of a SipEndpoint, as the provider showed it last.
+fn application_of(endpoint: Claimed) -> Result<String, Problem> {
+    let name = &endpoint.base.key.name;
+    match endpoint.app_id {
+        Some(application) if application.is_empty() => problem(
             Reason::TargetHasNoApplication,
             format!(
                 "SipEndpoint {name} has no application, and nothing else can answer a number; the number is left as it is. Give the endpoint an app_id or app_name, or name another target"
             ),
         ),
-        (Some(_), Some(application)) => Ok(application),
-        _ => problem(
-            Reason::TargetNotReady,
-            format!("SipEndpoint {name} is not at the provider yet; the number is left as it is, and this goes on by itself when it is"),
-        ),
+        Some(application) => Ok(application),
+        None => not_there_yet(name),
+    }
+}
+
+/// The trunk group that leads to a SipEndpoint.
+fn trunk_group_of(endpoint: Claimed) -> Result<String, Problem> {
+    let name = &endpoint.base.key.name;
+    let group = endpoint.trunk_group.unwrap_or_default();
+    match group.sid {
+        Some(sid) if !group.leaving => Ok(sid),
+        known => {
+            let what = match known {
+                Some(sid) => format!("trunk group {sid}, which leads to SipEndpoint {name}, is being removed"),
+                None => format!("no trunk group leads to SipEndpoint {name} yet"),
+            };
+            let said = group.message.map(|message| format!(" ({})", message.trim_end_matches('.'))).unwrap_or_default();
+            problem(
+                Reason::TargetNotReady,
+                format!(
+                    "{what}{said}; the number is left as it is, and this goes on by itself when there is one. See status.trunkGroup of the endpoint"
+                ),
+            )
+        }
     }
 }
 
@@ -165,4 +222,47 @@ fn rivals(ctx: &Context, key: &ObjectKey, uid: &str, number: &str, account: &Acc
 fn listed(account: &Account, number: &str) -> Option<Listed> {
     let newest = account.numbers().newest?;
     Some(Listed { began: newest.began, complete: newest.is_complete(), found: newest.items.get(number).cloned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::core::mark::Installation;
+
+    fn pbx(group: Value) -> Claimed {
+        let object = json!({
+            "apiVersion": "switchboard.dev/v1alpha1",
+            "kind": "SipEndpoint",
+            "metadata": {"name": "pbx", "namespace": "voice", "uid": "uid-pbx", "resourceVersion": "1"},
+            "spec": {"accountRef": {"name": "main"}},
+            "status": {"endpoint_id": "e1", "trunkGroup": group},
+        });
+        Claimed::of(&serde_json::from_value(object).expect("an object"), &Installation::new("cluster-a"))
+    }
+
+    #[test]
+    fn a_number_is_led_to_an_endpoint_by_its_trunk_group_and_waits_for_that_with_what_is_said_of_it() {
+        let table: [(Value, Result<&str, &[&str]>); 5] = [
+            (json!({"trunk_group_sid": "g1", "reason": "Available"}), Ok("g1")),
+            (json!({"trunk_group_sid": "g1", "reason": "Drifted", "message": "changed"}), Ok("g1")),
+            (
+                json!({"reason": "Rejected", "message": "the name is too long."}),
+                Err(&["no trunk group leads to SipEndpoint pbx yet", "(the name is too long)"]),
+            ),
+            (json!({"trunk_group_sid": "g1", "reason": "Deleting"}), Err(&["trunk group g1", "is being removed"])),
+            (json!(null), Err(&["no trunk group leads to SipEndpoint pbx yet;", "left as it is", "by itself"])),
+        ];
+        for (group, expected) in table {
+            match (trunk_group_of(pbx(group.clone())), expected) {
+                (Ok(sid), Ok(expected)) => assert_eq!(sid, expected, "{group}"),
+                (Err(problem), Err(words)) => {
+                    assert_eq!(problem.reason, Reason::TargetNotReady, "{group}");
+                    words.iter().for_each(|words| assert!(problem.message.contains(words), "{words}: {}", problem.message));
+                }
+                (found, _) => panic!("{group}: {found:?}"),
+            }
+        }
+    }
 }

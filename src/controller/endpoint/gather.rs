@@ -1,7 +1,6 @@
 //! Everything an object points at → a [`View`]. Nothing later in the pass reads the cluster for input.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use kube::ResourceExt;
 
@@ -9,18 +8,19 @@ use crate::account::Account;
 use crate::api::condition::Reason;
 use crate::api::policy::DeletionPolicy;
 use crate::api::sip_endpoint::SipEndpoint;
-use crate::controller::brakes;
 use crate::controller::claims::Entry;
 use crate::controller::context::{AccountState, Context};
-use crate::controller::endpoint::{Remembered, connection};
+use crate::controller::endpoint::connection;
 use crate::controller::gather::{self, same_account, who};
+use crate::controller::made::Remembered;
+use crate::controller::made::gather::{concerned, evidence, listings, remember};
 use crate::controller::managed::{account_of, key};
 use crate::controller::memories::Slot;
+use crate::controller::{brakes, trunk_group};
 use crate::core::endpoint::connection::ConnectionSecret;
 use crate::core::evidence::{Evidence, Listing};
 use crate::core::key::ObjectKey;
 use crate::core::mark::{Installation, Mark, recognise};
-use crate::core::outcome::Outcome;
 use crate::core::tenancy::{Use, adoptable};
 use crate::core::time::Moment;
 use crate::core::view::{Adoption, Brakes, Desired, Password, Policy, Problem, Thing, View};
@@ -76,12 +76,13 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
         fresh: gather::fresh(ctx),
         stopping: ctx.is_stopping(),
     };
-    slot.memory.learnt.object_seen(&view, intent_age(ctx, &view));
-    view.memory = slot.memory.learnt.memory.clone();
+    remember(ctx, &mut view, slot);
     if let Some(AccountState::Ready(account)) = &state {
         look(ctx, &mut view, &key, account, slot);
         view.brakes = brakes::of(ctx, object, &view, account);
     }
+    // Said before any brake: it goes on by itself, and what a brake counts is what is about to go.
+    view.brakes.deletion = trunk_group::stands_in_the_way(ctx, object).or(view.brakes.deletion);
     view
 }
 
@@ -121,34 +122,25 @@ async fn password(ctx: &Context, object: &SipEndpoint, key: &ObjectKey, connecti
 fn look(ctx: &Context, view: &mut View, key: &ObjectKey, account: &Account, slot: &Slot<Remembered>) {
     let snapshots = account.snapshots();
     view.term = snapshots.term_began;
-    let newest = snapshots.newest.as_ref().filter(|newest| !newest.is_complete());
-    let listings: Vec<Listing<'_>> = [snapshots.complete_before.as_ref(), snapshots.complete.as_ref(), newest]
-        .into_iter()
-        .flatten()
-        .map(|listing| Listing { began: listing.began, complete: listing.is_complete(), endpoints: &listing.items })
-        .collect();
-    view.claims = claims(ctx, view, key, account, &listings);
-    view.evidence = slot.memory.learnt.evidence(view, &listings, |remote, password| account.password_matches(remote, password));
+    let listings = listings(&snapshots);
+    view.claims = claims(ctx, view, key, account, &listings, slot);
+    view.evidence = evidence(view, account, &listings, slot);
     if let Some((id, who)) = mark_of_another(ctx, view, key, account) {
         view.claims.insert(id, who);
     }
 }
 
 /// Which endpoints that concern this object another live object has a better right to.
-fn claims(ctx: &Context, view: &View, key: &ObjectKey, account: &Account, listings: &[Listing<'_>]) -> BTreeMap<String, String> {
+fn claims(
+    ctx: &Context,
+    view: &View,
+    key: &ObjectKey,
+    account: &Account,
+    listings: &[Listing<'_>],
+    slot: &Slot<Remembered>,
+) -> BTreeMap<String, String> {
     let Some(own) = ctx.claims.get(key) else { return BTreeMap::new() };
-    let mark = view.adopt.is_none().then_some(&view.mark);
-    let listed = listings.iter().flat_map(|listing| mark.into_iter().flat_map(|mark| listing.endpoints.with_mark(mark)));
-    let received = view.memory.own.as_ref().and_then(|own| match &own.answer {
-        Some(Outcome::Done((id, _))) => Some(id.as_str()),
-        _ => None,
-    });
-    let ids: BTreeSet<&str> = listed
-        .map(|remote| remote.id.as_str())
-        .chain(view.target())
-        .chain(received)
-        .chain(view.tombstones().iter().map(String::as_str))
-        .collect();
+    let ids = concerned(view, listings, slot);
     if own.base.uid != view.object.uid && own.adopts.is_none() {
         // The name has its next object: what carries the mark, and what was just received for the former one, is that one's.
         return ids.into_iter().map(|id| (id.to_owned(), format!("the next SipEndpoint {}", key.name))).collect();
@@ -191,10 +183,4 @@ pub fn rivals(ctx: &Context, other: &Entry, account: &Account, id: &str, usernam
     // What is pinned may have a create on its way.
     let has = other.recorded.as_deref() == Some(id) || other.adopts.is_none() && base.pinned.is_some();
     same_account(ctx, base, account) && (has || may())
-}
-
-/// The intent's age on the API server's clock.
-fn intent_age(ctx: &Context, view: &View) -> Option<Duration> {
-    let issued = view.intent()?.issued_time.0;
-    Duration::try_from(ctx.clock.server_now()?.duration_since(issued)).ok()
 }

@@ -1,38 +1,25 @@
 //! SipEndpoints: what is their own in the flow that all managed objects go through.
 
-pub mod announce;
 mod connection;
 mod execute;
 pub mod gather;
-mod monitors;
 
 use crate::api::FINALIZER_ENDPOINT;
 use crate::api::refs::{AccountIdentity, AccountRef};
 use crate::api::sip_endpoint::{SipEndpoint, SipEndpointStatus};
 use crate::controller::context::Context;
 use crate::controller::execute::{Pass, Step};
+use crate::controller::made::{self, Made, Remembered};
 use crate::controller::managed::Managed;
 use crate::controller::memories::{Memories, Slot};
-use crate::controller::{brakes, report};
+use crate::controller::trunk_group::{self, TrunkGroup};
+use crate::controller::{brakes, pass};
 use crate::core::action::{Action, Finding, Release};
-use crate::core::key::Kind;
-use crate::core::memory::Learnt;
-use crate::core::monitor::{Broken, Watch};
+use crate::core::key::{Kind, ObjectKey};
 use crate::core::tenancy::Use;
 use crate::core::time::Moment;
 use crate::core::view::{Object, View};
-use crate::core::{endpoint, expectation, status};
-
-/// What is remembered of a SipEndpoint.
-#[derive(Clone, Debug, Default)]
-pub struct Remembered {
-    /// What decisions may look at.
-    pub learnt: Learnt,
-    /// What the monitors remember. No decision looks at it.
-    pub watch: Watch,
-    /// What they have seen in this pass and not told yet.
-    pub untold: Vec<Broken>,
-}
+use crate::core::{endpoint, status};
 
 impl Managed for SipEndpoint {
     type Status = SipEndpointStatus;
@@ -67,7 +54,7 @@ impl Managed for SipEndpoint {
     }
 
     fn begin(memory: &mut Remembered, now: Moment) {
-        memory.learnt.memory.pass_began = now;
+        memory.begin(now);
     }
 
     fn pass_began(memory: &Remembered) -> Moment {
@@ -103,17 +90,15 @@ impl Managed for SipEndpoint {
     }
 
     fn look(pass: &mut Pass<'_, Self>, view: &View, action: &Action) {
-        monitors::look(pass, view, action);
+        made::look(pass, view, action);
     }
 
     async fn tell(pass: &mut Pass<'_, Self>) {
-        monitors::tell(pass).await;
+        made::tell(pass).await;
     }
 
     fn expect(pass: &Pass<'_, Self>, view: &View) {
-        if let Some(account) = pass.account() {
-            account.watch(pass.key(), expectation::of(view, pass.object.status.as_ref()));
-        }
+        made::expect(pass, view, pass.object.status.as_ref());
     }
 
     fn note(ctx: &Context, object: &Self) {
@@ -121,14 +106,12 @@ impl Managed for SipEndpoint {
     }
 
     async fn wrote(pass: &mut Pass<'_, Self>, view: &View, action: &Action) {
-        announce::ledger(pass.ctx, &pass.object, view, action).await;
-        monitors::wrote(pass, view, action);
-        pass.slot.memory.learnt.written(view, action);
+        made::wrote(pass, view, action).await;
         pass.tell_recreated().await;
     }
 
     async fn reported(pass: &mut Pass<'_, Self>, view: &View, finding: &Finding) {
-        report::finding(pass.ctx, &pass.object, &view.status.conditions, finding).await;
+        made::reported(pass, view, finding).await;
         pass.tell_recreated().await;
     }
 
@@ -137,7 +120,12 @@ impl Managed for SipEndpoint {
     }
 
     async fn releasing(ctx: &Context, object: &Self, release: Release) {
-        announce::release(ctx, object, release).await;
+        made::releasing(ctx, object, object.status.as_ref(), release).await;
+    }
+
+    fn vanished(ctx: &Context, key: &ObjectKey, uid: &str) {
+        pass::removed::<TrunkGroup>(ctx, &ObjectKey::trunk_group(&key.namespace, &key.name), uid);
+        trunk_group::gather::forget(ctx, uid);
     }
 
     fn forgotten(ctx: &Context, uid: &str) {
@@ -145,7 +133,12 @@ impl Managed for SipEndpoint {
     }
 
     fn left(memory: Remembered) -> Option<Remembered> {
-        // What a create whose answer was lost made may be met by the next object of that name.
-        memory.watch.outlives().then(|| Remembered { watch: memory.watch, ..Remembered::default() })
+        memory.left()
+    }
+}
+
+impl Made for SipEndpoint {
+    fn endpoint(&self) -> &SipEndpoint {
+        self
     }
 }

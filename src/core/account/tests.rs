@@ -18,7 +18,7 @@ fn key() -> ObjectKey {
 
 fn facts(key: &ObjectKey, access: Access) -> Facts<'_> {
     let waits = Waits { rest: REST, retry: RETRY };
-    Facts { key, access, deleting: false, users: using(&["alice"]), suspended: false, brakes: Vec::new(), waits }
+    Facts { key, access, permissions: None, deleting: false, users: using(&["alice"]), suspended: false, brakes: Vec::new(), waits }
 }
 
 #[test]
@@ -91,6 +91,18 @@ fn an_account_says_what_is_wrong_serves_whom_it_can_and_looks_again_in_time() {
             &["MA2", "SipEndpoint alice uses it"],
         ),
         ("rejected", rejected(Some(minute)), |_| {}, Reason::CredentialsRejected, "nobody", minute, &["401", "mend the Secret"]),
+        (
+            "rejected, where the provider grants piece by piece",
+            Access::Rejected { message: "403: scope numbers.read missing".into(), due: Some(minute) },
+            |facts| facts.permissions = Some("Its token needs the scope numbers.read for numbers"),
+            Reason::CredentialsRejected,
+            "nobody",
+            minute,
+            &[
+                "(403: scope numbers.read missing). Its token needs the scope numbers.read for numbers. Nothing is called",
+                "mend the Secret",
+            ],
+        ),
         ("rejected, due", rejected(None), |_| {}, Reason::CredentialsRejected, "nobody", RETRY, &["401"]),
         ("changed again", Access::Waiting(minute), |_| {}, Reason::CredentialsRejected, "nobody", minute, &["within a minute"]),
         ("unreachable", unreachable(1), |_| {}, Reason::ProviderUnreachable, "nobody", RETRY, &["no route"]),
@@ -277,4 +289,42 @@ fn what_a_held_object_says_names_the_token_and_the_command_and_does_not_change()
         let command = "kubectl -n voice annotate provideraccount plivo switchboard.dev/acknowledge-brake=t-1 --overwrite";
         assert!(problem.message.contains("(t-1)") && problem.message.contains(command), "{}", problem.message);
     }
+}
+
+#[test]
+fn who_could_not_be_asked_is_asked_again_ever_later_but_as_often_as_anything_is_looked_at() {
+    let table = [(0, RETRY), (1, RETRY), (2, RETRY * 2), (3, RETRY * 4), (5, REST), (u32::MAX, REST)];
+    for (attempts, expected) in table {
+        assert_eq!(pause(Waits { rest: REST, retry: RETRY }, attempts), expected, "{attempts}");
+    }
+    assert_eq!(pause(Waits { rest: Duration::from_secs(1), retry: RETRY }, 9), RETRY, "never sooner than after the first failure");
+}
+
+#[test]
+fn the_gateways_are_those_of_the_providers_own_side_sorted_and_each_once() {
+    let address = |ip: &str, port, transport: Option<&str>| Address { ip: ip.into(), port, transport: transport.map(str::to_owned) };
+    let remote = |id: &str, role| Remote {
+        id: id.into(),
+        username: id.into(),
+        sip_uri: None,
+        registration: None,
+        fields: crate::core::fields::Fields::new(),
+        password_digest: None,
+        role,
+    };
+    let (first, second) = (address("192.0.2.1", Some(5060), Some("udp")), address("192.0.2.9", None, None));
+    let long = address(&"x".repeat(257), None, None);
+    let odd = address("192.0.2.3", None, Some(&"x".repeat(65)));
+    let listing = [
+        remote("a", Role::Own),
+        remote("b", Role::Gateway(vec![second.clone(), first.clone(), long, odd])),
+        remote("c", Role::Elsewhere),
+        remote("d", Role::Gateway(vec![first])),
+    ];
+    let gateway = |ip: &str, port, transport: Option<&str>| Gateway { ip: ip.into(), port, transport: transport.map(str::to_owned) };
+    let expected = [gateway("192.0.2.1", Some(5060), Some("udp")), gateway("192.0.2.9", None, None)];
+    assert_eq!(gateways(&listing), expected);
+    let many = (0..70).map(|index| address(&format!("192.0.2.{index}"), None, None)).collect();
+    assert_eq!(gateways([&remote("b", Role::Gateway(many))]).len(), 64, "more than the status may hold would be refused whole");
+    assert_eq!(gateways([&remote("a", Role::Own)]), []);
 }

@@ -8,9 +8,10 @@ use crate::core::time::Moment;
 pub struct Got {
     /// Before the request was sent.
     pub began: Moment,
-    /// What came back; absent: the account does not hold it. Answers that prove nothing are not evidence.
+    /// What came back; absent: the account does not hold it, as far as that read could tell. Answers that prove nothing are not evidence.
     pub found: Option<Number>,
-    /// "Not found" came in the provider's own JSON; else it counts only together with a listing.
+    /// "Not found" came in the provider's own JSON and was said of the number, not of an id that it had once; else it counts only together
+    /// with a listing.
     pub proven: bool,
 }
 
@@ -45,9 +46,9 @@ pub struct Observed<'a> {
     pub by_id: bool,
 }
 
-impl Observed<'_> {
+impl<'a> Observed<'a> {
     /// A field's text; `""` if the answer lacks it.
-    pub fn text(&self, field: &str) -> &str {
+    pub fn text(&self, field: &str) -> &'a str {
         self.number.fields.get(field).and_then(|value| value.text()).unwrap_or_default()
     }
 }

@@ -1,13 +1,14 @@
-//! A binding that is being deleted (R1 to R18): its number goes to the next binding, or back to what it was, or is left as it is. It is
+//! A binding that is being deleted (R1 to R20): its number goes to the next binding, or back to what it was, or is left as it is. It is
 //! never released.
 
 use super::view::View;
-use super::{Observed, confirm_absence, get, inherit, not_looked, read_now, visible};
+use super::{Observed, answer, confirm_absence, get, inherit, not_looked, read_now, visible};
 use crate::api::condition::Reason;
 use crate::api::policy::BindingDeletionPolicy;
 use crate::core::action::{Action, Cause, Finding, Release};
 use crate::core::budget::Lane;
 use crate::core::fields::{Difference, Fields, Value, diff};
+use crate::core::shared::retry::REFUSED as AGAIN;
 use crate::core::shared::{Viewed, read_back, retry, wait_for};
 use crate::core::time::Moment;
 use crate::core::view::{AccountView, Problem};
@@ -77,7 +78,7 @@ pub(super) fn next(view: &View) -> Action {
     look(view)
 }
 
-/// R10, R11: what the number shows now.
+/// R10, R11, R20: what the number shows now.
 fn look(view: &View) -> Action {
     let since = |moment| view.evidence.got.as_ref().is_some_and(|got| got.began >= moment);
     let read = since(view.memory.pass_began);
@@ -90,7 +91,12 @@ fn look(view: &View) -> Action {
         }
         _ => {}
     }
-    match view.evidence.observed().filter(|seen| read_now(view, *seen)) {
+    let seen = view.evidence.observed();
+    // A listing is enough to tell that it still is so.
+    if let Some(action) = seen.and_then(|seen| keep(view, seen)) {
+        return action;
+    }
+    match seen.filter(|seen| read_now(view, *seen)) {
         Some(seen) => give_back(view, seen),
         None => get(view, Lane::Urgent),
     }
@@ -103,22 +109,75 @@ struct Goal {
     release: Release,
 }
 
+impl Goal {
+    /// The provider shows it.
+    fn shown(&self, seen: Observed<'_>) -> bool {
+        diff(&self.fields, &seen.number.fields).is_empty()
+    }
+
+    /// The provider refused it; until when that stands. Where a number may need something that answers it, not for ever.
+    fn refused(&self, view: &View) -> Option<Moment> {
+        let memory = &view.memory;
+        let until = memory.turned_down.filter(|_| memory.not_taken.contains(&self.fields)).map(|at| at + AGAIN);
+        until.filter(|until| !view.must_answer() || view.now < *until)
+    }
+
+    /// The provider accepted it often enough and does not show it; until when that stands.
+    fn ignored(&self, view: &View, seen: Observed<'_>) -> Option<Moment> {
+        let sent = view.memory.update.as_ref().filter(|update| update.change == self.fields && update.times >= read_back::ENOUGH);
+        let sent = sent.filter(|update| seen.began >= update.at + view.timing.visible() && !self.shown(seen));
+        sent.map(|update| update.at + AGAIN)
+    }
+}
+
+/// R20: nothing of what there is to give back is taken, and the provider may have to have something that answers the number. To let go of it
+/// would leave it where it was put, with nobody to look after it.
+fn keep(view: &View, seen: Observed<'_>) -> Option<Action> {
+    let goals = goals(view, seen);
+    if !view.must_answer() || !view.placed(view.answering(seen)) || goals.iter().any(|goal| goal.shown(seen)) {
+        return None;
+    }
+    let turns = goals.iter().map(|goal| goal.refused(view).or_else(|| goal.ignored(view, seen)).filter(|until| view.now < *until));
+    // None of them has its turn now.
+    let until = turns.collect::<Option<Vec<Moment>>>()?.into_iter().min()?;
+    Some(Action::Wait { until: Some(until), finding: Some(kept(view, seen, &goals)) })
+}
+
+fn kept(view: &View, seen: Observed<'_>, goals: &[Goal]) -> Finding {
+    let target = view.target();
+    let mut wanted: Vec<&str> = goals.iter().filter_map(|goal| goal.fields.get(target)?.text()).collect();
+    wanted.dedup();
+    let wanted: Vec<String> = wanted.into_iter().map(|id| format!("\"{}\"", answer::named(target, id))).collect();
+    Finding::new(
+        Reason::DeletionRefused,
+        format!(
+            "number {} cannot be given back: it still leads to {}, where this binding put it, and the provider does not take {} for it. It is never released. Make another binding for the number, point it elsewhere in the provider's console, or set deletionPolicy: Retain to leave it as it is; until then this object stays, and so does what the number leads to. It is tried again every 6 hours",
+            view.e164(),
+            answer::named(target, view.answering(seen)),
+            wanted.join(" or ")
+        ),
+    )
+}
+
 /// R12 to R18.
 fn give_back(view: &View, seen: Observed<'_>) -> Action {
-    let shown = seen.text("app_id");
+    let shown = view.answering(seen);
     let ours = view.placed(shown);
-    for goal in goals(view, seen).into_iter().filter(|goal| !view.memory.not_taken.contains(&goal.fields)) {
+    let goals = goals(view, seen);
+    for goal in goals.iter().filter(|goal| goal.refused(view).is_none()) {
         let differences = diff(&goal.fields, &seen.number.fields);
         if differences.is_empty() {
             return finish(view, seen, goal.release);
         }
-        if !ours && goal.fields.get("app_id").and_then(Value::text) != Some(shown) {
+        if !ours && goal.fields.get(view.target()).and_then(Value::text) != Some(shown) {
             return finish(view, seen, Release::NotOurs);
         }
         if let Some(update) = view.memory.update.as_ref().filter(|update| update.change == goal.fields) {
             let unseen = differences.iter().map(|difference| difference.field).collect();
-            match read_back::judge(view, &view.number, update, read_back::Seen { began: seen.began, by_id: true, unseen }) {
+            match read_back::judge(view, view.asked(), update, read_back::Seen { began: seen.began, by_id: true, unseen }) {
                 Some(read_back::Verdict::Look(action)) => return action,
+                // It has its turn again.
+                Some(read_back::Verdict::Normalised(_)) if view.must_answer() && view.now >= update.at + AGAIN => {}
                 // Accepted twice and never shown: it cannot be had.
                 Some(read_back::Verdict::Normalised(_)) => continue,
                 None => {}
@@ -128,30 +187,39 @@ fn give_back(view: &View, seen: Observed<'_>) -> Action {
             return action;
         }
         let texts = differences.iter().map(Difference::to_string).collect();
-        return retry::call(view, Action::Update { id: view.number.clone(), change: goal.fields, cause: goal.cause, differences: texts });
+        let (change, cause) = (goal.fields.clone(), goal.cause);
+        return retry::call(view, Action::Update { id: seen.number.id.clone(), change, cause, differences: texts });
     }
-    finish(view, seen, Release::NotGivenBack)
+    if !view.must_answer() {
+        return finish(view, seen, Release::NotGivenBack);
+    }
+    // What was not taken may have come about otherwise.
+    match goals.iter().find(|goal| goal.shown(seen)) {
+        Some(goal) => finish(view, seen, goal.release),
+        None if !ours => finish(view, seen, Release::NotOurs),
+        None => Action::Wait { until: Some(view.now + AGAIN), finding: Some(kept(view, seen, &goals)) },
+    }
 }
 
 /// What to try, one after the other, until the provider takes it.
 fn goals(view: &View, seen: Observed<'_>) -> Vec<Goal> {
     let text = |value: &str| Value::Text(value.to_owned());
-    let none = |cause, release| Goal { fields: Fields::from([("app_id", text(""))]), cause, release };
+    let none = |cause, release| Goal { fields: Fields::from([(view.target(), text(""))]), cause, release };
     let previous = match &view.status.previous {
         Some(previous) if view.policy.deletion == BindingDeletionPolicy::Restore => previous,
         _ => return vec![none(Cause::Unassigned, Release::Unassigned)],
     };
     let restored = |fields| Goal { fields, cause: Cause::Restored, release: Release::Restored };
-    let application = Fields::from([("app_id", text(previous.target()))]);
+    let answered = Fields::from([(view.target(), text(previous.target()))]);
     let mut goals = Vec::new();
     // The alias comes back if it was managed and still is what was put there.
     let alias = seen.text("alias");
     if view.status.placed.iter().any(|placed| placed.alias.as_deref() == Some(alias)) && alias != previous.alias {
-        let mut both = application.clone();
+        let mut both = answered.clone();
         both.insert("alias", text(&previous.alias));
         goals.push(restored(both));
     }
-    goals.push(restored(application));
+    goals.push(restored(answered));
     if !previous.target().is_empty() {
         goals.push(none(Cause::Unassigned, Release::PreviousGone));
     }

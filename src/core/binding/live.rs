@@ -1,9 +1,9 @@
-//! A binding that is to exist (B1 to B18).
+//! A binding that is to exist (B1 to B20).
 
 use super::view::{Desired, View};
-use super::{Observed, confirm_absence, get, inherit, not_looked, ownership, read_now, visible};
+use super::{Observed, answer, confirm_absence, get, inherit, not_looked, ownership, read_now, visible};
 use crate::api::condition::Reason;
-use crate::api::phone_number_binding::{Placed, Previous};
+use crate::api::phone_number_binding::Placed;
 use crate::api::policy::DriftPolicy;
 use crate::core::action::{Action, Ahead, Cause, Finding, Source};
 use crate::core::budget::Lane;
@@ -55,7 +55,7 @@ pub(super) fn next(view: &View) -> Action {
     steady(view, wanted)
 }
 
-/// B8 to B11: what is there, as far as is known.
+/// B8 to B11, B20: what is there, as far as is known.
 fn steady(view: &View, wanted: &Fields) -> Action {
     match view.evidence.missing() {
         Some(true) => return Action::Done(not_in_account(view)),
@@ -63,6 +63,9 @@ fn steady(view: &View, wanted: &Fields) -> Action {
         None => {}
     }
     let Some(seen) = view.evidence.observed() else { return first_sight(view) };
+    if let Some(obstacle) = &seen.number.obstacle {
+        return Action::Done(refused(view, obstacle));
+    }
     let mut normalised = view.memory.normalised.still(wanted, &seen.number.fields);
     if let Some(update) = &view.memory.update {
         let unseen = read_back::unseen(&update.change, &seen.number.fields).filter(|field| !normalised.contains(field));
@@ -73,7 +76,7 @@ fn steady(view: &View, wanted: &Fields) -> Action {
         let enough = update.times >= read_back::ENOUGH;
         let told = if enough { update.at + view.timing.visible() } else { update.at };
         let by_id = seen.by_id || view.evidence.got.as_ref().is_some_and(|got| got.began >= told);
-        match read_back::judge(view, &view.number, update, read_back::Seen { began: seen.began, by_id, unseen }) {
+        match read_back::judge(view, view.asked(), update, read_back::Seen { began: seen.began, by_id, unseen }) {
             Some(read_back::Verdict::Look(action)) => return action,
             Some(read_back::Verdict::Normalised(fields)) => normalised.extend(fields),
             None => {}
@@ -107,7 +110,7 @@ fn compare(view: &View, wanted: &Fields, seen: Observed<'_>, normalised: &[&'sta
     }
     let Some(wish) = view.wish() else { return Action::Wait { until: None, finding: None } };
     // What one on its way out has put there stays written as long as that one is there, and says nothing unless it is shown.
-    let shown = seen.text("app_id");
+    let shown = view.answering(seen);
     let pending =
         |placed: &Placed| placed.target() != wish.target() && (placed.target() == shown || !view.left_by_another(placed.target()));
     let cause = match () {
@@ -139,13 +142,13 @@ fn compare(view: &View, wanted: &Fields, seen: Observed<'_>, normalised: &[&'sta
         return action;
     }
     let mut change: Fields = differences.into_iter().map(|difference| (difference.field, difference.desired)).collect();
-    // Without app_id the provider takes the account's default application; the alias goes with it where it is managed.
-    for field in ["app_id", "alias"] {
+    // Without what answers it the provider may take the account's default for that; the alias goes with it where it is managed.
+    for field in [view.target(), "alias"] {
         if let Some(value) = wanted.get(field) {
             change.insert(field, value.clone());
         }
     }
-    retry::call(view, Action::Update { id: view.number.clone(), change, cause, differences: texts })
+    retry::call(view, Action::Update { id: seen.number.id.clone(), change, cause, differences: texts })
 }
 
 /// B11: it agrees. But what was sent before may still be on its way, or only be slow to show; until then all that was written ahead is kept.
@@ -198,12 +201,7 @@ fn ahead(view: &View, seen: Observed<'_>, wish: Placed) -> Option<Action> {
     if !unknown && view.written_ahead() && status.account.is_some() && !view.says_available() {
         return None;
     }
-    let observed = || Previous {
-        app_id: Some(seen.text("app_id").to_owned()),
-        trunk_group_sid: None,
-        alias: seen.text("alias").to_owned(),
-        subaccount: seen.text("subaccount").to_owned(),
-    };
+    let observed = || answer::previous(view.target(), view.answering(seen), seen.text("alias"), seen.text("subaccount"));
     let previous = if unknown { Some(observed()) } else { status.previous.clone() };
     let outdated = view.outdated() == Some(true);
     let mut placed = if outdated { Vec::new() } else { status.placed.clone() };
@@ -215,7 +213,7 @@ fn ahead(view: &View, seen: Observed<'_>, wish: Placed) -> Option<Action> {
 /// what was there before it; so the other bindings are read after the number was seen to show this, and the number once more after them, in
 /// case the one that wrote it gave it back and went in between.
 fn first_look(view: &View, seen: Observed<'_>) -> Option<Action> {
-    let same = || view.surveyed().is_some_and(|survey| survey.shown.as_deref() == Some(seen.text("app_id")));
+    let same = || view.surveyed().is_some_and(|survey| survey.shown.as_deref() == Some(view.answering(seen)));
     (unstored(view) && !same()).then_some(Action::ReadRivals)
 }
 
@@ -238,9 +236,19 @@ fn contested(view: &View, differences: &[Difference]) -> Finding {
 }
 
 fn available(view: &View, wanted: &Fields) -> Finding {
-    let message = match wanted.get("app_id").and_then(Value::text) {
-        Some(app_id) if !app_id.is_empty() => format!("number {} is answered by application {app_id}", view.e164()),
-        _ => format!("number {} is answered by no application, as the spec wants it: calls to it go nowhere", view.e164()),
-    };
-    Finding::new(Reason::Available, message)
+    let answered = wanted.get(view.target()).and_then(Value::text).unwrap_or_default();
+    let note = if answered.is_empty() { ", as the spec wants it: calls to it go nowhere" } else { "" };
+    Finding::new(Reason::Available, format!("number {} is answered by {}{note}", view.e164(), answer::named(view.target(), answered)))
+}
+
+/// B20: what the provider says of the number keeps it from being bound.
+fn refused(view: &View, obstacle: &str) -> Finding {
+    Finding::new(
+        Reason::Rejected,
+        format!(
+            "number {} cannot be bound: {}. Nothing is changed at the provider; this goes on by itself when that is mended there, or bind another number",
+            view.e164(),
+            obstacle.trim_end_matches('.')
+        ),
+    )
 }

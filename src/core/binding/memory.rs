@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::answer;
 use super::evidence::{Evidence, Got, Listed};
 use super::view::View;
 use crate::api::condition::{ConditionType, Reason};
@@ -12,6 +13,7 @@ use crate::core::fields::{Fields, Number, Value};
 use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
 use crate::core::shared::quarrel::Quarrel;
 use crate::core::shared::read_back::Normalised;
+use crate::core::shared::retry::REFUSED as AGAIN;
 use crate::core::time::Moment;
 use crate::core::view::{Trouble, Updated};
 
@@ -42,6 +44,10 @@ pub struct Memory {
     pub normalised: Normalised,
     /// What the provider did not take when the number was given back: refused as invalid, or accepted twice and not shown.
     pub not_taken: Vec<Fields>,
+    /// When that turned out last.
+    pub turned_down: Option<Moment>,
+    /// The provider's id of the number, as it was read last.
+    pub id: Option<String>,
     /// When an update was last sent whose outcome is unknown, and how many such there were that do not seem to be executed since: each may
     /// be executed late.
     pub doubt: Option<(Moment, u32)>,
@@ -58,7 +64,7 @@ pub struct Memory {
 pub struct Survey {
     /// When that read began.
     pub began: Moment,
-    /// The application that the number showed before, if it had been seen.
+    /// What the number showed to answer it before, if it had been seen.
     pub shown: Option<String>,
     /// How many reads of the number had been answered by then.
     pub reads: u64,
@@ -79,6 +85,16 @@ impl Memory {
     pub fn settles(&self, settle: Duration) -> Moment {
         let known = [self.doubt.map(|(at, _)| at), self.foreign];
         known.into_iter().flatten().max().map_or(Moment::ZERO, |at| at + settle)
+    }
+
+    /// The provider did not take this when the number was given back.
+    fn not_taken(&mut self, change: Fields, now: Moment) {
+        if self.turned_down.is_some_and(|at| now >= at + AGAIN) {
+            // All of it is asked again.
+            self.not_taken.clear();
+        }
+        self.not_taken.push(change);
+        self.turned_down = Some(now);
     }
 }
 
@@ -104,13 +120,31 @@ impl Learnt {
         }
     }
 
-    /// A read of the number that began then was answered.
+    /// A read of the number that began then was answered. It asked as [`View::asked`] says.
     pub fn got(&mut self, view: &View, began: Moment, outcome: Outcome<Number>, now: Moment) {
+        let outcome = match outcome {
+            // The number may have another id by now: only the listing tells that it is gone.
+            Outcome::NotFound { proven: true } if view.asked() != view.number => {
+                self.memory.id = None;
+                Outcome::NotFound { proven: false }
+            }
+            // It cannot be told by its digits whether it is there; the listing, which has its id, tells that.
+            Outcome::Refused(refusal) if view.selects() && refusal.kind == RefusalKind::Invalid => {
+                return self.unselected(view, began, Doubt { kind: DoubtKind::Unreadable, message: refusal.message }, now);
+            }
+            Outcome::Unknown(doubt) if view.selects() => return self.unselected(view, began, doubt, now),
+            outcome => outcome,
+        };
         if !matches!(outcome, Outcome::NotFound { proven: false }) {
             self.noted(view, &outcome, now);
         }
         match outcome {
             Outcome::Done(number) => {
+                if self.memory.id.as_ref().is_some_and(|before| *before != number.id) {
+                    // What was said of the one before says nothing of this one.
+                    self.memory.not_taken.clear();
+                }
+                self.memory.id = Some(number.id.clone());
                 // The only update whose answer was lost seems to be executed. Another process may have sent the same, so it is no proof.
                 self.memory.reads += 1;
                 let sent = self.memory.update.as_ref().filter(|update| update.times == 0).map(|update| &update.change);
@@ -141,6 +175,12 @@ impl Learnt {
         }
     }
 
+    /// The provider cannot select the number, or did not answer.
+    fn unselected(&mut self, view: &View, began: Moment, doubt: Doubt, now: Moment) {
+        self.noted(view, &Outcome::<()>::Unknown(doubt), now);
+        self.got = Some(Got { began, found: None, proven: false });
+    }
+
     /// An update for this cause was answered. Unless it was refused, what was read before is not known any more.
     pub fn updated(&mut self, view: &View, change: &Fields, cause: Cause, outcome: &Outcome<()>, now: Moment) {
         let giving_back = matches!(cause, Cause::Restored | Cause::Unassigned);
@@ -155,10 +195,11 @@ impl Learnt {
         };
         let refusal = match outcome {
             Outcome::Refused(refusal) if refusal.kind == RefusalKind::Invalid => Some(refusal.clone()),
-            // The number, or the application? A read of the number tells.
+            // The number, or what is to answer it? A read of the number tells.
             Outcome::NotFound { .. } => {
-                let app_id = change.get("app_id").and_then(Value::text).unwrap_or_default();
-                let message = format!("the provider answers \"not found\" to application {app_id:?} for number {}", view.e164());
+                let target = change.get(view.target()).and_then(Value::text).unwrap_or_default();
+                let message =
+                    format!("the provider answers \"not found\" to {} for number {}", answer::named(view.target(), target), view.e164());
                 Some(Refusal { kind: RefusalKind::Invalid, message, retry_after: None })
             }
             _ => None,
@@ -170,7 +211,7 @@ impl Learnt {
         match refusal {
             Some(_) if giving_back => {
                 self.memory.trouble = None;
-                self.memory.not_taken.push(change.clone());
+                self.memory.not_taken(change.clone(), now);
             }
             Some(refusal) => {
                 self.noted(view, &Outcome::<()>::Refused(refusal), now);
@@ -186,7 +227,7 @@ impl Learnt {
                 memory.effect = now;
                 let before = memory.update.take();
                 if let Some(before) = before.as_ref().filter(|before| giving_back && before.change != *change && before.times >= 2) {
-                    memory.not_taken.push(before.change.clone());
+                    memory.not_taken(before.change.clone(), now);
                 }
                 let times = before.filter(|before| before.change == *change).map_or(0, |before| before.times) + 1;
                 memory.update = Some(Updated { change: change.clone(), at: now, times });
@@ -208,7 +249,7 @@ impl Learnt {
 
     /// The other bindings of the number were read from the API server itself; the read began then.
     pub fn surveyed(&mut self, view: &View, began: Moment) {
-        let shown = view.evidence.observed().map(|seen| seen.text("app_id").to_owned());
+        let shown = view.evidence.observed().map(|seen| view.answering(seen).to_owned());
         self.memory.survey = Some(Survey { began, shown, reads: self.memory.reads });
     }
 
@@ -256,7 +297,7 @@ fn foreign_page(view: &View) -> Doubt {
     Doubt { kind: DoubtKind::Unreadable, message }
 }
 
-/// All that is written ahead is one application.
+/// All that is written ahead leads to the same.
 fn collapsed(placed: &[Placed]) -> bool {
     placed.windows(2).all(|two| two[0].target() == two[1].target())
 }
@@ -265,6 +306,6 @@ fn collapsed(placed: &[Placed]) -> bool {
 fn changes(view: &View, sent: Option<&Fields>) -> bool {
     let before = view.status.placed.iter().rev().nth(1).map(Placed::target);
     let before = before.or(view.status.previous.as_ref().map(Previous::target));
-    let app_id = sent.and_then(|sent| sent.get("app_id")).and_then(Value::text);
-    app_id.is_some() && app_id != before
+    let target = sent.and_then(|sent| sent.get(view.target())).and_then(Value::text);
+    target.is_some() && target != before
 }

@@ -1,9 +1,10 @@
 //! `next` for PhoneNumberBinding: the only place where anything is decided about one.
 //!
 //! Rows are tried from the top; the first that applies answers. *Usable* means: the account exists, its credentials work, and it is the
-//! pinned one. *Owner*: the oldest of the live bindings of one number in one account. *Ours*: the application is among `status.placed`.
-//! *Read now*: by a read of the number in this very pass. A row that would call the provider after a failure waits for its turn first
-//! (`retry`).
+//! pinned one. *Owner*: the oldest of the live bindings of one number in one account. *Target*: what answers the number, an application or a
+//! trunk group as the provider has it (`Capabilities::number_target`). *Ours*: the target is among `status.placed`. *Read now*: by a read of
+//! the number in this very pass. *Obstacle*: what the provider says of the number keeps it from being bound. A row that would call the
+//! provider after a failure waits for its turn first (`retry`).
 //!
 //! | # | live object | answer |
 //! |---|---|---|
@@ -14,7 +15,8 @@
 //! | B5 | paused, or the account is suspended; account not usable | `Done` (`Paused`, `Suspended`); `Wait` with the reason |
 //! | B6 | another binding owns the number | `Wait` (`Conflict`) |
 //! | B7 | the spec or its target is wrong or missing | `Wait` with the reason; silently if it only is not looked up yet, and was compared before |
-//! | B8 | a read says that the account does not hold the number | `Done` (`NumberNotInAccount`); `List` first if the answer was not the provider's own |
+//! | B8 | a read says that the account does not hold the number | `Done` (`NumberNotInAccount`); `List` first if the answer was not the provider's own, was said of an id that the number had, or if the provider cannot select the number |
+//! | B20 | it is seen, and has an obstacle | `Done` (`Rejected`): nothing is stored and nothing is changed |
 //! | B9 | not seen yet | `Get`; after a restart `List`, unless the spec changed |
 //! | B10 | last update not read back | `Get`; a value that twice comes back different: `Done` (`ProviderNormalisedValue`), if nothing else differs |
 //! | B11 | all agrees | `Done` (`Available`), after a `Get` if the spec changed, and after B15 to B17 and B4 if what was there before is not stored; `Wait` while an update may still be on its way, then `Get` |
@@ -24,7 +26,7 @@
 //! | B15 | differs, the bindings of this number were not read live in this pass | `ReadRivals` |
 //! | B16 | differs, the number was not read since; or nothing was ever written to it (or what was copied from another binding is outdated: nobody holds it any more, and the number shows something else), and it showed something else before | `Get`; `ReadRivals` |
 //! | B17 | differs, what is about to be written (or what was there before) is not in status; or status says `Available` | `WritePlaced` |
-//! | B18 | differs | `Update`, with `app_id` always |
+//! | B18 | differs | `Update`, with the target always |
 //!
 //! | # | object being deleted | answer |
 //! |---|---|---|
@@ -38,16 +40,18 @@
 //! | R8 | what was there before, or what this one put there, is not known any more | `RemoveFinalizer` with a Warning: the number is left |
 //! | R19 | no such account, and none is stored: it never wrote anything | `RemoveFinalizer` with a Warning |
 //! | R9 | account not usable, paused, suspended | `Wait` |
-//! | R10 | a read says that the account does not hold the number | `RemoveFinalizer`; `List` first if the answer was not the provider's own, then that listing counts |
+//! | R10 | a read says that the account does not hold the number | `RemoveFinalizer`; `List` first as in B8, then that listing counts |
+//! | R20 | ours, and the provider, which may want every number to have a target, takes nothing of what there is to give back | `Wait` for 6 hours (`DeletionRefused`), then all of it is tried again: the finalizer stays |
 //! | R11 | not read now | `Get` |
 //! | R12 | it does not show what is to come back, and is not ours | `RemoveFinalizer`, after R17: the number is left |
 //! | R13 | ours, the last update not read back | `Get`, or `Wait` |
 //! | R14 | ours | `Update` to what was there before, or to none, after `ReadRivals` and `Get` |
 //! | R15 | ours, the provider does not take what was there before | `Update` to none |
-//! | R16 | ours, the provider does not take even that | `RemoveFinalizer` with a Warning |
+//! | R16 | ours, the provider does not take even that, and never did want a target | `RemoveFinalizer` with a Warning |
 //! | R17 | it shows what was to come back: an update may still be on its way | `Wait`, then `Get` |
 //! | R18 | it shows what was to come back | `RemoveFinalizer` |
 
+pub mod answer;
 pub mod evidence;
 pub mod expectation;
 pub mod memory;
@@ -89,7 +93,7 @@ fn inherit(view: &View) -> Option<Action> {
 
 /// A read of the number by itself.
 fn get(view: &View, lane: Lane) -> Action {
-    retry::call(view, Action::Get(view.number.clone(), lane))
+    retry::call(view, Action::Get(view.asked().to_owned(), lane))
 }
 
 /// The number was read by itself in this very pass.
@@ -114,11 +118,11 @@ fn visible(view: &View, seen: Observed<'_>) -> Moment {
     unseen.map_or(Moment::ZERO, |update| update.at + view.timing.visible())
 }
 
-/// A "not found" that is not the provider's own counts only together with a listing that began later.
+/// A "not found" that is not the provider's own, or was not said of the number, counts only together with a listing that began later.
 fn confirm_absence(view: &View, reason: Reason) -> Action {
     let after = view.evidence.got.as_ref().map(|got| got.began).unwrap_or_default();
     let message = format!(
-        "a read of number {} was answered with a page that is not the provider's; a complete listing of the account's numbers must confirm that it is gone. Nothing is written until then; this goes on by itself",
+        "the answer to a read of number {} does not tell whether the account holds it; a complete listing of the account's numbers must. Nothing is written until then; this goes on by itself",
         view.e164()
     );
     list(view, after, Lane::Repair, Finding::new(reason, message))

@@ -56,9 +56,9 @@ impl View {
         self.rivals.iter().filter(|rival| rival.deleting && rival.finalizer)
     }
 
-    /// One on its way out has put this application there.
-    pub fn left_by_another(&self, app_id: &str) -> bool {
-        self.leaving().any(|rival| rival.placed.iter().any(|placed| placed.target() == app_id))
+    /// One on its way out has put this there to answer the number.
+    pub fn left_by_another(&self, id: &str) -> bool {
+        self.leaving().any(|rival| rival.placed.iter().any(|placed| placed.target() == id))
     }
 
     /// What was there before any binding of this cluster, as another one holds it: the best right first.

@@ -3,6 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
+use super::answer;
 use super::view::View;
 use crate::api::MAX_TEXT;
 use crate::api::condition::{Reason, Verdict};
@@ -37,7 +38,7 @@ pub fn report(view: &View, finding: &Finding) -> PhoneNumberBindingStatus {
         let text = |value: &str| Some(cut(value, MAX_TEXT));
         let field = |name: &str| seen.number.fields.get(name).and_then(|value| value.text()).and_then(text);
         status.number = Some(cut(&seen.number.number, 64));
-        status.app_id = field("app_id");
+        answer::show(&mut status, view.target(), field(view.target()));
         status.alias = field("alias");
         status.subaccount = field("subaccount");
     }

@@ -7,9 +7,11 @@ use crate::api::condition::{Condition, ConditionType, Reason};
 use crate::api::phone_number_binding::{PhoneNumberBindingStatus, Placed, Previous};
 use crate::api::policy::{BindingDeletionPolicy, DriftPolicy};
 use crate::api::refs::AccountIdentity;
-use crate::core::binding::evidence::Evidence;
+use crate::core::binding::answer;
+use crate::core::binding::evidence::{Evidence, Observed};
 use crate::core::binding::memory::{Memory, Survey};
-use crate::core::fields::{Fields, Value};
+use crate::core::capabilities::Capabilities;
+use crate::core::fields::{FieldName, Fields, Value};
 use crate::core::shared::{Viewed, Words};
 use crate::core::time::Moment;
 use crate::core::view::{AccountView, Fresh, Object, Problem, Timing, Trouble};
@@ -51,7 +53,7 @@ pub struct View {
 /// The spec and its target, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Desired {
-    /// What is managed: `app_id` always, `alias`, `subaccount` and `compliance_application_id` where the spec has them. Each is a text,
+    /// What is managed: what answers the number always ([`View::target`]), `alias`, `subaccount` and `compliance_application_id` where the spec has them. Each is a text,
     /// `""` for none.
     Wanted(Fields),
     /// Something it needs is missing or wrong (`TargetNotFound`, `TargetNotReady`, `TargetHasNoApplication`, `ApplicationMissing`,
@@ -112,14 +114,14 @@ impl View {
             let shown = self.evidence.observed()?.text("alias").to_owned();
             self.status.placed.iter().any(|placed| placed.alias.as_ref() == Some(&shown)).then_some(shown)
         };
-        Some(Placed { app_id: Some(field("app_id")?), trunk_group_sid: None, alias: field("alias").or_else(kept) })
+        Some(answer::placed(self.target(), field(self.target())?, field("alias").or_else(kept)))
     }
 
     /// The newest in `status.placed` is what is wanted.
     pub fn written_ahead(&self) -> bool {
         let wanted = |field: &str| self.wanted()?.get(field)?.text();
         let alias = |placed: &Placed| wanted("alias").is_none_or(|alias| placed.alias.as_deref() == Some(alias));
-        self.status.placed.last().is_some_and(|placed| wanted("app_id") == Some(placed.target()) && alias(placed))
+        self.status.placed.last().is_some_and(|placed| wanted(self.target()) == Some(placed.target()) && alias(placed))
     }
 
     /// What was there before is not known any more: the finalizer goes on only after it was stored, so it must have been lost.
@@ -137,7 +139,7 @@ impl View {
             return Some(false);
         }
         let seen = self.evidence.observed()?;
-        let shown = seen.text("app_id");
+        let shown = self.answering(seen);
         Some(shown != previous.target() && !self.placed(shown))
     }
 
@@ -154,9 +156,43 @@ impl View {
         self.memory.survey.as_ref().filter(lately)
     }
 
-    /// One of our bindings has put this application there, or may have.
-    pub fn placed(&self, app_id: &str) -> bool {
-        self.status.placed.iter().any(|placed| placed.target() == app_id)
+    /// One of our bindings has put this there to answer the number, or may have.
+    pub fn placed(&self, id: &str) -> bool {
+        self.status.placed.iter().any(|placed| placed.target() == id)
+    }
+
+    /// How the provider differs from others, if it is known.
+    fn capabilities(&self) -> Option<&Capabilities> {
+        match &self.account {
+            AccountView::Ready { capabilities, .. } => Some(capabilities),
+            AccountView::Unknown | AccountView::Missing(_) | AccountView::NotReady(_) => None,
+        }
+    }
+
+    /// The field of the number that says what answers it; while the provider is not known, as the status tells.
+    pub fn target(&self) -> FieldName {
+        self.capabilities().map_or_else(|| answer::recorded(&self.status), |capabilities| capabilities.number_target)
+    }
+
+    /// What was seen to answer the number; `""` for none.
+    pub fn answering<'a>(&self, seen: Observed<'a>) -> &'a str {
+        seen.text(self.target())
+    }
+
+    /// The provider may refuse to leave the number without anything that answers it.
+    pub fn must_answer(&self) -> bool {
+        self.capabilities().is_some_and(|capabilities| capabilities.number_must_answer)
+    }
+
+    /// To read a number that is not known by an id of its own is to have the provider select it, which it may not be able to.
+    pub fn selects(&self) -> bool {
+        self.capabilities().is_some_and(|capabilities| capabilities.list_filter) && self.asked() == self.number
+    }
+
+    /// By what the number is read: the provider's id of it as it was seen last, else the number itself.
+    pub fn asked(&self) -> &str {
+        let seen = self.evidence.observed().map(|seen| seen.number.id.as_str());
+        seen.or(self.memory.id.as_deref()).unwrap_or(&self.number)
     }
 }
 

@@ -12,23 +12,23 @@ const HABIT_LISTINGS: u32 = 3;
 /// One thing of a collection that is listed as a whole.
 pub trait Entry: Clone + PartialEq {
     /// What tells it from all others of the collection.
-    fn id(&self) -> &str;
+    fn key(&self) -> &str;
 }
 
 impl Entry for Remote {
-    fn id(&self) -> &str {
+    fn key(&self) -> &str {
         &self.id
     }
 }
 
 impl Entry for Number {
-    fn id(&self) -> &str {
+    fn key(&self) -> &str {
         &self.number
     }
 }
 
 impl Entry for Application {
-    fn id(&self) -> &str {
+    fn key(&self) -> &str {
         &self.id
     }
 }

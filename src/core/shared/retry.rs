@@ -12,7 +12,7 @@ use crate::core::view::{Trouble, TroubleKind};
 /// Longest delay between two attempts.
 const LONGEST: Duration = Duration::from_secs(300);
 /// What the provider refused for good is tried again this often, in case its rules changed.
-const REFUSED: Duration = Duration::from_secs(6 * 3600);
+pub const REFUSED: Duration = Duration::from_secs(6 * 3600);
 
 /// The action, unless a recent failure says that it is not its turn yet.
 pub fn call(view: &impl Viewed, action: Action) -> Action {

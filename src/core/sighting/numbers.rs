@@ -83,7 +83,8 @@ pub fn differs(expected: &NumberExpectation, seen: &Numbers, complete: bool) -> 
 pub fn contradicts(expected: &NumberExpectation, seen: Option<&Number>, complete: bool) -> bool {
     expected.open
         || match seen {
-            // Listings may show less than a read does.
+            // That it cannot be bound any more is news, whatever else it shows. Listings may show less than a read does.
+            Some(number) if number.obstacle.is_some() && !expected.fields.is_empty() => true,
             Some(number) => diff(&expected.fields, &number.fields).iter().any(|difference| difference.observed.is_some()),
             None => complete,
         }
@@ -120,6 +121,12 @@ mod tests {
         for (sentence, open, listed, complete, woken) in table {
             assert_eq!(differs(&expected(open), &numbers(listed), complete), woken, "{sentence}");
         }
+        let obstructed = |fields| {
+            let number = Number { obstacle: Some("on its way out".into()), ..Number::new("14155550100", self::fields("7")) };
+            contradicts(&NumberExpectation { fields, ..expected(false) }, Some(&number), true)
+        };
+        assert!(obstructed(wanted.clone()), "it shows what is wanted and cannot be bound any more");
+        assert!(!obstructed(Fields::new()), "nothing is wanted of it now");
         let unknown = Fields::from([("subaccount", Value::Text(String::new()))]);
         let expected = NumberExpectation { fields: unknown, ..expected(false) };
         assert!(!differs(&expected, &numbers(&[("14155550100", "7")]), true), "a managed field that the listing lacks says nothing");

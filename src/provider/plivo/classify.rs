@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Read, wire};
+use super::wire;
 use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
-use crate::provider::transport::{Answer, Scrubber};
+use crate::provider::answers::{Read, unknown};
+use crate::provider::transport::Answer;
 
 /// What a path leads to: decides what 404 means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,14 +36,6 @@ pub(super) fn unreadable<T>(answer: &Answer, what: &str) -> Outcome<T> {
     unknown(DoubtKind::Unreadable, format!("Plivo answered {} {what}", answer.status))
 }
 
-pub(super) fn unknown<T>(kind: DoubtKind, message: String) -> Outcome<T> {
-    Outcome::Unknown(Doubt { kind, message })
-}
-
-pub(super) fn refused<T>(kind: RefusalKind, message: String) -> Outcome<T> {
-    Outcome::Refused(Refusal { kind, message, retry_after: None })
-}
-
 /// Everything that is not the operation's own success.
 pub(super) fn failure<T>(answer: &Answer, target: Target) -> Outcome<T> {
     let json = answer.object().is_some();
@@ -70,15 +63,6 @@ pub(super) fn failure<T>(answer: &Answer, target: Target) -> Outcome<T> {
         None => format!("Plivo answered {}", answer.status),
     };
     Outcome::Refused(Refusal { kind, message, retry_after: answer.retry_after })
-}
-
-/// Makes every message fit to be shown: the last step of each call, so that none is forgotten.
-pub(super) fn tidy<T>(outcome: Outcome<T>, scrubber: &Scrubber) -> Outcome<T> {
-    match outcome {
-        Outcome::Refused(refusal) => Outcome::Refused(Refusal { message: scrubber.scrub(&refusal.message), ..refusal }),
-        Outcome::Unknown(doubt) => Outcome::Unknown(Doubt { message: scrubber.scrub(&doubt.message), ..doubt }),
-        Outcome::Done(_) | Outcome::NotFound { .. } => outcome,
-    }
 }
 
 fn said(answer: &Answer, doubt: Doubt) -> Doubt {

@@ -7,6 +7,7 @@ use crate::core::mark::alias_from_name;
 use crate::core::sighting::applications::Resolution;
 use crate::core::view::{Desired, Password, Problem, Wanted, WantedPassword};
 use crate::provider::NamedApplication;
+use crate::provider::credentials::without_newline;
 use crate::provider::plivo::fields::{ALIAS, APP_ID};
 
 /// Shortest and longest SIP password (`contracts/plivo.md` 6).
@@ -49,7 +50,7 @@ pub fn desired(plivo: &PlivoEndpoint, name: &str, password: Password, applicatio
 /// 5 to 32 printable ASCII characters; one trailing newline is cut, since that is what `kubectl create secret --from-file` leaves.
 fn parse_password(value: &Secret, plivo: &PlivoEndpoint) -> Result<Secret, Problem> {
     let text = value.expose();
-    let text = text.strip_suffix('\n').map_or(text, |cut| cut.strip_suffix('\r').unwrap_or(cut));
+    let text = without_newline(text);
     let bytes = text.as_bytes();
     let at = plivo.password_secret_ref.as_ref();
     let wrong = |what: String| Problem {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Credentials, DEFAULT_URL, Plivo, binding, credentials, desired};
+use super::credentials::auth_id;
+use super::{Credentials, DEFAULT_URL, Plivo, binding, desired};
 use crate::api::ENDPOINT_REF_ON_PLIVO;
 use crate::api::condition::Reason;
 use crate::api::phone_number_binding::PhoneNumberBindingSpec;
@@ -12,6 +13,7 @@ use crate::api::sip_endpoint::SipEndpointSpec;
 use crate::core::fields::Fields;
 use crate::core::mark::{Mark, Place, base_from_name};
 use crate::core::view::{Desired, Password, Problem};
+use crate::provider::credentials::one_line;
 use crate::provider::transport::{BaseUrl, TransportOptions};
 use crate::provider::{self, Connection, Given, NamedApplication, Target, Value, invalid_target, unknown_provider};
 
@@ -33,8 +35,8 @@ impl provider::Dialect for Dialect {
 
     /// Keys `auth_id` and `auth_token`.
     fn connect(&self, secret: &str, base: &BaseUrl, options: &TransportOptions, value: Value<'_, '_>) -> Result<Connection, Problem> {
-        let auth_id = credentials::auth_id(secret, value("auth_id")?)?;
-        let auth_token = credentials::one_line(secret, "auth_token", value("auth_token")?)?;
+        let auth_id = auth_id(secret, value("auth_id")?)?;
+        let auth_token = one_line(secret, "auth_token", value("auth_token")?)?;
         let given = Credentials { auth_id: auth_id.clone(), auth_token };
         let provider = Plivo::new(base, given, options)
             .map_err(|error| Problem { reason: Reason::SecretInvalid, message: format!("Secret {secret}: {error}") })?;

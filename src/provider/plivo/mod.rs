@@ -1,13 +1,12 @@
 //! Plivo (`contracts/plivo.md`): endpoints and numbers on its REST API, without its SDKs, which resend creates on every 5xx.
 
-use std::convert::Infallible;
-
 use futures::future::BoxFuture;
 use reqwest::Method;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::transport::{Answer, BaseUrl, Call, Failure, Request, Scrubber, Transport, TransportOptions, Unusable};
+use super::answers::{Read, encode, kind, outcome, refused, tidy, unknown};
+use super::transport::{Answer, BODY_LIMIT, BaseUrl, Call, Failure, Request, Scrubber, Transport, TransportOptions, Unusable};
 use super::{Created, Page, Provider, Remotes};
 use crate::api::refs::ProviderKind;
 use crate::core::capabilities::{Capabilities, Together};
@@ -26,7 +25,7 @@ pub mod wire;
 
 pub use dialect::Dialect;
 
-use classify::{Target, failure, refused, success, tidy, unknown, unreadable};
+use classify::{Target, failure, success, unreadable};
 
 /// Plivo's address, unless a flag says otherwise.
 pub const DEFAULT_URL: &str = "https://api.plivo.com";
@@ -62,9 +61,6 @@ pub struct Plivo {
     scrubber: Scrubber,
 }
 
-/// What an answer was read as: the value of a success, or any outcome but that.
-type Read<T> = Result<T, Outcome<Infallible>>;
-
 /// One call. Holds a body that may contain a secret, so it cannot be printed.
 struct Operation<'a> {
     /// For the log.
@@ -73,7 +69,7 @@ struct Operation<'a> {
     method: Method,
     /// Below the account.
     path: Vec<&'a str>,
-    query: &'a [(&'a str, u64)],
+    query: &'a [(&'a str, String)],
     body: Option<Vec<u8>>,
     /// The password in the body: the answer may repeat it.
     password: Option<&'a Secret>,
@@ -92,7 +88,7 @@ impl Plivo {
         if !wire::is_id(&auth_id) {
             return Err(Unusable::AccountId);
         }
-        let transport = Transport::new(base, &auth_id, &auth_token, options)?;
+        let transport = Transport::basic(base, &auth_id, &auth_token, options)?;
         let mut scrubber = Scrubber::default().with(&auth_token);
         if let Some(basic) = transport.basic_credentials() {
             scrubber = scrubber.with(&basic);
@@ -104,10 +100,18 @@ impl Plivo {
         let started = Instant::now();
         let mut path = vec!["v1", "Account", &self.auth_id];
         path.extend(&operation.path);
-        let request = Request { call: operation.call, method: operation.method, path: &path, query: operation.query, body: operation.body };
+        let request = Request {
+            call: operation.call,
+            method: operation.method,
+            path: &path,
+            trailing_slash: true,
+            query: operation.query,
+            body: operation.body,
+            answer_limit: BODY_LIMIT,
+        };
         let answer = self.transport.send(request).await;
         let outcome = match &answer {
-            Ok(answer) => read(answer).map_or_else(|other| other.map(|done| match done {}), Outcome::Done),
+            Ok(answer) => outcome(read(answer)),
             Err(Failure::NotSent(reason)) => refused(RefusalKind::Unreachable, format!("Plivo cannot be reached: {reason}")),
             Err(Failure::NoAnswer(doubt)) => unknown(doubt.kind, format!("no answer from Plivo: {}", doubt.message)),
         };
@@ -292,12 +296,12 @@ impl Provider for Plivo {
 }
 
 /// The arguments of one page of any list.
-fn page_query<T>(offset: u64, limit: u64) -> Result<[(&'static str, u64); 2], Outcome<T>> {
+fn page_query<T>(offset: u64, limit: u64) -> Result<[(&'static str, String); 2], Outcome<T>> {
     if !(1..=CAPABILITIES.page_size).contains(&limit) {
         // What Plivo does with a larger one is unknown; a page that is silently shorter would look like the last one.
         return Err(refused(RefusalKind::Invalid, format!("a page has 1 to {} elements; nothing was sent", CAPABILITIES.page_size)));
     }
-    Ok([("limit", limit), ("offset", offset)])
+    Ok([("limit", limit.to_string()), ("offset", offset.to_string())])
 }
 
 /// One page of any list, from its answer. `key` is what each element must have.
@@ -328,18 +332,6 @@ fn is_ours(username: &str, sent: &str) -> bool {
         Some((head, tail)) => head.eq_ignore_ascii_case(sent) && tail.bytes().all(|byte| byte.is_ascii_digit()),
         None => false,
     }
-}
-
-fn kind<T>(outcome: &Outcome<T>) -> Option<String> {
-    match outcome {
-        Outcome::Refused(refusal) => Some(format!("{:?}", refusal.kind)),
-        Outcome::Unknown(doubt) => Some(format!("{:?}", doubt.kind)),
-        Outcome::Done(_) | Outcome::NotFound { .. } => None,
-    }
-}
-
-fn encode<T>(body: &impl Serialize) -> Result<Vec<u8>, Outcome<T>> {
-    serde_json::to_vec(body).map_err(|_| refused(RefusalKind::Invalid, "the request cannot be encoded; nothing was sent".to_owned()))
 }
 
 fn no_such_field<T>(field: &str) -> Outcome<T> {

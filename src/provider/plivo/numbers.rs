@@ -3,12 +3,13 @@
 
 use reqwest::Method;
 
-use super::classify::{Target, refused, success, unknown, unreadable};
+use super::classify::{Target, success, unreadable};
 use super::fields::Unsendable;
-use super::{Operation, Plivo, encode, fields, page_query, wire};
+use super::{Operation, Plivo, fields, page_query, wire};
 use crate::core::fields::{Application, Fields, Number};
 use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
 use crate::provider::Page;
+use crate::provider::answers::{encode, refused, unknown};
 use crate::provider::transport::{Answer, Call};
 
 impl Plivo {

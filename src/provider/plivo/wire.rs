@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::core::fields::Secret;
+pub(super) use crate::provider::answers::{is_id, is_number};
 
 /// Longest text that is taken from an answer, in characters. A longer one is treated as wrong-typed.
 const LONGEST: usize = 512;
@@ -170,19 +171,6 @@ pub fn read<'de, T: Deserialize<'de>>(value: &'de Value) -> Option<T> {
         return None;
     }
     T::deserialize(value).ok()
-}
-
-/// Whether a text can be an id: it becomes a path segment and is written into status.
-pub fn is_id(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_alphanumeric())
-        && text.len() <= 64
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-}
-
-/// Whether a text can be a number: it becomes a path segment.
-pub fn is_number(text: &str) -> bool {
-    (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// `api_id`, worth logging and never needed (`contracts/plivo.md` 2). Only in the form of a UUID: a log line is no place for whatever

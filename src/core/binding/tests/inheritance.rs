@@ -1,6 +1,6 @@
 //! Who owns a number, what passes on, and what is remembered of it.
 
-use super::make::{Start, applied, at, bound, number, placed, previous, refused, rival, second, teach, text, unknown};
+use super::make::{Start, applied, at, bound, number, placed, previous, refused, rival, second, target, teach, text, unknown};
 use crate::core::action::Cause;
 use crate::core::binding::ownership::{MAX_PLACED, Standing, append, prevails};
 use crate::core::binding::view::Rival;
@@ -157,7 +157,7 @@ fn what_others_have_written_ahead_is_in_doubt_from_when_it_is_first_seen() {
 
 #[test]
 fn an_update_that_is_refused_changes_nothing_that_was_read_and_any_other_does() {
-    let change = Fields::from([("app_id", text("app2"))]);
+    let change = Fields::from([(target(), text("app2"))]);
     for (outcome, kept) in [
         (Outcome::Done(()), false),
         (unknown(), false),

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::make::{Start, applied, at, bound, describe, number, problem, ready, refused, rival, unknown};
+use super::make::{
+    APPLICATIONS, Start, TRUNK_GROUPS, applied, at, at_provider, bound, describe, number, problem, ready, refused, rival, unknown,
+};
 use crate::api::condition::Reason;
 use crate::api::policy::BindingDeletionPolicy;
 use crate::core::action::{Action, Cause, Release, Source};
@@ -18,11 +20,8 @@ pub fn check(view: &View, action: &Action) {
     let wrong = |what: &str| panic!("{what}: {} for {view:#?}", describe(action));
     match action {
         Action::Update { id, change, cause, .. } => {
-            if change.get("app_id").and_then(Value::text).is_none() {
-                wrong("an update without app_id");
-            }
-            if *id != view.number {
-                wrong("an update of another number");
+            if change.get(view.target()).and_then(Value::text).is_none() {
+                wrong("an update that does not say what answers the number");
             }
             if !matches!(view.account, AccountView::Ready { suspended: false, .. }) || view.account_mismatch().is_some() {
                 wrong("a write in an account that is not usable or not the pinned one");
@@ -35,6 +34,12 @@ pub fn check(view: &View, action: &Action) {
             }
             let read = view.evidence.observed().filter(|seen| seen.by_id && seen.began >= view.memory.pass_began);
             let Some(seen) = read else { return wrong("a write on top of what was not read in this pass") };
+            if seen.number.number != view.number || seen.number.id != *id {
+                wrong("an update of another number");
+            }
+            if seen.number.obstacle.is_some() && !view.object.deleting {
+                wrong("a change of a number that cannot be bound");
+            }
             if view.surveyed().is_none_or(|survey| survey.reads == view.memory.reads) {
                 wrong("a write of a binding that was not read in this pass, or of a number that was not read since");
             }
@@ -54,8 +59,8 @@ pub fn check(view: &View, action: &Action) {
                 }
                 None if !view.object.deleting => wrong("an update to nobody knows what"),
                 None => {
-                    let target = change.get("app_id").and_then(Value::text).unwrap_or_default();
-                    if !view.placed(seen.text("app_id")) && seen.text("app_id") != target {
+                    let target = change.get(view.target()).and_then(Value::text).unwrap_or_default();
+                    if !view.placed(view.answering(seen)) && view.answering(seen) != target {
                         wrong("what is not ours is given back");
                     }
                     if !target.is_empty() && view.status.previous.as_ref().is_none_or(|previous| previous.target() != target) {
@@ -70,7 +75,7 @@ pub fn check(view: &View, action: &Action) {
             }
             if ahead.previous.is_some() && view.status.previous.is_none() && ahead.source != Source::Inherited {
                 let others = view.rivals.iter().any(|rival| rival.previous.is_some() || rival.finalizer);
-                let seen = view.evidence.observed().map(|seen| seen.text("app_id").to_owned());
+                let seen = view.evidence.observed().map(|seen| view.answering(seen).to_owned());
                 if others || view.lost() || ahead.previous.as_ref().map(|previous| previous.target().to_owned()) != seen {
                     wrong("what another binding wrote, or what was not read, passes for what was there before");
                 }
@@ -91,6 +96,9 @@ pub fn check(view: &View, action: &Action) {
             }
             if *release == Release::HandedOver && !settled {
                 wrong("handed over while an update may be on its way");
+            }
+            if *release == Release::NotGivenBack && view.must_answer() {
+                wrong("let go where nobody looks after it");
             }
             if *release == Release::NumberGone && view.evidence.missing() != Some(true) {
                 wrong("called gone without proof");
@@ -115,9 +123,25 @@ pub fn check(view: &View, action: &Action) {
             {
                 wrong("it is called available and is not");
             }
+            if finding.reason == Reason::DeletionRefused {
+                let ours = view.evidence.observed().is_some_and(|seen| view.placed(view.answering(seen)));
+                if !view.object.deleting || !view.must_answer() || !ours || view.policy.deletion == BindingDeletionPolicy::Retain {
+                    wrong("kept for nothing");
+                }
+            }
+            if finding.reason == Reason::Available && view.evidence.observed().is_some_and(|seen| seen.number.obstacle.is_some()) {
+                wrong("it is called available and takes no calls");
+            }
             if view.owner().is_some() && finding.reason == Reason::Available {
                 wrong("it is called available and is another one's");
             }
+        }
+        Action::Get(asked, _)
+            if *asked != view.number
+                && Some(asked) != view.memory.id.as_ref()
+                && view.evidence.observed().is_none_or(|seen| seen.number.id != *asked) =>
+        {
+            wrong("a read of something else");
         }
         Action::Create { .. } | Action::DeleteEndpoint(..) | Action::WriteIntent(_) | Action::Record(_) | Action::Forget => {
             wrong("numbers are never rented and never released");
@@ -152,6 +176,7 @@ impl Tape<'_> {
 }
 
 fn any_start(tape: &mut Tape<'_>) -> Start {
+    at_provider([APPLICATIONS, TRUNK_GROUPS][tape.below(2) as usize]);
     let mut start = if tape.one_in(2) { bound() } else { applied() };
     let choices: [fn(Start) -> Start; 12] = [
         Start::finalizer,
@@ -239,6 +264,12 @@ fn evidence(tape: &mut Tape<'_>, mut start: Start) -> Start {
         let outcome = if tape.one_in(2) { unknown() } else { refused(RefusalKind::Invalid) };
         let cause = [Cause::Edited, Cause::Drifted, Cause::Restored][tape.below(3) as usize];
         start = start.answered(tape.app(), cause, outcome, tape.moment());
+    }
+    if tape.one_in(8) {
+        start = start.obstructed();
+    }
+    if tape.one_in(8) {
+        start = start.got(tape.moment(), if tape.one_in(2) { unknown() } else { refused(RefusalKind::Invalid) });
     }
     if tape.one_in(4) {
         start.view.memory.leaving = Some(at(tape.moment()));

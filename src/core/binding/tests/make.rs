@@ -1,5 +1,7 @@
 //! Views for tests: a start in one word, then small changes to it.
 
+use std::cell::Cell;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
@@ -10,27 +12,81 @@ use crate::api::refs::{AccountIdentity, ProviderKind};
 use crate::core::action::{Action, Cause};
 use crate::core::binding::memory::{Learnt, Memory, Survey};
 use crate::core::binding::view::{Desired, Policy, Rival, View};
-use crate::core::binding::{Evidence, Got, Listed};
+use crate::core::binding::{Evidence, Got, Listed, answer};
+use crate::core::capabilities::Capabilities;
 use crate::core::endpoint::tests::make as endpoint;
-pub use crate::core::endpoint::tests::make::{at, problem, ready, refused, text, unknown};
-use crate::core::fields::{Fields, Number};
+pub use crate::core::endpoint::tests::make::{at, problem, refused, text, unknown};
+use crate::core::fields::{FieldName, Fields, Number};
+use crate::core::mark::Place;
 use crate::core::outcome::Outcome;
 use crate::core::shared::quarrel::Quarrel;
 use crate::core::view::{AccountView, Object, Trouble, TroubleKind, Updated};
 
 pub const NUMBER: &str = "14155550123";
 
-/// The number with this application and this alias, as the provider shows it.
-pub fn number(app_id: &str, alias: &str) -> Number {
-    Number::new(NUMBER, Fields::from([("app_id", text(app_id)), ("alias", text(alias)), ("subaccount", text(""))]))
+/// Applications answer numbers, which are their own ids.
+pub const APPLICATIONS: Capabilities = endpoint::APPENDING;
+
+/// Trunk groups answer numbers, which have ids of their own and are selected by their digits; and something has to answer each.
+pub const TRUNK_GROUPS: Capabilities = Capabilities {
+    provider: ProviderKind::CarrierX,
+    mark: Place::Name,
+    list_filter: true,
+    registers: false,
+    referenced: true,
+    page_size: 1000,
+    number_target: answer::TRUNK_GROUP_SID,
+    number_must_answer: true,
+    ..APPLICATIONS
+};
+
+thread_local! {
+    static RECORD: Cell<Capabilities> = const { Cell::new(APPLICATIONS) };
 }
 
-pub fn placed(app_id: &str) -> Placed {
-    Placed { app_id: Some(app_id.into()), ..Placed::default() }
+/// How the provider of everything made here differs from others.
+pub fn record() -> Capabilities {
+    RECORD.get()
 }
 
-pub fn previous(app_id: &str) -> Previous {
-    Previous { app_id: Some(app_id.into()), alias: "old".into(), ..Previous::default() }
+/// From now on, in this test, the provider is this one.
+pub fn at_provider(record: Capabilities) {
+    RECORD.set(record);
+}
+
+/// The field that says what answers the number.
+pub fn target() -> FieldName {
+    record().number_target
+}
+
+/// The account is there.
+pub fn ready(id: &str) -> AccountView {
+    let Capabilities { provider, .. } = record();
+    match endpoint::ready(id) {
+        AccountView::Ready { id, listed_this_term, suspended, deletions_only, .. } => {
+            AccountView::Ready { provider, id, listed_this_term, capabilities: record(), suspended, deletions_only }
+        }
+        other => other,
+    }
+}
+
+/// The number with this to answer it and this alias, as the provider shows it.
+pub fn number(answered_by: &str, alias: &str) -> Number {
+    shown(Fields::from([(target(), text(answered_by)), ("alias", text(alias)), ("subaccount", text(""))]))
+}
+
+/// The number with these fields, as the provider shows it.
+pub fn shown(fields: Fields) -> Number {
+    let number = Number::new(NUMBER, fields);
+    if record().list_filter { Number { id: "did1".into(), ..number } } else { number }
+}
+
+pub fn placed(id: &str) -> Placed {
+    answer::placed(target(), id, None)
+}
+
+pub fn previous(id: &str) -> Previous {
+    answer::previous(target(), id, "old", "")
 }
 
 pub fn second(second: i64) -> Timestamp {
@@ -59,7 +115,7 @@ pub fn applied() -> Start {
         created: Some(second(5)),
         status: PhoneNumberBindingStatus::default(),
         number: NUMBER.into(),
-        desired: Desired::Wanted(Fields::from([("app_id", text("app1"))])),
+        desired: Desired::Wanted(Fields::from([(target(), text("app1"))])),
         policy: Policy { deletion: BindingDeletionPolicy::Restore, drift: DriftPolicy::Correct },
         rivals: Vec::new(),
         account: ready("MA1"),
@@ -77,7 +133,7 @@ pub fn applied() -> Start {
 pub fn bound() -> Start {
     applied().finalizer().previous("app0").placed(&["app1"]).pinned().synced(1).with(|view| {
         view.status.number = Some(NUMBER.into());
-        view.status.app_id = Some("app1".into());
+        answer::show(&mut view.status, target(), Some("app1".into()));
         view.memory.newest = Some(view.status.placed.last().cloned());
     })
 }
@@ -162,7 +218,7 @@ impl Start {
     }
 
     pub fn pinned(self) -> Self {
-        self.with(|view| view.status.account = Some(AccountIdentity { provider: ProviderKind::Plivo, id: "MA1".into() }))
+        self.with(|view| view.status.account = Some(AccountIdentity { provider: record().provider, id: "MA1".into() }))
     }
 
     pub fn policy(self, deletion: BindingDeletionPolicy) -> Self {
@@ -181,7 +237,7 @@ impl Start {
     pub fn pointing_at(self, app_id: &str) -> Self {
         self.with(|view| {
             if let Desired::Wanted(wanted) = &mut view.desired {
-                wanted.insert("app_id", text(app_id));
+                wanted.insert(target(), text(app_id));
             }
         })
     }
@@ -256,6 +312,31 @@ impl Start {
         })
     }
 
+    /// A read that began then was answered so.
+    pub fn got(self, seconds: u64, outcome: Outcome<Number>) -> Self {
+        self.with(|view| {
+            let asked = view.clone();
+            teach(view, |learnt| learnt.got(&asked, at(seconds), outcome, at(seconds)));
+        })
+    }
+
+    /// What was seen of the number last says that it cannot be bound.
+    pub fn obstructed(self) -> Self {
+        self.with(|view| {
+            let read = view.evidence.got.as_mut().and_then(|got| got.found.as_mut());
+            let listed = view.evidence.listed.as_mut().and_then(|listed| listed.found.as_mut());
+            read.into_iter().chain(listed).for_each(|number| number.obstacle = Some("it has no voice capability".into()));
+        })
+    }
+
+    /// The same at this second, in a pass that began 10 s before.
+    pub fn at(self, seconds: u64) -> Self {
+        self.with(|view| {
+            view.now = at(seconds);
+            view.memory.pass_began = at(seconds - 10);
+        })
+    }
+
     pub fn listed(self, seconds: u64, complete: bool, app_id: Option<&str>) -> Self {
         self.with(|view| {
             view.evidence.listed = Some(Listed { began: at(seconds), complete, found: app_id.map(|app_id| number(app_id, "old")) })
@@ -272,7 +353,7 @@ impl Start {
     }
 
     pub fn updated(self, app_id: &str, seconds: u64, times: u32) -> Self {
-        self.with(|view| view.memory.update = Some(Updated { change: Fields::from([("app_id", text(app_id))]), at: at(seconds), times }))
+        self.with(|view| view.memory.update = Some(Updated { change: Fields::from([(target(), text(app_id))]), at: at(seconds), times }))
     }
 
     pub fn corrected(self, moments: &[u64]) -> Self {
@@ -296,7 +377,7 @@ impl Start {
     pub fn answered(self, app_id: &str, cause: Cause, outcome: Outcome<()>, seconds: u64) -> Self {
         self.with(|view| {
             let asked = view.clone();
-            let change = Fields::from([("app_id", text(app_id))]);
+            let change = Fields::from([(target(), text(app_id))]);
             teach(view, |learnt| learnt.updated(&asked, &change, cause, &outcome, at(seconds)));
         })
     }

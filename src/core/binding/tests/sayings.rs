@@ -1,11 +1,15 @@
 //! What the status says, and what listings are expected to show.
 
-use super::make::{Start, applied, bound, healthy, number, placed, previous, problem, ready, rival, teach, text};
+use super::make::{
+    APPLICATIONS, Start, TRUNK_GROUPS, applied, at, at_provider, bound, healthy, leaving, number, placed, previous, problem, ready,
+    refused, rival, target, teach, text,
+};
 use crate::api::condition::{ConditionType, Reason, Verdict};
 use crate::api::phone_number_binding::PhoneNumberBindingStatus;
-use crate::core::action::{Action, Finding};
+use crate::core::action::{Action, Cause, Finding};
 use crate::core::binding::view::{Rival, View};
 use crate::core::binding::{expectation, next, status};
+use crate::core::outcome::RefusalKind;
 use crate::core::view::AccountView;
 
 fn say(reason: Reason) -> Finding {
@@ -44,6 +48,49 @@ fn available_pins_the_account_and_keeps_only_what_is_there() {
     assert_eq!((status.account.map(|account| account.id), status.placed), (Some("MA1".into()), vec![placed("app1")]));
     assert_eq!((status.number.as_deref(), status.app_id.as_deref()), (Some("14155550123"), Some("app1")));
     assert_eq!((status.alias.as_deref(), status.subaccount.as_deref()), (Some("old"), Some("")));
+}
+
+#[test]
+fn what_answers_the_number_is_shown_stored_and_said_by_the_name_that_the_provider_has_for_it() {
+    for (provider, noun) in [(APPLICATIONS, "application"), (TRUNK_GROUPS, "trunk group")] {
+        at_provider(provider);
+        let view = applied().finalizer().previous("app0").placed(&["app1"]).read(995, "app1").build();
+        let Action::Done(finding) = next(&view) else { panic!("it does not rest") };
+        assert!(finding.message.contains(&format!("answered by {noun} app1")), "{}", finding.message);
+        let status = status::report(&view, &finding);
+        let both = |app_id: &Option<String>, sid: &Option<String>| (app_id.clone(), sid.clone());
+        let alone = |id: &str| if noun == "application" { (Some(id.to_owned()), None) } else { (None, Some(id.to_owned())) };
+        assert_eq!(both(&status.app_id, &status.trunk_group_sid), alone("app1"));
+        assert_eq!(status.placed.iter().map(|one| both(&one.app_id, &one.trunk_group_sid)).collect::<Vec<_>>(), [alone("app1")]);
+        let first = after(&applied().surveyed(994, "app9").with(|view| view.memory.reads += 1).read(995, "app9").build());
+        assert_eq!(first.previous.map(|one| both(&one.app_id, &one.trunk_group_sid)), Some(alone("app9")));
+        // Also while the account, which says how its provider has it, is not there.
+        let away = bound().account(AccountView::NotReady(problem(Reason::AccountNotReady))).build();
+        assert_eq!(away.target(), target());
+        assert!(away.written_ahead());
+    }
+}
+
+#[test]
+fn a_number_that_cannot_be_given_back_says_which_why_and_what_to_do() {
+    at_provider(TRUNK_GROUPS);
+    let refuse = |start: Start, id| start.answered(id, Cause::Restored, refused(RefusalKind::Invalid), 992);
+    let finding = |start: Start| match next(&start.build()) {
+        Action::Wait { finding: Some(finding), until } => (finding, until),
+        other => panic!("{other}"),
+    };
+    let (kept, until) = finding(refuse(refuse(leaving(), "app0"), "").read(995, "app1"));
+    assert_eq!((kept.reason, until), (Reason::DeletionRefused, Some(at(992 + 6 * 3600))));
+    let both = "\"trunk group app0\" or \"no trunk group\"";
+    for words in ["+14155550123", "trunk group app1", both, "Retain", "never released", "every 6 hours"] {
+        assert!(kept.message.contains(words), "{words}: {}", kept.message);
+    }
+    let (kept, _) = finding(leaving().previous("").updated("", 900, 2).read(995, "app1"));
+    assert!(kept.message.contains("does not take \"no trunk group\" for it."), "{}", kept.message);
+    let Action::Done(obstacle) = next(&applied().read(995, "").obstructed().build()) else { panic!("it does not rest") };
+    for words in ["+14155550123", "it has no voice capability", "Nothing is changed at the provider"] {
+        assert!(obstacle.message.contains(words), "{words}: {}", obstacle.message);
+    }
 }
 
 #[test]
@@ -124,6 +171,7 @@ fn a_listing_wakes_a_binding_only_if_it_shows_something_else() {
     assert!(!woken(healthy(), None, false), "a torn listing says nothing of that");
     assert!(!woken(healthy().wanting("compliance_application_id", "c1"), Some("app1"), true), "listings may show less");
     assert!(woken(bound().missing(995, true), Some("app1"), true), "it is back");
+    assert!(woken(applied().read(995, "").obstructed(), Some(""), true), "it may take calls by now");
     assert!(woken(healthy().report_drift().listed(995, true, Some("console")), Some("app1"), true), "it agrees again");
     let blocked = healthy().blocked(Reason::TargetNotReady);
     assert!(!woken(blocked, Some("anything"), true), "nothing is known of what it should be");
@@ -148,5 +196,5 @@ fn messages_name_the_number_as_people_write_it_and_what_to_do() {
     }
     let none = healthy().edited("").read_as(995, Some(number("", "old")), true).build();
     assert!(matches!(next(&none), Action::Done(finding) if finding.message.contains("calls to it go nowhere")));
-    assert_eq!(none.wanted().and_then(|wanted| wanted.get("app_id")), Some(&text("")));
+    assert_eq!(none.wanted().and_then(|wanted| wanted.get(target())), Some(&text("")));
 }

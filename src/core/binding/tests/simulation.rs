@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::laws;
-use super::make::text;
-use super::world::{NAMES, World};
+use super::make::{APPLICATIONS, TRUNK_GROUPS, at_provider, record, target, text};
+use super::world::{NAMES, Unbinding, World};
+use crate::api::condition::Reason;
 use crate::api::policy::{BindingDeletionPolicy, DriftPolicy};
 use crate::core::action::{Action, Release, Source};
 use crate::core::binding::view::{Desired, Policy, View};
+use crate::core::capabilities::Capabilities;
 use crate::core::fields::Fields;
 
 /// What may happen in a history.
@@ -31,7 +33,7 @@ struct History {
 }
 
 fn shown() -> Fields {
-    Fields::from([("app_id", text(FIRST)), ("alias", text("old")), ("subaccount", text(""))])
+    Fields::from([(target(), text(FIRST)), ("alias", text("old")), ("subaccount", text(""))])
 }
 
 impl History {
@@ -39,14 +41,18 @@ impl History {
         let mut world = World::new(seed, 1 + (seed % 2) as usize, shown());
         world.faults = true;
         world.provider.proxy = weather == Weather::Wild && seed.is_multiple_of(3);
+        if record().number_must_answer {
+            world.provider.unbinding = [Unbinding::Taken, Unbinding::Refused, Unbinding::Ignored][(seed / 2 % 3) as usize];
+            world.provider.unselected = seed.is_multiple_of(5);
+        }
         Self { world, weather, left: BTreeSet::new() }
     }
 
     fn wanted(&mut self, name: usize) -> Fields {
-        let target = TARGETS[name][self.world.rng.below(2) as usize];
-        let mut wanted = Fields::from([("app_id", text(target))]);
+        let answer = TARGETS[name][self.world.rng.below(2) as usize];
+        let mut wanted = Fields::from([(target(), text(answer))]);
         if self.world.rng.percent(30) {
-            wanted.insert("alias", text(target));
+            wanted.insert("alias", text(answer));
         }
         wanted
     }
@@ -72,15 +78,15 @@ impl History {
                 stored.object.generation += 1;
             }),
             40..42 => self.world.change(name, "follows", |stored| {
-                if let (Desired::Wanted(now), Some(app_id)) = (&mut stored.desired, wanted.get("app_id")) {
-                    now.insert("app_id", app_id.clone());
+                if let (Desired::Wanted(now), Some(answer)) = (&mut stored.desired, wanted.get(target())) {
+                    now.insert(target(), answer.clone());
                 }
             }),
             42..45 => self.world.delete(name),
             45..47 => self.world.change(name, "is paused or not", |stored| stored.object.paused = !stored.object.paused),
             47..52 => self.world.sweep(process),
             52..55 if self.weather == Weather::Wild => {
-                let change = Fields::from([("app_id", text(["console", ""][self.world.rng.below(2) as usize]))]);
+                let change = Fields::from([(target(), text(["console", ""][self.world.rng.below(2) as usize]))]);
                 self.world.log.push(format!("{} console: {change:?}", self.world.now));
                 self.world.execute(&change, Duration::ZERO);
             }
@@ -192,8 +198,11 @@ impl History {
         let owner = (0..NAMES).filter(live).min_by_key(|name| world.stored[*name].as_ref().map(|stored| stored.created));
         for name in 0..NAMES {
             let Some(stored) = &world.stored[name] else { continue };
+            if stored.object.deleting && self.kept(name) {
+                continue;
+            }
             assert!(!stored.object.deleting, "{name} hangs");
-            let reason = stored.status.conditions.first().map(|ready| ready.reason.as_str()).unwrap_or("none");
+            let reason = self.reason(name);
             let Desired::Wanted(wanted) = &stored.desired else { continue };
             let expected: &[&str] = match () {
                 () if Some(name) != owner => &["Conflict"],
@@ -209,12 +218,30 @@ impl History {
         }
     }
 
+    fn reason(&self, name: usize) -> &str {
+        let stored = self.world.stored[name].as_ref();
+        stored.and_then(|stored| stored.status.conditions.first()).map_or("none", |ready| ready.reason.as_str())
+    }
+
+    /// It cannot give its number back, and says so: the provider does not take that nothing answers it.
+    fn kept(&self, name: usize) -> bool {
+        let provider = &self.world.provider;
+        self.weather == Weather::Wild && provider.unbinding != Unbinding::Taken && self.reason(name) == Reason::DeletionRefused.as_str()
+    }
+
     fn run(&mut self) {
         self.fault_phase();
         self.quiet_phase();
         self.check_goal();
         for name in 0..NAMES {
             self.world.delete(name);
+        }
+        self.quiet_phase();
+        for name in 0..NAMES {
+            if self.world.stored[name].is_some() && self.kept(name) {
+                assert!(!self.world.app_id().unwrap_or_default().is_empty(), "kept for nothing");
+                self.world.change(name, "may leave the number as it is", |stored| stored.policy.deletion = BindingDeletionPolicy::Retain);
+            }
         }
         self.quiet_phase();
         assert!(self.world.stored.iter().all(Option::is_none), "something does not go");
@@ -237,7 +264,7 @@ fn rest(world: &mut World, name: usize) {
 fn plain(wanted: &str) -> World {
     let mut world = World::new(1, 1, shown());
     let policy = Policy { deletion: BindingDeletionPolicy::Restore, drift: DriftPolicy::Correct };
-    world.apply(0, Fields::from([("app_id", text(wanted))]), policy);
+    world.apply(0, Fields::from([(target(), text(wanted))]), policy);
     rest(&mut world, 0);
     world
 }
@@ -246,13 +273,74 @@ fn plain(wanted: &str) -> World {
 fn what_somebody_puts_there_later_is_never_what_was_there_before() {
     let mut world = plain(FIRST);
     assert_eq!(world.writes.0, 0, "it showed what is wanted from the start");
-    world.execute(&Fields::from([("app_id", text("console"))]), Duration::ZERO);
+    world.execute(&Fields::from([(target(), text("console"))]), Duration::ZERO);
     rest(&mut world, 0);
     assert_eq!((world.app_id(), world.writes.0), (Some(FIRST), 1), "put back");
     world.delete(0);
     rest(&mut world, 0);
     assert_eq!((world.app_id(), world.writes.0), (Some(FIRST), 1));
     assert_eq!(world.releases, [Release::Restored]);
+}
+
+/// A number that a binding of trunk groups has bound, at a provider which does not take that nothing answers it, and which has forgotten what
+/// did; the binding is deleted.
+fn stuck(unbinding: Unbinding) -> World {
+    at_provider(TRUNK_GROUPS);
+    let mut world = plain("a0");
+    world.provider.unbinding = unbinding;
+    world.provider.missing = vec![FIRST];
+    world.delete(0);
+    rest(&mut world, 0);
+    world
+}
+
+fn says(world: &World) -> Option<&str> {
+    Some(world.stored[0].as_ref()?.status.conditions.first()?.reason.as_str())
+}
+
+#[test]
+fn a_number_that_has_to_be_answered_keeps_its_binding_quietly_until_it_is_taken_or_led_elsewhere() {
+    for unbinding in [Unbinding::Refused, Unbinding::Ignored] {
+        let mut world = stuck(unbinding);
+        assert_eq!((world.app_id(), says(&world)), (Some("a0"), Some("DeletionRefused")));
+        let writes = world.writes;
+        rest(&mut world, 0);
+        assert_eq!(world.writes, writes, "nothing is written while it is kept");
+        world.advance(Duration::from_secs(6 * 3600));
+        rest(&mut world, 0);
+        assert!(world.writes.0 > writes.0 && world.writes.0 <= writes.0 + 3, "tried again: {} and {}", world.writes.0, writes.0);
+        assert_eq!(says(&world), Some("DeletionRefused"), "and again it is not taken");
+        world.advance(Duration::from_secs(6 * 3600));
+        world.provider.unbinding = Unbinding::Taken;
+        rest(&mut world, 0);
+        assert_eq!((world.app_id(), world.releases.as_slice()), (Some(""), &[Release::PreviousGone][..]), "then it is");
+
+        let mut world = stuck(unbinding);
+        world.execute(&Fields::from([(target(), text("console"))]), Duration::ZERO);
+        rest(&mut world, 0);
+        assert_eq!((world.app_id(), world.releases.as_slice()), (Some("console"), &[Release::NotOurs][..]), "somebody led it elsewhere");
+    }
+}
+
+#[test]
+fn a_number_that_the_provider_cannot_select_is_bound_and_given_back_by_its_id_in_the_listing() {
+    at_provider(TRUNK_GROUPS);
+    let policy = || Policy { deletion: BindingDeletionPolicy::Restore, drift: DriftPolicy::Correct };
+    let mut world = World::new(1, 1, shown());
+    world.provider.unselected = true;
+    world.apply(0, Fields::from([(target(), text("a0"))]), policy());
+    rest(&mut world, 0);
+    assert_eq!((world.app_id(), says(&world)), (Some("a0"), Some("Available")));
+    world.crash(0);
+    world.delete(0);
+    rest(&mut world, 0);
+    assert_eq!((world.app_id(), world.releases.as_slice()), (Some(FIRST), &[Release::Restored][..]));
+
+    let mut world = World::new(1, 1, shown());
+    (world.provider.unselected, world.provider.fields) = (true, None);
+    world.apply(0, Fields::from([(target(), text("a0"))]), policy());
+    rest(&mut world, 0);
+    assert_eq!((says(&world), world.writes.0), (Some("NumberNotInAccount"), 0));
 }
 
 #[test]
@@ -265,7 +353,8 @@ fn a_number_that_only_a_proxy_says_is_gone_lets_its_binding_go_after_one_listing
     assert_eq!(world.releases, [Release::NumberGone]);
 }
 
-fn histories(seeds: std::ops::Range<u64>, weather: Weather) {
+fn histories(record: Capabilities, seeds: std::ops::Range<u64>, weather: Weather) {
+    at_provider(record);
     for seed in seeds {
         let mut history = History::new(seed, weather);
         let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| history.run()));
@@ -275,10 +364,20 @@ fn histories(seeds: std::ops::Range<u64>, weather: Weather) {
 
 #[test]
 fn a_number_ends_where_its_owner_wants_it_and_shows_in_the_end_what_it_showed_first() {
-    histories(0..700, Weather::Faulty);
+    histories(APPLICATIONS, 0..700, Weather::Faulty);
+}
+
+#[test]
+fn so_does_one_that_trunk_groups_answer() {
+    histories(TRUNK_GROUPS, 0..300, Weather::Faulty);
 }
 
 #[test]
 fn whatever_people_do_meanwhile_it_comes_to_rest_and_lets_everything_go() {
-    histories(0..500, Weather::Wild);
+    histories(APPLICATIONS, 0..500, Weather::Wild);
+}
+
+#[test]
+fn where_trunk_groups_answer_numbers_it_keeps_only_what_the_provider_does_not_take() {
+    histories(TRUNK_GROUPS, 0..300, Weather::Wild);
 }

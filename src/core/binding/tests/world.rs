@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::make::{NUMBER, applied, describe, refused, second, unknown};
+use super::make::{applied, describe, refused, second, shown, target, unknown};
 use crate::api::phone_number_binding::PhoneNumberBindingStatus;
 use crate::core::action::{Action, Release};
 use crate::core::binding::memory::Learnt;
 use crate::core::binding::view::{Desired, Policy, Rival, View};
 use crate::core::binding::{Listed, next, status};
 use crate::core::endpoint::tests::provider::Rng;
-use crate::core::fields::{Fields, Number, Value};
+use crate::core::fields::{Fields, Value};
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::time::Moment;
 use crate::core::view::Object;
@@ -38,6 +38,14 @@ pub struct Process {
     listed: Option<Listed>,
 }
 
+/// What becomes of an update that leaves nothing to answer the number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Unbinding {
+    Taken,
+    Refused,
+    Ignored,
+}
+
 /// What is true at the provider.
 pub struct Provider {
     /// Nothing while the account does not hold it.
@@ -48,6 +56,10 @@ pub struct Provider {
     pub flights: Vec<(Moment, Fields)>,
     /// Applications that do not exist.
     pub missing: Vec<&'static str>,
+    /// What becomes of an update that leaves nothing to answer the number.
+    pub unbinding: Unbinding,
+    /// It does not select numbers by their digits.
+    pub unselected: bool,
     /// A proxy answers "not found" in its own words.
     pub proxy: bool,
 }
@@ -70,7 +82,15 @@ impl World {
     pub fn new(seed: u64, processes: usize, shown: Fields) -> Self {
         Self {
             now: Moment(Duration::from_secs(1)),
-            provider: Provider { fields: Some(shown), stale: None, flights: Vec::new(), missing: Vec::new(), proxy: false },
+            provider: Provider {
+                fields: Some(shown),
+                stale: None,
+                flights: Vec::new(),
+                missing: Vec::new(),
+                unbinding: Unbinding::Taken,
+                unselected: false,
+                proxy: false,
+            },
             stored: [None, None],
             processes: (0..processes).map(|_| Process::default()).collect(),
             rng: Rng(seed),
@@ -139,7 +159,7 @@ impl World {
 
     /// The account's listing of numbers, for this process.
     pub fn sweep(&mut self, process: usize) {
-        let found = self.shown().map(|fields| Number::new(NUMBER, fields));
+        let found = self.shown().map(shown);
         let complete = !self.fails(30);
         let found = found.filter(|_| complete || self.rng.percent(50));
         self.processes[process].listed = Some(Listed { began: self.now, complete, found });
@@ -150,7 +170,7 @@ impl World {
     }
 
     pub fn app_id(&self) -> Option<&str> {
-        self.provider.fields.as_ref()?.get("app_id").and_then(Value::text)
+        self.provider.fields.as_ref()?.get(target()).and_then(Value::text)
     }
 
     fn shown(&self) -> Option<Fields> {
@@ -159,11 +179,15 @@ impl World {
     }
 
     pub fn execute(&mut self, change: &Fields, lag: Duration) {
+        let ignored =
+            |field: &str, value: &Value| self.provider.unbinding == Unbinding::Ignored && field == target() && value.text() == Some("");
+        let change: Fields =
+            change.iter().filter(|(field, value)| !ignored(field, value)).map(|(field, value)| (*field, value.clone())).collect();
         let Some(fields) = &mut self.provider.fields else { return };
         if lag > Duration::ZERO {
             self.provider.stale = Some((fields.clone(), self.now + lag));
         }
-        fields.extend(change.iter().map(|(field, value)| (*field, value.clone())));
+        fields.extend(change);
     }
 
     pub fn advance(&mut self, by: Duration) {
@@ -266,8 +290,15 @@ impl World {
             Action::Get(..) => {
                 let outcome = match self.shown() {
                     _ if self.fails(10) => unknown(),
+                    _ if view.selects() && self.provider.unselected => {
+                        if self.rng.percent(50) {
+                            refused(RefusalKind::Invalid)
+                        } else {
+                            unknown()
+                        }
+                    }
                     Some(_) if self.fails(5) => Outcome::NotFound { proven: false },
-                    Some(fields) => Outcome::Done(Number::new(NUMBER, fields)),
+                    Some(fields) => Outcome::Done(shown(fields)),
                     None => Outcome::NotFound { proven: !self.provider.proxy && !self.fails(30) },
                 };
                 let now = self.now;
@@ -286,8 +317,11 @@ impl World {
 
     fn update(&mut self, change: &Fields) -> Outcome<()> {
         self.writes.0 += 1;
-        let app_id = change.get("app_id").and_then(Value::text).unwrap_or("absent");
-        if self.provider.missing.contains(&app_id) {
+        let wanted = change.get(target()).and_then(Value::text).unwrap_or("absent");
+        if self.provider.unbinding == Unbinding::Refused && wanted.is_empty() {
+            return refused(RefusalKind::Invalid);
+        }
+        if self.provider.missing.contains(&wanted) {
             return if self.rng.percent(50) { refused(RefusalKind::Invalid) } else { Outcome::NotFound { proven: true } };
         }
         if self.provider.fields.is_none() {

@@ -1,0 +1,51 @@
+{{/* What the Deployment and what leads to its Pods select by. Fixed for the life of a release. */}}
+{{- define "switchboard.selector" -}}
+app.kubernetes.io/name: switchboard
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{- define "switchboard.labels" -}}
+{{ include "switchboard.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/component: operator
+app.kubernetes.io/part-of: switchboard
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/*
+An object of files/, made one of this release: its labels, its ServiceAccount, and its namespace if one is given. All else is as it is in
+the file, so that what is audited is what is installed.
+*/}}
+{{- define "switchboard.object" -}}
+{{- $object := .object }}
+{{- if not $object.kind }}{{ fail (printf "no object: %s" (toJson $object)) }}{{ end }}
+{{- $_ := set $object.metadata "labels" (merge (default dict $object.metadata.labels) (include "switchboard.labels" .root | fromYaml)) }}
+{{- with .namespace }}{{ $_ := set $object.metadata "namespace" . }}{{ end }}
+{{- range $object.subjects }}
+{{- if eq .kind "ServiceAccount" }}{{ $_ := set . "namespace" $.root.Release.Namespace }}{{ end }}
+{{- end }}
+---
+{{ toYaml $object }}
+{{ end }}
+
+{{/* What the types of values.schema.json cannot say. */}}
+{{- define "switchboard.validate" -}}
+{{- $names := list }}
+{{- range .Values.namespaces }}
+{{- if has .name $names }}{{ fail (printf "namespaces: %s is listed twice" .name) }}{{ end }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- if .Values.namespaceMode }}
+{{- if not $names }}{{ fail "namespaceMode: the operator would work nowhere, list the namespaces in `namespaces`" }}{{ end }}
+{{- if has .Release.Namespace $names }}
+{{- fail (printf "namespaceMode: %s is the operator's own namespace, objects need another one" .Release.Namespace) }}
+{{- end }}
+{{- if not .Values.installationId }}
+{{- fail "namespaceMode: set `installationId`, nothing of the cluster may be read that it could come from. Pin it in Git and never change it: endpoints are recognised by it" }}
+{{- end }}
+{{- end }}
+{{- with .Values.provider.ca }}
+{{- if and .configMap .secret }}{{ fail "provider.ca: configMap or secret, not both" }}{{ end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,83 @@
+//! What the create protocol makes, reads, changes and deletes at a provider, for every kind of things: what its decisions
+//! (`core::endpoint`) ask for is done here once.
+
+mod announce;
+mod execute;
+pub mod gather;
+mod monitors;
+
+use crate::api::sip_endpoint::{SipEndpoint, SipEndpointStatus};
+use crate::controller::context::Context;
+use crate::controller::execute::Pass;
+use crate::controller::managed::Managed;
+use crate::core::action::{Action, Finding, Release};
+use crate::core::expectation;
+use crate::core::memory::Learnt;
+use crate::core::monitor::{Broken, Watch};
+use crate::core::time::Moment;
+use crate::core::view::View;
+
+/// What is remembered of a thing that is made.
+#[derive(Clone, Debug, Default)]
+pub struct Remembered {
+    /// What decisions may look at.
+    pub learnt: Learnt,
+    /// What the monitors remember. No decision looks at it.
+    pub watch: Watch,
+    /// What they have seen in this pass and not told yet.
+    pub untold: Vec<Broken>,
+}
+
+impl Remembered {
+    /// A pass begins now.
+    pub fn begin(&mut self, now: Moment) {
+        self.learnt.memory.pass_began = now;
+    }
+
+    /// What a create whose answer was lost made may be met by the next object of that name.
+    pub fn left(self) -> Option<Self> {
+        self.watch.outlives().then(|| Self { watch: self.watch, ..Self::default() })
+    }
+}
+
+/// A kind of things that the create protocol makes: SipEndpoints, and the trunk groups that are a part of them.
+pub trait Made: Managed<View = View, Memory = Remembered> {
+    /// The SipEndpoint that it is, or is a part of: what events are about.
+    fn endpoint(&self) -> &SipEndpoint;
+}
+
+/// Before each action.
+pub fn look<K: Made>(pass: &mut Pass<'_, K>, view: &View, action: &Action) {
+    monitors::look(pass, view, action);
+}
+
+/// At the end of a pass.
+pub async fn tell<K: Made>(pass: &mut Pass<'_, K>) {
+    monitors::tell(pass).await;
+}
+
+/// What the account is to look out for. `known` is the status in the words of the view.
+pub fn expect<K: Made>(pass: &Pass<'_, K>, view: &View, known: Option<&SipEndpointStatus>) {
+    if let Some(account) = pass.account() {
+        account.watch(K::THING, pass.key(), expectation::of(view, known));
+    }
+}
+
+/// A write of the ledger is durable.
+pub async fn wrote<K: Made>(pass: &mut Pass<'_, K>, view: &View, action: &Action) {
+    announce::ledger(pass.ctx, &pass.object, view, action).await;
+    monitors::wrote(pass, view, action);
+    pass.slot.memory.learnt.written(view, action);
+}
+
+/// After a status write that begins a state which somebody has to end.
+pub async fn reported<K: Made>(pass: &mut Pass<'_, K>, view: &View, finding: &Finding) {
+    announce::finding(pass.ctx, &pass.object, &view.status.conditions, finding).await;
+}
+
+/// Before it is let go in a way that people should know of. `known` is the status in the words of the view.
+pub async fn releasing<K: Made>(ctx: &Context, object: &K, known: Option<&SipEndpointStatus>, release: Release) {
+    announce::release(ctx, object, known, release).await;
+}
+
+pub use announce::recreated;

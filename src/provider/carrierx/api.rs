@@ -1,0 +1,174 @@
+//! One call: what is sent, how it is logged, and what makes its outcome fit to be shown.
+
+use std::sync::{Mutex, PoisonError};
+
+use reqwest::Method;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::classify::{Target, success, unreadable};
+use super::{CAPABILITIES, Credentials, wire};
+use crate::core::fields::Secret;
+use crate::core::outcome::{Outcome, Refusal, RefusalKind};
+use crate::provider::Page;
+use crate::provider::answers::{Read, is_id, kind, outcome, refused, tidy, unknown};
+use crate::provider::transport::{Answer, BODY_LIMIT, BaseUrl, Call, Failure, Request, Scrubber, Transport, TransportOptions, Unusable};
+
+/// Largest answer to a listing, in bytes: a page has up to 1000 objects of 0.5 to several KiB.
+const LIST_LIMIT: usize = 8 << 20;
+
+/// The way to one partner's objects.
+pub(super) struct Api {
+    transport: Transport,
+    scrubber: Scrubber,
+    /// Whose the token is.
+    partner: Mutex<Option<String>>,
+}
+
+/// One request. Holds a body that may contain a secret, so it cannot be printed.
+pub(super) struct Operation<'a> {
+    /// For the log.
+    name: &'static str,
+    call: Call,
+    method: Method,
+    /// Below `/core/v2`.
+    path: Vec<&'a str>,
+    query: Vec<(&'static str, String)>,
+    body: Option<Vec<u8>>,
+    /// What in the body the answer must not repeat.
+    secrets: Vec<Secret>,
+    /// The scopes that it needs: what a 403 is about.
+    scopes: &'static str,
+}
+
+impl<'a> Operation<'a> {
+    pub(super) fn new<const N: usize>(name: &'static str, call: Call, method: Method, path: [&'a str; N], scopes: &'static str) -> Self {
+        Self { name, call, method, path: path.to_vec(), query: Vec::new(), body: None, secrets: Vec::new(), scopes }
+    }
+
+    /// With one more query argument.
+    pub(super) fn with(mut self, argument: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((argument, value.into()));
+        self
+    }
+
+    /// With this body.
+    pub(super) fn sending(mut self, body: impl Into<Value>) -> Self {
+        self.body = Some(body.into().to_string().into_bytes());
+        self
+    }
+
+    /// With what in the body the answer must not repeat.
+    pub(super) fn hiding(mut self, secrets: Vec<Secret>) -> Self {
+        self.secrets = secrets;
+        self
+    }
+}
+
+impl Api {
+    pub(super) fn new(base: &BaseUrl, credentials: Credentials, options: &TransportOptions) -> Result<Self, Unusable> {
+        let Credentials { token, partner_sid } = credentials;
+        if partner_sid.as_deref().is_some_and(|sid| !is_id(sid)) {
+            return Err(Unusable::AccountId);
+        }
+        let transport = Transport::bearer(base, &token, options)?;
+        Ok(Self { transport, scrubber: Scrubber::default().with(&token), partner: Mutex::new(partner_sid) })
+    }
+
+    /// The partner whose token this is, as far as is known.
+    pub(super) fn partner(&self) -> Option<String> {
+        self.partner.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The token is this partner's.
+    pub(super) fn is_of(&self, partner: &str) {
+        *self.partner.lock().unwrap_or_else(PoisonError::into_inner) = Some(partner.to_owned());
+    }
+
+    /// Sends once, and reads the answer.
+    pub(super) async fn call<T>(&self, operation: Operation<'_>, read: impl FnOnce(&Answer) -> Read<T>) -> Outcome<T> {
+        let started = Instant::now();
+        let Operation { name, call, method, path: below, query, body, secrets, scopes } = operation;
+        let mut path = vec!["core", "v2"];
+        path.extend(&below);
+        // Only pages have a limit on what they hold.
+        let answer_limit = if query.iter().any(|(argument, _)| *argument == "limit") { LIST_LIMIT } else { BODY_LIMIT };
+        let request = Request { call, method, path: &path, trailing_slash: false, query: &query, body, answer_limit };
+        let answer = self.transport.send(request).await;
+        let outcome = match &answer {
+            Ok(answer) => scoped(outcome(read(answer)), answer.status, scopes),
+            Err(Failure::NotSent(reason)) => refused(RefusalKind::Unreachable, format!("CarrierX cannot be reached: {reason}")),
+            Err(Failure::NoAnswer(doubt)) => unknown(doubt.kind, format!("no answer from CarrierX: {}", doubt.message)),
+        };
+        let outcome = tidy(outcome, &secrets.iter().fold(self.scrubber.clone(), Scrubber::with));
+        let status = answer.as_ref().ok().map(|answer| answer.status);
+        let (class, kind, duration_ms) = (outcome.class(), kind(&outcome), started.elapsed().as_millis());
+        let path = format!("/{}", path.join("/"));
+        // One line for each mutation, reads only for those who look for them. Never a body, in either direction, and never a query.
+        match call {
+            Call::Read => tracing::debug!(op = name, path, status, outcome = class, kind, duration_ms, "provider read"),
+            _ => tracing::info!(op = name, path, status, outcome = class, kind, duration_ms, "provider call"),
+        }
+        outcome
+    }
+
+    /// One page of a list. `element` reads one object; `key` is what it must have.
+    pub(super) async fn page<T>(
+        &self,
+        operation: Operation<'_>,
+        element: impl Fn(&wire::Object) -> Option<T>,
+        key: &str,
+    ) -> Outcome<Page<T>> {
+        self.call(operation, |answer| page(answer, element, key)).await
+    }
+
+    /// As [`Api::page`], where the page is selected by a filter. `Ok(None)`: the filter was refused, so something else has to be asked.
+    pub(super) async fn selected<T>(
+        &self,
+        operation: Operation<'_>,
+        element: impl Fn(&wire::Object) -> Option<T>,
+        key: &str,
+    ) -> Outcome<Option<Page<T>>> {
+        // Nothing is changed by a list, so whatever the body says the status is enough.
+        let read = |answer: &Answer| match answer.status {
+            400 | 422 => Ok(None),
+            _ => page(answer, element, key).map(Some),
+        };
+        self.call(operation, read).await
+    }
+}
+
+fn page<T>(answer: &Answer, element: impl Fn(&wire::Object) -> Option<T>, key: &str) -> Read<Page<T>> {
+    let body = success(answer, Target::Always)?;
+    let Some(list) = wire::List::read(body) else { return Err(unreadable(answer, "without a list")) };
+    // One unreadable element hides something, so the whole page proves nothing.
+    match list.items.iter().map(|item| item.as_object().and_then(&element)).collect() {
+        // The total can be null, and nobody says what it counts (contracts/carrierx.md 9, lists).
+        Some(items) => Ok(Page { items, total: None, more: list.has_more }),
+        None => Err(unreadable(answer, &format!("with an element without {key}"))),
+    }
+}
+
+/// Which scope a 403 is about, in words: the provider does not say it.
+fn scoped<T>(outcome: Outcome<T>, status: u16, scopes: &str) -> Outcome<T> {
+    match outcome {
+        Outcome::Refused(Refusal { kind: RefusalKind::Credentials, message, retry_after }) if status == 403 => {
+            let message = format!("{message}. Either the token has expired, or it lacks a scope: this call needs {scopes}");
+            Outcome::Refused(Refusal { kind: RefusalKind::Credentials, message, retry_after })
+        }
+        other => other,
+    }
+}
+
+/// The arguments of one page of any list, in the order of its key.
+pub(super) fn paged<'a, T>(operation: Operation<'a>, key: &str, offset: u64, limit: u64) -> Result<Operation<'a>, Outcome<T>> {
+    if !(1..=CAPABILITIES.page_size).contains(&limit) {
+        return Err(refused(RefusalKind::Invalid, format!("a page has 1 to {} elements; nothing was sent", CAPABILITIES.page_size)));
+    }
+    Ok(operation.with("limit", limit.to_string()).with("offset", offset.to_string()).with("order", key))
+}
+
+/// A text that is no SID and must not become a path.
+pub(super) fn no_such_sid<T>() -> Outcome<T> {
+    refused(RefusalKind::Invalid, "not a SID: letters, digits, dot, dash, underscore, at most 64; nothing was sent".to_owned())
+}

@@ -1,0 +1,6 @@
+//! CarrierX on the real API server: static peers, hosted applications, and the numbers that are led to them. What was done is asked of the
+//! provider's ledger, never of the operator.
+
+mod life;
+mod numbers;
+mod stage;
