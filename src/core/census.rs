@@ -117,7 +117,7 @@ impl Orphans {
 mod tests {
     use super::*;
     use crate::core::endpoint::tests::make::named;
-    use crate::core::fields::{Fields, Number};
+    use crate::core::fields::{Fields, Number, Remote};
     use crate::core::mark::{Installation, Place, name_part};
     use crate::core::sighting::Collection;
 
@@ -212,5 +212,18 @@ mod tests {
         for (seq, ids, expected) in steps {
             assert_eq!(orphans.confirm(seq, set(ids)), expected, "{seq} {ids:?}");
         }
+    }
+
+    #[test]
+    fn what_is_not_the_accounts_own_is_not_counted() {
+        let roles = [Role::Own, Role::Gateway(Vec::new()), Role::Elsewhere];
+        let all = roles.into_iter().zip(["e0", "e1", "e2"]).map(|(role, id)| (id.to_owned(), Remote { role, ..named(id, "reception") }));
+        let census = Census::take(ours().part(), &Sightings::new(all.collect(), None), &Known::default());
+        assert_eq!(census.counts(1, None).unmanaged, 1);
+        let marked = |role| {
+            let remote = Remote { role, ..named("e0", &mark("cluster-a", "alice", "alice")) };
+            Census::take(ours().part(), &Sightings::new([("e0".to_owned(), remote)].into(), None), &Known::default()).needs_names()
+        };
+        assert!(marked(Role::Own) && !marked(Role::Elsewhere), "another account's is no orphan of ours");
     }
 }

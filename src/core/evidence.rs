@@ -212,7 +212,7 @@ pub fn sightings(listings: &[Listing<'_>], subject: &Subject<'_>) -> Sightings {
     // The newest listing, and newer incomplete ones on top of the newest complete one.
     let floor = complete.last().map_or(Moment::ZERO, |listing| listing.began);
     let shown = looks.iter().filter(|look| look.began >= floor && (look.everything || look.began > floor));
-    if let Some((remote, began)) = shown.filter_map(|look| Some((look.recorded?, look.began))).last() {
+    if let Some((remote, began)) = shown.rev().find_map(|look| Some((look.recorded?, look.began))) {
         result.recorded = Some(Sighting { remote: remote.clone(), began }).filter(|sighting| sighting.began >= effect);
         result.recorded_absent = None;
         result.recorded_unlisted = None;
@@ -247,6 +247,10 @@ mod tests {
     type Listings = &'static [(u64, bool, &'static [&'static str])];
 
     fn look(listings: Listings, recorded: Option<&str>, deleted: &[&str]) -> Sightings {
+        look_and_search(listings, &[], recorded, deleted)
+    }
+
+    fn look_and_search(listings: Listings, searches: &[Search], recorded: Option<&str>, deleted: &[&str]) -> Sightings {
         let kept: Vec<(Moment, bool, Endpoints)> = listings
             .iter()
             .map(|(began, complete, ids)| {
@@ -257,7 +261,7 @@ mod tests {
             kept.iter().map(|(began, complete, endpoints)| Listing { began: *began, complete: *complete, endpoints }).collect();
         let prefix = prefix();
         let deleted = deleted.iter().copied().collect();
-        sightings(&listings, &Subject { mark: Some(&prefix), recorded, deleted, ..Subject::default() })
+        sightings(&listings, &Subject { mark: Some(&prefix), searches, recorded, deleted, ..Subject::default() })
     }
 
     /// `x…` are somebody else's.
@@ -378,6 +382,56 @@ mod tests {
         let amended = seen(&[listing(3), listing(5)]);
         assert_eq!((amended.recorded, amended.absent_once, amended.absent_twice, amended.recorded_absent), (None, None, None, None));
         assert_eq!(seen(&[listing(5), listing(8)]).recorded.map(|sighting| sighting.began), Some(at(8)));
+    }
+
+    #[test]
+    fn a_search_by_the_mark_proves_as_much_as_a_listing_of_all_but_the_recorded_one() {
+        // listings, searches, recorded → recorded seen at, others, recorded absent since, absent once, absent twice
+        type Searches = &'static [(u64, bool, &'static [&'static str])];
+        type Expected = (Option<u64>, &'static [(&'static str, u64)], Option<u64>, Option<u64>, Option<u64>);
+        type Case = (&'static str, Listings, Searches, Option<&'static str>, Expected);
+        let table: [Case; 11] = [
+            ("one search", &[], &[(10, true, &[])], None, (None, &[], None, Some(10), None)),
+            ("two", &[], &[(10, true, &[]), (20, true, &[])], None, (None, &[], None, Some(20), Some(10))),
+            ("one of each", &[(10, true, &[])], &[(20, true, &[])], None, (None, &[], None, Some(20), Some(10))),
+            ("the other way round", &[(20, true, &[])], &[(10, true, &[])], None, (None, &[], None, Some(20), Some(10))),
+            ("a torn one proves nothing", &[], &[(10, true, &[]), (20, false, &[])], None, (None, &[], None, Some(10), None)),
+            ("but shows what it found", &[(10, true, &[])], &[(20, false, &["e2"])], None, (None, &[("e2", 20)], None, None, None)),
+            ("unless a later one lacks it", &[(20, true, &[])], &[(10, true, &["e2"])], None, (None, &[], None, Some(20), None)),
+            ("what it found besides is not ours", &[], &[(10, true, &["x1"])], None, (None, &[], None, Some(10), None)),
+            ("the recorded one may have been renamed", &[], &[(10, true, &[]), (20, true, &[])], Some("e1"), (None, &[], None, None, None)),
+            (
+                "listings say whether it is there",
+                &[(5, true, &[]), (8, true, &[])],
+                &[(10, true, &[]), (20, true, &[])],
+                Some("e1"),
+                (None, &[], Some(5), Some(8), Some(5)),
+            ),
+            (
+                "and a later search may show it",
+                &[(5, true, &[]), (8, true, &[])],
+                &[(10, true, &["e1"])],
+                Some("e1"),
+                (Some(10), &[], None, None, None),
+            ),
+        ];
+        for (sentence, listings, searches, recorded, (seen, others, recorded_absent, once, twice)) in table {
+            let found = |ids: &[&str]| ids.iter().map(|id| shown(id)).collect();
+            let searches: Vec<Search> = searches
+                .iter()
+                .map(|(began, complete, ids)| Search { began: at(*began), complete: *complete, found: found(ids) })
+                .collect();
+            let found = look_and_search(listings, &searches, recorded, &[]);
+            let shown: Vec<(String, Moment)> = found.others.iter().map(|seen| (seen.remote.id.clone(), seen.began)).collect();
+            let others: Vec<(String, Moment)> = others.iter().map(|(id, began)| (id.to_string(), at(*began))).collect();
+            assert_eq!((found.recorded.map(|seen| seen.began), shown), (seen.map(at), others), "{sentence}");
+            assert_eq!(
+                (found.recorded_absent, found.absent_once, found.absent_twice),
+                (recorded_absent.map(at), once.map(at), twice.map(at)),
+                "{sentence}"
+            );
+            assert_eq!(found.newest_search, searches.iter().map(|search| search.began).max(), "{sentence}");
+        }
     }
 
     #[test]

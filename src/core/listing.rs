@@ -85,6 +85,8 @@ pub struct Assembler<T> {
     overlap: u64,
     back: u64,
     pages: u64,
+    /// Length of the longest page.
+    longest: u64,
     /// Pages that were not answered: since the last that was, and in all.
     unanswered: (u64, u64),
     barren: u32,
@@ -120,6 +122,7 @@ impl<T: Entry> Assembler<T> {
             overlap: 1,
             back: 0,
             pages: 0,
+            longest: 0,
             unanswered: (0, 0),
             barren: 0,
             seen: BTreeMap::new(),
@@ -237,9 +240,12 @@ impl<T: Entry> Assembler<T> {
         if self.spoiled.is_some() {
             self.walk(ids.len() as u64, more);
         }
-        // Every page of a well-meant listing brings about a page of new elements, every repaired boundary costs a few more.
-        let worth = 4 * (self.seen.len() as u64) + SPARE_PAGES * self.page_size;
-        if self.stage != Stage::Finished && (self.pages * (self.page_size - 1) > worth || self.seen.len() > MOST_ITEMS) {
+        // Every page of a well-meant listing brings about a page of new elements, every repaired boundary costs a few more. Pages may be
+        // shorter than asked for where the answer says that there is more.
+        self.longest = self.longest.max(ids.len() as u64);
+        let size = if more.is_some() { self.longest.clamp(2, self.page_size) } else { self.page_size };
+        let worth = 4 * (self.seen.len() as u64) + SPARE_PAGES * size;
+        if self.stage != Stage::Finished && (self.pages * (size - 1) > worth || self.seen.len() > MOST_ITEMS) {
             self.spoil(if self.back > 0 { Spoiled::NotContiguous } else { Spoiled::Endless });
             self.stage = Stage::Finished;
         }

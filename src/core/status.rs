@@ -271,7 +271,7 @@ mod tests {
     use super::*;
     use crate::core::action::Closed;
     use crate::core::endpoint::next;
-    use crate::core::endpoint::tests::make::{applied, at, healthy, recorded, remote, text, version};
+    use crate::core::endpoint::tests::make::{NAMED, applied, at, healthy, recorded, remote, text, under, version};
     use crate::core::fields::Registration;
     use crate::core::outcome::Outcome;
 
@@ -490,5 +490,58 @@ mod tests {
         assert_eq!(shown(true), (Some(true), true, true, Some("Registered".into())));
         assert_eq!(shown(false), (Some(false), false, false, Some("NotRegistered".into())));
         assert_eq!(recorded().build().now, at(1000));
+    }
+
+    #[test]
+    fn a_static_peer_has_a_name_and_never_a_registration() {
+        under(NAMED, || {
+            let mut seen = remote("e1");
+            seen.sip_uri = Some("sip:nobody@example".into());
+            seen.registration = Some(Registration::default());
+            let mut view = recorded().got_remote(990, seen).build();
+            for account in [view.account.clone(), AccountView::Unknown] {
+                if account == AccountView::Unknown {
+                    // Then nothing is known of the provider.
+                    view.evidence = Default::default();
+                }
+                view.account = account;
+                view.status = report(&view, &say(Reason::Available));
+                let status = &view.status;
+                assert_eq!((status.name.as_deref(), status.username.as_deref()), (Some(remote("e1").username.as_str()), None));
+                assert_eq!((&status.sip_uri, status.sip_registered), (&None, None));
+                let registered = condition(status, ConditionType::Registered).expect("a condition");
+                assert_eq!((registered.status.as_str(), registered.reason.as_str()), ("Unknown", "StaticPeer"));
+            }
+            let new = report(&applied().build(), &say(Reason::Progressing));
+            assert_eq!(condition(&new, ConditionType::Registered), None, "there is no peer yet");
+            let group = report(&healthy().trunk_group().build(), &say(Reason::Available));
+            assert_eq!(condition(&group, ConditionType::Registered), None, "a trunk group is no peer");
+        });
+    }
+
+    #[test]
+    fn a_create_that_answers_the_whole_thing_needs_no_read_before_it_is_ready() {
+        under(NAMED, || {
+            let mut start = applied().finalizer().permit().intent("n1", 999).own(None);
+            let asked = start.view.clone();
+            let answer = Outcome::Done(("e1".to_owned(), remote("e1").username));
+            start.teach(|learnt, _| learnt.create_answered(&asked, answer, Some(remote("e1")), at(1000)));
+            start.refresh();
+            let action = next(&start.view);
+            assert!(matches!(&action, Action::Record(found) if found.id == "e1"), "{action}");
+            start.view.status = after(&start.view, &action).expect("a status");
+            assert_eq!(start.view.status.name, Some(remote("e1").username));
+            let view = start.view.clone();
+            start.teach(|learnt, _| learnt.written(&view, &action));
+            start.refresh();
+            assert_eq!(next(&start.view).to_string(), "Done: Available");
+        });
+    }
+
+    #[test]
+    fn an_endpoint_that_is_made_anew_leaves_its_trunk_group_where_it_is() {
+        let mut view = healthy().build();
+        view.status.trunk_group = Some(Default::default());
+        assert!(after(&view, &Action::Forget).expect("a status").trunk_group.is_some());
     }
 }

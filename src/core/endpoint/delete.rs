@@ -67,7 +67,11 @@ pub(super) fn next(view: &View) -> Action {
 /// An endpoint that was created for an object that is on its way out: it is deleted whatever else holds.
 pub(super) fn just_received(view: &View, id: &str) -> Action {
     match view.unusable() {
-        None => retry::call(view, delete_when_due(view, id, Why::JustReceived)),
+        // Nothing points to what was just made; should something all the same, the provider may say so.
+        None => match references::refused(view, id, Why::JustReceived) {
+            Some(held) => held.wait(),
+            None => retry::call(view, delete_when_due(view, id, Why::JustReceived)),
+        },
         Some(problem) => wait_for(view, deleting(view, problem)),
     }
 }

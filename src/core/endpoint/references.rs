@@ -106,7 +106,7 @@ fn in_use(view: &View, id: &str, why: Why, known: &Referenced) -> Option<Held> {
 }
 
 /// Its deletion failed lately.
-fn refused(view: &View, id: &str, why: Why) -> Option<Held> {
+pub(super) fn refused(view: &View, id: &str, why: Why) -> Option<Held> {
     let undeleted = view.memory.undeleted.get(id).filter(|_| view.referenced())?;
     let (until, finding) = retry::pending_after(view, &undeleted.trouble)?;
     let reason = match why {

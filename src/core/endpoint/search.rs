@@ -59,6 +59,8 @@ fn due(view: &View, find: bool) -> Moment {
         };
         return match newest {
             Some(newest) if newest > settled && proves != Some(newest) => newest + pause(newest),
+            // A search is answered at once: one that began in that very instant is not repeated in it.
+            Some(newest) if find && newest == settled => newest + step,
             _ => settled,
         };
     }

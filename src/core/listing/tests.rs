@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 mod again;
+mod more;
 
 const PAGE: u64 = 20;
 

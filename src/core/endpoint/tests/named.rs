@@ -7,6 +7,7 @@ use super::make::{
 use super::table::{Row, announced, stranger};
 use crate::api::condition::Reason;
 use crate::core::fields::{Address, PASSWORD, Remote, Role, Value};
+use crate::core::outcome::Outcome;
 use crate::core::view::Desired;
 
 const IN_USE: &[&str] = &["trunk t1 of trunk group g1"];
@@ -326,11 +327,22 @@ fn deleting() -> Vec<Row> {
             healthy().trunk_group().deleting().with(needed),
             "Wait for a change: DeletionRefused",
         ),
+        Row(
+            "D18",
+            "what was just received, if it is in use already",
+            received().undeleted("e1", 1000, 3, true),
+            "Wait until 1003: DeletionRefused",
+        ),
+        Row("D2", "else it is not asked", received(), "DeleteEndpoint e1 (JustReceived)"),
         Row("D18", "refused, it waits", going().undeleted("e1", 1000, 3, true), "Wait until 1003: DeletionRefused"),
         Row("D18", "longer each time", going().undeleted("e1", 1000, 9, true), "Wait until 1100: DeletionRefused"),
         Row("D18", "then it asks again", going().undeleted("e1", 600, 20, true), "ReadReferences e1"),
         Row("D18", "not answered, it waits as well", going().undeleted("e1", 1000, 9, false), "Wait until 1100: Deleting"),
     ]
+}
+
+fn received() -> Start {
+    super::table::about_to_create().own(Some(Outcome::Done("e1"))).deleting()
 }
 
 fn young() -> Start {

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use super::make::{Start, applied, at, describe, password, prefix, text, wanted};
+use super::make::{NAMED, Start, applied, at, describe, password, prefix, record, text, under, wanted};
 use super::phone::Phone;
 use super::provider::Rng;
 use super::world::{Process, Stored, World};
 use crate::core::action::{Action, Release};
 use crate::core::endpoint::tests::laws;
 use crate::core::fields::{PASSWORD, Remote, Secret, Value};
+use crate::core::mark::Place;
 use crate::core::view::{Desired, View};
 
 /// What may happen in a history.
@@ -50,6 +51,7 @@ impl History {
         world.provider.readable = rng.percent(50);
         world.faults = true;
         world.phone = match rng.below(4) {
+            _ if named() => None,
             0 => Some(Phone { generates: true, ..Phone::default() }),
             1 => Some(Phone::default()),
             _ => None,
@@ -58,7 +60,8 @@ impl History {
     }
 
     fn live(&self) -> Vec<&Remote> {
-        self.world.provider.endpoints.values().map(|(remote, _)| remote).filter(|remote| prefix().owns(&remote.username)).collect()
+        // Nobody else makes any here, be they renamed or not.
+        self.world.provider.endpoints.values().map(|(remote, _)| remote).collect()
     }
 
     fn wish(&mut self) {
@@ -122,6 +125,14 @@ impl History {
                 }
             }
             40..43 => world.sweep(index),
+            47..50 if named() => self.rename(),
+            50..53 if named() => {
+                let until = world.now + Duration::from_secs(world.rng.below(400));
+                if let Some(id) = world.provider.endpoints.keys().next_back().cloned() {
+                    world.log.push(format!("{} something points to {id}", world.now));
+                    world.provider.in_use.insert(id, until);
+                }
+            }
             45..47 => self.meddle(),
             43 if self.weather == Weather::Wild => {
                 world.log.push(format!("{} a create is delivered twice", world.now));
@@ -137,6 +148,15 @@ impl History {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Somebody gives the recorded one another name. (One that nobody has recorded yet would be nobody's from then on.)
+    fn rename(&mut self) {
+        let recorded = self.world.stored.as_ref().and_then(|stored| stored.status.endpoint_id.clone());
+        if let Some(id) = recorded.filter(|_| self.weather == Weather::Faulty) {
+            self.world.log.push(format!("{} {id} is renamed in the console", self.world.now));
+            self.world.provider.rename(&id, "renamed");
         }
     }
 
@@ -273,6 +293,15 @@ impl History {
         let ids: Vec<&str> = live.iter().map(|remote| remote.id.as_str()).collect();
         assert_eq!(ids, [stored.status.endpoint_id.as_deref().unwrap_or("none recorded")]);
         assert_eq!(live[0].fields.get("alias"), Some(&text(&format!("alias{}", self.alias))));
+        if named() {
+            assert_eq!(live[0].fields.get("addresses"), Some(&text(&format!("alias{}", self.alias))));
+            assert_eq!(live[0].username, prefix().as_str());
+            let status = &stored.status;
+            assert_eq!((status.name.as_deref(), &status.username, &status.sip_uri), (Some(prefix().as_str()), &None, &None));
+            let registered = status.conditions.iter().find(|condition| condition.type_ == "Registered");
+            assert_eq!(registered.map(|condition| condition.reason.as_str()), Some("StaticPeer"));
+            assert_eq!(status.sip_registered, None);
+        }
         // Two processes of which one sees an old Secret can cross each other; where the password can be read, that is mended.
         if self.world.provider.readable || self.world.processes.len() == 1 {
             let wanted = match self.world.phone.as_ref().filter(|phone| phone.generates) {
@@ -314,6 +343,17 @@ fn histories(seeds: std::ops::Range<u64>, weather: Weather) {
         let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| history.run()));
         assert!(run.is_ok(), "seed {seed}:\n{}", history.world.log.join("\n"));
     }
+}
+
+/// The mark stands in a name.
+fn named() -> bool {
+    record().mark == Place::Name
+}
+
+#[test]
+fn the_same_holds_where_names_carry_the_mark_and_anybody_can_change_them() {
+    under(NAMED, || histories(0..2000, Weather::Faulty));
+    under(NAMED, || histories(0..1000, Weather::Wild));
 }
 
 #[test]
