@@ -10,7 +10,6 @@ use crate::api::condition::Reason;
 use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
 use crate::api::sip_endpoint::{SipEndpoint, SipEndpointStatus, TrunkGroupStatus};
 use crate::api::{ANNOTATION_FORCE_ORPHAN, FINALIZER_ENDPOINT};
-use crate::controller::binding::bindings::Name;
 use crate::controller::context::{AccountState, Context};
 use crate::controller::endpoint::gather::{deletion_policy, mark};
 use crate::controller::gather::{self, who};
@@ -146,18 +145,14 @@ fn look(ctx: &Context, view: &mut View, (own, key): (&ObjectKey, &ObjectKey), ac
 
 /// The bindings, live or on their way out, that lead to this endpoint.
 fn leading(ctx: &Context, endpoint: &ObjectKey) -> BTreeSet<ObjectKey> {
-    let all = ctx.bindings.named(&Name::Target(endpoint.clone())).into_iter();
-    // One that only follows its application needs no group.
-    all.filter(|binding| binding.follows.as_ref() != Some(endpoint)).map(|binding| binding.base.key).collect()
+    ctx.bindings.leading_to(endpoint).into_iter().map(|leading| leading.base.key).collect()
 }
 
 /// The bindings whose numbers the group leads on, as far as they know, in words: also those that are to lead elsewhere, and have not yet.
 fn in_use(ctx: &Context, endpoint: &ObjectKey, leading: BTreeSet<ObjectKey>, group: Option<&str>) -> Vec<String> {
     let mut all = leading;
     if let Some(id) = group {
-        let entries = ctx.bindings.keys().into_iter().filter_map(|key| ctx.bindings.get(&key));
-        let holding = entries.filter(|entry| entry.placed.iter().any(|placed| placed.trunk_group_sid.as_deref() == Some(id)));
-        all.extend(holding.map(|entry| entry.base.key));
+        all.extend(ctx.bindings.holding(id).into_iter().map(|holding| holding.base.key));
     }
     all.iter().map(|binding| who(binding, endpoint)).collect()
 }

@@ -1,0 +1,205 @@
+//! What nobody outside CarrierX knows for certain: under every answer to it an endpoint is made, bound, edited, let go and deleted, or its
+//! condition says why not; and nothing is sent again and again.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use switchboard::api::SipEndpoint;
+
+use super::stage::{NUMBER, Stage};
+use crate::cases::{all, case};
+use crate::numbers::line;
+use crate::observe::Told;
+use crate::world::{eventually, reason};
+
+/// What differs from the way without a switch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    /// It goes through to its end.
+    Usual,
+    /// There are no attributes.
+    NoAttributes,
+    /// A number is not taken back.
+    Bound,
+    /// A host name is shown as an address.
+    Resolved,
+}
+
+const TABLE: &[(&str, &str, Way)] = &[
+    ("error_body", "json", Way::Usual),
+    ("error_body", "empty", Way::Usual),
+    ("error_body", "text", Way::Usual),
+    ("error_body", "html", Way::Usual),
+    ("bad_token_status", "403", Way::Usual),
+    ("validation_status", "400", Way::Usual),
+    ("validation_status", "409", Way::Usual),
+    ("conflict_status", "422", Way::Usual),
+    ("conflict_status", "400", Way::Usual),
+    ("duplicate_scope", "account", Way::Usual),
+    ("duplicate_on_update", "skip", Way::Usual),
+    ("gateway_write", "422", Way::Usual),
+    ("read_only_field", "reject", Way::Usual),
+    ("nested_default", "by_key", Way::Usual),
+    ("nested_default", "replace", Way::Usual),
+    ("replace_reach", "all", Way::Usual),
+    ("attributes_shape", "list", Way::Usual),
+    ("attributes_shape", "refuse", Way::NoAttributes),
+    ("object_age", "older", Way::Usual),
+    ("password_echo", "null", Way::Usual),
+    ("password_echo", "masked", Way::Usual),
+    ("fqdn", "resolve", Way::Resolved),
+    ("name_rule", "unique", Way::Usual),
+    ("name_rule", "short", Way::Usual),
+    ("list_default_limit", "1000", Way::Usual),
+    ("list_total", "null", Way::Usual),
+    ("filter_support", "top_level", Way::Usual),
+    ("filter_support", "ignored", Way::Usual),
+    ("filter_support", "reject", Way::Usual),
+    ("list_partners", "all", Way::Usual),
+    ("referenced_delete", "cascade", Way::Usual),
+    ("referenced_delete", "dangling", Way::Usual),
+    ("unbind_null", "reject", Way::Bound),
+    ("unbind_null", "ignore", Way::Bound),
+    ("string_keys", "ignore", Way::Usual),
+    ("string_keys", "reject", Way::Usual),
+    ("whoami", "off", Way::Usual),
+    ("rate_limit", "4", Way::Usual),
+    ("stale_read_s", "1.5", Way::Usual),
+    ("latency_ms", "150", Way::Usual),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_every_answer_to_what_is_not_documented_it_comes_to_the_right_end() {
+    let cases = TABLE.iter().map(|&(switch, value, way)| {
+        let name = format!("{switch}={value}");
+        case(name.clone(), way_through(name.leak(), switch, value, way))
+    });
+    all(cases.collect()).await;
+}
+
+/// What the executed updates of endpoints named, but for those of one's own fields.
+async fn updates(stage: &Stage) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for update in stage.effects("update_endpoint").await {
+        for field in update.request.as_object().expect("an object").keys() {
+            *counts.entry(field.clone()).or_default() += 1;
+        }
+    }
+    counts
+}
+
+fn message(object: &SipEndpoint) -> String {
+    let conditions = object.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    conditions.iter().find(|condition| condition.type_ == "Ready").map(|condition| condition.message.clone()).unwrap_or_default()
+}
+
+async fn settled(stage: &Stage, way: Way) {
+    match way {
+        Way::Resolved => {
+            let reported = |object: &SipEndpoint| reason(object) == "ProviderNormalisedValue" && message(object).contains("addresses");
+            stage.world.until("pbx", "reported once", reported).await;
+        }
+        _ => drop(stage.world.ready("pbx").await),
+    }
+}
+
+async fn way_through(name: &'static str, switch: &'static str, value: &'static str, way: Way) {
+    let stage = Stage::switched(&[(switch, value)]).await;
+    let world = &stage.world;
+    if switch == "rate_limit" {
+        stage.admin.set_switches(json!({"retry_after": "seconds"})).await.expect("a switch");
+    }
+    stage.number(NUMBER, json!({})).await;
+    let _operator = Told::start(name, world, &[]).await;
+    world.secret("out", &[("password", "first-password")]).await;
+    let host = if way == Way::Resolved { "pbx.example.com" } else { "203.0.113.8" };
+    let addresses = json!([{"ip": "203.0.113.7"}, {"ip": host, "port": 5070, "transport": "tcp"}]);
+    let spec = json!({
+        "addresses": addresses, "capacity": 10, "out_sip_username": "trunk",
+        "outSipPasswordSecretRef": {"name": "out", "key": "password"}, "attributes": {"team": "voice"},
+    });
+    world.carrierx_endpoint("pbx", spec, json!({})).await;
+    if way == Way::NoAttributes {
+        world.reason("pbx", "Rejected").await;
+        world.patch("pbx", json!({"spec": {"carrierx": {"attributes": null}}})).await;
+    }
+    settled(&stage, way).await;
+    assert_eq!(stage.tally().await["create_endpoint"], 1);
+
+    stage.lead("main", NUMBER, "pbx").await;
+    world.bound("main").await;
+    assert_eq!(stage.group_of(NUMBER).await, stage.led("pbx").await);
+
+    let sid = stage.only("pbx").await["endpoint_sid"].as_str().expect("a SID").to_owned();
+    if way != Way::NoAttributes {
+        let foreign = match value {
+            "list" => json!([{"key": "team", "value": "voice"}, {"key": "theirs", "value": "kept"}]),
+            _ => json!({"team": "voice", "theirs": "kept"}),
+        };
+        stage.admin.patch_endpoint(&sid, json!({"attributes": foreign})).await.expect("an edit in the console");
+    }
+    let before = updates(&stage).await;
+    world.patch("pbx", json!({"spec": {"carrierx": {"capacity": 20}}})).await;
+    settled(&stage, way).await;
+    world.patch("pbx", json!({"spec": {"carrierx": {"addresses": [{"ip": "203.0.113.9"}]}}})).await;
+    world.ready("pbx").await;
+    if way != Way::NoAttributes {
+        world.patch("pbx", json!({"spec": {"carrierx": {"attributes": {"team": "sales"}}}})).await;
+        world.ready("pbx").await;
+    }
+    world.secret("out", &[("password", "second-password")]).await;
+    eventually("the password is rotated", async || {
+        let remote = stage.only("pbx").await;
+        (remote["out_sip_password"] == "second-password").then_some(())
+    })
+    .await;
+    world.ready("pbx").await;
+    stage.swept(2).await;
+    let now = stage.only("pbx").await;
+    assert_eq!((&now["capacity"], &now["addresses"].as_array().map(Vec::len)), (&json!(20), &Some(1)), "{now:#}");
+    if way != Way::NoAttributes {
+        let attributes = now["attributes"].to_string();
+        assert!(["sales", "theirs", "kept"].iter().all(|text| attributes.contains(text)), "{attributes}");
+    }
+    let mut sent = updates(&stage).await;
+    for (field, count) in before {
+        *sent.entry(field).or_default() -= count;
+    }
+    // Addresses carry the attributes with them, so that a replacement does not clear these.
+    let attributes = sent.remove("attributes").unwrap_or_default();
+    assert!(attributes <= 2, "{attributes} updates of the attributes");
+    sent.retain(|field, count| *count != 0 && field != "transformations" && field != "out_sip_username");
+    let expected =
+        BTreeMap::from([("addresses", 1), ("capacity", 1), ("out_sip_password", 1)].map(|(field, count)| (field.to_owned(), count)));
+    assert_eq!(sent, expected);
+    let since = stage.now().await;
+    stage.swept(2).await;
+    assert_eq!(stage.writes_since(since).await, Vec::<String>::new(), "at rest nothing is written");
+
+    world.delete_binding("main").await;
+    if way == Way::Bound {
+        let object = world.binding_until("main", "not taken back", |object| line::message(object).contains("trunk_group_sid")).await;
+        assert!(object.metadata.finalizers.is_some_and(|all| !all.is_empty()));
+        stage.swept(1).await;
+        let asked = stage.writes_since(since).await.len();
+        stage.swept(3).await;
+        assert!(
+            stage.writes_since(since).await.len() <= asked + 1,
+            "it is not asked again and again: {:?}",
+            stage.writes_since(since).await
+        );
+        assert_ne!(stage.group_of(NUMBER).await, "");
+        stage.admin.set_switches(json!({"unbind_null": "accept"})).await.expect("a switch");
+        world.patch_binding("main", json!({"metadata": {"annotations": {"switchboard.dev/reconcile-requested-at": "now"}}})).await;
+    }
+    world.binding_gone("main").await;
+    world.delete("pbx").await;
+    world.gone("pbx").await;
+    stage.nothing_left().await;
+    assert_eq!(stage.group_of(NUMBER).await, "");
+    let tally = stage.tally().await;
+    let once = ["create_endpoint", "delete_endpoint", "create_trunk_group", "delete_trunk_group", "create_trunk"];
+    assert!(once.iter().all(|op| tally[*op] == 1), "{tally:#?}");
+    assert!(stage.endpoints().await.values().all(|one| one["name"] != Value::Null));
+    stage.honest().await;
+}
