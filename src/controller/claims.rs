@@ -37,18 +37,49 @@ pub struct Entry {
 pub struct TrunkGroup {
     /// The provider's id of it; `None` until there is one.
     pub sid: Option<String>,
-    /// It is being removed: in a moment it leads nowhere.
-    pub leaving: bool,
+    /// Whether a number may be led to it.
+    pub fitness: Fitness,
     /// What is said of it, if anything, as long as it cannot be led to.
     pub message: Option<String>,
 }
 
+/// Whether a number may be led to a trunk group that its object has recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fitness {
+    /// Nothing is known against it.
+    #[default]
+    Leads,
+    /// It is being removed: in a moment it leads nowhere.
+    Leaving,
+    /// A read has not found it.
+    Doubtful,
+    /// It is, or has become, somebody else's.
+    Foreign,
+}
+
+impl Fitness {
+    fn of(reason: Option<Reason>) -> Self {
+        match reason {
+            Some(Reason::Deleting) => Self::Leaving,
+            // One that many others are missing with is not looked for.
+            Some(Reason::AwaitingEvidence | Reason::Braked) => Self::Doubtful,
+            Some(Reason::OwnershipLost | Reason::InstallationMismatch | Reason::AlreadyOwned) => Self::Foreign,
+            _ => Self::Leads,
+        }
+    }
+}
+
 impl TrunkGroup {
+    /// Its id, unless it belongs to somebody else: such a one stays when the endpoint goes.
+    pub fn own(self) -> Option<String> {
+        self.sid.filter(|_| self.fitness != Fitness::Foreign)
+    }
+
     fn of(status: &TrunkGroupStatus) -> Self {
-        let leaving = status.reason.as_deref() == Some(Reason::Deleting.as_str());
+        let fitness = Fitness::of(status.reason.as_deref().and_then(|reason| reason.parse().ok()));
         let sid = status.trunk_group_sid.clone().filter(|sid| !sid.is_empty());
-        let message = status.message.clone().filter(|message| !message.is_empty() && (leaving || sid.is_none()));
-        Self { sid, leaving, message }
+        let message = status.message.clone().filter(|message| !message.is_empty() && (fitness != Fitness::Leads || sid.is_none()));
+        Self { sid, fitness, message }
     }
 }
 
@@ -300,6 +331,8 @@ mod tests {
                 Some("g1"),
                 false,
             ),
+            ("a read has not found it", with(5, json!({"trunk_group_sid": "g1", "reason": "AwaitingEvidence"})), Some("g1"), true),
+            ("it is there after all", with(5, json!({"trunk_group_sid": "g1", "reason": "Available"})), Some("g1"), true),
             ("it is being removed", with(5, json!({"trunk_group_sid": "g1", "reason": "Deleting", "message": "going"})), Some("g1"), true),
             ("it is gone", with(6, json!({"reason": "Progressing", "message": "creating it"})), None, true),
             ("there is another one", with(7, json!({"trunk_group_sid": "g2"})), Some("g2"), true),

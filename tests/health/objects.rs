@@ -1,6 +1,6 @@
 //! Objects as the operator leaves them: every status is made by its own functions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -91,6 +91,7 @@ pub fn number(status: PhoneNumberBindingStatus, deleting: bool) -> binding::view
         desired: binding::view::Desired::Blocked(blocked()),
         policy: binding::view::Policy { deletion: BindingDeletionPolicy::Restore, drift: DriftPolicy::Correct },
         rivals: Vec::new(),
+        own: BTreeSet::new(),
         account: AccountView::Unknown,
         evidence: Default::default(),
         memory: Default::default(),

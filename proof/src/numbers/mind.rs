@@ -1,7 +1,7 @@
 //! The shipping decisions, asked once for each distinct question. What a process has learnt and what stands in a binding are kept here,
 //! under small numbers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -457,6 +457,8 @@ impl Mind {
             },
             policy: Policy { deletion: BindingDeletionPolicy::Restore, drift: DriftPolicy::Correct },
             rivals: rival.into_iter().collect(),
+            // No endpoint is deleted here.
+            own: BTreeSet::new(),
             account: AccountView::Ready {
                 provider: self.record.provider,
                 id: "MA1".into(),

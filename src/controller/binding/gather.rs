@@ -1,5 +1,7 @@
 //! Everything a binding points at → a [`View`]. Nothing later in the pass reads the cluster for input.
 
+use std::collections::BTreeSet;
+
 use kube::ResourceExt;
 
 use crate::account::{Account, Resolution};
@@ -8,11 +10,12 @@ use crate::api::phone_number_binding::PhoneNumberBinding;
 use crate::api::policy::{BindingDeletionPolicy, DeletionPolicy};
 use crate::controller::binding::Remembered;
 use crate::controller::binding::bindings::{Entry, Name};
-use crate::controller::claims::Entry as Claimed;
+use crate::controller::claims::{Entry as Claimed, Fitness};
 use crate::controller::context::{AccountState, Context};
 use crate::controller::gather::{self, acts_in, elsewhere, same_account, who};
 use crate::controller::managed::{account_of, key};
 use crate::controller::memories::Slot;
+use crate::core::binding::answer;
 use crate::core::binding::evidence::{Evidence, Listed};
 use crate::core::binding::view::{Desired, Policy, Rival, View};
 use crate::core::key::ObjectKey;
@@ -33,6 +36,7 @@ pub async fn view(ctx: &Context, object: &PhoneNumberBinding, gone: bool, slot: 
         desired: desired(ctx, object, &key, gone, state.as_ref()),
         policy: Policy { deletion: deletion_policy(ctx, object), drift: object.spec.drift_policy },
         rivals: Vec::new(),
+        own: BTreeSet::new(),
         account,
         evidence: Evidence::default(),
         memory: slot.memory.learnt.memory.clone(),
@@ -52,6 +56,7 @@ pub async fn view(ctx: &Context, object: &PhoneNumberBinding, gone: bool, slot: 
         view.rivals = rivals(ctx, &key, &view.object.uid, &object.spec.number, account);
         view.evidence = slot.memory.learnt.evidence(listed(account, &view.number));
     }
+    view.own = own(ctx, &view, &account_of(object), state.as_ref());
     view
 }
 
@@ -176,10 +181,13 @@ fn trunk_group_of(endpoint: Claimed) -> Result<String, Problem> {
     let name = &endpoint.base.key.name;
     let group = endpoint.trunk_group.unwrap_or_default();
     match group.sid {
-        Some(sid) if !group.leaving => Ok(sid),
+        Some(sid) if group.fitness == Fitness::Leads => Ok(sid),
         known => {
             let what = match known {
-                Some(sid) => format!("trunk group {sid}, which leads to SipEndpoint {name}, is being removed"),
+                Some(sid) if group.fitness == Fitness::Leaving => {
+                    format!("trunk group {sid}, which leads to SipEndpoint {name}, is being removed")
+                }
+                Some(sid) => format!("it is not certain that trunk group {sid} is there and leads to SipEndpoint {name}"),
                 None => format!("no trunk group leads to SipEndpoint {name} yet"),
             };
             let said = group.message.map(|message| format!(" ({})", message.trim_end_matches('.'))).unwrap_or_default();
@@ -218,6 +226,23 @@ fn rivals(ctx: &Context, key: &ObjectKey, uid: &str, number: &str, account: &Acc
         .collect()
 }
 
+/// The trunk groups of this cluster's endpoints in the account of the number; see [`View::own`].
+fn own(ctx: &Context, view: &View, named: &ObjectKey, state: Option<&AccountState>) -> BTreeSet<String> {
+    let here = |entry: &Claimed| match state {
+        Some(AccountState::Ready(account)) => !elsewhere(ctx, &entry.base, account),
+        // Nothing is written until it can be used; but nothing is given up until then either.
+        _ => entry.base.account == *named,
+    };
+    let group = |entry: Claimed| Some(entry).filter(&here)?.trunk_group?.own();
+    if view.object.deleting && view.forgotten() {
+        return ctx.claims.keys().iter().filter_map(|key| group(ctx.claims.get(key)?)).collect();
+    }
+    let previous = view.status.previous.as_ref().and_then(|previous| previous.trunk_group_sid.as_deref());
+    let shown = view.evidence.observed().map(|seen| seen.text(answer::TRUNK_GROUP_SID));
+    let concerned = previous.into_iter().chain(shown).filter(|sid| !sid.is_empty());
+    concerned.flat_map(|sid| ctx.claims.led_to(sid)).filter_map(group).collect()
+}
+
 /// What the newest listing of the account's numbers says of this one.
 fn listed(account: &Account, number: &str) -> Option<Listed> {
     let newest = account.numbers().newest?;
@@ -244,7 +269,14 @@ mod tests {
 
     #[test]
     fn a_number_is_led_to_an_endpoint_by_its_trunk_group_and_waits_for_that_with_what_is_said_of_it() {
-        let table: [(Value, Result<&str, &[&str]>); 5] = [
+        let uncertain = |reason: &str| json!({"trunk_group_sid": "g1", "reason": reason, "message": "as said."});
+        let not_led: &[&str] = &["not certain that trunk group g1", "(as said)", "left as it is"];
+        let table: [(Value, Result<&str, &[&str]>); 10] = [
+            (uncertain("AwaitingEvidence"), Err(not_led)),
+            (uncertain("OwnershipLost"), Err(not_led)),
+            (uncertain("InstallationMismatch"), Err(not_led)),
+            (uncertain("AlreadyOwned"), Err(not_led)),
+            (uncertain("Braked"), Err(not_led)),
             (json!({"trunk_group_sid": "g1", "reason": "Available"}), Ok("g1")),
             (json!({"trunk_group_sid": "g1", "reason": "Drifted", "message": "changed"}), Ok("g1")),
             (

@@ -54,8 +54,8 @@ pub(super) fn next(view: &View) -> Action {
     if view.policy.deletion == BindingDeletionPolicy::Retain {
         return Action::RemoveFinalizer(Release::Retained);
     }
-    let forgotten = view.policy.deletion == BindingDeletionPolicy::Restore && view.status.previous.is_none();
-    if forgotten || view.status.placed.is_empty() {
+    // Where it may show what leads to an endpoint of this cluster, it has to be looked at.
+    if view.forgotten() && view.own.is_empty() {
         return Action::RemoveFinalizer(Release::PreviousLost);
     }
     if view.status.account.is_none() && matches!(view.account, AccountView::Missing(_)) {
@@ -83,12 +83,13 @@ fn look(view: &View) -> Action {
     let since = |moment| view.evidence.got.as_ref().is_some_and(|got| got.began >= moment);
     let read = since(view.memory.pass_began);
     match view.evidence.missing() {
-        Some(true) if read => return Action::RemoveFinalizer(Release::NumberGone),
-        Some(false) if read => return confirm_absence(view, Reason::Deleting),
-        // It was read in an earlier pass of this deletion, and the listing that this deletion asked for confirms it.
+        // It may have been read in an earlier pass of this deletion; the listing that this deletion asked for confirms it.
         Some(true) if view.memory.leaving.is_some_and(since) && view.evidence.confirmed_missing() => {
             return Action::RemoveFinalizer(Release::NumberGone);
         }
+        // That nothing was selected is not said of the number.
+        Some(true) if read && !view.selects() => return Action::RemoveFinalizer(Release::NumberGone),
+        Some(_) if read => return confirm_absence(view, Reason::Deleting),
         _ => {}
     }
     let seen = view.evidence.observed();
@@ -134,7 +135,7 @@ impl Goal {
 /// would leave it where it was put, with nobody to look after it.
 fn keep(view: &View, seen: Observed<'_>) -> Option<Action> {
     let goals = goals(view, seen);
-    if !view.must_answer() || !view.placed(view.answering(seen)) || goals.iter().any(|goal| goal.shown(seen)) {
+    if !view.must_answer() || !ours(view, view.answering(seen)) || goals.iter().any(|goal| goal.shown(seen)) {
         return None;
     }
     let turns = goals.iter().map(|goal| goal.refused(view).or_else(|| goal.ignored(view, seen)).filter(|until| view.now < *until));
@@ -159,10 +160,20 @@ fn kept(view: &View, seen: Observed<'_>, goals: &[Goal]) -> Finding {
     )
 }
 
+/// It was put there by this binding; if that is not known, by nobody but this cluster.
+fn ours(view: &View, shown: &str) -> bool {
+    if view.forgotten() { view.own(shown) } else { view.placed(shown) }
+}
+
+/// R8, R12: the number shows what is not ours.
+fn left(view: &View) -> Release {
+    if view.forgotten() { Release::PreviousLost } else { Release::NotOurs }
+}
+
 /// R12 to R18.
 fn give_back(view: &View, seen: Observed<'_>) -> Action {
     let shown = view.answering(seen);
-    let ours = view.placed(shown);
+    let ours = ours(view, shown);
     let goals = goals(view, seen);
     for goal in goals.iter().filter(|goal| goal.refused(view).is_none()) {
         let differences = diff(&goal.fields, &seen.number.fields);
@@ -170,7 +181,7 @@ fn give_back(view: &View, seen: Observed<'_>) -> Action {
             return finish(view, seen, goal.release);
         }
         if !ours && goal.fields.get(view.target()).and_then(Value::text) != Some(shown) {
-            return finish(view, seen, Release::NotOurs);
+            return finish(view, seen, left(view));
         }
         if let Some(update) = view.memory.update.as_ref().filter(|update| update.change == goal.fields) {
             let unseen = differences.iter().map(|difference| difference.field).collect();
@@ -196,7 +207,7 @@ fn give_back(view: &View, seen: Observed<'_>) -> Action {
     // What was not taken may have come about otherwise.
     match goals.iter().find(|goal| goal.shown(seen)) {
         Some(goal) => finish(view, seen, goal.release),
-        None if !ours => finish(view, seen, Release::NotOurs),
+        None if !ours => finish(view, seen, left(view)),
         None => Action::Wait { until: Some(view.now + AGAIN), finding: Some(kept(view, seen, &goals)) },
     }
 }
@@ -209,8 +220,13 @@ fn goals(view: &View, seen: Observed<'_>) -> Vec<Goal> {
         Some(previous) if view.policy.deletion == BindingDeletionPolicy::Restore => previous,
         _ => return vec![none(Cause::Unassigned, Release::Unassigned)],
     };
-    let restored = |fields| Goal { fields, cause: Cause::Restored, release: Release::Restored };
-    let answered = Fields::from([(view.target(), text(previous.target()))]);
+    let before = view.before(previous.target());
+    let (cause, release) = match before == previous.target() {
+        true => (Cause::Restored, Release::Restored),
+        false => (Cause::Unassigned, Release::Unassigned),
+    };
+    let restored = |fields| Goal { fields, cause, release };
+    let answered = Fields::from([(view.target(), text(before))]);
     let mut goals = Vec::new();
     // The alias comes back if it was managed and still is what was put there.
     let alias = seen.text("alias");
@@ -220,7 +236,7 @@ fn goals(view: &View, seen: Observed<'_>) -> Vec<Goal> {
         goals.push(restored(both));
     }
     goals.push(restored(answered));
-    if !previous.target().is_empty() {
+    if !before.is_empty() {
         goals.push(none(Cause::Unassigned, Release::PreviousGone));
     }
     goals

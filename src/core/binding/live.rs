@@ -201,7 +201,7 @@ fn ahead(view: &View, seen: Observed<'_>, wish: Placed) -> Option<Action> {
     if !unknown && view.written_ahead() && status.account.is_some() && !view.says_available() {
         return None;
     }
-    let observed = || answer::previous(view.target(), view.answering(seen), seen.text("alias"), seen.text("subaccount"));
+    let observed = || answer::previous(view.target(), view.before(view.answering(seen)), seen.text("alias"), seen.text("subaccount"));
     let previous = if unknown { Some(observed()) } else { status.previous.clone() };
     let outdated = view.outdated() == Some(true);
     let mut placed = if outdated { Vec::new() } else { status.placed.clone() };

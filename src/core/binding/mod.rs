@@ -3,7 +3,7 @@
 //! Rows are tried from the top; the first that applies answers. *Usable* means: the account exists, its credentials work, and it is the
 //! pinned one. *Owner*: the oldest of the live bindings of one number in one account. *Target*: what answers the number, an application or a
 //! trunk group as the provider has it (`Capabilities::number_target`). *Ours*: the target is among `status.placed`. *Read now*: by a read of
-//! the number in this very pass. *Obstacle*: what the provider says of the number keeps it from being bound. A row that would call the
+//! the number in this very pass. *Own*: leads to an endpoint of this cluster, and so never counts as what was there before. *Obstacle*: what the provider says of the number keeps it from being bound. A row that would call the
 //! provider after a failure waits for its turn first (`retry`).
 //!
 //! | # | live object | answer |
@@ -37,15 +37,15 @@
 //! | R5 | there is a live binding, and it can use the account, but it does not hold that yet | `Wait` |
 //! | R6 | as B1 | `WritePlaced` (inherited) |
 //! | R7 | Retain | `RemoveFinalizer` |
-//! | R8 | what was there before, or what this one put there, is not known any more | `RemoveFinalizer` with a Warning: the number is left |
+//! | R8 | what was there before, or what this one put there, is not known any more | `RemoveFinalizer` with a Warning: the number is left. If there is anything of our own that it could show, as R9 to R18: that counts as ours, and nothing else does |
 //! | R19 | no such account, and none is stored: it never wrote anything | `RemoveFinalizer` with a Warning |
 //! | R9 | account not usable, paused, suspended | `Wait` |
-//! | R10 | a read says that the account does not hold the number | `RemoveFinalizer`; `List` first as in B8, then that listing counts |
+//! | R10 | a read says that the account does not hold the number | `RemoveFinalizer`; `List` first as in B8, and where the provider selected the number; then that listing counts |
 //! | R20 | ours, and the provider, which may want every number to have a target, takes nothing of what there is to give back | `Wait` for 6 hours (`DeletionRefused`), then all of it is tried again: the finalizer stays |
 //! | R11 | not read now | `Get` |
 //! | R12 | it does not show what is to come back, and is not ours | `RemoveFinalizer`, after R17: the number is left |
 //! | R13 | ours, the last update not read back | `Get`, or `Wait` |
-//! | R14 | ours | `Update` to what was there before, or to none, after `ReadRivals` and `Get` |
+//! | R14 | ours | `Update` to what was there before, or to none (also if our own was there), after `ReadRivals` and `Get` |
 //! | R15 | ours, the provider does not take what was there before | `Update` to none |
 //! | R16 | ours, the provider does not take even that, and never did want a target | `RemoveFinalizer` with a Warning |
 //! | R17 | it shows what was to come back: an update may still be on its way | `Wait`, then `Get` |

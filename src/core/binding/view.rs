@@ -1,5 +1,7 @@
 //! Everything a decision about a phone number may look at, as one value. [`super::next`] reads a [`View`] and nothing else.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
@@ -34,6 +36,9 @@ pub struct View {
     /// The other bindings of this cluster for the same number in the same provider account, those on their way out included; not those
     /// that may not use the account or the number.
     pub rivals: Vec<Rival>,
+    /// What leads to endpoints of this cluster in this account, and goes with them: trunk groups. Those that the number shows or is to show
+    /// again; all of them, if nobody knows any more what is to come back of a number that is given back.
+    pub own: BTreeSet<String>,
     /// The provider account.
     pub account: AccountView,
     /// What the number was seen to be.
@@ -140,7 +145,7 @@ impl View {
         }
         let seen = self.evidence.observed()?;
         let shown = self.answering(seen);
-        Some(shown != previous.target() && !self.placed(shown))
+        Some(self.before(shown) != self.before(previous.target()) && !self.placed(shown))
     }
 
     /// The status says that the provider agrees.
@@ -159,6 +164,23 @@ impl View {
     /// One of our bindings has put this there to answer the number, or may have.
     pub fn placed(&self, id: &str) -> bool {
         self.status.placed.iter().any(|placed| placed.target() == id)
+    }
+
+    /// It leads to an endpoint of this cluster.
+    pub fn own(&self, id: &str) -> bool {
+        self.own.contains(id)
+    }
+
+    /// What of this may be restored one day: nothing, where it leads to an endpoint of this cluster. A number that is given back to that would
+    /// keep the endpoint from ever going, and lead on to it while nobody binds it.
+    pub fn before<'a>(&self, id: &'a str) -> &'a str {
+        if self.own(id) { "" } else { id }
+    }
+
+    /// What was there before, or what was put there, is not known any more, and the number is to be given back.
+    pub fn forgotten(&self) -> bool {
+        let forgotten = self.policy.deletion == BindingDeletionPolicy::Restore && self.status.previous.is_none();
+        forgotten || self.status.placed.is_empty()
     }
 
     /// How the provider differs from others, if it is known.

@@ -1,6 +1,7 @@
 //! Views for tests: a start in one word, then small changes to it.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -118,6 +119,7 @@ pub fn applied() -> Start {
         desired: Desired::Wanted(Fields::from([(target(), text("app1"))])),
         policy: Policy { deletion: BindingDeletionPolicy::Restore, drift: DriftPolicy::Correct },
         rivals: Vec::new(),
+        own: BTreeSet::new(),
         account: ready("MA1"),
         evidence: Evidence::default(),
         memory: Memory { pass_began: at(990), ..Memory::default() },
@@ -283,6 +285,11 @@ impl Start {
     /// The status was wiped.
     pub fn wiped(self) -> Self {
         self.with(|view| view.status = PhoneNumberBindingStatus::default())
+    }
+
+    /// These lead to endpoints of this cluster.
+    pub fn own(self, ids: &[&str]) -> Self {
+        self.with(|view| view.own = ids.iter().map(|id| (*id).to_owned()).collect())
     }
 
     pub fn rival(self, rival: Rival) -> Self {

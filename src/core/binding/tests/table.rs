@@ -9,7 +9,7 @@ use super::make::{
 use crate::api::condition::{ConditionType, Reason};
 use crate::api::policy::BindingDeletionPolicy::{Retain, Unassign};
 use crate::core::action::{Action, Cause};
-use crate::core::binding::view::Rival;
+use crate::core::binding::view::{Rival, View};
 use crate::core::binding::{Got, next};
 use crate::core::fields::Number;
 use crate::core::outcome::{Outcome, RefusalKind};
@@ -45,6 +45,13 @@ fn looked(start: Start, shown: &str) -> Start {
 fn first(shown: &str) -> Start {
     looked(applied(), shown)
 }
+
+/// What was there before is lost, and nothing else.
+fn forget(view: &mut View) {
+    view.status.previous = None;
+}
+
+const LOST: &str = "RemoveFinalizer (PreviousLost)";
 
 /// "Not found", not in the provider's own words.
 const PAGE: Outcome<()> = Outcome::NotFound { proven: false };
@@ -359,6 +366,14 @@ fn changing() -> Vec<Row> {
             r#"Update Drifted: app_id="app1""#,
         ),
         Row("B17", "what was there and what will be is stored", first("app0"), "WritePlaced app1 after app0 (Observed)"),
+        Row("B17", "our own is nothing to come back to", first("app7").own(&["app7"]), "WritePlaced app1 after none (Observed)"),
+        Row("B17", "also if that is what is wanted", first("app1").own(&["app1"]), "WritePlaced app1 after none (Observed)"),
+        Row(
+            "B4",
+            "that it still is shown then makes nothing outdated",
+            looked(applied().previous("").placed(&["app1"]), "app7").own(&["app7"]),
+            "AddFinalizer",
+        ),
         Row("B17", "also if nothing was there", first(""), "WritePlaced app1 after none (Observed)"),
         Row("B17", "what was lost is not invented", looked(bound().wiped(), "app7"), "WritePlaced app1 after ? (Spec)"),
         Row("B17", "another target is written ahead", looked(healthy().edited("app2"), "app1"), "WritePlaced app1, app2 after app0 (Spec)"),
@@ -468,6 +483,19 @@ fn going() -> Vec<Row> {
         ),
         Row("R8", "its status is lost", leaving().wiped(), "RemoveFinalizer (PreviousLost)"),
         Row("R8", "also under Unassign", leaving().wiped().policy(Unassign), "RemoveFinalizer (PreviousLost)"),
+        Row("R11", "unless it may show our own", leaving().wiped().own(&["app7"]), "Get Urgent"),
+        Row("R8", "it does not", leaving().wiped().own(&["app7"]).read(995, "app1"), "RemoveFinalizer (PreviousLost)"),
+        Row(
+            "R8",
+            "what was put there is no proof",
+            bound().placed(&["app1"]).deleting().with(forget).own(&["app7"]).read(995, "app1"),
+            LOST,
+        ),
+        Row("R14", "it does", looked(leaving().wiped(), "app7").own(&["app7"]), NONE),
+        Row("R14", "also what it put there", looked(leaving().with(forget), "app1").own(&["app1"]), NONE),
+        Row("R18", "it does not any more", leaving().wiped().own(&["app7"]).read(995, ""), "RemoveFinalizer (Unassigned)"),
+        Row("R7", "nobody looks under Retain", leaving().wiped().own(&["app7"]).policy(Retain), "RemoveFinalizer (Retained)"),
+        Row("R9", "nor while the account cannot be used", leaving().wiped().own(&["app7"]).suspended(), "Wait for a change: Suspended"),
         Row(
             "R19",
             "the account is gone, and it never wrote there",
@@ -491,7 +519,6 @@ fn going() -> Vec<Row> {
         Row("R9", "paused", leaving().paused(), "Wait for a change: Paused"),
         Row("R9", "suspended", leaving().suspended(), "Wait for a change: Suspended"),
         Row("R9", "shutting down", leaving().stopping(), "Wait for a change: silently"),
-        Row("R10", "the number is gone", leaving().missing(995, true), "RemoveFinalizer (NumberGone)"),
         Row("R10", "an earlier pass's answer does not count", leaving().missing(985, true), "Get Urgent"),
         Row("R10", "nor a proxy's", leaving().missing(995, false), "List Repair: Deleting"),
         Row("R10", "which the listing confirms that it asked for", page(985, 980).listed(990, true, None), "RemoveFinalizer (NumberGone)"),
@@ -513,6 +540,10 @@ fn going() -> Vec<Row> {
         Row("R14", "the bindings are read live first", read("app1"), "ReadRivals"),
         Row("R14", "then the number", read("app1").surveyed(996, "app1"), "Get Urgent"),
         Row("R14", "what was there before comes back", ready_to("app1"), r#"Update Restored: app_id="app0""#),
+        Row("R14", "but our own does not", ready_to("app1").own(&["app0"]), NONE),
+        Row("R14", "nor if the provider refused it, as it was known then", looked(refuse(leaving(), "app0"), "app1").own(&["app0"]), NONE),
+        Row("R12", "it is no proof of who put it there", read("app7").own(&["app7"]), "RemoveFinalizer (NotOurs)"),
+        Row("R18", "and is gone then", read("").own(&["app0"]), "RemoveFinalizer (Unassigned)"),
         Row("R14", "also none", ready_to("app1").previous(""), r#"Update Restored: app_id="""#),
         Row("R14", "or none, under Unassign", ready_to("app1").policy(Unassign), r#"Update Unassigned: app_id="""#),
         Row(
@@ -601,6 +632,7 @@ fn particular() -> Vec<Row> {
     let nothing = || refuse(refuse(leaving(), "app0"), "");
     if !record().number_must_answer {
         return vec![
+            Row("R10", "the number is gone", leaving().missing(995, true), "RemoveFinalizer (NumberGone)"),
             Row("R16", "the provider takes nothing", nothing().read(995, "app1"), "RemoveFinalizer (NotGivenBack)"),
             Row("B9", "a read that is not answered is tried again", applied().got(1000, unknown()), "Wait until 1000: ProviderUnreachable"),
         ];
@@ -626,6 +658,14 @@ fn particular() -> Vec<Row> {
             "what is known by its id is only read again",
             told().edited("app2").got(1000, unknown()).surveyed(996, "app1"),
             "Wait until 1000: ProviderUnreachable",
+        ),
+        Row("R10", "that nothing was selected proves nothing", leaving().missing(995, true), "List Repair: Deleting"),
+        Row("R10", "an older listing neither", leaving().missing(995, true).listed(994, true, None), "List Repair: Deleting"),
+        Row(
+            "R10",
+            "but with a listing after it",
+            leaving().missing(985, true).with(|view| view.memory.leaving = Some(at(980))).listed(990, true, None),
+            "RemoveFinalizer (NumberGone)",
         ),
         Row("R10", "it cannot be selected", leaving().got(995, unknown()), "List Repair: Deleting"),
         Row(

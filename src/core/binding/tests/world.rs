@@ -1,5 +1,6 @@
 //! A world without clocks, sockets and threads: one number, two names for bindings, processes that forget everything when they crash.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
@@ -223,6 +224,7 @@ impl World {
             desired: stored.desired,
             policy: stored.policy,
             rivals: rivals.collect(),
+            own: BTreeSet::new(),
             now,
             ..applied().build()
         };
