@@ -6,5 +6,6 @@ mod life;
 mod lost;
 mod numbers;
 mod others;
+mod rebinding;
 mod stage;
 mod switches;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use kube::Resource;
 
+use crate::api::condition::{ConditionType, Reason};
 use crate::api::phone_number_binding::{PhoneNumberBinding, Placed, Previous};
 use crate::api::refs::EndpointRef;
 use crate::controller::context::Context;
@@ -27,8 +28,10 @@ pub struct Entry {
     pub finalizer: bool,
     /// What its number showed before it was bound.
     pub previous: Option<Previous>,
-    /// What it has written to the number.
+    /// What it has written to the number, or has taken over from those that have.
     pub placed: Vec<Placed>,
+    /// Another binding owns the number.
+    pub conflict: bool,
 }
 
 /// What an entry is found by.
@@ -45,34 +48,18 @@ pub enum Name {
 /// All watched bindings.
 pub type Bindings = Index<Entry>;
 
-/// A binding that leads its number to a SipEndpoint itself, or has done so. It counts for as long as it exists: on its way out it still has
-/// to take the number away from there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leading {
-    /// What every object says: its name, and the account in which its number is.
-    pub base: Base,
-    /// It is being deleted.
-    pub deleting: bool,
-}
-
-impl From<Entry> for Leading {
-    fn from(entry: Entry) -> Self {
-        Self { base: entry.base, deleting: entry.deleting }
-    }
-}
-
 impl Index<Entry> {
-    /// The bindings, live or on their way out, whose target names this SipEndpoint by `endpointRef`. The endpoint is woken when that
-    /// changes.
-    pub fn leading_to(&self, endpoint: &ObjectKey) -> Vec<Leading> {
+    /// The bindings, live or on their way out, whose target names this SipEndpoint by `endpointRef`, whether they can lead there or not. The
+    /// endpoint is woken when that changes.
+    pub fn leading_to(&self, endpoint: &ObjectKey) -> Vec<Entry> {
         let all = self.named(&Name::Target(endpoint.clone())).into_iter();
-        all.filter(|entry| entry.leads_to.as_ref() == Some(endpoint)).map(Leading::from).collect()
+        all.filter(|entry| entry.leads_to.as_ref() == Some(endpoint)).collect()
     }
 
     /// The bindings whose numbers lead to this trunk group as far as they know, or may come to, whatever their targets are by now. The
     /// SipEndpoint to which it belongs is woken when one of them has moved its number away.
-    pub fn holding(&self, trunk_group_sid: &str) -> Vec<Leading> {
-        self.named(&Name::TrunkGroup(trunk_group_sid.to_owned())).into_iter().map(Leading::from).collect()
+    pub fn holding(&self, trunk_group_sid: &str) -> Vec<Entry> {
+        self.named(&Name::TrunkGroup(trunk_group_sid.to_owned()))
     }
 }
 
@@ -88,6 +75,7 @@ impl Entry {
             finalizer: false,
             previous: None,
             placed: Vec::new(),
+            conflict: false,
         };
         entry.read(object);
         entry
@@ -97,9 +85,17 @@ impl Entry {
         Name::Number(self.number.clone())
     }
 
-    /// The trunk groups that it has put its number to.
+    /// It is on its way out, and has to find out where its number leads, if it has changed it: its status was lost.
+    pub fn forgot(&self) -> bool {
+        self.deleting && self.finalizer && self.placed.is_empty()
+    }
+
+    /// The trunk groups that it has put its number to. Before our finalizer is on it nothing was written, and what the status of one in
+    /// conflict shows is what the owner has written.
     fn holds(&self) -> BTreeSet<&str> {
-        self.placed.iter().filter_map(|placed| placed.trunk_group_sid.as_deref()).filter(|sid| !sid.is_empty()).collect()
+        let wrote = self.finalizer && !self.conflict;
+        let placed = self.placed.iter().filter(|_| wrote);
+        placed.filter_map(|placed| placed.trunk_group_sid.as_deref()).filter(|sid| !sid.is_empty()).collect()
     }
 
     /// The SipEndpoints that have to look again because of this change: their trunk groups may be wanted, or not any more.
@@ -142,6 +138,8 @@ impl Indexed for Entry {
         self.base.pinned = status.and_then(|status| status.account.clone());
         self.previous = status.and_then(|status| status.previous.clone());
         self.placed = status.map(|status| status.placed.clone()).unwrap_or_default();
+        let ready = status.and_then(|status| status.conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str()));
+        self.conflict = ready.is_some_and(|ready| ready.reason == Reason::Conflict.as_str());
     }
 
     fn names(&self) -> Vec<Name> {
@@ -153,7 +151,7 @@ impl Indexed for Entry {
     fn concerns(before: Option<&Self>, after: Option<&Self>) -> Vec<Name> {
         // Everything of it that a rival looks at; what it follows concerns nobody else.
         let seen = |entry: &Self| {
-            let mut seen = Self { follows: None, leads_to: None, ..entry.clone() };
+            let mut seen = Self { follows: None, leads_to: None, conflict: false, ..entry.clone() };
             seen.base.forget_versions();
             seen
         };
@@ -232,10 +230,12 @@ mod tests {
     /// Leads to that SipEndpoint, and has put its number to these trunk groups.
     fn leading(name: &str, version: u64, endpoint: &str, groups: &[&str]) -> Entry {
         let placed: Vec<Value> = groups.iter().map(|sid| json!({"trunk_group_sid": sid})).collect();
-        Entry::of(&object(name, version, json!({"endpointRef": {"name": endpoint}}), json!({"placed": placed})))
+        let mut object = object(name, version, json!({"endpointRef": {"name": endpoint}}), json!({"placed": placed}));
+        object.metadata.finalizers = Some(vec![crate::api::FINALIZER_BINDING.to_owned()]);
+        Entry::of(&object)
     }
 
-    fn names(all: Vec<Leading>) -> Vec<(String, bool)> {
+    fn names(all: Vec<Entry>) -> Vec<(String, bool)> {
         all.into_iter().map(|one| (one.base.key.name, one.deleting)).collect()
     }
 
@@ -267,6 +267,9 @@ mod tests {
         assert_eq!((held("g1"), held("g2")), (1, 1));
         bindings.put(leading("main", 3, "other", &["g2"]));
         assert_eq!((held("g1"), held("g2")), (0, 1));
+        let copy = Entry { finalizer: false, ..leading("copy", 4, "other", &["g2"]) };
+        bindings.put(copy);
+        assert_eq!(held("g2"), 1, "nothing is written before our finalizer is there");
         bindings.put(Entry::of(&object("plain", 4, json!({"app_id": ""}), json!({"placed": [{"app_id": "7"}, {"trunk_group_sid": ""}]}))));
         assert_eq!((held("7"), held("")), (0, 0), "an application is no trunk group, nor is none");
     }
@@ -281,7 +284,16 @@ mod tests {
             again
         };
         type Case = (&'static str, Option<Entry>, Option<Entry>, &'static [&'static str], &'static [&'static str]);
-        let table: [Case; 8] = [
+        let placed = json!({"placed": [{"trunk_group_sid": "g1"}], "conditions": [{
+            "type": "Ready", "status": "False", "reason": "Conflict", "message": "", "lastTransitionTime": "1970-01-01T00:00:00Z"
+        }]});
+        let in_conflict = Entry::of(&object("main", 1, json!({"endpointRef": {"name": "pbx"}}), placed));
+        assert!(in_conflict.conflict);
+        let in_conflict = || Entry { finalizer: true, ..in_conflict.clone() };
+        let table: [Case; 11] = [
+            ("another one owns its number", Some(now("pbx", &["g1"])), Some(in_conflict()), &[], &["g1"]),
+            ("and has let it go", Some(in_conflict()), None, &["pbx"], &[]),
+            ("it has not written yet", Some(Entry { finalizer: false, ..now("other", &["g1"]) }), None, &["other"], &[]),
             ("it appears", None, Some(now("pbx", &[])), &["pbx"], &[]),
             ("it writes", Some(now("pbx", &[])), Some(now("pbx", &["g1"])), &[], &[]),
             ("nothing", Some(now("pbx", &["g1"])), Some(now("pbx", &["g1"])), &[], &[]),

@@ -10,6 +10,7 @@ use crate::api::phone_number_binding::PhoneNumberBinding;
 use crate::api::policy::{BindingDeletionPolicy, DeletionPolicy};
 use crate::controller::binding::Remembered;
 use crate::controller::binding::bindings::{Entry, Name};
+use crate::controller::binding::leading::can_lead;
 use crate::controller::claims::{Entry as Claimed, Fitness};
 use crate::controller::context::{AccountState, Context};
 use crate::controller::gather::{self, acts_in, elsewhere, same_account, who};
@@ -56,6 +57,7 @@ pub async fn view(ctx: &Context, object: &PhoneNumberBinding, gone: bool, slot: 
         view.rivals = rivals(ctx, &key, &view.object.uid, &object.spec.number, account);
         view.evidence = slot.memory.learnt.evidence(listed(account, &view.number));
     }
+    led(ctx, &key, slot);
     view.own = own(ctx, &view, &account_of(object), state.as_ref());
     view
 }
@@ -224,6 +226,17 @@ fn rivals(ctx: &Context, key: &ObjectKey, uid: &str, number: &str, account: &Acc
             placed: other.placed,
         })
         .collect()
+}
+
+/// Tells the SipEndpoint that the target names when the binding can lead there, or cannot any more: its account has come to be known, or does
+/// not list the number now.
+fn led(ctx: &Context, key: &ObjectKey, slot: &mut Slot<Remembered>) {
+    let now = ctx.bindings.get(key).and_then(|entry| Some((can_lead(ctx, &entry, entry.leads_to.as_ref()?), entry.leads_to?)));
+    let now = now.map(|(can, endpoint)| (endpoint, can));
+    if let Some((endpoint, _)) = now.as_ref().filter(|_| now != slot.memory.leads) {
+        ctx.wakers.wake(endpoint);
+    }
+    slot.memory.leads = now;
 }
 
 /// The trunk groups of this cluster's endpoints in the account of the number; see [`View::own`].

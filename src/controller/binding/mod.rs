@@ -5,6 +5,7 @@ mod announce;
 pub mod bindings;
 mod execute;
 pub mod gather;
+pub mod leading;
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use crate::core::action::{Action, Finding, Release};
 use crate::core::binding::memory::Learnt;
 use crate::core::binding::view::View;
 use crate::core::binding::{self, expectation, status};
-use crate::core::key::Kind;
+use crate::core::key::{Kind, ObjectKey};
 use crate::core::tenancy::Use;
 use crate::core::time::Moment;
 use crate::core::view::Object;
@@ -34,6 +35,8 @@ pub struct Remembered {
     /// A call waits for a permit: until then the next pass is the same as the last. To bind a number takes several calls, each of which
     /// rests on what the one before it showed; if each pass read everything anew, no binding of many would ever come to its update.
     pub queued: Option<Moment>,
+    /// The SipEndpoint that its target names, and whether it can lead there.
+    pub leads: Option<(ObjectKey, bool)>,
 }
 
 impl Managed for PhoneNumberBinding {

@@ -10,6 +10,8 @@ use crate::api::condition::Reason;
 use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
 use crate::api::sip_endpoint::{SipEndpoint, SipEndpointStatus, TrunkGroupStatus};
 use crate::api::{ANNOTATION_FORCE_ORPHAN, FINALIZER_ENDPOINT};
+use crate::controller::binding::bindings::Entry;
+use crate::controller::binding::leading;
 use crate::controller::context::{AccountState, Context};
 use crate::controller::endpoint::gather::{deletion_policy, mark};
 use crate::controller::gather::{self, who};
@@ -30,7 +32,7 @@ const UNRESOLVED: &str = "unresolved";
 
 /// Whether there is anything to do about the group of this object, or may be: it has one, is to have one, or did until a moment ago.
 pub fn concerned(ctx: &Context, object: &SipEndpoint) -> bool {
-    let led_to = || recorded(object).is_some() && !leading(ctx, &key(object)).is_empty() && offered(ctx, object);
+    let led_to = || recorded(object).is_some() && !leading::leading(ctx, &key(object)).is_empty() && offered(ctx, object);
     group(object).is_some() || object.uid().is_some_and(|uid| ctx.group_memories.knows(&uid)) || led_to() || lost(ctx, object)
 }
 
@@ -74,7 +76,7 @@ pub fn view(ctx: &Context, object: &TrunkGroup, gone: bool, slot: &mut Slot<Reme
     // Until all bindings were seen, a group may look as if nobody needed it.
     let complete = ctx.claims.is_complete() && ctx.bindings.is_complete();
     let (account, state) = gather::account(ctx, object, complete);
-    let leading = leading(ctx, &own);
+    let leading = leading::leading(ctx, &own);
     let mark = mark(ctx, endpoint);
     let mut view = View {
         thing: Thing::TrunkGroup,
@@ -143,17 +145,9 @@ fn look(ctx: &Context, view: &mut View, (own, key): (&ObjectKey, &ObjectKey), ac
     view.evidence = made::evidence(view, account, &listings, slot);
 }
 
-/// The bindings, live or on their way out, that lead to this endpoint.
-fn leading(ctx: &Context, endpoint: &ObjectKey) -> BTreeSet<ObjectKey> {
-    ctx.bindings.leading_to(endpoint).into_iter().map(|leading| leading.base.key).collect()
-}
-
 /// The bindings whose numbers the group leads on, as far as they know, in words: also those that are to lead elsewhere, and have not yet.
-fn in_use(ctx: &Context, endpoint: &ObjectKey, leading: BTreeSet<ObjectKey>, group: Option<&str>) -> Vec<String> {
-    let mut all = leading;
-    if let Some(id) = group {
-        all.extend(ctx.bindings.holding(id).into_iter().map(|holding| holding.base.key));
-    }
+fn in_use(ctx: &Context, endpoint: &ObjectKey, leading: Vec<Entry>, group: Option<&str>) -> Vec<String> {
+    let all: BTreeSet<ObjectKey> = leading::holding(ctx, endpoint, leading, group).into_iter().map(|entry| entry.base.key).collect();
     all.iter().map(|binding| who(binding, endpoint)).collect()
 }
 
