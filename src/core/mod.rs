@@ -9,6 +9,7 @@ pub mod brake;
 pub mod budget;
 pub mod capabilities;
 pub mod census;
+pub mod desired;
 pub mod endpoint;
 pub mod evidence;
 pub mod expectation;

@@ -132,7 +132,8 @@ fn recorded(view: &View, mut status: SipEndpointStatus, mut ledger: Ledger, foun
     }
     status.sip_uri = None;
     // What our own create answered may be the whole of it.
-    let answered = || view.evidence.observed(&found.id).map(|seen| seen.remote).filter(|remote| view.owns(remote));
+    let seen = || view.evidence.observed(&found.id).filter(|seen| seen.by_id && seen.began >= view.memory.effect);
+    let answered = || seen().map(|seen| seen.remote).filter(|remote| view.owns(remote));
     let shown = found.remote.as_deref().or_else(answered);
     if let Some(remote) = shown {
         mirror(view, &mut status, remote);

@@ -11,9 +11,10 @@ use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, Ma
 use crate::api::refs::{AccountIdentity, ProviderKind};
 use crate::api::sip_endpoint::SipEndpointStatus;
 use crate::core::capabilities::Capabilities;
+pub use crate::core::desired::{Desired, Password, Wanted, WantedPassword};
 use crate::core::endpoint::connection::ConnectionSecret;
 use crate::core::evidence::Evidence;
-use crate::core::fields::{FieldName, Fields, PASSWORD, Secret, Value};
+use crate::core::fields::{PASSWORD, Value};
 use crate::core::mark::{Installation, Mark, Place};
 pub use crate::core::memory::{Deleted, Memory, OwnIntent, Shown, Trouble, TroubleKind, Undeleted, Updated};
 use crate::core::shared::{Viewed, Words};
@@ -102,44 +103,6 @@ pub struct Object {
     pub reconcile_requested: Option<String>,
     /// `switchboard.dev/force-orphan`: the endpoint that is given up, or `unresolved`.
     pub force_orphan: Option<String>,
-}
-
-/// The spec and its references, parsed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Desired {
-    /// Everything in it is true.
-    Wanted(Box<Wanted>),
-    /// The password is to be generated and is not stored: it is made where no endpoint exists. For one that exists it is missing; what to
-    /// say then.
-    Unmade(Problem),
-    /// Something it needs is missing or wrong; nothing is created or changed until it is mended.
-    Blocked(Problem),
-}
-
-/// A password as gathered: the value and the version of the Secret that it came from, nothing if the spec names none, or why it cannot
-/// be had.
-pub type Password = Result<Option<(Secret, SecretVersion)>, Problem>;
-
-/// A wanted endpoint in the provider's own terms.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// Managed fields that may be shown: compared, corrected.
-    pub fields: Fields,
-    /// All fields of a create, the password among them.
-    pub create: Fields,
-    /// The password; absent: unmanaged (adopted endpoints only).
-    pub password: Option<WantedPassword>,
-}
-
-/// The password that the spec points at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WantedPassword {
-    /// Its value.
-    pub value: Secret,
-    /// Which version of its Secret that value came from.
-    pub version: SecretVersion,
-    /// The field that it is sent with, if the provider takes it only so.
-    pub along: Option<FieldName>,
 }
 
 /// An endpoint that exists already and is to become this object's.

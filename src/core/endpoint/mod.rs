@@ -73,6 +73,7 @@
 //! | D12 | otherwise | `List` |
 
 mod adopt;
+mod compare;
 pub mod connection;
 mod delete;
 mod live;
