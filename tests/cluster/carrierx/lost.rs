@@ -167,7 +167,9 @@ fn blind(kind: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_deleted_while_its_create_is_unresolved_leaves_nothing_behind() {
     let mut cases = Vec::new();
-    for (how, fault, executed) in faults() {
+    // What differs for this: whether it was executed, when, and how often.
+    let kinds = ["reset after the request", "time-out, not executed", "reset, executed later", "executed twice, answer lost"];
+    for (how, fault, executed) in faults().into_iter().filter(|(how, ..)| kinds.contains(how)) {
         let (name, sent) = (format!("endpoint: {how}"), fault.clone());
         cases.push(case(name, async move {
             let stage = Stage::new().await;
