@@ -110,6 +110,11 @@ async fn journey(how: &'static str, fault: Value, executed: usize) {
     stage.break_first(&[("POST", "/trunk_groups/[^/]+/trunks")], &fault).await;
     admin.delete_trunk(&group, &trunk().await).await.expect("a deletion");
     stage.whole("a new trunk").await;
+    if fault["execute_delay_ms"].is_u64() {
+        // The one that comes late is one too many.
+        stage.swept(4).await;
+        stage.whole("a new trunk, and the one that came late").await;
+    }
 
     stage.break_first(&[("PATCH", TRUNK)], &fault).await;
     admin.patch_trunk(&group, &trunk().await, json!({"endpoint_sid": foreign["endpoint_sid"]})).await.expect("an edit");

@@ -405,6 +405,18 @@ fn beginning() -> Vec<Row> {
         Row("L22", "one exists already", applied().listed(990, &["e1"]), "AddFinalizer"),
         Row("L22", "then it is read", applied().finalizer().listed(990, &["e1"]), "Get e1 Create"),
         Row("L22", "then recorded", applied().finalizer().listed(990, &["e1"]).got("e1", 995), "Record e1 (P1)"),
+        Row(
+            "L22",
+            "also where a create was refused for good: it may be the very thing that stood in its way",
+            applied().finalizer().trouble(TroubleKind::Refused(RefusalKind::Invalid), 980, 1).listed(990, &["e1"]).pass_began(991),
+            "Get e1 Create",
+        ),
+        Row(
+            "L22",
+            "but a read that is refused is not sent again at once",
+            applied().finalizer().listed(990, &["e1"]).trouble(TroubleKind::Refused(RefusalKind::Invalid), 995, 1).pass_began(991),
+            "Wait until 22595: Rejected",
+        ),
         Row("L23", "a permit first", applied().listed(990, &[]), "Reserve"),
         Row("L23", "then the finalizer", applied().permit(), "AddFinalizer"),
         Row("L23", "then the intent", applied().permit().finalizer(), "WriteIntent 1 fresh"),
