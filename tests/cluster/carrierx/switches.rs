@@ -25,8 +25,6 @@ enum Way {
     Resolved,
     /// A username is not shown.
     Hidden,
-    /// What others have among the attributes is replaced together with ours.
-    Replaced,
 }
 
 const TABLE: &[(&str, &str, Way)] = &[
@@ -44,7 +42,7 @@ const TABLE: &[(&str, &str, Way)] = &[
     ("gateway_write", "422", Way::Usual),
     ("read_only_field", "reject", Way::Usual),
     ("nested_default", "by_key", Way::Usual),
-    ("nested_default", "replace", Way::Replaced),
+    ("nested_default", "replace", Way::Usual),
     ("replace_reach", "all", Way::Usual),
     ("attributes_shape", "list", Way::Usual),
     ("attributes_shape", "refuse", Way::NoAttributes),
@@ -169,8 +167,7 @@ async fn way_through(name: &'static str, switch: &'static str, value: &'static s
     assert_eq!((&now["capacity"], &now["addresses"].as_array().map(Vec::len)), (&json!(20), &Some(1)), "{now:#}");
     if way != Way::NoAttributes {
         let attributes = now["attributes"].to_string();
-        let kept: &[&str] = if way == Way::Replaced { &["sales"] } else { &["sales", "theirs", "kept"] };
-        assert!(kept.iter().all(|text| attributes.contains(text)), "{attributes}");
+        assert!(["sales", "theirs", "kept"].iter().all(|text| attributes.contains(text)), "{attributes}");
     }
     let mut sent = updates(&stage).await;
     for (field, count) in before {

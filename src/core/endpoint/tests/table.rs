@@ -261,6 +261,16 @@ fn comparing() -> Vec<Row> {
         Row("L16", "an edit is no drift", healthy().edited("reception").report_drift(), r#"Update e1 Edited: alias="reception""#),
         Row("L16", "old evidence is renewed", recorded().got("e1", 800).edited("x"), "Get e1 Urgent"),
         Row("L16", "a rotated password is compared by id", healthy().rotated(2), "Get e1 Urgent"),
+        Row(
+            "L16",
+            "and not sent again for a change of something else that was sent since",
+            healthy()
+                .rotated(2)
+                .shown(&[(PASSWORD, Value::Secret(password(2)))], 995)
+                .updated(&[("alias", text("x"))], 996, 1)
+                .got_remote(999, with_alias("e1", "x")),
+            r#"Update e1 Drifted: alias="desk""#,
+        ),
         Row("L16", "and sent where nothing shows it", healthy().rotated(2).got("e1", 999), "Update e1 Rotated: password=***"),
         Row(
             "L16",
