@@ -67,6 +67,7 @@ fn each_fault_is_found() {
         (job, "/metadata/annotations/helm.sh~1hook-delete-policy".into(), json!("hook-failed"), "takes the reason of a failure"),
         (job, "/spec/backoffLimit".into(), json!(6), "asks again"),
         (job, pod("/restartPolicy"), json!("OnFailure"), "asks again"),
+        (job, "/spec/ttlSecondsAfterFinished".into(), Value::Null, "is left for ever"),
         (job, "/spec/activeDeadlineSeconds".into(), Value::Null, "later than anybody waits"),
         (job, "/spec/template/metadata/labels/app.kubernetes.io~1name".into(), json!("switchboard"), "is taken for the operator"),
         (job, pod("/serviceAccountName"), json!("default"), "runs as a ServiceAccount that is not there"),

@@ -152,6 +152,9 @@ fn job(object: &Value, objects: &[Value], say: &mut dyn FnMut(&str)) {
     if !spec["activeDeadlineSeconds"].as_i64().is_some_and(|seconds| (60..300).contains(&seconds)) {
         say("ends too early, or later than anybody waits for it");
     }
+    if spec["ttlSecondsAfterFinished"].is_null() {
+        say("is left for ever by those who give up");
+    }
     let selected = objects.iter().any(|one| match text(&one["kind"]) {
         "Service" => selects(&one["spec"]["selector"], labels(template)),
         "Deployment" | "PodDisruptionBudget" => matches(&one["spec"]["selector"], labels(template)),
