@@ -102,6 +102,8 @@ pub(super) fn desired(endpoint: &CarrierxEndpoint, adopted: bool, mark: &Mark, p
         }
     }
     let mut create = fields.clone();
+    // What it is anyway. Whoever names it in a request needs a scope for it that only support grants, whatever the value is.
+    create.retain(|field, value| *field != AUTH_REQUIRED || value.text() != Some("true"));
     if let Some(password) = &password {
         create.insert(PASSWORD, Value::Secret(password.value.clone()));
     }
@@ -202,6 +204,16 @@ mod tests {
             let wanted = wanted(given, adopted);
             assert_eq!(texts(&wanted.fields), expected, "{sentence}");
             assert_eq!(wanted.create, wanted.fields, "{sentence}: nothing but a password is sent at create alone");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_created_without_naming_what_needs_a_scope_of_its_own_unless_it_is_to_differ() {
+        for (given, sent) in [(Some(true), None), (Some(false), Some("false")), (None, None)] {
+            let wanted = wanted(json!({"type": "third_party", "auth_required": given}), false);
+            let text = |fields: &Fields| fields.get(AUTH_REQUIRED).and_then(Value::text).map(str::to_owned);
+            assert_eq!(text(&wanted.create).as_deref(), sent, "{given:?}");
+            assert_eq!(text(&wanted.fields), given.map(|given| given.to_string()), "{given:?}: compared all the same");
         }
     }
 
