@@ -98,14 +98,15 @@ impl Body {
     fn add(&mut self, field: FieldName, value: &Value) -> Result<Kind, String> {
         let wrong = || no_such_field(field);
         match (field, value) {
+
             (NAME, Value::Text(text)) => self.set(field, json!(text)),
             (OUT_SIP_USERNAME, Value::Text(text)) => self.set(field, json!((!text.is_empty()).then_some(text))),
             (CAPACITY, Value::Text(text)) => self.set(field, json!(text.parse::<u32>().map_err(|_| wrong())?)),
             (AUTH_REQUIRED, Value::Text(text)) => self.set(field, json!(text.parse::<bool>().map_err(|_| wrong())?)),
             // Carried, and never observed.
             (ADDRESSES | TRANSFORMATIONS | OBSERVED_ATTRIBUTES, Value::Text(text)) if text.is_empty() => return Ok(Kind::Any),
-            (ADDRESSES, Value::Text(text)) => {
-                let addresses = addresses::parse(text).ok_or_else(wrong)?;
+            (ADDRESSES, Value::Text(_) | Value::Things(_)) => {
+                let addresses = value.text().and_then(addresses::parse).ok_or_else(wrong)?;
                 self.set(field, addresses.iter().map(|address| Json::Object(address.whole())).collect());
                 return Ok(Kind::Lists);
             }

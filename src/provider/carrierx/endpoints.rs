@@ -22,7 +22,6 @@ const DELETE: &str = "endpoints.manage or endpoints.delete";
 const READ_TRUNKS: &str = "trunk_groups.manage or trunk_groups.read, and trunk_groups.trunks.manage or trunk_groups.trunks.read (to see what leads to an endpoint before it is deleted)";
 
 const KEY: &str = "endpoint_sid";
-const KEYS: &str = "endpoint_sid or name";
 /// So many pages of trunk groups are looked through where CarrierX does not select them: 10,000.
 const PAGES: u64 = 10;
 
@@ -37,7 +36,7 @@ impl Endpoints {
         };
         let operation = Operation::new("create_endpoint", Call::Create, Method::POST, ["endpoints"], CREATE);
         let own = self.0.partner();
-        let read = |answer: &Answer| made(answer, name, |object| fields::endpoint(object, own.as_deref()), KEYS);
+        let read = |answer: &Answer| made(answer, name, |object| fields::endpoint(object, own.as_deref()), KEY);
         self.0.call(operation.sending(body.members).hiding(body.secrets), read).await
     }
 
@@ -47,14 +46,14 @@ impl Endpoints {
         }
         let operation = Operation::new("get_endpoint", Call::Read, Method::GET, ["endpoints", sid], READ);
         let own = self.0.partner();
-        self.0.call(operation, |answer| shown(answer, sid, |object| fields::endpoint(object, own.as_deref()), KEYS)).await
+        self.0.call(operation, |answer| shown(answer, sid, |object| fields::endpoint(object, own.as_deref()), KEY)).await
     }
 
     async fn list(&self, offset: u64, limit: u64) -> Outcome<Page<Remote>> {
         let operation = Operation::new("list_endpoints", Call::Read, Method::GET, ["endpoints"], READ);
         let own = self.0.partner();
         match paged(operation, KEY, offset, limit) {
-            Ok(operation) => self.0.page(operation, |object| fields::endpoint(object, own.as_deref()), KEYS).await,
+            Ok(operation) => self.0.page(operation, |object| fields::endpoint(object, own.as_deref()), KEY).await,
             Err(outcome) => outcome,
         }
     }
@@ -66,7 +65,7 @@ impl Endpoints {
             Ok(operation) => operation.with("filter", marked(mark)),
             Err(outcome) => return outcome,
         };
-        let found = self.0.selected(operation, |object| fields::endpoint(object, own.as_deref()), KEYS).await;
+        let found = self.0.selected(operation, |object| fields::endpoint(object, own.as_deref()), KEY).await;
         hits(found, mark)
     }
 
@@ -82,7 +81,7 @@ impl Endpoints {
         let operation = operation.sending(body.members).hiding(body.secrets);
         let operation = if body.replace { operation.with("nested_objects", "replace") } else { operation };
         let own = self.0.partner();
-        let read = |answer: &Answer| shown(answer, sid, |object| fields::endpoint(object, own.as_deref()), KEYS).map(Some);
+        let read = |answer: &Answer| shown(answer, sid, |object| fields::endpoint(object, own.as_deref()), KEY).map(Some);
         self.0.call(operation, read).await
     }
 
