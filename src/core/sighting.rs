@@ -180,7 +180,9 @@ pub fn differs(expected: &Expectation, seen: &Sightings, complete: bool) -> bool
             let registered = remote.registration.as_ref().map(|registration| registration.registered);
             let password =
                 remote.password_digest.is_some() && expected.password.as_ref().is_some_and(|seen| *seen != remote.password_digest);
-            password || diff(&expected.fields, &remote.fields).iter().any(Difference::is_shown) || (registered.is_some() && registered != expected.registered)
+            password
+                || diff(&expected.fields, &remote.fields).iter().any(Difference::is_shown)
+                || (registered.is_some() && registered != expected.registered)
         }
         Some(None) => complete,
         None => false,

@@ -34,7 +34,9 @@ pub mod plivo;
 pub mod transport;
 
 /// Things of one kind that are made, read, changed and deleted at a provider: endpoints, or the trunk groups that lead numbers to them.
-/// Every method is one request, bounded in time and size.
+/// Every request is bounded in time and size. A method is one request but for these, where the provider needs several for one thing: at
+/// CarrierX [`Remotes::references`] up to 11, where it does not select, and [`Remotes::update`] of a trunk group up to 6. They count as
+/// one call of the account's budget.
 pub trait Remotes: Send + Sync {
     /// Creates one. Sent at most once, on a connection of its own. `label` is what we ask for and carries our mark; the provider may append
     /// to it, and an answer with another beginning is [`Outcome::Unknown`].
@@ -61,7 +63,9 @@ pub trait Remotes: Send + Sync {
     }
 }
 
-/// One account at one provider, reached with one set of credentials.
+/// One account at one provider, reached with one set of credentials. Of these methods too each is one request, but at CarrierX, where
+/// what is asked for by its digits may not be selected, [`Provider::identify`], [`Provider::get_number`] and
+/// [`Provider::update_number`] are up to 3.
 pub trait Provider: Send + Sync + 'static {
     /// What the protocol must know of this provider.
     fn capabilities(&self) -> Capabilities;

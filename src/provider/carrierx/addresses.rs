@@ -105,16 +105,8 @@ impl Address {
     pub(super) fn whole(&self) -> Object {
         let Self { ip, port, transport, direction, dst_port, priority, srtp, location_sid } = self;
         let location = (!location_sid.is_empty()).then_some(location_sid);
-        let members = [
-            json!(ip),
-            json!(port),
-            json!(transport),
-            json!(direction),
-            json!(dst_port),
-            json!(priority),
-            json!(srtp),
-            json!(location),
-        ];
+        let members =
+            [json!(ip), json!(port), json!(transport), json!(direction), json!(dst_port), json!(priority), json!(srtp), json!(location)];
         MEMBERS.into_iter().zip(members).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 

@@ -98,7 +98,6 @@ impl Body {
     fn add(&mut self, field: FieldName, value: &Value) -> Result<Kind, String> {
         let wrong = || no_such_field(field);
         match (field, value) {
-
             (NAME, Value::Text(text)) => self.set(field, json!(text)),
             (OUT_SIP_USERNAME, Value::Text(text)) => self.set(field, json!((!text.is_empty()).then_some(text))),
             (CAPACITY, Value::Text(text)) => self.set(field, json!(text.parse::<u32>().map_err(|_| wrong())?)),

@@ -22,8 +22,10 @@ const DELETE: &str = "endpoints.manage or endpoints.delete";
 const READ_TRUNKS: &str = "trunk_groups.manage or trunk_groups.read, and trunk_groups.trunks.manage or trunk_groups.trunks.read (to see what leads to an endpoint before it is deleted)";
 
 const KEY: &str = "endpoint_sid";
-/// So many pages of trunk groups are looked through where CarrierX does not select them: 10,000.
-const PAGES: u64 = 10;
+/// A page of trunk groups with their trunks, which may be many of a KiB each.
+pub(super) const GROUPS: u64 = 250;
+/// So many pages are looked through, after the first, where CarrierX does not select: of trunk groups 2,500.
+pub(super) const PAGES: u64 = 10;
 
 /// The endpoints of one partner.
 pub(super) struct Endpoints(pub(super) Arc<Api>);
@@ -101,7 +103,7 @@ impl Endpoints {
         let all = |offset: u64| {
             let operation =
                 Operation::new("find_trunk_groups", Call::Read, Method::GET, ["trunk_groups"], READ_TRUNKS).with("with_trunks", "true");
-            paged::<Vec<String>>(operation, "trunk_group_sid", offset, CAPABILITIES.page_size)
+            paged::<Vec<String>>(operation, "trunk_group_sid", offset, GROUPS)
         };
         let element = |object: &wire::Object| names(object, sid);
         let selected = match all(0) {
@@ -132,7 +134,7 @@ impl Endpoints {
                 Ok(operation) => operation,
                 Err(outcome) => return outcome,
             };
-            page = match self.0.page(operation, element, "trunk_group_sid").await {
+            page = match self.0.ended(operation, element, "trunk_group_sid").await {
                 Outcome::Done(page) => page,
                 other => return other.map(|_| Vec::new()),
             };

@@ -73,7 +73,7 @@ impl Api {
         }
         // It is refused or ignored: look at as many as one page holds.
         let page = match all(CAPABILITIES.page_size) {
-            Ok(operation) => self.page(operation, element, KEY).await,
+            Ok(operation) => self.ended(operation, element, KEY).await,
             Err(outcome) => return outcome,
         };
         match page {
