@@ -97,8 +97,8 @@ impl Body {
             (AUTH_REQUIRED, Value::Text(text)) => self.set(field, json!(text.parse::<bool>().map_err(|_| wrong())?)),
             // Carried, and never observed.
             (ADDRESSES | TRANSFORMATIONS | OBSERVED_ATTRIBUTES, Value::Text(text)) if text.is_empty() => return Ok(Kind::Any),
-            (ADDRESSES, Value::Text(text)) => {
-                let addresses = addresses::parse(text).ok_or_else(wrong)?;
+            (ADDRESSES, Value::Text(_) | Value::Things(_)) => {
+                let addresses = value.text().and_then(addresses::parse).ok_or_else(wrong)?;
                 self.set(field, addresses.iter().map(|address| Json::Object(address.whole())).collect());
                 return Ok(Kind::Lists);
             }

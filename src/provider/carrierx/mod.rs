@@ -54,6 +54,8 @@ pub const CAPABILITIES: Capabilities = Capabilities {
         Together { fields: &[fields::PROPERTIES], carried: &[] },
         // Of a trunk group: its trunks are things of their own.
         Together { fields: &[fields::ENDPOINT_SID], carried: &[] },
+        // Last and alone: without its scope it is refused, with all that goes with it, and what comes behind it waits.
+        Together { fields: &[fields::AUTH_REQUIRED], carried: &[] },
         // The type among them: it can never be changed, only be told, and nothing else of these is changed where it is not what was meant.
         Together { fields: &[], carried: &[] },
     ],

@@ -6,9 +6,9 @@ use super::make::{
 };
 use super::table::{Row, announced, stranger};
 use crate::api::condition::Reason;
-use crate::core::fields::{Address, PASSWORD, Remote, Role, Value};
+use crate::core::fields::{Address, Fields, PASSWORD, Remote, Role, Value};
 use crate::core::outcome::Outcome;
-use crate::core::view::Desired;
+use crate::core::view::{Desired, Updated};
 
 const IN_USE: &[&str] = &["trunk t1 of trunk group g1"];
 
@@ -39,6 +39,8 @@ const INSTEAD: &[(&str, &str, &str)] = &[
     ("L13", "be it one with this object's mark", "Done: Available"),
     ("D8", "must be ours", "ReadReferences e1"),
     ("D8", "adopted, but its id is another endpoint's now", "ReadReferences e1"),
+    // What it does not show is no drift.
+    ("L15", "what else differs is corrected all the same", "Done: ProviderNormalisedValue"),
     // Searches instead of listings.
     ("D10", "an open one is searched for", "Find Urgent: Deleting"),
     ("D12", "one is not enough for an open intent", "Find Urgent: Deleting"),
@@ -255,11 +257,51 @@ fn with(fields: &[(&'static str, &str)]) -> Remote {
     remote
 }
 
+/// Something is wanted that the provider does not show.
+fn unshown() -> Start {
+    recorded().with(|view| {
+        if let Desired::Wanted(wanted) = &mut view.desired {
+            wanted.fields.insert("app_id", text("ivr"));
+        }
+    })
+}
+
+fn edit(start: Start) -> Start {
+    start.with(|view| view.object.generation += 1)
+}
+
+fn sent(start: Start, app_id: &str) -> Start {
+    start.with(|view| drop(view.memory.accepted.insert("app_id", text(app_id))))
+}
+
 fn comparing() -> Vec<Row> {
     let read = |fields: &[(&'static str, &str)]| recorded().got_remote(999, with(fields));
     vec![
         Row("L16", "what goes together first", read(&[("alias", "x"), ("addresses", "y")]), r#"Update e1 Drifted: alias="desk""#),
         Row("L16", "then the rest", read(&[("addresses", "y")]), r#"Update e1 Drifted: addresses="desk""#),
+        Row("L16", "what is not shown is no drift", unshown().got("e1", 999), "Done: Available"),
+        Row("L16", "it is sent after an edit", edit(unshown()).got("e1", 999), r#"Update e1 Edited: app_id="ivr""#),
+        Row("L16", "after a look by id that might show it", edit(unshown()).listed(990, &["e1"]), "Get e1 Urgent"),
+        Row("L16", "unless it was what was sent last", sent(edit(unshown()), "ivr").got("e1", 999), "Done: Available"),
+        Row("L16", "which is something else than before", sent(edit(unshown()), "x").got("e1", 999), r#"Update e1 Edited: app_id="ivr""#),
+        Row(
+            "L15",
+            "what was sent and is not shown is taken as kept",
+            sent(edit(unshown()), "ivr").updated(&[("app_id", text("ivr"))], 900, 2).got("e1", 999),
+            "Done: Available",
+        ),
+        Row(
+            "L15",
+            "what came back in another form is not sent again after another edit that goes with it",
+            edit(recorded())
+                .with(|view| {
+                    let before = Updated { change: Fields::from([("alias", text("desk"))]), at: at(700), times: 2 };
+                    view.memory.normalised.settled(&before, view.timing.visible(), at(890), &with(&[("alias", "DESK")]).fields);
+                })
+                .updated(&[("addresses", text("desk"))], 900, 1)
+                .got_remote(999, with(&[("alias", "DESK")])),
+            "Done: ProviderNormalisedValue",
+        ),
         Row("L17", "peers have no address of their own, and are not read for it", recorded().got("e1", 999).unread(), "Done: Available"),
         Row("L17", "nor are those that a listing shows", recorded().unread().listed(990, &["e1"]), "Done: Available"),
         Row("L17", "a trunk group", healthy().trunk_group(), "Done: Available"),
