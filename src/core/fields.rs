@@ -315,6 +315,18 @@ mod tests {
     }
 
     #[test]
+    fn of_a_map_only_the_named_members_count_and_are_shown() {
+        let members =
+            |pairs: &[(&str, &str)]| Value::Members(pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect());
+        let desired = Fields::from([("attributes", members(&[("site", "b")]))]);
+        let shown =
+            |pairs| diff(&desired, &Fields::from([("attributes", members(pairs))])).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(shown(&[("site", "b"), ("owner", "somebody")]), Vec::<String>::new());
+        let found = shown(&[("site", "c"), ("owner", "somebody")]);
+        assert_eq!(found, [r#"attributes: {"site": "c"} at the provider, {"site": "b"} wanted"#]);
+    }
+
+    #[test]
     fn nested_things_agree_in_any_order_as_far_as_each_is_shown() {
         let things = |all: &[&[(&'static str, &str)]]| {
             let members = all.iter().map(|one| one.iter().map(|(name, value)| (*name, (*value).to_owned())).collect());

@@ -43,10 +43,15 @@ fn unseen(view: &View, update: &Updated, fields: &Fields) -> Vec<&'static str> {
     if !still_wanted(view, update) {
         return Vec::new();
     }
+    // Of members that were sent only those count that are wanted now.
+    let wanted = |field: &str| match &view.desired {
+        Desired::Wanted(wanted) => wanted.fields.get(field),
+        Desired::Blocked(_) | Desired::Unmade(_) => None,
+    };
     let shown = |field: &str, value: &Value| match value {
         Value::Secret(_) => view.evidence.password_matches != Some(false),
         // What is not shown at all is taken as kept.
-        value => fields.get(field).is_none_or(|shown| value.agrees(Some(shown))),
+        value => fields.get(field).is_none_or(|shown| wanted(field).unwrap_or(value).agrees(Some(shown))),
     };
     update.change.iter().filter(|(field, value)| !shown(field, value)).map(|(field, _)| *field).collect()
 }

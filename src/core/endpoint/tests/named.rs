@@ -64,7 +64,10 @@ pub fn instead(rows: Vec<Row>) -> Vec<Row> {
 }
 
 pub fn rows() -> Vec<Row> {
-    [searching(), renamed(), roles(), condemned(), choosing(), comparing(), stale(), deleting(), groups()].into_iter().flatten().collect()
+    [searching(), renamed(), roles(), condemned(), choosing(), comparing(), stale(), deleting(), groups(), maps()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn searching() -> Vec<Row> {
@@ -303,6 +306,57 @@ fn comparing() -> Vec<Row> {
         Row("L17", "nor are those that a listing shows", recorded().unread().listed(990, &["e1"]), "Done: Available"),
         Row("L17", "a trunk group", healthy().trunk_group(), "Done: Available"),
         Row("L17", "what our create answered is read already", healthy().trunk_group().got("e1", 999), "Done: Available"),
+    ]
+}
+
+fn members(pairs: &[(&str, &str)]) -> Value {
+    Value::Members(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+}
+
+/// The spec wants these members of a map, and the provider shows those.
+fn with_members(wanted: &[(&str, &str)], shown: &[(&str, &str)]) -> Start {
+    let seen = Remote { fields: with(&[]).fields.into_iter().chain([("attributes", members(shown))]).collect(), ..remote("e1") };
+    recorded().got_remote(999, seen).with(|view| {
+        if let Desired::Wanted(all) = &mut view.desired {
+            all.fields.insert("attributes", members(wanted));
+        }
+    })
+}
+
+fn maps() -> Vec<Row> {
+    let theirs = ("owner", "somebody");
+    let sent = |pairs: &[(&str, &str)]| [("attributes", members(pairs))];
+    vec![
+        Row(
+            "L17",
+            "members that nobody named are none of ours",
+            with_members(&[("site", "b")], &[("site", "b"), theirs]),
+            "Done: Available",
+        ),
+        Row(
+            "L16",
+            "those that are named are",
+            with_members(&[("site", "b")], &[("site", "c"), theirs]),
+            r#"Update e1 Drifted: attributes={"site": "b"}"#,
+        ),
+        Row(
+            "L15",
+            "what was sent is seen beside others",
+            with_members(&[("site", "b")], &[("site", "b"), theirs]).updated(&sent(&[("site", "b")]), 995, 1),
+            "Done: Available",
+        ),
+        Row(
+            "L15",
+            "one that is not wanted any more is not waited for",
+            with_members(&[("site", "b")], &[("site", "b")]).updated(&sent(&[("site", "b"), ("floor", "2")]), 995, 2),
+            "Done: Available",
+        ),
+        Row(
+            "L15",
+            "one that comes back in another form is said",
+            with_members(&[("site", "b")], &[("site", "B"), theirs]).updated(&sent(&[("site", "b")]), 900, 2),
+            "Done: ProviderNormalisedValue",
+        ),
     ]
 }
 
