@@ -328,9 +328,9 @@ async fn what_points_to_a_thing_is_found_whether_the_provider_selects_it_or_not(
     let named = || group("theirs", &[trunk("t1", None), trunk("t2", Some(SID))]);
     let other = || group("other", &[trunk("t3", Some(OTHER))]);
     let bare = json!({"trunk_group_sid": SID, "name": "x"});
-    let filtered = "GET /core/v2/trunk_groups?with_trunks=true&limit=1000&offset=0&order=trunk_group_sid&filter";
-    let first = "GET /core/v2/trunk_groups?with_trunks=true&limit=1000&offset=0&order=trunk_group_sid";
-    let second = "GET /core/v2/trunk_groups?with_trunks=true&limit=1000&offset=2";
+    let filtered = "GET /core/v2/trunk_groups?with_trunks=true&limit=250&offset=0&order=trunk_group_sid&filter";
+    let first = "GET /core/v2/trunk_groups?with_trunks=true&limit=250&offset=0&order=trunk_group_sid";
+    let second = "GET /core/v2/trunk_groups?with_trunks=true&limit=250&offset=2";
     let words = || Some(vec![format!("trunk group theirs ({SID})")]);
     type Answers = Vec<(&'static str, u16, Json)>;
     let table: [(&str, Answers, Option<Vec<String>>, usize); 8] = [

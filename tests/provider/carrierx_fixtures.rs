@@ -84,7 +84,12 @@ async fn every_recorded_endpoint_is_read_new_or_old() {
             // The text "null" stands in the sample.
             fields.insert("properties", Value::Members([("container_sid".to_owned(), "null".to_owned())].into()));
         }
-        assert_eq!((remote.username.as_str(), &remote.fields), (label, &fields), "{name}");
+        let mut shown = remote.fields.clone();
+        let addresses = shown["addresses"].text().expect("a text").to_owned();
+        shown.insert("addresses", Value::Text(addresses));
+        // Older samples lack some, of which nothing is known then.
+        fields.retain(|field, _| body.get(*field).is_some() || *field == "observed_attributes");
+        assert_eq!((remote.username.as_str(), &shown), (label, &fields), "{name}");
         let role = match kind {
             "system_gateway" => Role::Gateway(vec![Address { ip: "10.1.10.69".into(), port: Some(5060), transport: Some("udp".into()) }]),
             _ => Role::Own,
