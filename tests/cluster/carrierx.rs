@@ -6,5 +6,6 @@ mod life;
 mod lost;
 mod numbers;
 mod others;
+mod refused;
 mod stage;
 mod switches;
