@@ -7,5 +7,6 @@ mod lost;
 mod numbers;
 mod others;
 mod rebinding;
+mod refused;
 mod stage;
 mod switches;
