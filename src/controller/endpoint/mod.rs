@@ -36,9 +36,10 @@ impl Managed for SipEndpoint {
     fn uses(&self) -> Use<'_> {
         let Some(adopt) = &self.spec.adopt else { return Use::Endpoint };
         let status = self.status.as_ref();
-        // The username is that of the recorded id.
+        // The label is that of the recorded id, wherever it stands.
         let recorded = status.filter(|status| status.endpoint_id.as_ref() == Some(&adopt.endpoint_id));
-        Use::Adopt { id: &adopt.endpoint_id, username: recorded.and_then(|status| status.username.as_deref()) }
+        let label = recorded.and_then(|status| status.username.as_deref().or(status.name.as_deref()));
+        Use::Adopt { id: &adopt.endpoint_id, username: label }
     }
 
     fn pinned(&self) -> Option<&AccountIdentity> {
@@ -115,8 +116,8 @@ impl Managed for SipEndpoint {
         pass.tell_recreated().await;
     }
 
-    fn agreed(memory: &mut Remembered, _view: &View, _now: Moment) {
-        memory.learnt.agreed();
+    fn agreed(memory: &mut Remembered, view: &View, _now: Moment) {
+        memory.agreed(view);
     }
 
     async fn releasing(ctx: &Context, object: &Self, release: Release) {
