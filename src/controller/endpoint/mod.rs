@@ -143,3 +143,30 @@ impl Made for SipEndpoint {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_may_be_adopted_is_asked_with_the_label_of_the_recorded_endpoint_wherever_that_stands() {
+        let table = [
+            (json!({}), None),
+            (json!({"endpoint_id": "e1", "username": "reception42"}), Some("reception42")),
+            (json!({"endpoint_id": "e1", "name": "reception.mark"}), Some("reception.mark")),
+            (json!({"endpoint_id": "e2", "name": "reception.mark"}), None),
+        ];
+        for (status, label) in table {
+            let object: SipEndpoint = serde_json::from_value(json!({
+                "apiVersion": "switchboard.dev/v1alpha1",
+                "kind": "SipEndpoint",
+                "metadata": {"name": "alice", "namespace": "voice"},
+                "spec": {"accountRef": {"name": "main"}, "adopt": {"endpoint_id": "e1"}},
+                "status": status,
+            }))
+            .expect("an object");
+            assert_eq!(object.uses(), Use::Adopt { id: "e1", username: label });
+        }
+    }
+}
