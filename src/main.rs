@@ -1,9 +1,11 @@
 //! The binary: TLS provider, arguments, dispatch.
 
+use std::process::ExitCode;
+
 use clap::Parser;
 use switchboard::cli::{Cli, Command, run};
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     // One TLS provider for both clients, before either is built: with two in the tree the default would panic (trap T1).
     rustls::crypto::ring::default_provider().install_default().map_err(|_| anyhow::anyhow!("a TLS provider was installed twice"))?;
     // A panic in a task would end only that task and leave an idle process behind (trap T8).
@@ -13,7 +15,10 @@ fn main() -> anyhow::Result<()> {
         std::process::abort();
     }));
     match Cli::parse().command {
-        Command::Crds(crds) => crds.run(&mut std::io::stdout().lock()),
-        Command::Run(args) => tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::run(*args)),
+        Command::Crds(crds) => crds.run(&mut std::io::stdout().lock())?,
+        Command::Run(args) => tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::run(*args))?,
+        // Three verdicts, three exit codes.
+        Command::UninstallCheck(check) => return Ok(check.run(&mut std::io::stderr().lock())),
     }
+    Ok(ExitCode::SUCCESS)
 }

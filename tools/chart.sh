@@ -21,7 +21,8 @@ metadata:
   labels:
     pod-security.kubernetes.io/enforce: restricted
 HEAD
-  "$helm" template switchboard deploy/chart --namespace switchboard-system
+  # Hooks are for Helm: applied with the rest, the check before an uninstall would run at once.
+  "$helm" template switchboard deploy/chart --namespace switchboard-system --no-hooks
 }
 
 if [ "${1:-}" != --render ]; then

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::carrierx::{DEFAULT_SCOPES, DEFAULT_TOKEN, Options, PARTNER_SID};
 use crate::simulator::command::{self, parse_duration, parse_switch};
+use crate::tls::TlsArgs;
 
 /// Arguments of `sandbox carrierx`.
 #[derive(Args, Clone)]
@@ -35,17 +36,20 @@ pub struct CarrierxArgs {
     /// Seed of everything random
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// HTTPS.
+    #[command(flatten)]
+    pub tls: TlsArgs,
 }
 
 impl From<CarrierxArgs> for Options {
     fn from(args: CarrierxArgs) -> Self {
-        let CarrierxArgs { listen, token, partner_sid, scopes, dids, switches, latency, seed } = args;
+        let CarrierxArgs { listen, token, partner_sid, scopes, dids, switches, latency, seed, tls } = args;
         let scopes = DEFAULT_SCOPES.iter().map(|scope| (*scope).to_owned()).chain(scopes).collect();
-        Self { listen, token, partner_sid, scopes, dids, switches, latency, seed }
+        Self { listen, token, partner_sid, scopes, dids, switches, latency, seed, tls: tls.into() }
     }
 }
 
-/// Runs the simulator until SIGINT or SIGTERM; prints `ready http://127.0.0.1:PORT` once it listens.
+/// Runs the simulator until SIGINT or SIGTERM; prints `ready http://127.0.0.1:PORT` (`https` with TLS) once it listens.
 ///
 /// # Errors
 /// A switch or a number is wrong, or the address cannot be bound.

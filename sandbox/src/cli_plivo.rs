@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::plivo::{DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, Options};
 use crate::simulator::command::{self, parse_duration, parse_switch};
+use crate::tls::TlsArgs;
 
 /// Arguments of `sandbox plivo`.
 #[derive(Args, Clone)]
@@ -32,6 +33,9 @@ pub struct PlivoArgs {
     /// Seed of everything random
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// HTTPS.
+    #[command(flatten)]
+    pub tls: TlsArgs,
 }
 
 /// A rate limit of the command line; `None` is off.
@@ -52,12 +56,12 @@ fn parse_rate(text: &str) -> Result<RateLimit, String> {
 
 impl From<PlivoArgs> for Options {
     fn from(args: PlivoArgs) -> Self {
-        let PlivoArgs { listen, auth_id, auth_token, rate_limit, switches, latency, seed } = args;
-        Self { listen, auth_id, auth_token, rate_limit: rate_limit.0, switches, latency, seed }
+        let PlivoArgs { listen, auth_id, auth_token, rate_limit, switches, latency, seed, tls } = args;
+        Self { listen, auth_id, auth_token, rate_limit: rate_limit.0, switches, latency, seed, tls: tls.into() }
     }
 }
 
-/// Runs the simulator until SIGINT or SIGTERM; prints `ready http://127.0.0.1:PORT` once it listens.
+/// Runs the simulator until SIGINT or SIGTERM; prints `ready http://127.0.0.1:PORT` (`https` with TLS) once it listens.
 ///
 /// # Errors
 /// A switch is wrong, or the address cannot be bound.

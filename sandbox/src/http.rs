@@ -19,9 +19,12 @@ use http::{HeaderValue, Request, Response, header};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 /// How long a connection without a request stays open: 75 s, as at Plivo (contracts/plivo.md 12).
@@ -55,9 +58,21 @@ impl Server {
     /// # Errors
     /// The address cannot be bound.
     pub async fn start(listen: SocketAddr, router: Router, idle: Duration) -> anyhow::Result<Server> {
+        Server::listen(listen, Site { router, idle, tls: None }).await
+    }
+
+    /// The same over TLS. A handshake takes no longer than `idle`.
+    ///
+    /// # Errors
+    /// The address cannot be bound.
+    pub async fn start_tls(listen: SocketAddr, router: Router, idle: Duration, tls: Arc<ServerConfig>) -> anyhow::Result<Server> {
+        Server::listen(listen, Site { router, idle, tls: Some(tls.into()) }).await
+    }
+
+    async fn listen(listen: SocketAddr, site: Site) -> anyhow::Result<Server> {
         let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
         let address = listener.local_addr().context("the listening socket has no address")?;
-        Ok(Server { address, task: tokio::spawn(accept(listener, router, idle)) })
+        Ok(Server { address, task: tokio::spawn(accept(listener, site)) })
     }
 
     /// The address that is really listened on.
@@ -79,7 +94,15 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: TcpListener, router: Router, idle: Duration) {
+/// What every connection is served with.
+#[derive(Clone)]
+struct Site {
+    router: Router,
+    idle: Duration,
+    tls: Option<TlsAcceptor>,
+}
+
+async fn accept(listener: TcpListener, site: Site) {
     // Connections end with this task, because the set aborts what it holds when it is dropped.
     let mut connections = JoinSet::new();
     let mut number = 0;
@@ -88,7 +111,7 @@ async fn accept(listener: TcpListener, router: Router, idle: Duration) {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     number += 1;
-                    connections.spawn(connection(stream, number, router.clone(), idle));
+                    connections.spawn(connection(stream, number, site.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
@@ -101,9 +124,17 @@ async fn accept(listener: TcpListener, router: Router, idle: Duration) {
     }
 }
 
-async fn connection(stream: TcpStream, number: u64, router: Router, idle: Duration) {
+async fn connection(stream: TcpStream, number: u64, Site { router, idle, tls }: Site) {
     // Answers are small: waiting to fill a segment would only add 40 ms to each.
     let _ = stream.set_nodelay(true);
+    let stream = match tls {
+        None => Stream::Plain(stream),
+        Some(acceptor) => match tokio::time::timeout(idle, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => Stream::Tls(Box::new(stream)),
+            Ok(Err(error)) => return tracing::debug!(connection = number, %error, "no TLS"),
+            Err(_) => return tracing::debug!(connection = number, "no TLS in time"),
+        },
+    };
     let control = Arc::new(Control::default());
     let io = Io { stream, control: Arc::clone(&control), trailing: None, written: false };
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
@@ -190,9 +221,56 @@ impl http_body::Body for Half {
     }
 }
 
-/// A TCP stream that ends with RST when it was told so, and that can send bytes behind hyper's back.
+/// A TCP stream, or TLS on one.
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Stream::Plain(socket) => socket,
+            Stream::Tls(stream) => stream.get_ref().0,
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
+/// A stream that ends with RST when it was told so, and that can send bytes behind hyper's back.
 struct Io {
-    stream: TcpStream,
+    stream: Stream,
     control: Arc<Control>,
     trailing: Option<Bytes>,
     written: bool,
@@ -247,7 +325,7 @@ impl Drop for Io {
     fn drop(&mut self) {
         if self.control.reset.load(Ordering::Acquire) {
             // Closing a socket with zero linger sends RST. If it fails the client is gone already.
-            let _ = self.stream.set_zero_linger();
+            let _ = self.stream.socket().set_zero_linger();
         }
     }
 }

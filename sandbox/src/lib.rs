@@ -2,7 +2,7 @@
 //!
 //! * [`control_plane`]: a real etcd, kube-apiserver and kube-controller-manager on loopback
 //! * [`plivo`], [`carrierx`]: simulators of the providers, with a ledger of what was really done; [`simulator`]: what they share; [`faults`]: scripts of what goes wrong;
-//!   [`admin_client`]: the interface for tests; [`http`]: a server that can cut connections
+//!   [`admin_client`]: the interface for tests; [`http`]: a server that can cut connections; [`tls`]: HTTPS for it
 //! * [`up`], [`cli_plivo`], [`cli_carrierx`]: the commands that keep them running until they are interrupted
 //! * [`demo`]: the story that `make demo` tells
 //! * [`canaries`]: secrets that tests look for where they have no business
@@ -20,4 +20,5 @@ pub mod http;
 pub mod plivo;
 pub mod process;
 pub mod simulator;
+pub mod tls;
 pub mod up;

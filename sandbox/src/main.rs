@@ -30,9 +30,9 @@ enum Command {
         #[arg(long, default_value = ".sandbox")]
         dir: PathBuf,
     },
-    /// Start the Plivo simulator only; print "ready http://…" and stay until SIGINT or SIGTERM.
+    /// Start the Plivo simulator only; print "ready http://…" (https with --tls) and stay until SIGINT or SIGTERM.
     Plivo(cli_plivo::PlivoArgs),
-    /// Start the CarrierX simulator only; print "ready http://…" and stay until SIGINT or SIGTERM.
+    /// Start the CarrierX simulator only; print "ready http://…" (https with --tls) and stay until SIGINT or SIGTERM.
     Carrierx(cli_carrierx::CarrierxArgs),
     /// Tell the story of some endpoints on a real control plane with the real operator; exit code 0 if every step held.
     Demo(demo::DemoArgs),

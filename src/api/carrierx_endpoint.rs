@@ -158,7 +158,8 @@ pub struct Address {
     #[x_kube(validation = schema::carrierx::location_sid())]
     pub location_sid: Option<String>,
     /// sipCredentialsSecretRef names the Secret with the keys username and password that hold for this address in place of the
-    /// endpoint's out_sip_username and its password.
+    /// endpoint's out_sip_username and its password. Absent: not managed. Removing it leaves at CarrierX what was there until the
+    /// addresses are replaced for another reason, which takes it away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sip_credentials_secret_ref: Option<SecretRef>,
 }

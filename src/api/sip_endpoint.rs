@@ -86,7 +86,8 @@ pub struct SipEndpointSpec {
     /// driftPolicy says what happens when a managed field is changed at the provider: Correct puts it back, Report only lists it.
     #[serde(default)]
     pub drift_policy: DriftPolicy,
-    /// externalDeletionPolicy says what happens when the endpoint is deleted at the provider: Recreate (it gets a new SIP URI) or Report.
+    /// externalDeletionPolicy says what happens when the endpoint is deleted at the provider: Recreate (where endpoints
+    /// register it gets a new SIP URI) or Report.
     #[serde(default)]
     pub external_deletion_policy: ExternalDeletionPolicy,
 }

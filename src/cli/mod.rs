@@ -2,6 +2,7 @@
 
 pub mod crds;
 pub mod run;
+pub mod uninstall_check;
 
 use clap::{Parser, Subcommand};
 
@@ -25,4 +26,9 @@ pub enum Command {
     Run(Box<run::RunArgs>),
     /// Print the CustomResourceDefinitions, ready for `kubectl apply --server-side -f -`.
     Crds(crds::Crds),
+    /// Say whether objects are left that only the operator can let go. The chart runs it before an uninstall.
+    ///
+    /// Exit code 0: none. 1: some, with counts, names and what to do. 2: it cannot be told. Needs no right but to list the operator's kinds,
+    /// and ends within 30 s.
+    UninstallCheck(uninstall_check::UninstallCheck),
 }

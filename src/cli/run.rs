@@ -101,7 +101,7 @@ pub struct RunArgs {
 }
 
 /// A name that a namespace can have. An empty one, left over in a template, would mean the whole cluster.
-fn namespace(text: &str) -> Result<String, String> {
+pub(super) fn namespace(text: &str) -> Result<String, String> {
     let within = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let formed = (1..=63).contains(&text.len()) && text.bytes().all(within) && !text.starts_with('-') && !text.ends_with('-');
     if formed { Ok(text.to_owned()) } else { Err(format!("{text:?} is no name of a namespace (1 to 63 of a-z, 0-9 and -)")) }

@@ -61,6 +61,33 @@ impl PartialEq for Secret {
 
 impl Eq for Secret {}
 
+/// Several nested things in no order, of which each is what its members say. What an answer leaves out of one says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Things {
+    text: String,
+    members: Vec<BTreeMap<&'static str, String>>,
+}
+
+impl Things {
+    /// `text`: as people see them and as they are sent, the provider module's own form. `members`: of each, what is known of it.
+    pub fn new(text: String, members: Vec<BTreeMap<&'static str, String>>) -> Self {
+        Self { text, members }
+    }
+
+    /// As many as were observed, each of them one of these as far as it shows.
+    fn agree(&self, observed: &Self) -> bool {
+        let mut left: Vec<_> = self.members.iter().collect();
+        let mut shown: Vec<_> = observed.members.iter().collect();
+        // What shows most has the least choice.
+        shown.sort_by_key(|members| std::cmp::Reverse(members.len()));
+        let mut taken = |members: &BTreeMap<&'static str, String>| {
+            let is = |one: &&BTreeMap<_, _>| members.iter().all(|(name, value)| one.get(name).is_none_or(|wanted| wanted == value));
+            left.iter().position(is).map(|at| left.swap_remove(at)).is_some()
+        };
+        self.members.len() == observed.members.len() && shown.into_iter().all(&mut taken)
+    }
+}
+
 /// The value of a field. "None" is the empty text everywhere (`app_id: ""` means: no application).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
@@ -68,6 +95,8 @@ pub enum Value {
     Text(String),
     /// Named texts that may be shown, of which only those named here count: what else the provider has there is somebody else's.
     Members(BTreeMap<String, String>),
+    /// Nested things that may be shown, compared one by one.
+    Things(Things),
     /// Text that may not.
     Secret(Secret),
 }
@@ -76,7 +105,7 @@ impl Value {
     /// The text, if it may be shown.
     pub fn text(&self) -> Option<&str> {
         match self {
-            Value::Text(text) => Some(text),
+            Value::Text(text) | Value::Things(Things { text, .. }) => Some(text),
             Value::Members(_) | Value::Secret(_) => None,
         }
     }
@@ -90,6 +119,7 @@ impl Value {
     pub fn agrees(&self, observed: Option<&Value>) -> bool {
         match (self, observed) {
             (Value::Members(wanted), Some(Value::Members(all))) => wanted.iter().all(|(name, value)| all.get(name) == Some(value)),
+            (Value::Things(wanted), Some(Value::Things(observed))) => wanted.agree(observed),
             (wanted, observed) => Some(wanted) == observed,
         }
     }
@@ -118,7 +148,7 @@ impl Value {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Value::Text(text) => write!(f, "{text:?}"),
+            Value::Text(text) | Value::Things(Things { text, .. }) => write!(f, "{text:?}"),
             Value::Members(members) => write!(f, "{members:?}"),
             Value::Secret(_) => f.write_str("***"),
         }
@@ -240,6 +270,13 @@ pub struct Difference {
     pub observed: Option<Value>,
 }
 
+impl Difference {
+    /// The provider shows something else. What it does not show at all is not known to differ.
+    pub fn is_shown(&self) -> bool {
+        self.observed.is_some()
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.observed {
@@ -275,6 +312,43 @@ mod tests {
         let observed = Fields::from([("alias", text("edited")), ("app_id", text("")), ("other", text("x"))]);
         let found: Vec<String> = diff(&desired, &observed).iter().map(ToString::to_string).collect();
         assert_eq!(found, [r#"alias: "edited" at the provider, "desk" wanted"#]);
+    }
+
+    #[test]
+    fn of_a_map_only_the_named_members_count_and_are_shown() {
+        let members =
+            |pairs: &[(&str, &str)]| Value::Members(pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect());
+        let desired = Fields::from([("attributes", members(&[("site", "b")]))]);
+        let shown =
+            |pairs| diff(&desired, &Fields::from([("attributes", members(pairs))])).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(shown(&[("site", "b"), ("owner", "somebody")]), Vec::<String>::new());
+        let found = shown(&[("site", "c"), ("owner", "somebody")]);
+        assert_eq!(found, [r#"attributes: {"site": "c"} at the provider, {"site": "b"} wanted"#]);
+    }
+
+    #[test]
+    fn nested_things_agree_in_any_order_as_far_as_each_is_shown() {
+        let things = |all: &[&[(&'static str, &str)]]| {
+            let members = all.iter().map(|one| one.iter().map(|(name, value)| (*name, (*value).to_owned())).collect());
+            Value::Things(Things::new(format!("{all:?}"), members.collect()))
+        };
+        let (a, b) = (&[("ip", "a"), ("port", "1")][..], &[("ip", "b"), ("port", "2")][..]);
+        let same_ip = &[("ip", "a"), ("port", "2")][..];
+        let table: [(&[&[(&str, &str)]], &[&[(&str, &str)]], bool); 9] = [
+            (&[a, b], &[b, a], true),
+            (&[a, b], &[&[("ip", "b")], &[("ip", "a")]], true),
+            (&[a, same_ip], &[&[("ip", "a")], a], true),
+            (&[a, b], &[a], false),
+            (&[a], &[a, a], false),
+            (&[a, b], &[a, a], false),
+            (&[a], &[&[("ip", "a"), ("port", "9")]], false),
+            (&[a], &[&[("ip", "a"), ("unknown", "x")]], true),
+            (&[], &[], true),
+        ];
+        for (wanted, observed, expected) in table {
+            assert_eq!(things(wanted).agrees(Some(&things(observed))), expected, "{wanted:?} and {observed:?}");
+        }
+        assert!(!things(&[a]).agrees(None));
     }
 
     #[test]

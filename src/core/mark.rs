@@ -289,6 +289,23 @@ mod tests {
     }
 
     #[test]
+    fn a_label_is_somebody_elses_if_it_carries_another_mark_of_the_same_kind() {
+        let other = |place, name| Mark::new(place, &Installation::new("cluster-a"), "voice", name, "pbx").to_string();
+        let table = [
+            (named("pbx").to_string(), false),
+            (named("renamed").to_string().to_uppercase(), false),
+            ("renamed".to_owned(), false),
+            ("renamed.in the console".to_owned(), false),
+            (other(Place::Name, "bob"), true),
+            (Mark::new(Place::Name, &Installation::new("cluster-b"), "voice", "alice", "pbx").to_string(), true),
+            (other(Place::Username, "bob"), false),
+        ];
+        for (label, contradicted) in table {
+            assert_eq!(named("pbx").contradicted_by(&label), contradicted, "{label}");
+        }
+    }
+
+    #[test]
     fn ownership_needs_the_whole_prefix_and_only_digits_behind_it() {
         let own = prefix("alice");
         let table = [

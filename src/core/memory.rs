@@ -11,6 +11,7 @@ use crate::core::endpoint::rewrites::Rewrites;
 use crate::core::evidence::{Evidence, Got, Listing, Referenced, Search};
 use crate::core::fields::{FieldName, Fields, Remote, Secret, Value};
 use crate::core::outcome::{Doubt, DoubtKind, Outcome, RefusalKind};
+use crate::core::shared::read_back::Normalised;
 use crate::core::time::Moment;
 use crate::core::view::{Desired, Problem, View};
 
@@ -36,6 +37,10 @@ pub struct Memory {
     pub earlier: Vec<Updated>,
     /// What the answers to our own updates showed of the fields that they changed. For a while it counts more than what other looks show.
     pub shown: BTreeMap<FieldName, Shown>,
+    /// What our own answered create and updates sent last, for fields that nothing shows: they are taken as kept.
+    pub accepted: Fields,
+    /// What the provider accepted twice and shows in another form.
+    pub normalised: Normalised,
     /// Deletions that failed, where the provider may refuse one because something points to the thing.
     pub undeleted: BTreeMap<String, Undeleted>,
     /// Of a trunk group that nobody needs: when the last one that led numbers by it was seen to have let go.
@@ -211,6 +216,10 @@ impl Learnt {
         }
         self.memory.effect = now;
         self.memory.permit = false;
+        if let (Outcome::Done(_), Desired::Wanted(wanted)) = (&outcome, &view.desired) {
+            // Also what the create did not have to name, being so anyway.
+            self.memory.accepted = wanted.fields.clone();
+        }
         if let (Outcome::Done((id, _)), Some(shown)) = (&outcome, shown) {
             self.read(view, id, now, Some(shown));
         }
@@ -223,9 +232,22 @@ impl Learnt {
     pub fn got(&mut self, view: &View, id: &str, began: Moment, outcome: Outcome<Remote>, now: Moment) {
         self.noted(view, &outcome, now);
         match outcome {
-            Outcome::Done(remote) => self.read(view, id, began, Some(remote)),
+            Outcome::Done(remote) => {
+                self.settle(view, began, &remote);
+                self.read(view, id, began, Some(remote));
+            }
             Outcome::NotFound { .. } => self.read(view, id, began, None),
             Outcome::Refused(_) | Outcome::Unknown(_) => {}
+        }
+    }
+
+    /// A look by id at the recorded one tells what became of our updates of it.
+    fn settle(&mut self, view: &View, began: Moment, remote: &Remote) {
+        if view.recorded().is_some_and(|recorded| recorded.id == remote.id) {
+            let Memory { update, earlier, normalised, .. } = &mut self.memory;
+            for update in update.iter().chain(earlier.iter()) {
+                normalised.settled(update, view.timing.visible(), began, &remote.fields);
+            }
         }
     }
 
@@ -276,8 +298,11 @@ impl Learnt {
     pub fn updated(&mut self, view: &View, id: &str, change: &Fields, outcome: &Outcome<Option<Remote>>, began: Moment, now: Moment) {
         self.noted(view, outcome, now);
         self.memory.effect = now;
+        self.memory.normalised.sending(change);
         match outcome {
             Outcome::Done(shown) => {
+                let plain = change.iter().filter(|(_, value)| value.is_plain());
+                self.memory.accepted.extend(plain.map(|(field, value)| (*field, value.clone())));
                 let mut before = self.memory.update.iter().chain(&self.memory.earlier).filter(|before| before.change == *change);
                 let times = before.next().map_or(0, |before| before.times) + 1;
                 self.sent(view, Updated { change: change.clone(), at: now, times });
@@ -294,6 +319,7 @@ impl Learnt {
             Outcome::Unknown(_) => {
                 self.gets.remove(id);
                 self.memory.shown.retain(|field, _| !change.contains_key(field));
+                self.memory.accepted.retain(|field, _| !change.contains_key(field));
                 self.sent(view, Updated { change: change.clone(), at: now, times: 0 });
             }
             Outcome::Refused(_) => {}
@@ -358,7 +384,11 @@ impl Learnt {
     pub fn written(&mut self, view: &View, action: &Action) {
         match action {
             Action::Record(found) => {
-                self.memory.own = None;
+                let answer = self.memory.own.take().and_then(|own| own.answer);
+                if !matches!(answer, Some(Outcome::Done((id, _))) if id == found.id) {
+                    self.memory.accepted.clear();
+                }
+                self.memory.normalised = Normalised::default();
                 self.memory.trouble = None;
                 self.memory.update = None;
                 self.memory.earlier.clear();

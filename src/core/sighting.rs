@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::core::fields::{Fields, PASSWORD, Remote, Role, Secret, Value, diff};
+use crate::core::fields::{Difference, Fields, PASSWORD, Remote, Role, Secret, Value, diff};
 use crate::core::listing::Entry;
 use crate::core::mark::{Mark, recognise};
 
@@ -180,7 +180,9 @@ pub fn differs(expected: &Expectation, seen: &Sightings, complete: bool) -> bool
             let registered = remote.registration.as_ref().map(|registration| registration.registered);
             let password =
                 remote.password_digest.is_some() && expected.password.as_ref().is_some_and(|seen| *seen != remote.password_digest);
-            password || !diff(&expected.fields, &remote.fields).is_empty() || (registered.is_some() && registered != expected.registered)
+            password
+                || diff(&expected.fields, &remote.fields).iter().any(Difference::is_shown)
+                || (registered.is_some() && registered != expected.registered)
         }
         Some(None) => complete,
         None => false,

@@ -335,13 +335,15 @@ impl View {
             Desired::Wanted(wanted) => wanted.password.as_ref(),
             Desired::Blocked(_) | Desired::Unmade(_) => None,
         };
-        match (wanted, &self.memory.update) {
-            (Some(wanted), Some(update))
-                if update.times > 0 && update.change.get(PASSWORD) == Some(&Value::Secret(wanted.value.clone())) =>
-            {
-                Some(&wanted.version)
-            }
-            _ => {
+        let sent = |wanted: &&WantedPassword| {
+            let value = Value::Secret(wanted.value.clone());
+            // Also before another change was sent: the answer to it stands.
+            let answered = self.memory.shown.get(PASSWORD).is_some_and(|shown| shown.value == value);
+            answered || self.memory.update.as_ref().is_some_and(|last| last.times > 0 && last.change.get(PASSWORD) == Some(&value))
+        };
+        match wanted.filter(sent) {
+            Some(wanted) => Some(&wanted.version),
+            None => {
                 let noted = self.ledger().and_then(|ledger| ledger.password_secret.as_ref());
                 match &self.memory.rewritten {
                     Some((before, after)) if noted == Some(before) => Some(after),

@@ -21,6 +21,7 @@ use crate::api::sip_endpoint::SipEndpointSpec;
 use crate::core::binding::view as binding;
 use crate::core::capabilities::Capabilities;
 use crate::core::fields::{Application, Fields, Number, Remote, Secret};
+use crate::core::key::ObjectKey;
 use crate::core::mark::{Mark, Place, base_from_name};
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
 use crate::core::view::{Desired, Password, Problem};
@@ -33,7 +34,9 @@ pub mod plivo;
 pub mod transport;
 
 /// Things of one kind that are made, read, changed and deleted at a provider: endpoints, or the trunk groups that lead numbers to them.
-/// Every method is one request, bounded in time and size.
+/// Every request is bounded in time and size. A method is one request but for these, where the provider needs several for one thing: at
+/// CarrierX [`Remotes::references`] up to 11, where it does not select, and [`Remotes::update`] of a trunk group up to 6. They count as
+/// one call of the account's budget.
 pub trait Remotes: Send + Sync {
     /// Creates one. Sent at most once, on a connection of its own. `label` is what we ask for and carries our mark; the provider may append
     /// to it, and an answer with another beginning is [`Outcome::Unknown`].
@@ -60,7 +63,9 @@ pub trait Remotes: Send + Sync {
     }
 }
 
-/// One account at one provider, reached with one set of credentials.
+/// One account at one provider, reached with one set of credentials. Of these methods too each is one request, but at CarrierX, where
+/// what is asked for by its digits may not be selected, [`Provider::identify`], [`Provider::get_number`] and
+/// [`Provider::update_number`] are up to 3.
 pub trait Provider: Send + Sync + 'static {
     /// What the protocol must know of this provider.
     fn capabilities(&self) -> Capabilities;
@@ -182,6 +187,8 @@ pub trait Dialect: Sync {
     fn permissions(&self) -> Option<&'static str> {
         None
     }
+    /// Its member in the spec of an endpoint.
+    fn member(&self) -> &'static str;
     /// The endpoint is this provider's.
     fn speaks(&self, spec: &SipEndpointSpec) -> bool;
     /// Where its mark stands, and what stands before it.
@@ -285,10 +292,25 @@ pub fn number(spec: &PhoneNumberBindingSpec) -> &str {
 /// where [`app_name`] names none.
 pub type NamedApplication = Option<Result<String, Problem>>;
 
-/// What the spec wants, in the provider's own terms.
-pub fn desired(spec: &SipEndpointSpec, name: &str, mark: &Mark, password: Password, application: NamedApplication) -> Desired {
+/// What the spec wants, in the provider's own terms. `account`: the one that it names and where that is, once it is known.
+pub fn desired(
+    spec: &SipEndpointSpec,
+    account: Option<(&ObjectKey, ProviderKind)>,
+    name: &str,
+    mark: &Mark,
+    password: Password,
+    application: NamedApplication,
+) -> Desired {
     let Some(dialect) = of_endpoint(spec) else { return Desired::Blocked(unknown_provider()) };
     let invalid = |message: &str| Desired::Blocked(Problem { reason: Reason::InvalidSpec, message: message.into() });
+    // An account says where it is in an object of its own, so no schema can compare the two.
+    if let Some((account, at)) = account.filter(|(_, at)| *at != dialect.kind()) {
+        return invalid(&format!(
+            "spec.{} is for {kind}, but account {account} is at {at}; nothing is done. Name an account at {kind} in the accountRef of a new SipEndpoint, and delete this one",
+            dialect.member(),
+            kind = dialect.kind()
+        ));
+    }
     // The schema refuses both; a decision that creates must not rest on the schema alone.
     if spec.adopt.is_none() && password == Ok(None) && dialect.needs_password() {
         return invalid(
@@ -403,7 +425,42 @@ mod tests {
         for (sentence, management_policy, adopt, password, wanted) in table {
             let spec = SipEndpointSpec { plivo: Some(PlivoEndpoint::default()), adopt, management_policy, ..SipEndpointSpec::default() };
             let mark = Mark::new(Place::Username, &Installation::new("cluster-a"), "voice", "alice", "alice");
-            assert_eq!(matches!(desired(&spec, "alice", &mark, password, None), Desired::Wanted(_)), wanted, "{sentence}");
+            assert_eq!(matches!(desired(&spec, None, "alice", &mark, password, None), Desired::Wanted(_)), wanted, "{sentence}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_of_one_provider_in_an_account_at_another_is_wanted_nowhere() {
+        let (plivo, carrierx) = (ProviderKind::Plivo, ProviderKind::CarrierX);
+        let adopt = || Some(Adopt { endpoint_id: "1".into(), from_installation: None });
+        let table = [
+            (plivo, None, None),
+            (plivo, Some(plivo), None),
+            (plivo, Some(carrierx), Some("spec.plivo is for Plivo, but account voice/main is at CarrierX; nothing is done")),
+            (carrierx, None, None),
+            (carrierx, Some(carrierx), None),
+            (carrierx, Some(plivo), Some("spec.carrierx is for CarrierX, but account voice/main is at Plivo; nothing is done")),
+        ];
+        let account = ObjectKey { kind: crate::core::key::Kind::ProviderAccount, namespace: "voice".into(), name: "main".into() };
+        for (of, at, expected) in table {
+            for adopt in [None, adopt()] {
+                let mut spec = SipEndpointSpec { adopt, ..SipEndpointSpec::default() };
+                match of {
+                    ProviderKind::Plivo => spec.plivo = Some(PlivoEndpoint::default()),
+                    ProviderKind::CarrierX => spec.carrierx = Some(crate::api::carrierx_endpoint::CarrierxEndpoint::default()),
+                }
+                let (place, base) = label(&spec, "alice");
+                let mark = Mark::new(place, &Installation::new("cluster-a"), "voice", "alice", &base);
+                let password = Ok(Some((Secret::new("hunter22".into()), SecretVersion::default())));
+                match (desired(&spec, at.map(|at| (&account, at)), "alice", &mark, password, None), expected) {
+                    (Desired::Wanted(_), None) => {}
+                    (Desired::Blocked(problem), Some(words)) => {
+                        assert_eq!(problem.reason, Reason::InvalidSpec);
+                        assert!(problem.message.starts_with(words) && problem.message.contains("a new SipEndpoint"), "{}", problem.message);
+                    }
+                    (other, _) => panic!("{of} at {at:?}: {other:?}"),
+                }
+            }
         }
     }
 }

@@ -40,6 +40,7 @@ fn each_fault_is_found() {
     let network = "NetworkPolicy switchboard-system/switchboard";
     let budget = "PodDisruptionBudget switchboard-system/switchboard";
     let binding = "ClusterRoleBinding switchboard";
+    let job = "Job switchboard-system/switchboard-uninstall-check";
     let pod = |rest: &str| format!("{POD}{rest}");
     let container = |rest: &str| format!("{CONTAINER}{rest}");
     let rows: Vec<(&str, String, Value, &str)> = vec![
@@ -60,6 +61,20 @@ fn each_fault_is_found() {
         (network, "/spec/egress/0/ports".into(), json!([]), "lets everything out"),
         (budget, "/spec/selector/matchLabels".into(), json!({}), "selects no Pod"),
         (budget, "/spec/maxUnavailable".into(), json!(0), "can keep a node from being drained"),
+        (network, "/spec/podSelector/matchExpressions/0/values".into(), json!(["switchboard"]), "is not let out to the API server"),
+        (job, "/metadata/annotations/helm.sh~1hook".into(), Value::Null, "runs at another time"),
+        (job, "/metadata/annotations/helm.sh~1hook".into(), json!("pre-delete,pre-upgrade"), "runs at another time"),
+        (job, "/metadata/annotations/helm.sh~1hook-delete-policy".into(), json!("hook-failed"), "takes the reason of a failure"),
+        (job, "/spec/backoffLimit".into(), json!(6), "asks again"),
+        (job, pod("/restartPolicy"), json!("OnFailure"), "asks again"),
+        (job, "/spec/ttlSecondsAfterFinished".into(), Value::Null, "is left for ever"),
+        (job, "/spec/activeDeadlineSeconds".into(), Value::Null, "later than anybody waits"),
+        (job, "/spec/template/metadata/labels/app.kubernetes.io~1name".into(), json!("switchboard"), "is taken for the operator"),
+        (job, pod("/serviceAccountName"), json!("default"), "runs as a ServiceAccount that is not there"),
+        (job, pod("/securityContext/runAsNonRoot"), json!(false), "may run as root"),
+        (job, container("/securityContext/readOnlyRootFilesystem"), json!(false), "has more rights"),
+        (job, container("/resources/limits/memory"), Value::Null, "has no limits for memory"),
+        (job, pod("/volumes/0"), json!({"name": "token", "projected": {"sources": []}}), "has no token"),
         (binding, "/roleRef/name".into(), json!("switchboard-secret-reader"), "gives in the whole cluster"),
         (binding, "/roleRef/name".into(), json!("cluster-admin"), "binds a role that is not there"),
         (binding, "/subjects/0/name".into(), json!("default"), "gives rights to others"),

@@ -13,9 +13,10 @@ const OF_THE_CLUSTER: [&str; 6] = [
     "ValidatingAdmissionPolicy",
     "ValidatingAdmissionPolicyBinding",
 ];
-/// The kinds that there may be besides: no Secret, no Pod or Job, nothing unforeseen.
-const IN_A_NAMESPACE: [&str; 9] = [
+/// The kinds that there may be besides: no Secret, no Pod, no Job but for Helm, nothing unforeseen.
+const IN_A_NAMESPACE: [&str; 10] = [
     "Deployment",
+    "Job",
     "NetworkPolicy",
     "PodDisruptionBudget",
     "PrometheusRule",
@@ -42,6 +43,14 @@ fn selects(selector: &Value, labels: &Value) -> bool {
     selector.as_object().is_some_and(|selector| !selector.is_empty() && selector.iter().all(|(name, value)| labels[name] == *value))
 }
 
+/// The same for a selector of an API, which may have expressions as well; of these only `In` is known.
+fn matches(selector: &Value, labels: &Value) -> bool {
+    let expressions = list(&selector["matchExpressions"]);
+    let among = |one: &Value| one["operator"] == "In" && list(&one["values"]).contains(&labels[text(&one["key"])]);
+    (selector["matchLabels"].is_null() && !expressions.is_empty() || selects(&selector["matchLabels"], labels))
+        && expressions.iter().all(among)
+}
+
 fn labels(object: &Value) -> &Value {
     &object["metadata"]["labels"]
 }
@@ -58,6 +67,7 @@ pub fn faults(objects: &[Value]) -> Vec<String> {
         named(object, &mut say);
         match text(&object["kind"]) {
             "Deployment" => deployment(object, objects, &mut say),
+            "Job" => job(object, objects, &mut say),
             "Service" => service(object, objects, &mut say),
             "ServiceAccount" if object["automountServiceAccountToken"] != false => say("mounts its token anywhere"),
             "ServiceMonitor" => monitor(object, objects, &mut say),
@@ -115,6 +125,52 @@ fn deployment(object: &Value, objects: &[Value], say: &mut dyn FnMut(&str)) {
         say("selects by what an upgrade changes");
     }
     let pod = &template["spec"];
+    if spec["replicas"].as_i64().is_some_and(|replicas| replicas > 1) && list(&pod["topologySpreadConstraints"]).is_empty() {
+        say("puts all its Pods on one node");
+    }
+    for one in list(&pod["containers"]) {
+        serves(one, say);
+    }
+    self::pod(object, objects, say);
+}
+
+/// One that Helm makes and takes away again, in its time and in nobody's way.
+fn job(object: &Value, objects: &[Value], say: &mut dyn FnMut(&str)) {
+    let (spec, template) = (&object["spec"], &object["spec"]["template"]);
+    let annotations = &object["metadata"]["annotations"];
+    if annotations["helm.sh/hook"] != "pre-delete" {
+        say("runs at another time than before an uninstall");
+    }
+    let policies: Vec<&str> = text(&annotations["helm.sh/hook-delete-policy"]).split(',').collect();
+    if policies != ["before-hook-creation", "hook-succeeded"] {
+        say("stays in the way of the next, or takes the reason of a failure with it");
+    }
+    if spec["backoffLimit"] != 0 || template["spec"]["restartPolicy"] != "Never" {
+        say("asks again what has been answered");
+    }
+    // `helm uninstall` waits for 300 s.
+    if !spec["activeDeadlineSeconds"].as_i64().is_some_and(|seconds| (60..300).contains(&seconds)) {
+        say("ends too early, or later than anybody waits for it");
+    }
+    if spec["ttlSecondsAfterFinished"].is_null() {
+        say("is left for ever by those who give up");
+    }
+    let selected = objects.iter().any(|one| match text(&one["kind"]) {
+        "Service" => selects(&one["spec"]["selector"], labels(template)),
+        "Deployment" | "PodDisruptionBudget" => matches(&one["spec"]["selector"], labels(template)),
+        _ => false,
+    });
+    if selected {
+        say("is taken for the operator");
+    }
+    if of(objects, "NetworkPolicy").any(|one| !matches(&one["spec"]["podSelector"], labels(template))) {
+        say("is not let out to the API server");
+    }
+    pod(object, objects, say);
+}
+
+fn pod(object: &Value, objects: &[Value], say: &mut dyn FnMut(&str)) {
+    let pod = &object["spec"]["template"]["spec"];
     let account = text(&pod["serviceAccountName"]);
     if !of(objects, "ServiceAccount")
         .any(|one| one["metadata"]["name"] == account && one["metadata"]["namespace"] == object["metadata"]["namespace"])
@@ -138,9 +194,6 @@ fn deployment(object: &Value, objects: &[Value], say: &mut dyn FnMut(&str)) {
     }
     if context["seccompProfile"] != json!({"type": "RuntimeDefault"}) {
         say("has no seccomp profile");
-    }
-    if spec["replicas"].as_i64().is_some_and(|replicas| replicas > 1) && list(&pod["topologySpreadConstraints"]).is_empty() {
-        say("puts all its Pods on one node");
     }
     let containers = list(&pod["containers"]);
     if containers.len() != 1 {
@@ -173,17 +226,8 @@ fn container(container: &Value, pod: &Value, say: &mut dyn FnMut(&str)) {
     if *context != expected {
         say("has more rights on its node than none");
     }
-    let ports: Vec<&str> = list(&container["ports"]).iter().map(|port| text(&port["name"])).collect();
     if list(&container["ports"]).iter().any(|port| !port["hostPort"].is_null()) {
         say("takes a port of its node");
-    }
-    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
-        if !ports.contains(&text(&container[probe]["httpGet"]["port"])) {
-            say(&format!("has no {probe}, or one at a port that it does not have"));
-        }
-    }
-    if container["readinessProbe"]["httpGet"]["path"] == container["livenessProbe"]["httpGet"]["path"] {
-        say("is alive only while it is ready");
     }
     if !container["envFrom"].is_null() || list(&container["env"]).iter().any(|one| !one["valueFrom"]["secretKeyRef"].is_null()) {
         say("has a Secret in its environment");
@@ -198,6 +242,19 @@ fn container(container: &Value, pod: &Value, say: &mut dyn FnMut(&str)) {
     }
     if list(&container["volumeMounts"]).iter().any(|mount| mount["readOnly"] != true) {
         say("mounts something that it could write");
+    }
+}
+
+/// What is asked over HTTP.
+fn serves(container: &Value, say: &mut dyn FnMut(&str)) {
+    let ports: Vec<&str> = list(&container["ports"]).iter().map(|port| text(&port["name"])).collect();
+    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+        if !ports.contains(&text(&container[probe]["httpGet"]["port"])) {
+            say(&format!("has no {probe}, or one at a port that it does not have"));
+        }
+    }
+    if container["readinessProbe"]["httpGet"]["path"] == container["livenessProbe"]["httpGet"]["path"] {
+        say("is alive only while it is ready");
     }
 }
 
@@ -254,7 +311,7 @@ fn monitor(object: &Value, objects: &[Value], say: &mut dyn FnMut(&str)) {
 
 fn network_policy(object: &Value, objects: &[Value], say: &mut dyn FnMut(&str)) {
     let spec = &object["spec"];
-    if !of(objects, "Deployment").any(|one| selects(&spec["podSelector"]["matchLabels"], labels(&one["spec"]["template"]))) {
+    if !of(objects, "Deployment").any(|one| matches(&spec["podSelector"], labels(&one["spec"]["template"]))) {
         say("selects no Pod");
     }
     if spec["policyTypes"] != json!(["Ingress", "Egress"]) {

@@ -15,6 +15,8 @@ fn wrong_values_are_refused_with_the_reason() {
         // Misspelt, at each depth.
         (json!({"installationID": "a"}), &["additional properties 'installationID' not allowed"]),
         (json!({"crds": {"enable": true}}), &["/crds", "'enable' not allowed"]),
+        (json!({"uninstall": {"forced": true}}), &["/uninstall", "'forced' not allowed"]),
+        (json!({"uninstall": {"force": "yes"}}), &["/uninstall/force", "want boolean"]),
         (json!({"provider": {"ca": {"configmap": "x"}}}), &["/provider/ca", "'configmap' not allowed"]),
         (json!({"namespaces": [{"name": "voice", "writeSecret": true}]}), &["/namespaces/0", "'writeSecret' not allowed"]),
         (json!({"networkPolicy": {"metricsFrom": [{"pods": {}}]}}), &["/networkPolicy/metricsFrom/0", "'pods' not allowed"]),

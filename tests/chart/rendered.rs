@@ -10,6 +10,7 @@ use crate::helm::{key, keys, one, render, render_in, text, texts};
 use crate::values::{everything, sets};
 
 const DEPLOYMENT: &str = "Deployment switchboard-system/switchboard";
+const JOB: &str = "Job switchboard-system/switchboard-uninstall-check";
 
 fn set(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
@@ -30,6 +31,7 @@ fn without_values_there_is_what_the_operator_needs_and_nothing_else() {
         "CustomResourceDefinition provideraccounts.switchboard.dev",
         "CustomResourceDefinition sipendpoints.switchboard.dev",
         DEPLOYMENT,
+        JOB,
         "Role switchboard-system/switchboard",
         "RoleBinding switchboard-system/switchboard",
         "RoleBinding switchboard-system/switchboard-secret-reader",
@@ -88,6 +90,7 @@ fn each_switch_adds_and_takes_away_its_objects() {
         ),
         (json!({"createNamespaces": true}), vec![], vec![]),
         (json!({"userRoles": false}), vec![], people.to_vec()),
+        (json!({"uninstall": {"force": true}}), vec![], vec![JOB]),
         (json!({"crds": {"enabled": false}}), vec![], definitions.clone()),
         (json!({"admission": {"enabled": false}}), vec![], policies.clone()),
         (json!({"networkPolicy": {"enabled": true}}), vec!["NetworkPolicy switchboard-system/switchboard"], vec![]),
@@ -155,7 +158,11 @@ fn what_would_take_data_along_stays_on_uninstall() {
 }
 
 fn container(rendered: &[Value]) -> &Value {
-    &one(rendered, DEPLOYMENT)["spec"]["template"]["spec"]["containers"][0]
+    container_of(rendered, DEPLOYMENT)
+}
+
+fn container_of<'a>(rendered: &'a [Value], wanted: &str) -> &'a Value {
+    &one(rendered, wanted)["spec"]["template"]["spec"]["containers"][0]
 }
 
 #[test]
@@ -187,6 +194,35 @@ fn each_value_becomes_its_argument_and_the_operator_understands_them() {
         assert_eq!((run.operator_namespace.as_str(), run.service_account.as_str()), ("switchboard-system", "switchboard"));
         assert_eq!(run.health_listen.port(), 8080, "{name}: that of the probes");
     }
+}
+
+#[test]
+fn the_check_before_an_uninstall_looks_where_the_operator_works_and_is_run_as_the_operator_is() {
+    for (name, values) in sets() {
+        let rendered = render(&values);
+        let (operator, check) = (container(&rendered), container_of(&rendered, JOB));
+        let arguments = texts(&check["args"]);
+        let parsed = Cli::try_parse_from(["switchboard"].iter().chain(&arguments)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let Command::UninstallCheck(parsed) = parsed.command else { panic!("{name}: {arguments:?}") };
+        let worked_in: Vec<&str> =
+            texts(&operator["args"]).into_iter().filter_map(|argument| argument.strip_prefix("--namespace=")).collect();
+        assert_eq!(parsed.namespaces, worked_in, "{name}");
+        for member in ["image", "imagePullPolicy", "env", "resources", "securityContext"] {
+            assert_eq!(check[member], operator[member], "{name}: {member}");
+        }
+        let pods = [DEPLOYMENT, JOB].map(|wanted| &one(&rendered, wanted)["spec"]["template"]["spec"]);
+        for member in
+            ["serviceAccountName", "securityContext", "imagePullSecrets", "priorityClassName", "nodeSelector", "tolerations", "affinity"]
+        {
+            assert_eq!(pods[1][member], pods[0][member], "{name}: {member}");
+        }
+        // Its token, and no other volume of the operator's.
+        assert_eq!(pods[1]["volumes"], json!([pods[0]["volumes"][0]]), "{name}");
+    }
+    let rendered = render(&json!({"podLabels": {"team": "v", "app.kubernetes.io/name": "other"}, "podAnnotations": {"n": "v"}}));
+    let metadata = &one(&rendered, JOB)["spec"]["template"]["metadata"];
+    assert_eq!((&metadata["labels"]["team"], &metadata["annotations"]["n"]), (&json!("v"), &json!("v")));
+    assert_eq!(metadata["labels"]["app.kubernetes.io/name"], "switchboard-uninstall-check", "which nothing of the operator's selects");
 }
 
 #[test]
@@ -324,6 +360,8 @@ fn the_notes_ask_to_pin_the_id_and_show_the_next_three_commands() {
     let pinned = json!({"installationId": "site-a", "namespaces": [{"name": "sales"}, {"name": "voice"}]});
     let (said, commands) = notes(&pinned);
     assert!(said.contains("The installation id is pinned: site-a") && !said.contains("PIN THE"), "{said}");
+    assert!(said.contains("`helm uninstall` fails while there are some"), "{said}");
+    assert!(!notes(&json!({"uninstall": {"force": true}})).0.contains("`helm uninstall`"));
     assert_eq!(commands.len(), 3, "{said}");
     assert!(commands.iter().all(|command| command.contains("kubectl -n sales ")), "{said}");
     for line in said.lines().filter(|line| !line.starts_with("    ")) {

@@ -18,12 +18,13 @@ use super::rbac::audited_control_plane;
 use super::support;
 use super::world::{Operator, World, eventually, reason};
 
+mod carrierx;
 mod credentials;
 
 /// The operator's own namespace.
 const HOME: &str = "switchboard-system";
 /// Operators besides those of [`CASES`]: one for each case that is not there, and one that is started again.
-const OTHERS: usize = 4;
+const OTHERS: usize = 5;
 
 /// What makes it show all of an error.
 const TALKATIVE: &[(&str, &str)] = &[("RUST_BACKTRACE", "full")];
@@ -135,6 +136,7 @@ async fn no_secret_is_found_anywhere_but_in_secrets() {
     cases.push(Box::pin(rejected(&plane, &search)));
     cases.push(Box::pin(credentials::generated(&plane, &search, CASES.len() + 1)));
     cases.push(Box::pin(credentials::escrow(&plane, &search, CASES.len() + 2)));
+    cases.push(Box::pin(carrierx::peer(&plane, &search, CASES.len() + 3)));
     join_all(cases).await;
     nothing_is_found(plane, &search, CASES.len() + OTHERS).await;
 }

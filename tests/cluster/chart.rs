@@ -1,9 +1,11 @@
 //! The Helm chart on a real API server, by the real helm: installed, upgraded, uninstalled, with an operator that has the rights and the
-//! arguments of the chart and no others. Nothing runs Pods here, so they stay pending.
+//! arguments of the chart and no others. Nothing runs Pods here, so they stay pending, but for that of the check before an uninstall.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
@@ -50,7 +52,49 @@ impl Shell {
         shell
     }
 
+    /// What is run before an uninstall is run meanwhile.
     fn output(&self, script: &str) -> Output {
+        if !script.contains("helm uninstall") {
+            return self.command(script);
+        }
+        thread::scope(|scope| {
+            let helm = scope.spawn(|| self.command(script));
+            while !helm.is_finished() {
+                self.run_check();
+                thread::sleep(Duration::from_millis(50));
+            }
+            helm.join().expect("no panic")
+        })
+    }
+
+    /// Does what a node does with the Pod of the check, if there is one: runs it, as the ServiceAccount that it has, and tells how it ended.
+    fn run_check(&self) {
+        let pods = self.command(&format!("kubectl -n {NAMESPACE} get pods -l job-name=switchboard-uninstall-check -o json"));
+        let pods: Value = serde_json::from_slice(&pods.stdout).expect("a list");
+        let waits = |pod: &&Value| pod["status"]["phase"] == "Pending" && pod["metadata"]["deletionTimestamp"].is_null();
+        let Some(pod) = helm::list(&pods["items"]).iter().find(waits) else { return };
+        let account = helm::text(&pod["spec"]["serviceAccountName"]);
+        let kubeconfig = self.kubeconfig_of(account, "check.kubeconfig");
+        let mut check = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        let ended =
+            check.args(helm::texts(&pod["spec"]["containers"][0]["args"])).env("KUBECONFIG", kubeconfig).output().expect("the program");
+        self.write("check.log", &String::from_utf8_lossy(&ended.stderr));
+        let phase = if ended.status.success() { "Succeeded" } else { "Failed" };
+        let name = helm::text(&pod["metadata"]["name"]);
+        let status = json!({"status": {"phase": phase}});
+        self.command(&format!("kubectl -n {NAMESPACE} patch pod {name} --subresource=status --type=merge -p '{status}'"));
+    }
+
+    /// A kubeconfig with a token of a ServiceAccount of the release.
+    fn kubeconfig_of(&self, account: &str, name: &str) -> PathBuf {
+        let token = self.run(&format!("kubectl -n {NAMESPACE} create token {account} --duration 24h"));
+        let kubeconfig = std::fs::read_to_string(self.plane.operator_kubeconfig()).expect("a kubeconfig");
+        let former: Value = serde_saphyr::from_str(&kubeconfig).expect("YAML");
+        let former = former["users"][0]["user"]["token"].as_str().expect("a token");
+        self.plane.write(name, &kubeconfig.replace(former, token.trim())).expect("a kubeconfig")
+    }
+
+    fn command(&self, script: &str) -> Output {
         let home = self.folder.join("helm");
         let path = format!("{}:{}", self.folder.join("bin").display(), std::env::var("PATH").unwrap_or_default());
         let mut command = Command::new("bash");
@@ -90,11 +134,7 @@ impl Shell {
     /// An operator as the release describes it, but for what a simulator needs: its arguments, and its rights by a token of its
     /// ServiceAccount.
     async fn operator(&self, world: &World) -> Operator {
-        let token = self.run(&format!("kubectl -n {NAMESPACE} create token switchboard --duration 24h"));
-        let kubeconfig = std::fs::read_to_string(self.plane.operator_kubeconfig()).expect("a kubeconfig");
-        let former: Value = serde_saphyr::from_str(&kubeconfig).expect("YAML");
-        let former = former["users"][0]["user"]["token"].as_str().expect("a token");
-        self.plane.write("operator.kubeconfig", &kubeconfig.replace(former, token.trim())).expect("a kubeconfig");
+        self.kubeconfig_of("switchboard", "operator.kubeconfig");
         let deployments: Api<Deployment> = Api::namespaced(world.client.clone(), NAMESPACE);
         let deployment = deployments.get("switchboard").await.expect("the Deployment");
         let pod = deployment.spec.template.spec.expect("a Pod");
@@ -182,8 +222,26 @@ async fn a_release_is_installed_upgraded_and_uninstalled_and_endpoints_do_not_no
     super::observe::account_reason(&world, "plivo", "Available").await;
     assert!(operator.terminate().await.0);
 
-    // Uninstalled with an object left: rights and Pods are gone, definitions, namespaces and objects are not.
-    shell.run(&format!("helm uninstall switchboard --namespace {NAMESPACE}"));
+    // Refused while an object is left: Helm says why, and everything is as it was.
+    let uninstall = format!("helm uninstall switchboard --namespace {NAMESPACE}");
+    let said = shell.refused(&uninstall);
+    assert!(said.contains("switchboard-uninstall-check"), "{said}");
+    let log = std::fs::read_to_string(shell.folder.join("check.log")).expect("the log of the check");
+    assert!(log.contains("SipEndpoint voice/alice\n") && log.contains("ProviderAccount voice/plivo\n"), "{log}");
+    assert!(shell.has(&format!("-n {NAMESPACE} deployment switchboard")) && shell.has("clusterrolebinding switchboard"));
+    assert!(shell.has(&format!("-n {NAMESPACE} job switchboard-uninstall-check")), "with its log, until the next attempt");
+    // For Helm it is on its way out. Who has changed their mind says so, and goes on.
+    assert!(shell.run(&format!("helm status switchboard --namespace {NAMESPACE}")).contains("STATUS: uninstalling"));
+    shell.refused(&format!("helm upgrade switchboard deploy/chart --namespace {NAMESPACE} --values values.json"));
+    let history = shell.run(&format!("helm history switchboard --namespace {NAMESPACE} --output json"));
+    let history: Value = serde_json::from_str(&history).expect("JSON");
+    let last = &helm::list(&history).last().expect("a revision")["revision"];
+    shell.run(&format!("helm rollback switchboard {last} --namespace {NAMESPACE}"));
+    shell.helm("upgrade", "deploy/chart", &values);
+    shell.refused(&uninstall);
+
+    // Uninstalled all the same: rights and Pods are gone, definitions, namespaces and objects are not.
+    shell.run(&format!("{uninstall} --no-hooks"));
     gone(&shell);
     for kept in ["crd sipendpoints.switchboard.dev", "namespace voice", "-n voice sipendpoint alice", "-n voice secret alice-phone"] {
         assert!(shell.has(kept), "{kept}");
@@ -192,6 +250,8 @@ async fn a_release_is_installed_upgraded_and_uninstalled_and_endpoints_do_not_no
 
     // Installed again: it goes on where it was, and what is deleted now goes at the provider too.
     shell.helm("install", "deploy/chart", &values);
+    // That of the last refusal, which would be changed and not made.
+    shell.run(&format!("kubectl -n {NAMESPACE} delete job switchboard-uninstall-check"));
     strictly_valid(&shell);
     let operator = shell.operator(&world).await;
     world.patch("alice", json!({"spec": {"plivo": {"alias": "hall"}}})).await;
@@ -200,8 +260,23 @@ async fn a_release_is_installed_upgraded_and_uninstalled_and_endpoints_do_not_no
     world.delete("alice").await;
     world.gone("alice").await;
     assert!(world.living().await.is_empty());
+    shell.run("kubectl -n voice delete provideraccount plivo --timeout=90s");
     assert!(operator.terminate().await.0);
-    shell.run(&format!("helm uninstall switchboard --namespace {NAMESPACE}"));
+
+    // Nothing is left: the check says so, and is gone itself.
+    shell.run(&uninstall);
+    let log = std::fs::read_to_string(shell.folder.join("check.log")).expect("the log of the check");
+    assert!(log.contains("No object is left"), "{log}");
+    assert!(!shell.has(&format!("-n {NAMESPACE} job switchboard-uninstall-check")));
+    gone(&shell);
+
+    // By the value nobody is asked.
+    values["uninstall"] = json!({"force": true});
+    shell.helm("install", "deploy/chart", &values);
+    shell.run("kubectl -n voice apply -f deploy/samples/account.yaml");
+    std::fs::remove_file(shell.folder.join("check.log")).expect("the log of the check");
+    shell.run(&uninstall);
+    assert!(!shell.folder.join("check.log").exists());
     gone(&shell);
     assert_eq!(shell.run("kubectl get crds -o name").lines().filter(|name| name.ends_with(".switchboard.dev")).count(), 4);
     shell.plane.stop().await;

@@ -38,6 +38,7 @@ mod namespaces;
 mod numbers;
 mod observe;
 mod policies;
+mod provider_ca;
 mod proxy;
 #[cfg(feature = "failpoints")]
 mod rbac;
@@ -50,5 +51,6 @@ mod support;
 #[cfg(feature = "failpoints")]
 mod tenancy;
 mod two_operators;
+mod uninstall;
 #[cfg_attr(not(feature = "failpoints"), allow(dead_code, reason = "for tests with fail points"))]
 mod world;

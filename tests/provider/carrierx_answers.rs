@@ -180,7 +180,12 @@ async fn a_token_is_proven_by_whoami_or_by_the_gateway_and_from_then_on_says_who
     let filtered = "GET /core/v2/endpoints?limit=1000&offset=0&order=endpoint_sid&filter";
     let plain = "GET /core/v2/endpoints?";
     type Answers = Vec<(&'static str, u16, Json)>;
-    let table: [(&str, Answers, usize); 5] = [
+    let table: [(&str, Answers, usize); 6] = [
+        (
+            "of another shape",
+            vec![("GET /core/v2/oauth", 200, json!({"user": "x"})), (filtered, 200, list(std::slice::from_ref(&gateway), false))],
+            2,
+        ),
         ("whoami", vec![("GET /core/v2/oauth", 200, whoami.clone())], 1),
         ("in another place", vec![("GET /core/v2/oauth", 200, json!({"partner": whoami}))], 1),
         ("no whoami", vec![("GET /core/v2/oauth", 404, gone.clone()), (filtered, 200, list(std::slice::from_ref(&gateway), false))], 2),
@@ -268,7 +273,23 @@ async fn hits_of_a_search_are_looked_at_again_and_what_is_behind_an_ignored_filt
 
 #[tokio::test]
 async fn a_page_proves_something_only_if_all_of_it_can_be_read() {
-    let nameless = json!({"endpoint_sid": SID});
+    let (nameless, long) = (json!({"endpoint_sid": SID, "name": null}), endpoint(&"x".repeat(513)));
+    for odd in [nameless, long] {
+        let (_server, client) = provider(vec![("GET", 200, list(&[odd.clone()], false))]).await;
+        let outcome = client.endpoints().list(0, 1000).await;
+        assert!(matches!(&outcome, Outcome::Done(page) if page.items[0].username.is_empty()), "{outcome:?}: only its SID has to be there");
+        assert_eq!(
+            crate::told(client.trunk_groups().expect("trunk groups").list(0, 1000).await).class,
+            "unknown Unreadable",
+            "no SID of a group"
+        );
+    }
+    let numbers = [did(NUMBER, None), json!({"did_sid": OTHER, "phonenumber": null}), json!({"did_sid": "d3", "phonenumber": "n/a"})];
+    let (_server, client) = provider(vec![("GET", 200, list(&numbers, false))]).await;
+    let Outcome::Done(page) = client.list_numbers(0, 1000).await else { panic!("no page") };
+    let shown: Vec<_> = page.items.iter().map(|number| number.number.bytes().all(|byte| byte.is_ascii_digit())).collect();
+    assert_eq!(shown, [true, false, false], "counted, and no number of anybody");
+    let nameless = json!({"name": "x"});
     let table = [
         (json!({"items": [endpoint("x")]}), Some(None)),
         (json!({"items": [endpoint("x")], "has_more": true, "total": 7}), Some(Some(true))),
@@ -445,4 +466,28 @@ async fn a_number_that_cannot_be_bound_says_why() {
         }
         assert_eq!(number.fields, Fields::from([("alias", text("")), ("trunk_group_sid", text(OTHER))]));
     }
+}
+
+#[tokio::test]
+async fn a_full_page_that_does_not_say_whether_it_is_the_last_is_not_all_there_is() {
+    let full = |length: usize, one: &dyn Fn(usize) -> Json| json!({"items": (0..length).map(one).collect::<Vec<_>>()});
+    let other = |n: usize| json!({"endpoint_sid": format!("e{n}"), "name": "x"});
+    for (length, more) in [(1000, true), (999, false), (0, false)] {
+        let (_server, client) = provider(vec![("GET", 200, full(length, &other))]).await;
+        let outcome = client.endpoints().find(&mark()).await;
+        assert!(matches!(&outcome, Outcome::Done(page) if page.items.is_empty() && page.more == Some(more)), "{length}: {outcome:?}");
+    }
+    let number = |n: usize| json!({"did_sid": format!("d{n}"), "phonenumber": (n + 1).to_string()});
+    let (_server, client) = provider(vec![("GET", 200, full(1000, &number))]).await;
+    assert!(matches!(client.get_number(NUMBER, None).await, Outcome::Unknown(_)), "it may be behind");
+    let (_server, client) = provider(vec![("GET", 200, full(1, &number))]).await;
+    assert_eq!(client.get_number(NUMBER, None).await, Outcome::NotFound { proven: true });
+    // The query is ignored: the pages are looked through.
+    let (server, client) = provider(vec![
+        ("GET /core/v2/phonenumber/dids?trunk_group_sid={}&limit=1000&offset=1000&", 200, json!({"items": [did(NUMBER, Some(SID))]})),
+        ("GET", 200, full(1000, &number)),
+    ])
+    .await;
+    let outcome = client.trunk_groups().expect("trunk groups").references(SID).await;
+    assert_eq!((outcome, asked(&server).len()), (Outcome::Done(vec![format!("number +{NUMBER}")]), 2));
 }

@@ -26,7 +26,7 @@ async fn each_operation_sends_the_request_of_the_contract() {
     let filter = format!("filter=name+like+%22%25{}%22", mark().key());
     let page = |key: &str| format!("limit=1000&offset=0&order={key}");
     let endpoints = page("endpoint_sid");
-    let groups = page("trunk_group_sid");
+    let groups = page("trunk_group_sid").replace("1000", "250");
     let expected = [
         (Op::Identify, "GET oauth/whoami".to_owned(), None),
         (Op::Create, "POST endpoints".to_owned(), Some(create)),
@@ -227,7 +227,13 @@ fn what_is_no_partner_makes_no_client_and_the_capabilities_are_those_of_the_cont
     assert_eq!((capabilities.provider, capabilities.page_size), (switchboard::api::ProviderKind::CarrierX, 1000));
     assert!(capabilities.list_filter && capabilities.referenced && capabilities.number_must_answer && !capabilities.registers);
     assert_eq!(capabilities.number_target, "trunk_group_sid");
-    for (field, others) in [("addresses", Some("transformations")), ("attributes", None), ("properties", None), ("endpoint_sid", None)] {
+    for (field, others) in [
+        ("addresses", Some("transformations")),
+        ("attributes", None),
+        ("properties", None),
+        ("endpoint_sid", None),
+        ("auth_required", None),
+    ] {
         let group = capabilities.group(field).expect("a group");
         let expected: Vec<&str> = [field].into_iter().chain(others).collect();
         assert_eq!(group.fields, expected, "{field}");
@@ -236,7 +242,12 @@ fn what_is_no_partner_makes_no_client_and_the_capabilities_are_those_of_the_cont
         capabilities.group("addresses").map(|group| group.carried),
         Some(&["addresses", "transformations", "observed_attributes"][..])
     );
-    for plain in ["name", "type", "capacity", "auth_required", "out_sip_username", PASSWORD] {
+    assert_eq!(
+        capabilities.updates.iter().filter_map(|group| group.fields.last()).next_back(),
+        Some(&"auth_required"),
+        "what may be refused goes last"
+    );
+    for plain in ["name", "type", "capacity", "out_sip_username", PASSWORD] {
         assert_eq!(capabilities.group(plain).map(|group| (group.fields.len(), group.carried.len())), Some((0, 0)), "{plain}");
     }
 }

@@ -90,7 +90,7 @@ fn desired(carrierx: Json) -> Wanted {
         let at = SecretKeyRef { name: name.to_owned(), key: key.to_owned() };
         given.add(at, Secret::new(value.to_owned()), SecretVersion::default());
     }
-    match provider::desired(&spec, "pbx", &mark(), provider::password(&spec, &given), None) {
+    match provider::desired(&spec, None, "pbx", &mark(), provider::password(&spec, &given), None) {
         Desired::Wanted(wanted) => *wanted,
         other => panic!("{other:?}"),
     }

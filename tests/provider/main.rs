@@ -14,6 +14,7 @@ mod requests;
 mod script;
 mod secrets;
 mod simulator;
+mod simulator_tls;
 mod tls;
 mod unreachable;
 

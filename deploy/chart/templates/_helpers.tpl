@@ -49,3 +49,77 @@ the file, so that what is audited is what is installed.
 {{- if and .configMap .secret }}{{ fail "provider.ca: configMap or secret, not both" }}{{ end }}
 {{- end }}
 {{- end }}
+
+{{/* Of the spec of every Pod of the chart: who it is, what it may do on its node, and where it runs. */}}
+{{- define "switchboard.pod" -}}
+serviceAccountName: switchboard
+# The token is mounted below: short-lived, and for this container only.
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  {{- with .Values.podSecurityContext.runAsUser }}
+  runAsUser: {{ . }}
+  runAsGroup: {{ . }}
+  {{- end }}
+  seccompProfile: {type: RuntimeDefault}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Of the container of every Pod of the chart. */}}
+{{- define "switchboard.container" -}}
+{{- with .Values.image -}}
+image: {{ if .digest }}{{ printf "%s@%s" .repository .digest | quote }}{{ else }}{{ printf "%s:%s" .repository (default $.Chart.AppVersion .tag) | quote }}{{ end }}
+imagePullPolicy: {{ .pullPolicy }}
+{{- end }}
+{{- with .Values.extraEnv }}
+env: {{- toYaml . | nindent 2 }}
+{{- end }}
+resources: {{- toYaml .Values.resources | nindent 2 }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* The volume "token": what Kubernetes would mount by itself, and where, but for an hour at most. */}}
+{{- define "switchboard.token" -}}
+name: token
+projected:
+  sources:
+    - serviceAccountToken: {path: token, expirationSeconds: 3600}
+    - configMap:
+        name: kube-root-ca.crt
+        items: [{key: ca.crt, path: ca.crt}]
+    - downwardAPI:
+        items:
+          - path: namespace
+            fieldRef: {apiVersion: v1, fieldPath: metadata.namespace}
+{{- end }}
+
+{{- define "switchboard.tokenMount" -}}
+{name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- end }}
+
+{{/* In namespaceMode, the namespaces that are worked in, as arguments. */}}
+{{- define "switchboard.namespaceArguments" -}}
+{{- if .Values.namespaceMode }}
+{{- range .Values.namespaces }}
+- --namespace={{ .name }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -38,6 +38,7 @@ pub use scopes::{AUTH_REQUIRED_SCOPE, DEFAULT_SCOPES};
 pub use switches::Switches;
 
 use crate::simulator::{self, Plan, shared};
+use crate::tls::Tls;
 use api::CarrierX;
 use world::{Seeds, Token, World};
 
@@ -70,6 +71,8 @@ pub struct Options {
     pub latency: Duration,
     /// Seed of everything random.
     pub seed: u64,
+    /// HTTPS; `None` is plain HTTP.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Options {
@@ -83,6 +86,7 @@ impl Default for Options {
             switches: Vec::new(),
             latency: Duration::ZERO,
             seed: 1,
+            tls: None,
         }
     }
 }
@@ -91,8 +95,12 @@ impl Plan for Options {
     const NAME: &'static str = "carrierx";
     const VARIABLE: &'static str = "SWITCHBOARD_CARRIERX_URL";
 
+    fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
     fn prepare(self) -> anyhow::Result<(SocketAddr, Router)> {
-        let Self { listen, token, partner_sid, scopes, dids, switches: named, latency, seed } = self;
+        let Self { listen, token, partner_sid, scopes, dids, switches: named, latency, seed, tls: _ } = self;
         let mut switches = Switches::default();
         let latency = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         switches.set("latency_ms", &json!(latency)).map_err(anyhow::Error::msg)?;

@@ -30,6 +30,7 @@ pub(crate) use endpoint::md5_hex;
 pub use switches::Switches;
 
 use crate::simulator::{self, Plan, shared};
+use crate::tls::Tls;
 use api::Plivo;
 use world::{Account, World};
 
@@ -58,6 +59,8 @@ pub struct Options {
     pub latency: Duration,
     /// Seed of everything random.
     pub seed: u64,
+    /// HTTPS; `None` is plain HTTP.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Options {
@@ -70,6 +73,7 @@ impl Default for Options {
             switches: Vec::new(),
             latency: Duration::ZERO,
             seed: 1,
+            tls: None,
         }
     }
 }
@@ -93,6 +97,10 @@ impl Options {
 impl Plan for Options {
     const NAME: &'static str = "plivo";
     const VARIABLE: &'static str = "SWITCHBOARD_PLIVO_URL";
+
+    fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
 
     fn prepare(self) -> anyhow::Result<(SocketAddr, Router)> {
         let switches = self.switches()?;

@@ -21,10 +21,10 @@ pub(crate) fn parse_switch(text: &str) -> Result<(String, String), String> {
     text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| "name=value is needed".to_owned())
 }
 
-/// Runs a simulator until SIGINT or SIGTERM; prints `ready http://127.0.0.1:PORT` once it listens.
+/// Runs a simulator until SIGINT or SIGTERM; prints `ready http://127.0.0.1:PORT` (`https` with TLS) once it listens.
 ///
 /// # Errors
-/// A switch is wrong, or the address cannot be bound.
+/// A switch is wrong, the folder of the authority cannot be written, or the address cannot be bound.
 pub(crate) async fn run<P: Plan>(options: P) -> anyhow::Result<()> {
     // Before "ready", so that whoever waits for that line can already stop us cleanly.
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be watched")?;

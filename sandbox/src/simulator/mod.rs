@@ -25,6 +25,7 @@ pub use switches::{Delays, LONGEST_DELAY_MS, Look};
 use crate::admin_client::AdminClient;
 use crate::faults::ListFault;
 use crate::http::{IDLE, Server};
+use crate::tls::Tls;
 use act::{Call, Done};
 use answer::Answer;
 use rate::Limiter;
@@ -72,6 +73,9 @@ pub trait Plan: Send {
     /// The variable that leads Switchboard to it.
     const VARIABLE: &'static str;
 
+    /// HTTPS, if it is wanted.
+    fn tls(&self) -> Option<&Tls>;
+
     /// Where to listen, and what answers there.
     ///
     /// # Errors
@@ -90,14 +94,18 @@ impl<P: Plan> Simulator<P> {
     /// Starts a simulator.
     ///
     /// # Errors
-    /// A switch is unknown or has an impossible value, or the address cannot be bound.
+    /// A switch is unknown or has an impossible value, the folder of the authority cannot be written, or the address cannot be bound.
     pub async fn start(options: P) -> anyhow::Result<Simulator<P>> {
+        let tls = options.tls().cloned();
         let (listen, router) = options.prepare()?;
-        let server = Server::start(listen, router, IDLE).await?;
-        Ok(Simulator { url: format!("http://{}", server.address()), server, plan: PhantomData })
+        let (scheme, server) = match tls {
+            None => ("http", Server::start(listen, router, IDLE).await?),
+            Some(tls) => ("https", Server::start_tls(listen, router, IDLE, tls.server(listen.ip())?).await?),
+        };
+        Ok(Simulator { url: format!("{scheme}://{}", server.address()), server, plan: PhantomData })
     }
 
-    /// The origin, `http://127.0.0.1:PORT`.
+    /// The origin, `http://127.0.0.1:PORT`, or with `https`.
     pub fn url(&self) -> &str {
         &self.url
     }

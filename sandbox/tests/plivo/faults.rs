@@ -45,8 +45,9 @@ async fn the_client_gets_what_the_rule_says_and_the_effect_happens_as_often_as_i
         (json!({"answer": {"status": 301, "headers": {"location": "http://192.0.2.1/"}}, "execute": true}), "301", 1, Some(301), true),
         (json!({"answer": {"status": 201, "body": ""}}), "201", 1, Some(201), true),
     ];
-    for (members, expected, effects, status, answered) in cases {
-        let world = World::new().await;
+    let worlds = [false, true].into_iter().flat_map(|tls| cases.iter().map(move |case| (tls, case.clone())));
+    for (tls, (members, expected, effects, status, answered)) in worlds {
+        let world = if tls { World::over_tls("faults-tls").await } else { World::new().await };
         world.admin.set_faults(rule(members.clone())).await.unwrap();
         let got = create(&world).await;
         let shown = got.map_or_else(|broken| broken, |(status, _)| status.to_string());

@@ -12,4 +12,5 @@ mod rules;
 mod shared;
 mod support;
 mod switches;
+mod tls;
 mod wire;

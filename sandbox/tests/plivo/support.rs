@@ -1,17 +1,26 @@
 //! A simulator with a client that sends exactly what a test says.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::Method;
 use sandbox::admin_client::AdminClient;
 use sandbox::plivo::{DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, Options, Simulator};
+use sandbox::tls::Tls;
 use serde_json::{Value, json};
 
-pub use crate::shared::{Reply, client, id, reply};
+pub use crate::shared::{Reply, client, client_trusting, id, reply};
 
 pub const AUTH_ID: &str = DEFAULT_AUTH_ID;
 pub const SUB: &str = "SASUBACCOUNT00000000";
 pub const SUB_TOKEN: &str = "subaccountsubaccountsubaccountsubaccount";
+
+/// A folder of this name that is not there yet.
+pub fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
 
 pub struct World {
     pub simulator: Simulator,
@@ -30,6 +39,15 @@ impl World {
         let simulator = Simulator::start(Options { switches, ..Options::default() }).await.unwrap();
         let admin = simulator.admin();
         Self { simulator, admin, http: client(Duration::from_secs(20)), user: (AUTH_ID.to_owned(), DEFAULT_AUTH_TOKEN.to_owned()) }
+    }
+
+    /// Over TLS, with an authority in this folder.
+    pub async fn over_tls(name: &str) -> Self {
+        let tls = Tls::new(folder(name));
+        let simulator = Simulator::start(Options { tls: Some(tls.clone()), ..Options::default() }).await.unwrap();
+        let ca = std::fs::read(tls.ca_file()).unwrap();
+        let http = client_trusting(Duration::from_secs(20), Some(&ca));
+        Self { admin: simulator.admin(), simulator, http, user: (AUTH_ID.to_owned(), DEFAULT_AUTH_TOKEN.to_owned()) }
     }
 
     /// The same simulator with a client that gives up early.

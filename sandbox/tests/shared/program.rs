@@ -25,7 +25,8 @@ pub async fn started(arguments: &[&str]) -> (Child, Lines<BufReader<ChildStdout>
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = tokio::time::timeout(DEADLINE, lines.next_line()).await.unwrap().unwrap().unwrap();
     let url = line.strip_prefix("ready ").unwrap_or_else(|| panic!("{line}")).to_owned();
-    assert!(url.starts_with("http://127.0.0.1:"), "{line}");
+    let scheme = if arguments.contains(&"--tls") { "https" } else { "http" };
+    assert!(url.starts_with(&format!("{scheme}://127.0.0.1:")), "{line}");
     (child, lines, url)
 }
 

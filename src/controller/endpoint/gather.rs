@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use crate::account::Account;
 use crate::api::condition::Reason;
 use crate::api::policy::DeletionPolicy;
+use crate::api::refs::{AccountIdentity, ProviderKind};
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::claims::Entry;
 use crate::controller::context::{AccountState, Context};
@@ -23,7 +24,7 @@ use crate::core::key::ObjectKey;
 use crate::core::mark::{Installation, Mark, recognise};
 use crate::core::tenancy::{Use, adoptable};
 use crate::core::time::Moment;
-use crate::core::view::{Adoption, Brakes, Desired, Password, Policy, Problem, Thing, View};
+use crate::core::view::{AccountView, Adoption, Brakes, Desired, Password, Policy, Problem, Thing, View};
 use crate::provider::{self, Given};
 
 /// Reads what the object refers to and puts it together with what is known.
@@ -41,7 +42,9 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
         false => {
             let connection = connection::secret(ctx, object, &key).await;
             let password = password(ctx, object, &key, connection.as_ref()).await;
-            let desired = provider::desired(&object.spec, &key.name, &mark, password.clone(), application);
+            let at = at(&account, status.account.as_ref()).map(|at| (account_of(object), at));
+            let at = at.as_ref().map(|(account, at)| (account, *at));
+            let desired = provider::desired(&object.spec, at, &key.name, &mark, password.clone(), application);
             let desired = connection::unmade(connection.as_ref(), &password, desired);
             (connection, desired)
         }
@@ -84,6 +87,14 @@ pub async fn view(ctx: &Context, object: &SipEndpoint, gone: bool, slot: &mut Sl
     // Said before any brake: it goes on by itself, and what a brake counts is what is about to go.
     view.brakes.deletion = trunk_group::stands_in_the_way(ctx, object).or(view.brakes.deletion);
     view
+}
+
+/// Where the account is, once that is known; not of one that is not where it was, of which something else is to be said.
+fn at(account: &AccountView, pinned: Option<&AccountIdentity>) -> Option<ProviderKind> {
+    match account {
+        AccountView::Ready { provider, .. } => Some(*provider).filter(|at| pinned.is_none_or(|pinned| pinned.provider == *at)),
+        AccountView::Unknown | AccountView::Missing(_) | AccountView::NotReady(_) => None,
+    }
 }
 
 /// What becomes of the endpoint when the object goes: what its spec says, else an adopted one stays, else what its account says.

@@ -68,12 +68,18 @@ impl Granter {
             // A Role has to be made before it can be bound.
             Roles::Namespaces => format!("kubectl -n {namespace} apply -f deploy/namespaced/namespace.yaml"),
         };
+        // Roles that the chart has made are changed where it made them.
+        let chart = match (roles, consent) {
+            (Roles::Cluster, _) => "",
+            (Roles::Namespaces, Consent::Read) => " (with the Helm chart: by its value `namespaces`)",
+            (Roles::Namespaces, Consent::Write) => " (with the Helm chart: by writeSecrets in its value `namespaces`)",
+        };
         Problem {
             reason: Reason::SecretAccessDenied,
             message: format!(
                 "ServiceAccount {name} in {operator} may not {verb} Secrets in {namespace}. Grant it with: {command}; or as YAML: {{apiVersion: rbac.authorization.k8s.io/v1, \
                  kind: RoleBinding, metadata: {{name: {role}, namespace: {namespace}}}, roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: {kind}, name: {role}}}, \
-                 subjects: [{{kind: ServiceAccount, name: {name}, namespace: {operator}}}]}}. This goes on by itself within a minute"
+                 subjects: [{{kind: ServiceAccount, name: {name}, namespace: {operator}}}]}}{chart}. This goes on by itself within a minute"
             ),
         }
     }
@@ -135,6 +141,10 @@ mod tests {
             }
             let cluster = message.to_lowercase().contains("clusterrole");
             assert_eq!(cluster, roles == Roles::Cluster, "{message}");
+            let (value, writes) = (message.contains("value `namespaces`"), message.contains("writeSecrets"));
+            let expected = (roles == Roles::Namespaces, roles == Roles::Namespaces && consent == Consent::Write);
+            assert_eq!((value, writes), expected, "{message}");
+            assert!(message.len() <= 1024, "a condition cuts it: {message}");
         }
     }
 

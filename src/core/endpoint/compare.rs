@@ -14,13 +14,20 @@ use crate::core::view::{Desired, Updated, View, Wanted};
 
 /// L15: an update that was answered has to be seen.
 pub(super) fn read_back(view: &View, observed: Observed<'_>, id: &str) -> Option<read_back::Verdict> {
-    let update = view.memory.update.as_ref()?;
-    let by_id = observed.by_id || view.evidence.gets.get(id).is_some_and(|got| got.began >= update.at);
     let fields = current(view, observed);
+    let known = match &view.desired {
+        Desired::Wanted(wanted) => view.memory.normalised.still(&wanted.fields, &fields),
+        Desired::Unmade(_) | Desired::Blocked(_) => Vec::new(),
+    };
+    let Some(update) = view.memory.update.as_ref() else {
+        return (!known.is_empty()).then_some(read_back::Verdict::Normalised(known));
+    };
+    let by_id = observed.by_id || view.evidence.gets.get(id).is_some_and(|got| got.began >= update.at);
     // What was sent often enough before other fields, and came back in another form, is not sent again for being followed by them.
     let enough = view.memory.earlier.iter().filter(|earlier| earlier.times >= read_back::ENOUGH);
-    let mut before: Vec<&'static str> = enough.flat_map(|earlier| unseen(view, earlier, &fields)).collect();
-    let unseen = unseen(view, update, &fields);
+    let mut before: Vec<&'static str> = enough.flat_map(|earlier| unseen(view, earlier, &fields)).chain(known.iter().copied()).collect();
+    let mut unseen = unseen(view, update, &fields);
+    unseen.retain(|field| !known.contains(field));
     match read_back::judge(view, id, update, read_back::Seen { began: observed.began, by_id, unseen }) {
         Some(read_back::Verdict::Normalised(fields)) => {
             before.extend(fields);
@@ -36,9 +43,15 @@ fn unseen(view: &View, update: &Updated, fields: &Fields) -> Vec<&'static str> {
     if !still_wanted(view, update) {
         return Vec::new();
     }
+    // Of members that were sent only those count that are wanted now.
+    let wanted = |field: &str| match &view.desired {
+        Desired::Wanted(wanted) => wanted.fields.get(field),
+        Desired::Blocked(_) | Desired::Unmade(_) => None,
+    };
     let shown = |field: &str, value: &Value| match value {
         Value::Secret(_) => view.evidence.password_matches != Some(false),
-        value => value.agrees(fields.get(field)),
+        // What is not shown at all is taken as kept.
+        value => fields.get(field).is_none_or(|shown| wanted(field).unwrap_or(value).agrees(Some(shown))),
     };
     update.change.iter().filter(|(field, value)| !shown(field, value)).map(|(field, _)| *field).collect()
 }
@@ -74,6 +87,15 @@ fn current<'v>(view: &View, observed: Observed<'v>) -> Cow<'v, Fields> {
 pub(super) fn compare(view: &View, wanted: &Wanted, observed: Observed<'_>, id: &str, normalised: &[&'static str]) -> Action {
     let mut differences = diff(&wanted.fields, &current(view, observed));
     differences.retain(|difference| !normalised.contains(&difference.field));
+    // What the provider does not show is like a password that cannot be read: it is sent when somebody has edited the spec, unless it was what
+    // we have sent last, and never counts as a drift.
+    let sent = |difference: &Difference| view.memory.accepted.get(difference.field) == Some(&difference.desired);
+    let due = view.edited() && !view.observes();
+    differences.retain(|difference| difference.is_shown() || due && !sent(difference));
+    if !observed.by_id && differences.iter().any(|difference| !difference.is_shown()) {
+        // Perhaps a read by id shows it.
+        return retry::call(view, Action::Get(id.to_owned(), Lane::Urgent));
+    }
     let rotated = wanted.password.as_ref().is_some_and(|password| view.password_version() != Some(&password.version));
     let sent = |value: &Value| matches!((value, &wanted.password), (Value::Secret(sent), Some(password)) if *sent == password.value);
     let matches = match view.evidence.password_matches {

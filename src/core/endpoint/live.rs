@@ -3,7 +3,9 @@
 use super::compare::{compare, read_back};
 use super::references::{self, Deletion, Held};
 use super::search::{self, For};
-use super::{actionable, actionable_now, adopt, connection, other_installation, own_open_intent, owned, received, record_listed, survivor};
+use super::{
+    actionable, actionable_now, adopt, connection, look, other_installation, own_open_intent, owned, received, record_listed, survivor,
+};
 use crate::api::condition::Reason;
 use crate::api::ledger::Intent;
 use crate::api::policy::ExternalDeletionPolicy;
@@ -164,7 +166,7 @@ pub(super) fn steady(view: &View, wanted: &Wanted, id: &str) -> Action {
         let id = extra.remote.id.clone();
         return match super::read_now(view, extra) {
             Some(_) => Action::WriteTombstone(id),
-            None => retry::call(view, Action::Get(id, Lane::Repair)),
+            None => look(view, Action::Get(id, Lane::Repair)),
         };
     }
     let action = match if view.observes() { None } else { read_back(view, observed, id) } {
@@ -222,11 +224,11 @@ fn absence(view: &View, id: &str) -> Action {
             true => {
                 Action::Wait { until: Some(again), finding: Some(finding("it is younger than the settle time and may not be visible yet")) }
             }
-            false => retry::call(view, Action::Get(id.to_owned(), Lane::Repair)),
+            false => look(view, Action::Get(id.to_owned(), Lane::Repair)),
         };
     };
     if view.evidence.missing(id).is_some_and(|read| read < settled || view.now.since(read) > view.timing.settle) {
-        return retry::call(view, Action::Get(id.to_owned(), Lane::Repair));
+        return look(view, Action::Get(id.to_owned(), Lane::Repair));
     }
     let listings = &view.evidence.listings;
     let unconfirmed = || search::look(view, For::Recorded, Lane::Repair, finding("two complete listings must confirm that it is gone"));

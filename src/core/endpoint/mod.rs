@@ -90,9 +90,9 @@ use crate::core::budget::Lane;
 use crate::core::evidence::Sighting;
 use crate::core::fields::{Remote, Role};
 use crate::core::mark::recognise;
-use crate::core::outcome::Outcome;
+use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::shared::{Viewed, blocked, retry, wait_for};
-use crate::core::view::{Desired, OwnIntent, Problem, View, Wanted};
+use crate::core::view::{Desired, OwnIntent, Problem, Trouble, TroubleKind, View, Wanted};
 
 /// The next step for this object. Pure: same view, same action.
 pub fn next(view: &View) -> Action {
@@ -262,6 +262,16 @@ fn record_listed(view: &View, seen: &Sighting, lane: Lane) -> Action {
                 remote.username
             ),
         )),
-        None => retry::call(view, Action::Get(id.clone(), lane)),
+        None => look(view, Action::Get(id.clone(), lane)),
+    }
+}
+
+/// A read about what was seen at the provider. What was refused for good was a write, or a read that a pass before this one sent: neither keeps
+/// anybody from looking, and what is seen may be what the write was about.
+fn look(view: &View, read: Action) -> Action {
+    let before = |trouble: &&Trouble| trouble.at < view.memory.pass_began;
+    match view.memory.trouble.as_ref().filter(before).map(|trouble| trouble.kind) {
+        Some(TroubleKind::Refused(RefusalKind::Invalid)) => read,
+        _ => retry::call(view, read),
     }
 }

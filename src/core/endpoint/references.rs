@@ -147,5 +147,5 @@ pub(super) fn before_choice(view: &View, lane: Lane) -> Option<Action> {
     let several = view.referenced() && owned(view).nth(1).is_some();
     let known = |id: &str| view.evidence.references.get(id).is_some_and(|known| known.began >= view.memory.pass_began);
     let unknown = owned(view).find(|seen| several && !known(&seen.remote.id))?;
-    Some(retry::call(view, Action::ReadReferences(unknown.remote.id.clone(), lane)))
+    Some(super::look(view, Action::ReadReferences(unknown.remote.id.clone(), lane)))
 }

@@ -6,7 +6,7 @@ use super::{Viewed, retry};
 use crate::api::condition::Reason;
 use crate::core::action::{Action, Finding};
 use crate::core::budget::Lane;
-use crate::core::fields::Fields;
+use crate::core::fields::{Fields, Value};
 use crate::core::time::Moment;
 use crate::core::view::Updated;
 
@@ -88,7 +88,9 @@ impl Normalised {
             return false;
         }
         let before = self.0.len();
-        let came_back = update.change.iter().filter(|(field, value)| !value.agrees(shown.get(*field)));
+        // What is not shown, which a secret never is, did not come back at all.
+        let differs = |field: &str, value: &Value| shown.get(field).is_some_and(|shown| !value.agrees(Some(shown)));
+        let came_back = update.change.iter().filter(|(field, value)| differs(field, value));
         self.0.extend(came_back.map(|(field, value)| (*field, value.clone())));
         self.0.len() > before
     }

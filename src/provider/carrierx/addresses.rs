@@ -1,16 +1,20 @@
 //! The addresses of an endpoint as one canonical text: a multiset, with defaults filled, hosts without case (`contracts/carrierx.md` 4, 9).
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
 use super::wire::{self, Object};
 use crate::api::carrierx_endpoint as spec;
+use crate::core::fields::{Things, Value as Field};
 
 /// The port of SIP.
 const PORT: i64 = 5060;
 const TRANSPORT: &str = "udp";
 const DIRECTION: &str = "any";
+/// What an address has.
+const MEMBERS: [&str; 8] = ["ip", "port", "transport", "direction", "dst_port", "priority", "srtp", "location_sid"];
 
 /// One address, without what it logs in with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,21 +82,32 @@ impl Address {
         (&self.ip, self.port, &self.transport)
     }
 
+    /// What an answer shows of it, by name: what it lacks, or has in another shape, it does not say.
+    pub(super) fn shown(object: &Object) -> Option<(Self, BTreeMap<&'static str, String>)> {
+        let address = Self::read(object)?;
+        let says = |name: &str| match name {
+            "port" | "dst_port" | "priority" => wire::integer(object, name).is_some(),
+            "srtp" => wire::flag(object, name).is_some(),
+            "location_sid" => matches!(object.get(name), Some(Value::Null | Value::String(_))),
+            name => wire::text(object, name).is_some_and(|text| !text.is_empty()),
+        };
+        let members = address.members().into_iter().filter(|(name, _)| says(name)).collect();
+        Some((address, members))
+    }
+
+    /// All of it, by name.
+    fn members(&self) -> BTreeMap<&'static str, String> {
+        let whole = self.whole();
+        MEMBERS.into_iter().filter_map(|name| Some((name, wire::canonical(whole.get(name)?)))).collect()
+    }
+
     /// All of it, as it is sent.
     pub(super) fn whole(&self) -> Object {
         let Self { ip, port, transport, direction, dst_port, priority, srtp, location_sid } = self;
         let location = (!location_sid.is_empty()).then_some(location_sid);
-        let members = [
-            ("ip", json!(ip)),
-            ("port", json!(port)),
-            ("transport", json!(transport)),
-            ("direction", json!(direction)),
-            ("dst_port", json!(dst_port)),
-            ("priority", json!(priority)),
-            ("srtp", json!(srtp)),
-            ("location_sid", json!(location)),
-        ];
-        members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
+        let members =
+            [json!(ip), json!(port), json!(transport), json!(direction), json!(dst_port), json!(priority), json!(srtp), json!(location)];
+        MEMBERS.into_iter().zip(members).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// What differs from the defaults: as people see it.
@@ -107,8 +122,22 @@ fn host(text: &str) -> String {
     text.parse::<IpAddr>().map_or_else(|_| text.to_ascii_lowercase(), |address| address.to_string())
 }
 
+/// These addresses as a field, all of each.
+pub(super) fn wanted(addresses: Vec<Address>) -> Field {
+    let members = addresses.iter().map(Address::members).collect();
+    Field::Things(Things::new(canonical(addresses), members))
+}
+
+/// Those of an answer as a field, of each what the answer shows. `None` without an ip.
+pub(super) fn observed(objects: &[&Object]) -> Option<(Vec<Address>, Field)> {
+    let shown: Vec<_> = objects.iter().map(|object| Address::shown(object)).collect::<Option<_>>()?;
+    let (addresses, members): (Vec<_>, Vec<_>) = shown.into_iter().unzip();
+    let text = canonical(addresses.clone());
+    Some((addresses, Field::Things(Things::new(text, members))))
+}
+
 /// The canonical text of so many addresses.
-pub(super) fn canonical(mut addresses: Vec<Address>) -> String {
+fn canonical(mut addresses: Vec<Address>) -> String {
     addresses.sort();
     wire::canonical(&addresses.iter().map(Address::short).collect())
 }
@@ -123,7 +152,7 @@ pub(super) fn parse(text: &str) -> Option<Vec<Address>> {
 mod tests {
     use super::*;
 
-    fn observed(addresses: &Value) -> String {
+    fn text(addresses: &Value) -> String {
         let read = addresses.as_array().expect("a list").iter().map(|address| Address::read(address.as_object().expect("an object")));
         canonical(read.collect::<Option<Vec<_>>>().expect("addresses"))
     }
@@ -145,10 +174,39 @@ mod tests {
             (json!([]), json!([{"ip": "a"}]), false),
         ];
         for (one, other, same) in table {
-            assert_eq!(observed(&one) == observed(&other), same, "{one} and {other}");
-            assert_eq!(parse(&observed(&one)).map(canonical), Some(observed(&one)), "{one} is read back");
+            assert_eq!(text(&one) == text(&other), same, "{one} and {other}");
+            assert_eq!(parse(&text(&one)).map(canonical), Some(text(&one)), "{one} is read back");
         }
-        assert_eq!(observed(&json!([full])), r#"[{"ip":"pbx.example"}]"#, "what people see is short, and no login");
+        assert_eq!(text(&json!([full])), r#"[{"ip":"pbx.example"}]"#, "what people see is short, and no login");
+    }
+
+    #[test]
+    fn what_an_answer_does_not_show_of_an_address_is_not_compared() {
+        let spec = spec::Address {
+            ip: "203.0.113.7".into(),
+            port: Some(5061),
+            priority: Some(2),
+            dst_port: Some(5070),
+            srtp: Some(true),
+            location_sid: Some("here".into()),
+            ..spec::Address::default()
+        };
+        let wanted = wanted(vec![Address::of(&spec)]);
+        let table = [
+            (json!({"ip": "203.0.113.7", "port": 5061, "transport": "udp", "direction": "any"}), true),
+            (json!({"ip": "203.0.113.7", "port": "5061", "transport": null, "srtp": "yes", "priority": {}}), true),
+            (json!({"ip": "203.0.113.7"}), true),
+            (Value::Object(Address::of(&spec).whole()), true),
+            (json!({"ip": "203.0.113.7", "port": 5060}), false),
+            (json!({"ip": "203.0.113.7", "priority": 0}), false),
+            (json!({"ip": "203.0.113.7", "location_sid": null}), false),
+            (json!({"ip": "203.0.113.7", "srtp": false}), false),
+            (json!({"ip": "203.0.113.8"}), false),
+        ];
+        for (shown, agrees) in table {
+            let (_, observed) = observed(&[shown.as_object().expect("an object")]).expect("an address");
+            assert_eq!(wanted.agrees(Some(&observed)), agrees, "{shown}");
+        }
     }
 
     #[test]

@@ -52,6 +52,12 @@ impl<'a> Operation<'a> {
         self
     }
 
+    /// How many elements are asked for.
+    fn limit(&self) -> u64 {
+        let limit = self.query.iter().find(|(argument, _)| *argument == "limit");
+        limit.and_then(|(_, limit)| limit.parse().ok()).unwrap_or(CAPABILITIES.page_size)
+    }
+
     /// With this body.
     pub(super) fn sending(mut self, body: impl Into<Value>) -> Self {
         self.body = Some(body.into().to_string().into_bytes());
@@ -129,12 +135,24 @@ impl Api {
         element: impl Fn(&wire::Object) -> Option<T>,
         key: &str,
     ) -> Outcome<Option<Page<T>>> {
+        let limit = operation.limit();
         // Nothing is changed by a list, so whatever the body says the status is enough.
         let read = |answer: &Answer| match answer.status {
             400 | 422 => Ok(None),
-            _ => page(answer, element, key).map(Some),
+            _ => page(answer, element, key).map(|page| Some(ended(page, limit))),
         };
         self.call(operation, read).await
+    }
+
+    /// As [`Api::page`], where one page is to say whether there are others. Without a word of that in the answer a full one may have them.
+    pub(super) async fn ended<T>(
+        &self,
+        operation: Operation<'_>,
+        element: impl Fn(&wire::Object) -> Option<T>,
+        key: &str,
+    ) -> Outcome<Page<T>> {
+        let limit = operation.limit();
+        self.call(operation, |answer| page(answer, element, key).map(|page| ended(page, limit))).await
     }
 }
 
@@ -147,6 +165,11 @@ fn page<T>(answer: &Answer, element: impl Fn(&wire::Object) -> Option<T>, key: &
         Some(items) => Ok(Page { items, total: None, more: list.has_more }),
         None => Err(unreadable(answer, &format!("with an element without {key}"))),
     }
+}
+
+fn ended<T>(page: Page<T>, limit: u64) -> Page<T> {
+    let more = page.more.unwrap_or(page.items.len() as u64 >= limit);
+    Page { more: Some(more), ..page }
 }
 
 /// Which scope a 403 is about, in words: the provider does not say it.

@@ -20,7 +20,6 @@ pub(super) struct Body {
     /// What of it no message may show.
     pub secrets: Vec<Secret>,
     logins: Option<Logins>,
-    observed_attributes: Option<Json>,
 }
 
 /// Fields that are changed together, and with none of another kind (`contracts/carrierx.md` 9, updates).
@@ -75,14 +74,8 @@ pub(super) fn update(change: &Fields) -> Result<Body, String> {
         return Err("plain fields, lists, attributes and properties are changed one kind at a time".to_owned());
     }
     body.replace = kinds.contains(&Kind::Lists);
-    match (body.observed_attributes.take(), kinds.first()) {
-        (None, _) => {}
-        (Some(observed), Some(Kind::Lists)) => body.set("attributes", observed),
-        (Some(observed), Some(Kind::Attributes)) => {
-            let ours = body.members.remove("attributes").unwrap_or_default();
-            body.set("attributes", with_ours(observed, &ours));
-        }
-        (Some(_), _) => return Err("attributes are sent back as they are only with what may replace them".to_owned()),
+    if !body.replace && body.members.contains_key("attributes") && change.contains_key(OBSERVED_ATTRIBUTES) {
+        return Err("attributes are sent back as they are only where lists are replaced".to_owned());
     }
     if body.logins.as_ref().is_some_and(|logins| !logins.addresses.is_empty()) && !change.contains_key(ADDRESSES) {
         return Err("the logins of addresses go with all addresses".to_owned());
@@ -104,8 +97,8 @@ impl Body {
             (AUTH_REQUIRED, Value::Text(text)) => self.set(field, json!(text.parse::<bool>().map_err(|_| wrong())?)),
             // Carried, and never observed.
             (ADDRESSES | TRANSFORMATIONS | OBSERVED_ATTRIBUTES, Value::Text(text)) if text.is_empty() => return Ok(Kind::Any),
-            (ADDRESSES, Value::Text(text)) => {
-                let addresses = addresses::parse(text).ok_or_else(wrong)?;
+            (ADDRESSES, Value::Text(_) | Value::Things(_)) => {
+                let addresses = value.text().and_then(addresses::parse).ok_or_else(wrong)?;
                 self.set(field, addresses.iter().map(|address| Json::Object(address.whole())).collect());
                 return Ok(Kind::Lists);
             }
@@ -115,7 +108,7 @@ impl Body {
                 return Ok(Kind::Lists);
             }
             (OBSERVED_ATTRIBUTES, Value::Text(text)) => {
-                self.observed_attributes = Some(serde_json::from_str(text).map_err(|_| wrong())?);
+                self.set("attributes", serde_json::from_str(text).map_err(|_| wrong())?);
                 return Ok(Kind::Any);
             }
             (ATTRIBUTES, Value::Members(members)) => {
@@ -151,25 +144,6 @@ impl Body {
         }
         self.secrets = logins.secrets().cloned().collect();
         Ok(self)
-    }
-}
-
-/// The attributes as they were read, in the shape in which they were read (`contracts/carrierx.md` 10, `attributes_shape`), with our keys.
-fn with_ours(observed: Json, ours: &Json) -> Json {
-    let ours = ours.as_object().into_iter().flatten();
-    match observed {
-        Json::Object(mut all) => {
-            all.extend(ours.map(|(key, value)| (key.clone(), value.clone())));
-            Json::Object(all)
-        }
-        Json::Array(mut all) => {
-            for (key, value) in ours {
-                all.retain(|one| one.get("key").and_then(Json::as_str) != Some(key.as_str()));
-                all.push(json!({"key": key, "value": value}));
-            }
-            Json::Array(all)
-        }
-        _ => ours.map(|(key, value)| (key.clone(), value.clone())).collect::<Object>().into(),
     }
 }
 
@@ -238,19 +212,6 @@ mod tests {
             ),
             (Fields::from([(ADDRESSES, text("[]"))]), json!({"addresses": []}), true),
             (Fields::from([(ATTRIBUTES, members(&[("team", "voice")]))]), json!({"attributes": {"team": "voice"}}), false),
-            (
-                Fields::from([(ATTRIBUTES, members(&[("team", "voice")])), (OBSERVED_ATTRIBUTES, text(r#"{"other":1,"team":"x"}"#))]),
-                json!({"attributes": {"other": 1, "team": "voice"}}),
-                false,
-            ),
-            (
-                Fields::from([
-                    (ATTRIBUTES, members(&[("team", "voice")])),
-                    (OBSERVED_ATTRIBUTES, text(r#"[{"key":"team","value":"x"},{"key":"other","value":1}]"#)),
-                ]),
-                json!({"attributes": [{"key": "other", "value": 1}, {"key": "team", "value": "voice"}]}),
-                false,
-            ),
             (Fields::from([(PROPERTIES, members(&[("greeting", "")]))]), json!({"properties": {"greeting": ""}}), false),
         ];
         for (change, members, replace) in table {
@@ -268,7 +229,7 @@ mod tests {
             (Fields::from([addresses(), (NAME, text("x"))]), "one kind at a time"),
             (Fields::from([addresses(), attributes()]), "one kind at a time"),
             (Fields::from([attributes(), (PROPERTIES, members(&[("greeting", "x")]))]), "one kind at a time"),
-            (Fields::from([(NAME, text("x")), (OBSERVED_ATTRIBUTES, text("{}"))]), "only with what may replace them"),
+            (Fields::from([attributes(), (OBSERVED_ATTRIBUTES, text("{}"))]), "only where lists are replaced"),
             (Fields::from([(PASSWORD, sealed(None, Some("a")))]), "go with all addresses"),
             (Fields::from([(PASSWORD, text("first"))]), "no field password"),
             (Fields::from([(PASSWORD, Value::Secret(Secret::new("first".into())))]), "no field password"),

@@ -90,11 +90,13 @@ pub(super) fn desired(endpoint: &CarrierxEndpoint, adopted: bool, mark: &Mark, p
     let mut fields = Fields::from([(TYPE, Value::Text(endpoint.endpoint_type.as_str().to_owned()))]);
     let mut text = |field, value: Option<String>| drop(value.map(|value| fields.insert(field, Value::Text(value))));
     text(NAME, if adopted { endpoint.name.clone() } else { Some(mark.to_string()) });
-    text(ADDRESSES, endpoint.addresses.as_ref().map(|addresses| addresses::canonical(addresses.iter().map(Address::of).collect())));
     text(CAPACITY, endpoint.capacity.map(|capacity| capacity.to_string()));
     text(AUTH_REQUIRED, endpoint.auth_required.map(|required| required.to_string()));
     text(OUT_SIP_USERNAME, endpoint.out_sip_username.clone());
     text(TRANSFORMATIONS, endpoint.transformations.as_ref().map(|list| wire::canonical(&list.iter().cloned().map(Json::Object).collect())));
+    if let Some(all) = &endpoint.addresses {
+        fields.insert(ADDRESSES, addresses::wanted(all.iter().map(Address::of).collect()));
+    }
     let properties = endpoint.properties.as_ref().map(properties);
     for (field, members) in [(ATTRIBUTES, endpoint.attributes.clone()), (PROPERTIES, properties)] {
         if let Some(members) = members.filter(|members| !members.is_empty()) {
@@ -102,6 +104,8 @@ pub(super) fn desired(endpoint: &CarrierxEndpoint, adopted: bool, mark: &Mark, p
         }
     }
     let mut create = fields.clone();
+    // What it is anyway. Whoever names it in a request needs a scope for it that only support grants, whatever the value is.
+    create.retain(|field, value| *field != AUTH_REQUIRED || value.text() != Some("true"));
     if let Some(password) = &password {
         create.insert(PASSWORD, Value::Secret(password.value.clone()));
     }
@@ -206,6 +210,16 @@ mod tests {
     }
 
     #[test]
+    fn an_endpoint_is_created_without_naming_what_needs_a_scope_of_its_own_unless_it_is_to_differ() {
+        for (given, sent) in [(Some(true), None), (Some(false), Some("false")), (None, None)] {
+            let wanted = wanted(json!({"type": "third_party", "auth_required": given}), false);
+            let text = |fields: &Fields| fields.get(AUTH_REQUIRED).and_then(Value::text).map(str::to_owned);
+            assert_eq!(text(&wanted.create).as_deref(), sent, "{given:?}");
+            assert_eq!(text(&wanted.fields), given.map(|given| given.to_string()), "{given:?}: compared all the same");
+        }
+    }
+
+    #[test]
     fn what_an_answer_shows_agrees_with_the_spec_that_made_it_however_it_is_written() {
         let full = json!({
             "type": "third_party",
@@ -242,14 +256,18 @@ mod tests {
             assert_eq!(differing, [field], "{sentence}");
         }
         let older = json!({"endpoint_sid": "e1", "name": "x", "type": "third_party", "addresses": [{"ip": "a", "direction": "any", "port": 5060, "transport": "udp"}]});
-        let lacking = Fields::from([
-            (AUTH_REQUIRED, Value::Text("true".into())),
-            (CAPACITY, Value::Text("0".into())),
-            (OUT_SIP_USERNAME, Value::Text(String::new())),
-            (TRANSFORMATIONS, Value::Text("[]".into())),
-            (ADDRESSES, Value::Text(r#"[{"ip":"a"}]"#.into())),
-        ]);
-        assert_eq!(diff(&lacking, &observe(&older)), [], "what an older answer lacks is the default");
+        let spec = json!({
+            "type": "third_party", "name": "x", "capacity": 7, "auth_required": false, "out_sip_username": "trunk", "transformations": [{"a": 1}],
+            "addresses": [{"ip": "a", "priority": 3, "dst_port": 5070, "srtp": true, "location_sid": "l1"}], "attributes": {"a": "b"},
+        });
+        let wanted = self::wanted(spec, true);
+        let lacking = diff(&wanted.fields, &observe(&older));
+        assert!(lacking.iter().all(|difference| !difference.is_shown()), "what an older answer lacks is not known to differ: {lacking:?}");
+        let names: Vec<&str> = lacking.iter().map(|difference| difference.field).collect();
+        assert_eq!(names, ["attributes", "auth_required", "capacity", "out_sip_username", "transformations"]);
+        let nothing = json!({"endpoint_sid": "e1", "name": "x", "type": "third_party", "out_sip_username": null, "transformations": null, "attributes": null});
+        let fields = observe(&nothing);
+        assert_eq!((fields[OUT_SIP_USERNAME].text(), fields[TRANSFORMATIONS].text()), (Some(""), Some("[]")), "null is nothing, and shown");
     }
 
     #[test]

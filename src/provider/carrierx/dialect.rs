@@ -52,6 +52,10 @@ impl provider::Dialect for Dialect {
         )
     }
 
+    fn member(&self) -> &'static str {
+        "carrierx"
+    }
+
     fn speaks(&self, spec: &SipEndpointSpec) -> bool {
         spec.carrierx.is_some()
     }

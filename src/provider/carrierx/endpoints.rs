@@ -22,9 +22,10 @@ const DELETE: &str = "endpoints.manage or endpoints.delete";
 const READ_TRUNKS: &str = "trunk_groups.manage or trunk_groups.read, and trunk_groups.trunks.manage or trunk_groups.trunks.read (to see what leads to an endpoint before it is deleted)";
 
 const KEY: &str = "endpoint_sid";
-const KEYS: &str = "endpoint_sid or name";
-/// So many pages of trunk groups are looked through where CarrierX does not select them: 10,000.
-const PAGES: u64 = 10;
+/// A page of trunk groups with their trunks, which may be many of a KiB each.
+pub(super) const GROUPS: u64 = 250;
+/// So many pages are looked through, after the first, where CarrierX does not select: of trunk groups 2,500.
+pub(super) const PAGES: u64 = 10;
 
 /// The endpoints of one partner.
 pub(super) struct Endpoints(pub(super) Arc<Api>);
@@ -37,7 +38,7 @@ impl Endpoints {
         };
         let operation = Operation::new("create_endpoint", Call::Create, Method::POST, ["endpoints"], CREATE);
         let own = self.0.partner();
-        let read = |answer: &Answer| made(answer, name, |object| fields::endpoint(object, own.as_deref()), KEYS);
+        let read = |answer: &Answer| made(answer, name, |object| fields::endpoint(object, own.as_deref()), KEY);
         self.0.call(operation.sending(body.members).hiding(body.secrets), read).await
     }
 
@@ -47,14 +48,14 @@ impl Endpoints {
         }
         let operation = Operation::new("get_endpoint", Call::Read, Method::GET, ["endpoints", sid], READ);
         let own = self.0.partner();
-        self.0.call(operation, |answer| shown(answer, sid, |object| fields::endpoint(object, own.as_deref()), KEYS)).await
+        self.0.call(operation, |answer| shown(answer, sid, |object| fields::endpoint(object, own.as_deref()), KEY)).await
     }
 
     async fn list(&self, offset: u64, limit: u64) -> Outcome<Page<Remote>> {
         let operation = Operation::new("list_endpoints", Call::Read, Method::GET, ["endpoints"], READ);
         let own = self.0.partner();
         match paged(operation, KEY, offset, limit) {
-            Ok(operation) => self.0.page(operation, |object| fields::endpoint(object, own.as_deref()), KEYS).await,
+            Ok(operation) => self.0.page(operation, |object| fields::endpoint(object, own.as_deref()), KEY).await,
             Err(outcome) => outcome,
         }
     }
@@ -66,7 +67,7 @@ impl Endpoints {
             Ok(operation) => operation.with("filter", marked(mark)),
             Err(outcome) => return outcome,
         };
-        let found = self.0.selected(operation, |object| fields::endpoint(object, own.as_deref()), KEYS).await;
+        let found = self.0.selected(operation, |object| fields::endpoint(object, own.as_deref()), KEY).await;
         hits(found, mark)
     }
 
@@ -82,7 +83,7 @@ impl Endpoints {
         let operation = operation.sending(body.members).hiding(body.secrets);
         let operation = if body.replace { operation.with("nested_objects", "replace") } else { operation };
         let own = self.0.partner();
-        let read = |answer: &Answer| shown(answer, sid, |object| fields::endpoint(object, own.as_deref()), KEYS).map(Some);
+        let read = |answer: &Answer| shown(answer, sid, |object| fields::endpoint(object, own.as_deref()), KEY).map(Some);
         self.0.call(operation, read).await
     }
 
@@ -102,7 +103,7 @@ impl Endpoints {
         let all = |offset: u64| {
             let operation =
                 Operation::new("find_trunk_groups", Call::Read, Method::GET, ["trunk_groups"], READ_TRUNKS).with("with_trunks", "true");
-            paged::<Vec<String>>(operation, "trunk_group_sid", offset, CAPABILITIES.page_size)
+            paged::<Vec<String>>(operation, "trunk_group_sid", offset, GROUPS)
         };
         let element = |object: &wire::Object| names(object, sid);
         let selected = match all(0) {
@@ -133,7 +134,7 @@ impl Endpoints {
                 Ok(operation) => operation,
                 Err(outcome) => return outcome,
             };
-            page = match self.0.page(operation, element, "trunk_group_sid").await {
+            page = match self.0.ended(operation, element, "trunk_group_sid").await {
                 Outcome::Done(page) => page,
                 other => return other.map(|_| Vec::new()),
             };

@@ -1,4 +1,4 @@
-//! Canonical fields ⇄ CarrierX's own terms, defaults filled: older answers lack what newer ones have (`contracts/carrierx.md` 4, 6, 7).
+//! Canonical fields ⇄ CarrierX's own terms, as far as an answer shows them: older ones lack what newer ones have (`contracts/carrierx.md` 4, 6, 7).
 
 use std::collections::BTreeMap;
 
@@ -47,36 +47,39 @@ const NONE: &str = "none";
 /// The bit of voice among a number's capabilities.
 const VOICE: i64 = 4;
 
-/// An endpoint as the core sees it; `None` without SID or name. `own`: the partner whose token it was read with.
+/// An endpoint as the core sees it; `None` without SID. A field that the answer lacks, or has in another shape, is absent: nobody knows
+/// then what it is. `own`: the partner whose token it was read with.
 pub(super) fn endpoint(object: &Object, own: Option<&str>) -> Option<Remote> {
     let kind = wire::text(object, "type");
-    let read = wire::objects(object, ADDRESSES).and_then(|list| list.into_iter().map(Address::read).collect::<Option<Vec<_>>>());
-    let mut fields = Fields::new();
-    let mut put = |field: FieldName, text: Option<String>| drop(text.map(|text| fields.insert(field, Value::Text(text))));
-    put(NAME, wire::text(object, NAME).map(str::to_owned));
-    put(TYPE, kind.map(str::to_owned));
-    put(ADDRESSES, read.clone().map(addresses::canonical));
-    put(
-        TRANSFORMATIONS,
-        wire::objects(object, TRANSFORMATIONS).map(|list| wire::canonical(&list.into_iter().cloned().map(Json::Object).collect())),
-    );
-    put(CAPACITY, Some(wire::integer(object, CAPACITY).unwrap_or(0).to_string()));
-    put(AUTH_REQUIRED, Some(wire::flag(object, AUTH_REQUIRED).unwrap_or(true).to_string()));
-    put(OUT_SIP_USERNAME, Some(wire::text(object, OUT_SIP_USERNAME).unwrap_or_default().to_owned()));
-    let attributes = object.get(ATTRIBUTES).unwrap_or(&Json::Null);
-    put(OBSERVED_ATTRIBUTES, Some(if is_empty(attributes) { String::new() } else { wire::canonical(attributes) }));
-    fields.insert(ATTRIBUTES, Value::Members(members(attributes)));
-    let properties = object.get(PROPERTIES).map(members).unwrap_or_default();
-    fields.insert(PROPERTIES, Value::Members(properties.into_iter().filter(|(name, _)| VOICEMAIL.contains(&name.as_str())).collect()));
+    let name = name(object);
+    let nested = |field: FieldName| object.contains_key(field).then(|| wire::objects(object, field)).flatten();
+    let (addresses, shown) = nested(ADDRESSES).and_then(|list| addresses::observed(&list)).unzip();
+    let mut fields = Fields::from([(NAME, Value::Text(name.to_owned()))]);
+    let mut put = |field: FieldName, value: Option<Value>| drop(value.map(|value| fields.insert(field, value)));
+    let text = |text: &str| Value::Text(text.to_owned());
+    put(TYPE, kind.map(text));
+    put(ADDRESSES, shown);
+    let transformations = |list: Vec<&Object>| wire::canonical(&list.into_iter().cloned().map(Json::Object).collect());
+    put(TRANSFORMATIONS, nested(TRANSFORMATIONS).map(|list| Value::Text(transformations(list))));
+    put(CAPACITY, wire::integer(object, CAPACITY).map(|capacity| Value::Text(capacity.to_string())));
+    put(AUTH_REQUIRED, wire::flag(object, AUTH_REQUIRED).map(|required| Value::Text(required.to_string())));
+    let nobody = || object.get(OUT_SIP_USERNAME).filter(|value| value.is_null()).map(|_| "");
+    put(OUT_SIP_USERNAME, wire::text(object, OUT_SIP_USERNAME).or_else(nobody).map(text));
+    if let Some(attributes) = object.get(ATTRIBUTES) {
+        put(OBSERVED_ATTRIBUTES, Some(Value::Text(if is_empty(attributes) { String::new() } else { wire::canonical(attributes) })));
+        put(ATTRIBUTES, Some(Value::Members(members(attributes))));
+    }
+    let ours = |all: BTreeMap<String, String>| all.into_iter().filter(|(name, _)| VOICEMAIL.contains(&name.as_str())).collect();
+    put(PROPERTIES, object.get(PROPERTIES).map(|properties| Value::Members(ours(members(properties)))));
     let role = match kind {
         _ if is_elsewhere(object, own) => Role::Elsewhere,
-        Some("system_gateway") => Role::Gateway(read.unwrap_or_default().iter().map(gateway).collect()),
+        Some("system_gateway") => Role::Gateway(addresses.unwrap_or_default().iter().map(gateway).collect()),
         _ => Role::Own,
     };
     let logins = Logins::observed(object);
     Some(Remote {
         id: wire::sid(object, "endpoint_sid")?,
-        username: wire::text(object, NAME)?.to_owned(),
+        username: name.to_owned(),
         sip_uri: None,
         registration: None,
         fields,
@@ -85,12 +88,17 @@ pub(super) fn endpoint(object: &Object, own: Option<&str>) -> Option<Remote> {
     })
 }
 
-/// A trunk group as the core sees it, with where its trunks lead if the answer shows them; `None` without SID or name.
+/// Its name; only SIDs have to be there, so that nothing unreadable in one thing hides all others.
+fn name(object: &Object) -> &str {
+    wire::text(object, NAME).unwrap_or_default()
+}
+
+/// A trunk group as the core sees it, with where its trunks lead if the answer shows them; `None` without SID.
 pub(super) fn trunk_group(object: &Object, own: Option<&str>) -> Option<Remote> {
-    let name = wire::text(object, NAME)?;
+    let name = name(object);
     let mut fields = Fields::from([(NAME, Value::Text(name.to_owned()))]);
-    if object.contains_key("trunks") {
-        fields.insert(ENDPOINT_SID, Value::Text(leads_to(&wire::objects(object, "trunks")?)));
+    if let Some(trunks) = object.contains_key("trunks").then(|| wire::objects(object, "trunks")).flatten() {
+        fields.insert(ENDPOINT_SID, Value::Text(leads_to(&trunks)));
     }
     Some(Remote {
         id: wire::sid(object, TRUNK_GROUP_SID)?,
@@ -114,18 +122,25 @@ fn leads_to(trunks: &[&Object]) -> String {
     }
 }
 
-/// A number as the core sees it; `None` without SID or digits.
+/// A number as the core sees it; `None` without SID. One without digits is counted, and is nobody's: what stands for them is no number.
 pub(super) fn number(object: &Object, own: Option<&str>) -> Option<Number> {
-    let digits = match object.get("phonenumber")? {
-        Json::Number(number) => number.as_u64()?.to_string(),
-        number => number.as_str()?.trim_start_matches('+').to_owned(),
+    let id = wire::sid(object, "did_sid")?;
+    let digits = match object.get("phonenumber") {
+        Some(Json::Number(number)) => number.to_string(),
+        Some(Json::String(number)) => number.trim_start_matches('+').to_owned(),
+        _ => String::new(),
     };
+    let number = if is_number(&digits) { digits } else { format!("without digits ({id})") };
     let name = wire::text(object, NAME).filter(|name| *name != UNNAMED).unwrap_or_default();
     let group = wire::text(object, TRUNK_GROUP_SID).unwrap_or_default();
     let obstacle = obstacle(object, own);
     let fields = [(ALIAS, name), (TRUNK_GROUP_SID, group)].map(|(field, text)| (field, Value::Text(text.to_owned())));
-    is_number(&digits).then_some(())?;
-    Some(Number { id: wire::sid(object, "did_sid")?, number: digits, obstacle, fields: fields.into() })
+    Some(Number { id, number, obstacle, fields: fields.into() })
+}
+
+/// A number in words.
+pub(super) fn named(number: &Number) -> String {
+    if is_number(&number.number) { format!("number +{}", number.number) } else { format!("a number {}", number.number) }
 }
 
 /// Why a number cannot be bound.

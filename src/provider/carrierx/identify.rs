@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 
 use super::api::{Api, Operation, paged};
-use super::classify::{Target, success, unreadable};
+use super::classify::{Target, success};
 use super::{CAPABILITIES, wire};
 use crate::core::outcome::{DoubtKind, Outcome};
 use crate::provider::Page;
@@ -22,11 +22,13 @@ impl Api {
         let read = |answer: &Answer| {
             let body = success(answer, Target::Item)?;
             let nested = || wire::sid(body.get("partner")?.as_object()?, "partner_sid");
-            wire::sid(body, "partner_sid").or_else(nested).ok_or_else(|| unreadable(answer, "without partner_sid"))
+            // Nobody says what it answers.
+            Ok(wire::sid(body, "partner_sid").or_else(nested))
         };
         let found = match self.call(operation, read).await {
-            Outcome::NotFound { .. } => self.identify_by_endpoints().await,
-            other => other,
+            Outcome::Done(Some(partner)) => Outcome::Done(partner),
+            Outcome::Done(None) | Outcome::NotFound { .. } => self.identify_by_endpoints().await,
+            other => other.map(|_| String::new()),
         };
         if let Outcome::Done(partner) = &found {
             self.is_of(partner);

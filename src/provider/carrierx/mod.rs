@@ -49,11 +49,13 @@ pub const CAPABILITIES: Capabilities = Capabilities {
             fields: &[fields::ADDRESSES, fields::TRANSFORMATIONS],
             carried: &[fields::ADDRESSES, fields::TRANSFORMATIONS, fields::OBSERVED_ATTRIBUTES],
         },
-        // Merged key by key, without a replace. Should CarrierX replace them all the same, what others have there is sent along.
-        Together { fields: &[fields::ATTRIBUTES], carried: &[fields::OBSERVED_ATTRIBUTES] },
+        // Merged key by key, without a replace: what others have there stays.
+        Together { fields: &[fields::ATTRIBUTES], carried: &[] },
         Together { fields: &[fields::PROPERTIES], carried: &[] },
         // Of a trunk group: its trunks are things of their own.
         Together { fields: &[fields::ENDPOINT_SID], carried: &[] },
+        // Last and alone: without its scope it is refused, with all that goes with it, and what comes behind it waits.
+        Together { fields: &[fields::AUTH_REQUIRED], carried: &[] },
         // The type among them: it can never be changed, only be told, and nothing else of these is changed where it is not what was meant.
         Together { fields: &[], carried: &[] },
     ],

@@ -18,7 +18,6 @@ const READ: &str = "phonenumber.manage or phonenumber.read, and partners.manage 
 const UPDATE: &str = "phonenumber.manage or phonenumber.update, and partners.manage or partners.update";
 
 const KEY: &str = "did_sid";
-const KEYS: &str = "did_sid or phonenumber";
 /// Room for one that should not be there.
 const FEW: u64 = 2;
 
@@ -45,7 +44,7 @@ impl Api {
         let read = |answer: &Answer| match fields::number(success(answer, Target::Item)?, own.as_deref()) {
             Some(number) if number.id == sid => Ok(number),
             Some(_) => Err(unknown(DoubtKind::Foreign, "CarrierX answered with another number".to_owned())),
-            None => Err(unreadable(answer, &format!("without {KEYS}"))),
+            None => Err(unreadable(answer, &format!("without {KEY}"))),
         };
         self.call(operation, read).await
     }
@@ -58,7 +57,7 @@ impl Api {
             paged::<Number>(operation, KEY, 0, limit)
         };
         let selected = match all(FEW) {
-            Ok(operation) => self.selected(operation.with("filter", format!(r#"phonenumber eq "{digits}""#)), element, KEYS).await,
+            Ok(operation) => self.selected(operation.with("filter", format!(r#"phonenumber eq "{digits}""#)), element, KEY).await,
             Err(outcome) => return outcome,
         };
         let found = match selected {
@@ -74,7 +73,7 @@ impl Api {
         }
         // It is refused or ignored: look at as many as one page holds.
         let page = match all(CAPABILITIES.page_size) {
-            Ok(operation) => self.page(operation, element, KEYS).await,
+            Ok(operation) => self.ended(operation, element, KEY).await,
             Err(outcome) => return outcome,
         };
         match page {
@@ -95,7 +94,7 @@ impl Api {
         let own = self.partner();
         let operation = Operation::new("list_numbers", Call::Read, Method::GET, ["phonenumber", "dids"], READ);
         match paged(operation, KEY, offset, limit) {
-            Ok(operation) => self.page(operation, |object| fields::number(object, own.as_deref()), KEYS).await,
+            Ok(operation) => self.page(operation, |object| fields::number(object, own.as_deref()), KEY).await,
             Err(outcome) => outcome,
         }
     }

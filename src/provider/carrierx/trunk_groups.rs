@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::api::{Api, Operation, no_such_sid, paged};
 use super::classify::{Target, success, unreadable};
-use super::endpoints::{deleted, hits, made, marked, not_sent, shown};
+use super::endpoints::{GROUPS, PAGES, deleted, hits, made, marked, not_sent, shown};
 use super::{CAPABILITIES, fields, wire};
 use crate::core::fields::{Fields, Remote, Role, Value};
 use crate::core::mark::Mark;
@@ -28,7 +28,6 @@ const DELETE_TRUNK: &str = "trunk_groups.trunks.manage or trunk_groups.trunks.de
 const READ_NUMBERS: &str = "phonenumber.manage or phonenumber.read, and partners.manage or partners.read (to see which numbers lead to a trunk group before it is deleted)";
 
 const KEY: &str = "trunk_group_sid";
-const KEYS: &str = "trunk_group_sid or name";
 /// So many trunks that others have added are removed in one update; those that are left, by the next.
 const EXTRA: usize = 4;
 
@@ -53,7 +52,7 @@ impl TrunkGroups {
         let sent = json!({"name": name, "trunks": [{"endpoint_sid": endpoint}]});
         let operation = Operation::new("create_trunk_group", Call::Create, Method::POST, ["trunk_groups"], CREATE);
         let own = self.0.partner();
-        let read = |answer: &Answer| made(answer, name, |object| fields::trunk_group(object, own.as_deref()), KEYS);
+        let read = |answer: &Answer| made(answer, name, |object| fields::trunk_group(object, own.as_deref()), KEY);
         self.0.call(operation.with("with_trunks", "true").sending(sent), read).await
     }
 
@@ -69,7 +68,7 @@ impl TrunkGroups {
         }
         let operation = Operation::new("get_trunk_group", Call::Read, Method::GET, ["trunk_groups", sid], READ).with("with_trunks", "true");
         let read = |answer: &Answer| {
-            let remote = shown(answer, sid, &read, KEYS)?;
+            let remote = shown(answer, sid, &read, KEY)?;
             Ok((remote, answer.object().cloned().unwrap_or_default()))
         };
         self.0.call(operation, read).await
@@ -78,8 +77,9 @@ impl TrunkGroups {
     async fn list(&self, offset: u64, limit: u64) -> Outcome<Page<Remote>> {
         let operation = Operation::new("list_trunk_groups", Call::Read, Method::GET, ["trunk_groups"], READ).with("with_trunks", "true");
         let own = self.0.partner();
-        match paged(operation, KEY, offset, limit) {
-            Ok(operation) => self.0.page(operation, |object| fields::trunk_group(object, own.as_deref()), KEYS).await,
+        // A page may be shorter than was asked for, so it says whether it is the last.
+        match paged(operation, KEY, offset, if limit > CAPABILITIES.page_size { limit } else { limit.min(GROUPS) }) {
+            Ok(operation) => self.0.ended(operation, |object| fields::trunk_group(object, own.as_deref()), KEY).await,
             Err(outcome) => outcome,
         }
     }
@@ -87,11 +87,11 @@ impl TrunkGroups {
     async fn find(&self, mark: &Mark) -> Outcome<Page<Remote>> {
         let operation = Operation::new("find_trunk_groups", Call::Read, Method::GET, ["trunk_groups"], READ).with("with_trunks", "true");
         let own = self.0.partner();
-        let operation = match paged(operation, KEY, 0, CAPABILITIES.page_size) {
+        let operation = match paged(operation, KEY, 0, GROUPS) {
             Ok(operation) => operation.with("filter", marked(mark)),
             Err(outcome) => return outcome,
         };
-        let found = self.0.selected(operation, |object| fields::trunk_group(object, own.as_deref()), KEYS).await;
+        let found = self.0.selected(operation, |object| fields::trunk_group(object, own.as_deref()), KEY).await;
         hits(found, mark)
     }
 
@@ -112,7 +112,7 @@ impl TrunkGroups {
         let sent = json!({"name": name});
         let operation = Operation::new("update_trunk_group", Call::Update, Method::PATCH, ["trunk_groups", sid], UPDATE);
         let own = self.0.partner();
-        let read = |answer: &Answer| shown(answer, sid, |object| fields::trunk_group(object, own.as_deref()), KEYS);
+        let read = |answer: &Answer| shown(answer, sid, |object| fields::trunk_group(object, own.as_deref()), KEY);
         let renamed = self.0.call(operation.sending(sent), read).await;
         // The answer has no trunks, so it is not the whole of it.
         renamed.map(|remote| Some(remote).filter(|remote| remote.fields.contains_key(fields::ENDPOINT_SID)))
@@ -200,28 +200,28 @@ impl TrunkGroups {
         if !is_id(sid) {
             return no_such_sid();
         }
-        let operation = Operation::new("find_numbers", Call::Read, Method::GET, ["phonenumber", "dids"], READ_NUMBERS);
-        let operation = match paged(operation.with("trunk_group_sid", sid), "did_sid", 0, CAPABILITIES.page_size) {
-            Ok(operation) => operation,
-            Err(outcome) => return outcome,
-        };
         let own = self.0.partner();
-        let page = match self.0.page(operation, |object| fields::number(object, own.as_deref()), "did_sid or phonenumber").await {
-            Outcome::Done(page) => page,
-            other => return other.map(|_| Vec::new()),
-        };
         let leads = |number: &&crate::core::fields::Number| number.fields.get(fields::TRUNK_GROUP_SID).and_then(Value::text) == Some(sid);
-        let found: Vec<String> = page.items.iter().filter(leads).map(|number| format!("number +{}", number.number)).collect();
-        match found.is_empty() && page.more == Some(true) {
-            true => unknown(
-                DoubtKind::Unreadable,
-                format!(
-                    "CarrierX does not select the numbers that lead to trunk group {sid}, and there are more than {}",
-                    CAPABILITIES.page_size
-                ),
-            ),
-            false => Outcome::Done(found),
+        let mut seen = 0;
+        // One request where CarrierX selects them, else page by page.
+        for _ in 0..=PAGES {
+            let operation = Operation::new("find_numbers", Call::Read, Method::GET, ["phonenumber", "dids"], READ_NUMBERS);
+            let operation = match paged(operation.with("trunk_group_sid", sid), "did_sid", seen, CAPABILITIES.page_size) {
+                Ok(operation) => operation,
+                Err(outcome) => return outcome,
+            };
+            let page = match self.0.ended(operation, |object| fields::number(object, own.as_deref()), "did_sid").await {
+                Outcome::Done(page) => page,
+                other => return other.map(|_| Vec::new()),
+            };
+            let found: Vec<String> = page.items.iter().filter(leads).map(fields::named).collect();
+            if !found.is_empty() || page.more != Some(true) || page.items.is_empty() {
+                return Outcome::Done(found);
+            }
+            seen += page.items.len() as u64;
         }
+        let message = format!("CarrierX does not select the numbers that lead to trunk group {sid}, and there are more than {seen}");
+        unknown(DoubtKind::Unreadable, message)
     }
 }
 

@@ -43,6 +43,10 @@ impl provider::Dialect for Dialect {
         Ok(Connection { id: Some(auth_id), provider: Arc::new(provider) })
     }
 
+    fn member(&self) -> &'static str {
+        "plivo"
+    }
+
     fn speaks(&self, spec: &SipEndpointSpec) -> bool {
         spec.plivo.is_some()
     }

@@ -1,5 +1,6 @@
 //! The life of static peers and hosted applications: what is sent for each edit, and nothing else.
 
+use sandbox::plivo::{DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN};
 use serde_json::{Value, json};
 use switchboard::api::SipEndpoint;
 
@@ -21,6 +22,7 @@ async fn an_endpoint_at_carrierx_lives_exactly_as_its_object_says() {
         case("left as it is", unmanaged),
         case("adopted", adopted),
         case("retained", retained),
+        case("in an account at another provider", misplaced),
     ])
     .await;
 }
@@ -56,6 +58,29 @@ async fn peer(case: &'static str) -> Stage {
     world.gone("pbx").await;
     stage.nothing_left().await;
     assert_eq!(stage.ledger().await, ["create_endpoint", "delete_endpoint"]);
+    stage
+}
+
+async fn misplaced(case: &'static str) -> Stage {
+    let (stage, _operator) = Stage::run(case).await;
+    let world = &stage.world;
+    world.account("main", DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, json!({})).await;
+    let there = stage.admin.create_endpoint(json!({"name": "foreign"})).await.expect("an endpoint");
+    world.carrierx_endpoint("pbx", json!({}), json!({"accountRef": {"name": "main"}})).await;
+    let adopt = json!({"accountRef": {"name": "main"}, "adopt": {"endpoint_id": "1"}, "deletionPolicy": "Delete"});
+    world.carrierx_endpoint("adopted", json!({}), adopt).await;
+    world.endpoint("desk", json!({}), json!({"accountRef": {"name": "carrierx"}})).await;
+    let adopt = json!({"accountRef": {"name": "carrierx"}, "adopt": {"endpoint_id": there["endpoint_sid"]}, "deletionPolicy": "Delete"});
+    world.endpoint("taken", json!({}), adopt).await;
+    for name in ["pbx", "adopted", "desk", "taken"] {
+        let object = world.reason(name, "InvalidSpec").await;
+        assert!(object.metadata.finalizers.is_none_or(|all| all.is_empty()), "{name}");
+        assert!(object.status.is_some_and(|status| status.endpoint_id.is_none() && status.ledger.is_none()), "{name}");
+        world.delete(name).await;
+        world.gone(name).await;
+    }
+    assert_eq!(stage.writes_since(0).await, Vec::<String>::new());
+    assert_eq!(stage.endpoints().await.len(), 1, "what was to be adopted is left alone");
     stage
 }
 

@@ -110,6 +110,11 @@ async fn journey(how: &'static str, fault: Value, executed: usize) {
     stage.break_first(&[("POST", "/trunk_groups/[^/]+/trunks")], &fault).await;
     admin.delete_trunk(&group, &trunk().await).await.expect("a deletion");
     stage.whole("a new trunk").await;
+    if fault["execute_delay_ms"].is_u64() {
+        // The one that comes late is one too many.
+        stage.swept(4).await;
+        stage.whole("a new trunk, and the one that came late").await;
+    }
 
     stage.break_first(&[("PATCH", TRUNK)], &fault).await;
     admin.patch_trunk(&group, &trunk().await, json!({"endpoint_sid": foreign["endpoint_sid"]})).await.expect("an edit");
@@ -162,7 +167,9 @@ fn blind(kind: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_deleted_while_its_create_is_unresolved_leaves_nothing_behind() {
     let mut cases = Vec::new();
-    for (how, fault, executed) in faults() {
+    // What differs for this: whether it was executed, when, and how often.
+    let kinds = ["reset after the request", "time-out, not executed", "reset, executed later", "executed twice, answer lost"];
+    for (how, fault, executed) in faults().into_iter().filter(|(how, ..)| kinds.contains(how)) {
         let (name, sent) = (format!("endpoint: {how}"), fault.clone());
         cases.push(case(name, async move {
             let stage = Stage::new().await;

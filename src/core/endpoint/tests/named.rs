@@ -6,9 +6,9 @@ use super::make::{
 };
 use super::table::{Row, announced, stranger};
 use crate::api::condition::{Condition, Reason};
-use crate::core::fields::{Address, PASSWORD, Remote, Role, Value};
+use crate::core::fields::{Address, Fields, PASSWORD, Remote, Role, Value};
 use crate::core::outcome::Outcome;
-use crate::core::view::Desired;
+use crate::core::view::{Desired, Updated};
 
 const IN_USE: &[&str] = &["trunk t1 of trunk group g1"];
 
@@ -39,6 +39,8 @@ const INSTEAD: &[(&str, &str, &str)] = &[
     ("L13", "be it one with this object's mark", "Done: Available"),
     ("D8", "must be ours", "ReadReferences e1"),
     ("D8", "adopted, but its id is another endpoint's now", "ReadReferences e1"),
+    // What it does not show is no drift.
+    ("L15", "what else differs is corrected all the same", "Done: ProviderNormalisedValue"),
     // Searches instead of listings.
     ("D10", "an open one is searched for", "Find Urgent: Deleting"),
     ("D12", "one is not enough for an open intent", "Find Urgent: Deleting"),
@@ -62,7 +64,10 @@ pub fn instead(rows: Vec<Row>) -> Vec<Row> {
 }
 
 pub fn rows() -> Vec<Row> {
-    [searching(), renamed(), roles(), condemned(), choosing(), comparing(), stale(), deleting(), groups()].into_iter().flatten().collect()
+    [searching(), renamed(), roles(), condemned(), choosing(), comparing(), stale(), deleting(), groups(), maps()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn searching() -> Vec<Row> {
@@ -252,15 +257,106 @@ fn with(fields: &[(&'static str, &str)]) -> Remote {
     remote
 }
 
+/// Something is wanted that the provider does not show.
+fn unshown() -> Start {
+    recorded().with(|view| {
+        if let Desired::Wanted(wanted) = &mut view.desired {
+            wanted.fields.insert("app_id", text("ivr"));
+        }
+    })
+}
+
+fn edit(start: Start) -> Start {
+    start.with(|view| view.object.generation += 1)
+}
+
+fn sent(start: Start, app_id: &str) -> Start {
+    start.with(|view| drop(view.memory.accepted.insert("app_id", text(app_id))))
+}
+
 fn comparing() -> Vec<Row> {
     let read = |fields: &[(&'static str, &str)]| recorded().got_remote(999, with(fields));
     vec![
         Row("L16", "what goes together first", read(&[("alias", "x"), ("addresses", "y")]), r#"Update e1 Drifted: alias="desk""#),
         Row("L16", "then the rest", read(&[("addresses", "y")]), r#"Update e1 Drifted: addresses="desk""#),
+        Row("L16", "what is not shown is no drift", unshown().got("e1", 999), "Done: Available"),
+        Row("L16", "it is sent after an edit", edit(unshown()).got("e1", 999), r#"Update e1 Edited: app_id="ivr""#),
+        Row("L16", "after a look by id that might show it", edit(unshown()).listed(990, &["e1"]), "Get e1 Urgent"),
+        Row("L16", "unless it was what was sent last", sent(edit(unshown()), "ivr").got("e1", 999), "Done: Available"),
+        Row("L16", "which is something else than before", sent(edit(unshown()), "x").got("e1", 999), r#"Update e1 Edited: app_id="ivr""#),
+        Row(
+            "L15",
+            "what was sent and is not shown is taken as kept",
+            sent(edit(unshown()), "ivr").updated(&[("app_id", text("ivr"))], 900, 2).got("e1", 999),
+            "Done: Available",
+        ),
+        Row(
+            "L15",
+            "what came back in another form is not sent again after another edit that goes with it",
+            edit(recorded())
+                .with(|view| {
+                    let before = Updated { change: Fields::from([("alias", text("desk"))]), at: at(700), times: 2 };
+                    view.memory.normalised.settled(&before, view.timing.visible(), at(890), &with(&[("alias", "DESK")]).fields);
+                })
+                .updated(&[("addresses", text("desk"))], 900, 1)
+                .got_remote(999, with(&[("alias", "DESK")])),
+            "Done: ProviderNormalisedValue",
+        ),
         Row("L17", "peers have no address of their own, and are not read for it", recorded().got("e1", 999).unread(), "Done: Available"),
         Row("L17", "nor are those that a listing shows", recorded().unread().listed(990, &["e1"]), "Done: Available"),
         Row("L17", "a trunk group", healthy().trunk_group(), "Done: Available"),
         Row("L17", "what our create answered is read already", healthy().trunk_group().got("e1", 999), "Done: Available"),
+    ]
+}
+
+fn members(pairs: &[(&str, &str)]) -> Value {
+    Value::Members(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+}
+
+/// The spec wants these members of a map, and the provider shows those.
+fn with_members(wanted: &[(&str, &str)], shown: &[(&str, &str)]) -> Start {
+    let seen = Remote { fields: with(&[]).fields.into_iter().chain([("attributes", members(shown))]).collect(), ..remote("e1") };
+    recorded().got_remote(999, seen).with(|view| {
+        if let Desired::Wanted(all) = &mut view.desired {
+            all.fields.insert("attributes", members(wanted));
+        }
+    })
+}
+
+fn maps() -> Vec<Row> {
+    let theirs = ("owner", "somebody");
+    let sent = |pairs: &[(&str, &str)]| [("attributes", members(pairs))];
+    vec![
+        Row(
+            "L17",
+            "members that nobody named are none of ours",
+            with_members(&[("site", "b")], &[("site", "b"), theirs]),
+            "Done: Available",
+        ),
+        Row(
+            "L16",
+            "those that are named are",
+            with_members(&[("site", "b")], &[("site", "c"), theirs]),
+            r#"Update e1 Drifted: attributes={"site": "b"}"#,
+        ),
+        Row(
+            "L15",
+            "what was sent is seen beside others",
+            with_members(&[("site", "b")], &[("site", "b"), theirs]).updated(&sent(&[("site", "b")]), 995, 1),
+            "Done: Available",
+        ),
+        Row(
+            "L15",
+            "one that is not wanted any more is not waited for",
+            with_members(&[("site", "b")], &[("site", "b")]).updated(&sent(&[("site", "b"), ("floor", "2")]), 995, 2),
+            "Done: Available",
+        ),
+        Row(
+            "L15",
+            "one that comes back in another form is said",
+            with_members(&[("site", "b")], &[("site", "B"), theirs]).updated(&sent(&[("site", "b")]), 900, 2),
+            "Done: ProviderNormalisedValue",
+        ),
     ]
 }
 

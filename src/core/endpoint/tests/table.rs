@@ -261,6 +261,16 @@ fn comparing() -> Vec<Row> {
         Row("L16", "an edit is no drift", healthy().edited("reception").report_drift(), r#"Update e1 Edited: alias="reception""#),
         Row("L16", "old evidence is renewed", recorded().got("e1", 800).edited("x"), "Get e1 Urgent"),
         Row("L16", "a rotated password is compared by id", healthy().rotated(2), "Get e1 Urgent"),
+        Row(
+            "L16",
+            "and not sent again for a change of something else that was sent since",
+            healthy()
+                .rotated(2)
+                .shown(&[(PASSWORD, Value::Secret(password(2)))], 995)
+                .updated(&[("alias", text("x"))], 996, 1)
+                .got_remote(999, with_alias("e1", "x")),
+            r#"Update e1 Drifted: alias="desk""#,
+        ),
         Row("L16", "and sent where nothing shows it", healthy().rotated(2).got("e1", 999), "Update e1 Rotated: password=***"),
         Row(
             "L16",
@@ -405,6 +415,18 @@ fn beginning() -> Vec<Row> {
         Row("L22", "one exists already", applied().listed(990, &["e1"]), "AddFinalizer"),
         Row("L22", "then it is read", applied().finalizer().listed(990, &["e1"]), "Get e1 Create"),
         Row("L22", "then recorded", applied().finalizer().listed(990, &["e1"]).got("e1", 995), "Record e1 (P1)"),
+        Row(
+            "L22",
+            "also where a create was refused for good: it may be the very thing that stood in its way",
+            applied().finalizer().trouble(TroubleKind::Refused(RefusalKind::Invalid), 980, 1).listed(990, &["e1"]).pass_began(991),
+            "Get e1 Create",
+        ),
+        Row(
+            "L22",
+            "but a read that is refused is not sent again at once",
+            applied().finalizer().listed(990, &["e1"]).trouble(TroubleKind::Refused(RefusalKind::Invalid), 995, 1).pass_began(991),
+            "Wait until 22595: Rejected",
+        ),
         Row("L23", "a permit first", applied().listed(990, &[]), "Reserve"),
         Row("L23", "then the finalizer", applied().permit(), "AddFinalizer"),
         Row("L23", "then the intent", applied().permit().finalizer(), "WriteIntent 1 fresh"),
