@@ -43,6 +43,8 @@ pub struct Memory {
     pub normalised: Normalised,
     /// Deletions that failed, where the provider may refuse one because something points to the thing.
     pub undeleted: BTreeMap<String, Undeleted>,
+    /// Of a trunk group that nobody needs: when the last one that led numbers by it was seen to have let go.
+    pub free_since: Option<Moment>,
     /// When our own last create or update of the recorded endpoint was answered: older listings show our amendment, not the endpoint.
     pub effect: Moment,
     /// The last failure of a call, until one succeeds or the spec changes.
@@ -338,6 +340,10 @@ impl Learnt {
         match view.referenced() {
             true => self.not_deleted(view, id, outcome, now),
             false => self.noted(view, outcome, now),
+        }
+        if matches!(outcome, Outcome::Done(()) | Outcome::NotFound { proven: true } | Outcome::Unknown(_)) {
+            // What was read before says nothing any more.
+            self.gets.remove(id);
         }
         match outcome {
             Outcome::Done(()) => {

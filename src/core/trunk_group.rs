@@ -5,10 +5,11 @@
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason, Verdict};
 use crate::api::sip_endpoint::{SipEndpointStatus, TrunkGroupStatus};
 use crate::core::action::{Action, Finding};
+use crate::core::evidence::Got;
 use crate::core::fields::{FieldName, Fields, Value};
 use crate::core::mark::{Mark, Place};
 use crate::core::status;
-use crate::core::view::{Desired, Problem, View, Wanted};
+use crate::core::view::{Desired, Problem, Recorded, TroubleKind, Undeleted, View, Wanted};
 
 /// The field that holds its name, and in it the mark.
 pub const NAME: FieldName = "name";
@@ -88,10 +89,36 @@ pub fn after(view: &View, action: &Action) -> Option<Option<TrunkGroupStatus>> {
     status::after(view, action).map(|status| told(&status))
 }
 
-/// What the object's status says of its group for a finding. Nothing of one that was let go.
+/// What the object's status says of its group for a finding. Nothing of one that was let go. One that may be gone already is said to go,
+/// whatever keeps it: no number is led to it any more.
 pub fn report(view: &View, finding: &Finding) -> Option<TrunkGroupStatus> {
-    let released = view.object.deleting && !view.object.finalizer;
-    if released { None } else { told(&status::report(view, finding)) }
+    if view.object.deleting && !view.object.finalizer {
+        return None;
+    }
+    let mut said = told(&status::report(view, finding));
+    if let Some(said) = said.as_mut().filter(|_| view.object.deleting && may_be_gone(view)) {
+        said.reason = Some(Reason::Deleting.as_str().to_owned());
+    }
+    said
+}
+
+/// The deletion of the recorded group was sent and not refused, as far as this process knows; or its status says that it was about to be,
+/// and this process has not read it since what its predecessor sent must have shown.
+pub fn may_be_gone(view: &View) -> bool {
+    let Some(Recorded { id }) = view.recorded() else { return false };
+    let memory = &view.memory;
+    let unanswered =
+        |undeleted: &Undeleted| !undeleted.conflict && matches!(undeleted.trouble.kind, TroubleKind::Unknown | TroubleKind::Foreign);
+    let read = |got: &Got| got.found.is_some() && got.began >= view.term + view.timing.visible();
+    memory.deleted.contains_key(id)
+        || memory.undeleted.get(id).is_some_and(unanswered)
+        || is_said_to_go(view) && !view.evidence.gets.get(id).is_some_and(read)
+}
+
+/// The status says that it is being deleted: bindings see that, and lead no number to it.
+pub fn is_said_to_go(view: &View) -> bool {
+    let mut ready = view.status.conditions.iter().filter(|condition| condition.type_ == ConditionType::Ready.as_str());
+    ready.any(|ready| ready.reason == Reason::Deleting.as_str())
 }
 
 /// Whether that is worth a write.
@@ -125,9 +152,9 @@ mod tests {
     use crate::api::policy::DeletionPolicy;
     use crate::core::action::Release;
     use crate::core::endpoint::next;
-    use crate::core::endpoint::tests::make::{Start, applied, at, named, prefix, recorded};
-    use crate::core::memory::OwnIntent;
-    use crate::core::outcome::Outcome;
+    use crate::core::endpoint::tests::make::{NAMED, Start, applied, at, named, prefix, recorded, under, unknown};
+    use crate::core::memory::{Learnt, OwnIntent};
+    use crate::core::outcome::{Outcome, Refusal, RefusalKind};
     use crate::core::view::Thing;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use k8s_openapi::jiff::Timestamp;
@@ -282,7 +309,56 @@ mod tests {
                 .build()
         };
         assert!(matches!(next(&view(Some(problem))), Action::Wait { finding: Some(said), .. } if said.message.contains("b2")));
-        assert!(matches!(next(&view(None)), Action::DeleteEndpoint(id, _) if id == "g1"));
+        let unused = |reason: &str, free_since: Option<u64>| {
+            let start = group(recorded(), Some(TrunkGroupStatus { reason: Some(reason.into()), ..whole() })).deleting();
+            let remote = shown(&start.view, "g1", "e1");
+            let freed = |view: &mut View| view.memory.free_since = free_since.map(at);
+            next(&start.with(freed).got_remote(999, remote).build())
+        };
+        assert!(matches!(unused("Deleting", Some(940)), Action::DeleteEndpoint(id, _) if id == "g1"));
+        let waits = |action: Action, until: u64| {
+            let Action::Wait { until: Some(when), finding: Some(said) } = action else { panic!("{action}") };
+            assert_eq!((when, said.reason), (at(until), Reason::Deleting));
+        };
+        waits(unused("Available", None), 1002);
+        waits(unused("Deleting", Some(941)), 1001 + 1);
+    }
+
+    #[test]
+    fn a_group_whose_deletion_was_sent_is_not_taken_for_one_that_is_there() {
+        let view = |reason: &str, teach: &dyn Fn(&mut Learnt, &View)| {
+            let mut start =
+                group(recorded(), Some(TrunkGroupStatus { reason: Some(reason.into()), ..whole() })).with(|view| view.term = at(500));
+            let remote = shown(&start.view, "g1", "e1");
+            start = start.got_remote(990, remote);
+            start.teach(|learnt, view| teach(learnt, view));
+            start.refresh();
+            start.view
+        };
+        let answered =
+            |outcome: Outcome<()>| move |learnt: &mut Learnt, view: &View| learnt.deleted(view, "g1", &outcome, at(995), at(996));
+        let early = |learnt: &mut Learnt, _: &View| learnt.gets.values_mut().for_each(|got| got.began = at(559));
+        under(NAMED, || {
+            let conflict = Outcome::Refused(Refusal { kind: RefusalKind::Invalid, message: "in use".into(), retry_after: None });
+            type Teach<'a> = &'a dyn Fn(&mut Learnt, &View);
+            let table: [(&str, &str, Teach<'_>, bool, bool); 7] = [
+                ("nothing was sent", "Available", &|_, _| {}, false, true),
+                ("its deletion was done", "Available", &answered(Outcome::Done(())), true, false),
+                ("there was none", "Available", &answered(Outcome::NotFound { proven: true }), true, false),
+                ("the answer was lost", "Available", &answered(unknown()), true, false),
+                ("it was refused", "Available", &answered(conflict), false, true),
+                ("it was announced, and read in this term", "Deleting", &|_, _| {}, false, true),
+                ("it was announced, by a former process", "Deleting", &early, true, true),
+            ];
+            for (sentence, reason, teach, gone, read) in table {
+                let mut view = view(reason, teach);
+                assert_eq!((may_be_gone(&view), view.evidence.gets.contains_key("g1")), (gone, read), "{sentence}");
+                view.object.deleting = true;
+                let said = report(&view, &Finding::new(Reason::ProviderUnreachable, "as the test wants it")).and_then(|said| said.reason);
+                let reason = if gone { Reason::Deleting } else { Reason::ProviderUnreachable };
+                assert_eq!(said.as_deref(), Some(reason.as_str()), "{sentence}");
+            }
+        });
     }
 
     #[test]
@@ -298,9 +374,21 @@ mod tests {
     }
 
     #[test]
-    fn of_a_group_of_which_nothing_was_ever_sent_nothing_is_looked_for() {
-        let ledger = Ledger { intent: None, epoch: 0, ..ledger() };
-        let view = group(applied().finalizer().deleting(), Some(TrunkGroupStatus { ledger: Some(ledger), ..TrunkGroupStatus::default() }));
-        assert_eq!(next(&view.build()), Action::RemoveFinalizer(Release::NeverSent));
+    fn a_group_that_a_former_object_may_have_left_is_looked_for_once() {
+        let part = || {
+            let ledger = Ledger { intent: None, epoch: 0, ..ledger() };
+            let part = TrunkGroupStatus { ledger: Some(ledger), ..TrunkGroupStatus::default() };
+            group(applied().finalizer().deleting(), Some(part)).pass_began(995)
+        };
+        under(NAMED, || {
+            let left = |start: &Start, id: &str| shown(&start.view, id, "e1");
+            assert!(matches!(next(&part().listed(990, &[]).build()), Action::Find(..)), "what was listed may be old");
+            assert_eq!(next(&part().searched(996, &[]).build()), Action::RemoveFinalizer(Release::Clean));
+            let found = part();
+            let remote = left(&found, "g9");
+            let found = next(&found.searched_remotes(996, true, vec![remote]).build());
+            assert!(matches!(&found, Action::Wait { finding: Some(said), .. } if said.reason == Reason::Deleting), "{found}");
+            assert_eq!(next(&part().account_not_ready().build()), Action::RemoveFinalizer(Release::NeverSent));
+        });
     }
 }

@@ -416,9 +416,10 @@ impl Viewed for View {
         Words {
             thing: self.thing.as_str(),
             refused: " (or the password's Secret)",
-            foreign: match self.thing {
-                Thing::Endpoint => "It is not recorded; the endpoint is looked for by its mark",
-                Thing::TrunkGroup => "It is not recorded; the trunk group is looked for by its mark",
+            foreign: match (self.thing, self.recorded()) {
+                (Thing::Endpoint, None) => "It is not recorded; the endpoint is looked for by its mark",
+                (Thing::TrunkGroup, None) => "It is not recorded; the trunk group is looked for by its mark",
+                (_, Some(_)) => "It is left as it is, and looked at again with growing pauses of at most 5 minutes",
             },
         }
     }

@@ -158,7 +158,7 @@ fn claims(
     }
     let username = |id: &str| {
         let listed = listings.iter().rev().find_map(|listing| listing.endpoints.get(id)).map(|remote| remote.username.clone());
-        listed.or_else(|| view.status.username.clone().filter(|_| view.status.endpoint_id.as_deref() == Some(id)))
+        listed.or_else(|| view.label().map(str::to_owned).filter(|_| view.status.endpoint_id.as_deref() == Some(id)))
     };
     ids.into_iter()
         .filter_map(|id| {

@@ -36,9 +36,10 @@ impl Managed for SipEndpoint {
     fn uses(&self) -> Use<'_> {
         let Some(adopt) = &self.spec.adopt else { return Use::Endpoint };
         let status = self.status.as_ref();
-        // The username is that of the recorded id.
+        // The label is that of the recorded id, wherever it stands.
         let recorded = status.filter(|status| status.endpoint_id.as_ref() == Some(&adopt.endpoint_id));
-        Use::Adopt { id: &adopt.endpoint_id, username: recorded.and_then(|status| status.username.as_deref()) }
+        let label = recorded.and_then(|status| status.username.as_deref().or(status.name.as_deref()));
+        Use::Adopt { id: &adopt.endpoint_id, username: label }
     }
 
     fn pinned(&self) -> Option<&AccountIdentity> {
@@ -115,8 +116,8 @@ impl Managed for SipEndpoint {
         pass.tell_recreated().await;
     }
 
-    fn agreed(memory: &mut Remembered, _view: &View, _now: Moment) {
-        memory.learnt.agreed();
+    fn agreed(memory: &mut Remembered, view: &View, _now: Moment) {
+        memory.agreed(view);
     }
 
     async fn releasing(ctx: &Context, object: &Self, release: Release) {
@@ -140,5 +141,32 @@ impl Managed for SipEndpoint {
 impl Made for SipEndpoint {
     fn endpoint(&self) -> &SipEndpoint {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_may_be_adopted_is_asked_with_the_label_of_the_recorded_endpoint_wherever_that_stands() {
+        let table = [
+            (json!({}), None),
+            (json!({"endpoint_id": "e1", "username": "reception42"}), Some("reception42")),
+            (json!({"endpoint_id": "e1", "name": "reception.mark"}), Some("reception.mark")),
+            (json!({"endpoint_id": "e2", "name": "reception.mark"}), None),
+        ];
+        for (status, label) in table {
+            let object: SipEndpoint = serde_json::from_value(json!({
+                "apiVersion": "switchboard.dev/v1alpha1",
+                "kind": "SipEndpoint",
+                "metadata": {"name": "alice", "namespace": "voice"},
+                "spec": {"accountRef": {"name": "main"}, "adopt": {"endpoint_id": "e1"}},
+                "status": status,
+            }))
+            .expect("an object");
+            assert_eq!(object.uses(), Use::Adopt { id: "e1", username: label });
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::api::condition::Condition;
 use crate::api::policy::ManagementPolicy;
 use crate::api::sip_endpoint::{SipEndpoint, SipEndpointStatus};
 use crate::controller::context::Context;
-use crate::controller::made::Made;
+use crate::controller::made::{Made, Remembered};
 use crate::controller::managed::{account_of, key};
 use crate::controller::report::{event, event_about, stalls};
 use crate::core::action::{Action, Cause, Finding, Release, Why};
@@ -45,7 +45,7 @@ pub async fn ledger<K: Made>(ctx: &Context, object: &K, view: &View, action: &Ac
         }
         Action::Forget => {
             let id = view.recorded().map_or("", |recorded| recorded.id);
-            let known = view.status.sip_uri.as_deref().or(view.status.username.as_deref()).unwrap_or("-");
+            let known = view.status.sip_uri.as_deref().or(view.label()).unwrap_or("-");
             let note = format!("{thing} {id} ({known}) was deleted outside Switchboard; a new one is created");
             tell(ctx, object, EventType::Warning, "ExternallyDeleted", "Observe", note).await;
         }
@@ -69,19 +69,21 @@ pub async fn finding<K: Made>(ctx: &Context, object: &K, before: &[Condition], f
 
 /// After a status write that shows the successor of an endpoint that was deleted elsewhere.
 pub async fn recreated(ctx: &Context, object: &SipEndpoint, lost: &str, uri: &str) {
-    let username = object.status.as_ref().and_then(|status| status.username.as_deref()).unwrap_or("-");
-    let note = format!("endpoint was recreated: the SIP URI was {lost} and is now {uri}; phones must log in as {username}");
+    let label = |status: &SipEndpointStatus| status.username.clone().or_else(|| status.name.clone());
+    let login = object.status.as_ref().and_then(label).unwrap_or_else(|| "-".into());
+    let note = format!("endpoint was recreated: the SIP URI was {lost} and is now {uri}; phones must log in as {login}");
     event(ctx, object, EventType::Warning, "Recreated", "Create", note).await;
 }
 
 /// After an update.
-pub async fn updated<K: Made>(ctx: &Context, object: &K, action: &Action) {
-    let Action::Update { differences, cause, .. } = action else { return };
+pub async fn updated<K: Made>(ctx: &Context, object: &K, memory: &Remembered, action: &Action) {
+    let Action::Update { differences, cause, change, .. } = action else { return };
+    let cause = if *cause == Cause::Drifted && memory.follows(change) { &Cause::Followed } else { cause };
     let reason = match cause {
         Cause::Edited => "Updated",
         Cause::Rotated => "PasswordRotated",
         Cause::Drifted => "DriftCorrected",
-        // Numbers only.
+        // Numbers, and the trunk groups that lead them.
         Cause::Followed | Cause::Restored | Cause::Unassigned => "Updated",
     };
     let note = match cause {

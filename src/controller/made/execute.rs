@@ -167,7 +167,7 @@ impl<K: Made> Pass<'_, K> {
         self.warn(&outcome);
         self.slot.memory.learnt.updated(view, id, change, &outcome, began, self.ctx.clock.now());
         match outcome {
-            Outcome::Done(_) => announce::updated(self.ctx, &self.object, action).await,
+            Outcome::Done(_) => announce::updated(self.ctx, &self.object, &self.slot.memory, action).await,
             Outcome::Refused(_) => announce::refused(self.ctx, &self.object, &self.slot.memory.learnt.memory).await,
             Outcome::NotFound { .. } | Outcome::Unknown(_) => {}
         }

@@ -12,10 +12,12 @@ use crate::controller::execute::Pass;
 use crate::controller::managed::Managed;
 use crate::core::action::{Action, Finding, Release};
 use crate::core::expectation;
+use crate::core::fields::{Fields, Value};
 use crate::core::memory::Learnt;
 use crate::core::monitor::{Broken, Watch};
 use crate::core::time::Moment;
-use crate::core::view::View;
+use crate::core::trunk_group::ENDPOINT;
+use crate::core::view::{Desired, View};
 
 /// What is remembered of a thing that is made.
 #[derive(Clone, Debug, Default)]
@@ -26,12 +28,31 @@ pub struct Remembered {
     pub watch: Watch,
     /// What they have seen in this pass and not told yet.
     pub untold: Vec<Broken>,
+    /// The endpoint to which a trunk group led when all agreed last: that it leads to the next one then is nobody's edit.
+    pub led_to: Option<Value>,
 }
 
 impl Remembered {
     /// A pass begins now.
     pub fn begin(&mut self, now: Moment) {
         self.learnt.memory.pass_began = now;
+    }
+
+    /// All agrees.
+    pub fn agreed(&mut self, view: &View) {
+        self.learnt.agreed();
+        if let Desired::Wanted(wanted) = &view.desired {
+            self.leads_to(&wanted.fields);
+        }
+    }
+
+    fn leads_to(&mut self, fields: &Fields) {
+        self.led_to = fields.get(ENDPOINT).cloned();
+    }
+
+    /// Whether this change of a trunk group follows its endpoint, which was made anew.
+    pub fn follows(&self, change: &Fields) -> bool {
+        change.get(ENDPOINT).is_some_and(|now| self.led_to.as_ref().is_some_and(|before| before != now))
     }
 
     /// What a create whose answer was lost made may be met by the next object of that name.
@@ -81,3 +102,19 @@ pub async fn releasing<K: Made>(ctx: &Context, object: &K, known: Option<&SipEnd
 }
 
 pub use announce::recreated;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trunk_group_that_is_led_to_the_next_endpoint_follows_and_one_that_is_led_back_was_edited() {
+        let fields = |endpoint: &str| Fields::from([(ENDPOINT, Value::Text(endpoint.to_owned()))]);
+        let mut memory = Remembered::default();
+        assert!(!memory.follows(&fields("e1")), "nothing is known of before");
+        memory.leads_to(&fields("e1"));
+        assert_eq!([memory.follows(&fields("e1")), memory.follows(&fields("e2")), memory.follows(&Fields::new())], [false, true, false]);
+        memory.leads_to(&fields("e2"));
+        assert_eq!([memory.follows(&fields("e1")), memory.follows(&fields("e2"))], [true, false]);
+    }
+}

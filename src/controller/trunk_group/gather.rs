@@ -7,14 +7,15 @@ use kube::{Resource, ResourceExt};
 
 use crate::account::{Account, Thing};
 use crate::api::condition::Reason;
+use crate::api::ledger::Ledger;
 use crate::api::policy::{DeletionPolicy, DriftPolicy, ExternalDeletionPolicy, ManagementPolicy};
 use crate::api::sip_endpoint::{SipEndpoint, SipEndpointStatus, TrunkGroupStatus};
 use crate::api::{ANNOTATION_FORCE_ORPHAN, FINALIZER_ENDPOINT};
-use crate::controller::binding::bindings::Entry;
-use crate::controller::binding::leading;
+use crate::controller::binding::{bindings, leading};
+use crate::controller::claims::Entry;
 use crate::controller::context::{AccountState, Context};
 use crate::controller::endpoint::gather::{deletion_policy, mark};
-use crate::controller::gather::{self, who};
+use crate::controller::gather::{self, same_account, who};
 use crate::controller::made::Remembered;
 use crate::controller::made::gather as made;
 use crate::controller::managed::{account_of, key};
@@ -23,6 +24,7 @@ use crate::controller::trunk_group::TrunkGroup;
 use crate::core::action::Release;
 use crate::core::evidence::{Evidence, Listing};
 use crate::core::key::ObjectKey;
+use crate::core::ownership::{Claim, Right};
 use crate::core::time::Moment;
 use crate::core::trunk_group;
 use crate::core::view::{Brakes, Desired, Policy, Problem, View};
@@ -36,14 +38,12 @@ pub fn concerned(ctx: &Context, object: &SipEndpoint) -> bool {
     group(object).is_some() || object.uid().is_some_and(|uid| ctx.group_memories.knows(&uid)) || led_to() || lost(ctx, object)
 }
 
-/// What stands in the way of an endpoint that is to go with its object. A group that stays stands in nobody's way.
+/// What stands in the way of an endpoint that is to go with its object, or to be left. Also a group that stays is let go before.
 pub fn stands_in_the_way(ctx: &Context, object: &SipEndpoint) -> Option<Problem> {
-    if object.metadata.deletion_timestamp.is_none() || keeps(ctx, object) {
-        return None;
-    }
+    object.metadata.deletion_timestamp.as_ref()?;
     let searched = || Problem {
         reason: Reason::Deleting,
-        message: "the object's status was lost: its trunk group, should it have had one, is looked for by its mark".into(),
+        message: "its trunk group, should there be one that its status says nothing of, is looked for by its mark".into(),
     };
     group(object).map(trunk_group::in_the_way).or_else(|| lost(ctx, object).then(searched))
 }
@@ -114,14 +114,31 @@ pub fn view(ctx: &Context, object: &TrunkGroup, gone: bool, slot: &mut Slot<Reme
         // Whoever wrote of one: there is none.
         view.status = SipEndpointStatus::default();
     }
-    let unwanted = complete && leading.is_empty() || !possible;
+    if possible && lost(ctx, endpoint) && ledger(endpoint).is_some() {
+        // The rest of the status is whole: this object announced no group. But a former one of its name may have left one.
+        view.status.ledger =
+            Some(Ledger { uid: view.object.uid.clone(), installation: ctx.installation.part().into(), ..Ledger::default() });
+    }
+    view.evidence.gets.clone_from(&slot.memory.learnt.gets);
+    view.term = live.map(|account| account.things(Thing::TrunkGroup).term_began).unwrap_or_default();
+    let group = view.status.endpoint_id.clone();
+    let held = in_use(ctx, &own, Vec::new(), group.as_deref());
+    // What was begun is finished, whoever needs a group now: a number would be led to one that is gone, or about to go. One that a number
+    // is still led on by, and is not known to be gone, is read again instead.
+    let confirmed = group.as_ref().and_then(|id| view.memory.deleted.get(id)).is_some_and(|deleted| deleted.confirmed);
+    let finished = trunk_group::may_be_gone(&view) && (confirmed || held.is_empty());
+    let unwanted = complete && (leading.is_empty() || finished) || !possible;
+    let users = if finished && !view.object.deleting { held } else { in_use(ctx, &own, leading, group.as_deref()) };
+    let free = complete && (unwanted || view.object.deleting) && users.is_empty();
+    let memory = &mut slot.memory.learnt.memory;
+    memory.free_since = free.then(|| memory.free_since.unwrap_or(view.now));
     if unwanted || view.object.deleting {
         let something = view.status.endpoint_id.is_some() || view.status.ledger.is_some() || lost(ctx, endpoint);
         // While the object lives, the group does not depend on its finalizer to be deleted.
         view.object.finalizer = something && (view.object.finalizer || !view.object.deleting);
         view.object.deleting = true;
         view.object.force_orphan = given_up(endpoint);
-        view.brakes.deletion = trunk_group::in_use(&in_use(ctx, &own, leading, view.status.endpoint_id.as_deref()));
+        view.brakes.deletion = trunk_group::in_use(&users);
     } else if !gone {
         view.desired = trunk_group::desired(&view.mark, recorded(endpoint));
     }
@@ -141,12 +158,26 @@ fn look(ctx: &Context, view: &mut View, (own, key): (&ObjectKey, &ObjectKey), ac
     if ctx.claims.get(own).is_some_and(|present| present.base.uid != view.object.uid) {
         let next = format!("the next SipEndpoint {}", key.name);
         view.claims = made::concerned(view, &listings, slot).into_iter().map(|id| (id.to_owned(), next.clone())).collect();
+    } else if let Some(present) = ctx.claims.get(own) {
+        let ids = made::concerned(view, &listings, slot).into_iter();
+        let led = |id: &str| ctx.claims.led_to(id).into_iter().filter(|other| same_account(ctx, &other.base, account)).collect();
+        view.claims = ids.filter_map(|id| Some((id.to_owned(), who(&better(&present, led(id), id)?, own)))).collect();
     }
     view.evidence = made::evidence(view, account, &listings, slot);
 }
 
+/// Who has a better right to this group than `own`, of those that have recorded it: a name can be given to any group.
+fn better(own: &Entry, led: Vec<Entry>, id: &str) -> Option<ObjectKey> {
+    let claim = |entry: &Entry| {
+        let recorded = entry.trunk_group.as_ref().is_some_and(|group| group.sid.as_deref() == Some(id));
+        Claim { right: if recorded { Right::Recorded } else { Right::Mark }, created: entry.base.created, uid: entry.base.uid.clone() }
+    };
+    let others = led.into_iter().filter(|other| other.base.key != own.base.key);
+    others.into_iter().find(|other| claim(other).prevails_over(&claim(own))).map(|other| other.base.key)
+}
+
 /// The bindings whose numbers the group leads on, as far as they know, in words: also those that are to lead elsewhere, and have not yet.
-fn in_use(ctx: &Context, endpoint: &ObjectKey, leading: Vec<Entry>, group: Option<&str>) -> Vec<String> {
+fn in_use(ctx: &Context, endpoint: &ObjectKey, leading: Vec<bindings::Entry>, group: Option<&str>) -> Vec<String> {
     let all: BTreeSet<ObjectKey> = leading::holding(ctx, endpoint, leading, group).into_iter().map(|entry| entry.base.key).collect();
     all.iter().map(|binding| who(binding, endpoint)).collect()
 }
@@ -169,16 +200,24 @@ fn keeps(ctx: &Context, object: &SipEndpoint) -> bool {
     object.metadata.deletion_timestamp.is_some() && deletion_policy(ctx, object) == DeletionPolicy::Retain
 }
 
-/// The object goes, its status was lost, and with it perhaps the only trace of a group, which was not looked for yet.
+/// The ledger of the endpoint, unless it is another object's.
+fn ledger(object: &SipEndpoint) -> Option<&Ledger> {
+    let ledger = object.status.as_ref()?.ledger.as_ref();
+    ledger.filter(|ledger| Some(&ledger.uid) == object.meta().uid.as_ref())
+}
+
+/// The object goes, with what its endpoint has, and knows of no group. It was not looked for yet: what was written of one may be lost, or a
+/// former object of that name may have left one, and it would stand in the way of the endpoint.
 fn lost(ctx: &Context, object: &SipEndpoint) -> bool {
-    let (meta, status) = (object.meta(), object.status.as_ref());
-    let ledger = status.and_then(|status| status.ledger.as_ref()).filter(|ledger| Some(&ledger.uid) == meta.uid.as_ref());
+    let meta = object.meta();
+    let known = group(object).is_some_and(|group| group.trunk_group_sid.is_some() || group.ledger.is_some());
     let guarded = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER_ENDPOINT);
     let searched = || {
         let all = ctx.groups_let_go.lock().unwrap_or_else(PoisonError::into_inner);
         meta.uid.as_ref().is_some_and(|uid| all.contains(uid))
     };
-    meta.deletion_timestamp.is_some() && guarded && ledger.is_none() && offered(ctx, object) && !searched()
+    let goes = meta.deletion_timestamp.is_some() && guarded && !keeps(ctx, object);
+    goes && !known && offered(ctx, object) && !searched()
 }
 
 /// The endpoint was given up by annotation, and its group with it; or the group alone.
@@ -193,6 +232,42 @@ fn given_up(object: &SipEndpoint) -> Option<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_trunk_group_is_its_who_recorded_it_whatever_its_name_is_now() {
+        let entry = |name: &str, created: i64, group: Option<&str>| {
+            let object: SipEndpoint = serde_json::from_value(json!({
+                "apiVersion": "switchboard.dev/v1alpha1",
+                "kind": "SipEndpoint",
+                "metadata": {
+                    "name": name,
+                    "namespace": "voice",
+                    "uid": format!("uid-{name}"),
+                    "resourceVersion": "1",
+                    "creationTimestamp": jiff::Timestamp::from_second(created).expect("a time").to_string(),
+                },
+                "spec": {"accountRef": {"name": "main"}},
+                "status": {"trunkGroup": {"trunk_group_sid": group}},
+            }))
+            .expect("an object");
+            Entry::of(&object, &crate::core::mark::Installation::new("cluster-a"))
+        };
+        // What alice, made in the second second, has recorded; who else has recorded g1, and since when there is that one; who has it.
+        let table = [
+            (None, None, None),
+            (None, Some(("bob", 1)), Some("bob")),
+            (None, Some(("bob", 3)), Some("bob")),
+            (Some("g2"), Some(("bob", 3)), Some("bob")),
+            (Some("g1"), Some(("bob", 3)), None),
+            (Some("g1"), Some(("bob", 1)), Some("bob")),
+            (Some("g1"), Some(("alice", 2)), None),
+        ];
+        for (own, other, expected) in table {
+            let led = other.map(|(name, created)| entry(name, created, Some("g1"))).into_iter().collect();
+            let found = better(&entry("alice", 2, own), led, "g1").map(|key| key.name);
+            assert_eq!(found.as_deref(), expected, "{own:?} beside {other:?}");
+        }
+    }
 
     #[test]
     fn who_gives_the_endpoint_up_gives_its_trunk_group_up_with_it() {

@@ -182,8 +182,8 @@ impl Managed for TrunkGroup {
         made::reported(pass, view, finding).await;
     }
 
-    fn agreed(memory: &mut Remembered, _view: &View, _now: Moment) {
-        memory.learnt.agreed();
+    fn agreed(memory: &mut Remembered, view: &View, _now: Moment) {
+        memory.agreed(view);
     }
 
     async fn releasing(ctx: &Context, object: &Self, release: Release) {

@@ -8,7 +8,9 @@ use crate::core::action::{Action, Closed, Finding, Release, Why};
 use crate::core::budget::Lane;
 use crate::core::outcome::Outcome;
 use crate::core::shared::{Viewed, retry, wait_for};
-use crate::core::view::{AccountView, Problem, View};
+use crate::core::time::Moment;
+use crate::core::trunk_group;
+use crate::core::view::{AccountView, Problem, Thing, View};
 
 /// Stands for an endpoint of which no id is known in `switchboard.dev/force-orphan`.
 const UNRESOLVED: &str = "unresolved";
@@ -26,7 +28,7 @@ pub(super) fn next(view: &View) -> Action {
     if forced {
         return Action::RemoveFinalizer(Release::Orphaned);
     }
-    if view.keeps() {
+    if view.keeps() && needed(view) {
         return Action::RemoveFinalizer(Release::Retained);
     }
     if let Some(own) = own_open_intent(view) {
@@ -43,7 +45,8 @@ pub(super) fn next(view: &View) -> Action {
         // An id in a spec is no proof that the endpoint was ever this object's.
         return Action::RemoveFinalizer(Release::Unproven);
     }
-    if never_sent(view) {
+    // A former object of this name may have left a trunk group, which stands in the way of the endpoint.
+    if never_sent(view) && (view.thing == Thing::Endpoint || !possible(view)) {
         return Action::RemoveFinalizer(Release::NeverSent);
     }
     if let Some(problem) = view.unusable() {
@@ -55,13 +58,39 @@ pub(super) fn next(view: &View) -> Action {
     }
     if let Some(problem) = view.held().or_else(|| other_installation(view)) {
         let message = format!(
-            "{}. Meanwhile the {} is not deleted and the object waits; deletionPolicy: Retain lets it go without",
+            "{}. Meanwhile the {} is not deleted and the object waits; {}",
             problem.message,
-            view.thing.as_str()
+            view.thing.as_str(),
+            references::without(view)
         );
         return wait_for(view, Problem { message, ..problem });
     }
-    remove_endpoints(view).unwrap_or_else(|| prove(view))
+    match remove_endpoints(view).unwrap_or_else(|| prove(view)) {
+        // What may not be deleted stays, as it may.
+        Action::Wait { finding: Some(Finding { reason: Reason::OwnershipLost | Reason::InstallationMismatch, .. }), .. }
+            if view.keeps() =>
+        {
+            Action::RemoveFinalizer(Release::Retained)
+        }
+        action => action,
+    }
+}
+
+/// What is to stay does: an endpoint always, a trunk group as long as something leads to it. One that nobody needs goes all the same, if
+/// that can be known and done now.
+fn needed(view: &View) -> bool {
+    let in_use = |id: &str| {
+        let known = view.evidence.references.get(id);
+        known.is_some_and(|known| !known.by.is_empty() && view.now < known.began + view.timing.settle)
+            || view.memory.undeleted.contains_key(id)
+    };
+    let used = || view.brakes.deletion.is_some() || view.recorded().is_some_and(|recorded| in_use(recorded.id));
+    view.thing == Thing::Endpoint || view.observes() || used() || !possible(view) && view.account != AccountView::Unknown
+}
+
+/// Something may be done about it at the provider now.
+fn possible(view: &View) -> bool {
+    view.unusable().is_none() && view.held().is_none() && other_installation(view).is_none()
 }
 
 /// An endpoint that was created for an object that is on its way out: it is deleted whatever else holds.
@@ -90,12 +119,25 @@ fn remove_endpoints(view: &View) -> Option<Action> {
     Some(delete(view, id, || Action::DeleteEndpoint(id.clone(), Why::Requested)))
 }
 
-/// D17, D18: unless something is in the way.
+/// D17, D18, D19: unless something is in the way.
 fn delete(view: &View, id: &str, last: impl FnOnce() -> Action) -> Action {
+    // While it cannot go, that it goes is not said again and again.
+    let said_to_stay = view.memory.undeleted.contains_key(id) || references::points_to(view, id);
     match references::deletion(view, id, Why::Requested, Lane::Urgent, last) {
-        Deletion::Now(action) => action,
         Deletion::Held(held) => held.wait(),
+        Deletion::Now(action) => before_group(view, said_to_stay).unwrap_or(action),
     }
+}
+
+/// D19: a trunk group goes when all can know that it goes, and what is answered of what points to it is not older than what was done last.
+/// `said`: what is said of it instead is news to somebody who has to do something.
+fn before_group(view: &View, said: bool) -> Option<Action> {
+    let shown = view.memory.free_since.map_or(Moment::ZERO, |free| free + view.timing.visible());
+    let due = view.now >= shown && (said || trunk_group::is_said_to_go(view));
+    (view.thing == Thing::TrunkGroup && !due).then(|| Action::Wait {
+        until: Some(shown.max(view.now + view.timing.search())),
+        finding: Some(Finding::new(Reason::Deleting, "no number is led by it any more: it is deleted when nothing is seen to point to it")),
+    })
 }
 
 /// A "not found" for something younger than the settle time does not prove that it is gone: try again when it can.
@@ -122,8 +164,8 @@ fn remove_recorded(view: &View, id: &str) -> Option<Action> {
             None => delete(view, id, || delete_when_due(view, id, Why::Requested)),
         },
         Some(seen) => {
-            let then = "it is not deleted. Set deletionPolicy: Retain to let the object go without it.";
-            Action::Wait { until: None, finding: Some(super::not_ours(view, seen.remote, then)) }
+            let then = format!("it is not deleted; {}.", references::without(view));
+            Action::Wait { until: None, finding: Some(super::not_ours(view, seen.remote, &then)) }
         }
         None => retry::call(view, Action::Get(id.to_owned(), Lane::Urgent)),
     })
@@ -140,7 +182,9 @@ fn prove(view: &View) -> Action {
     };
     let listings = &view.evidence.listings;
     let proof = if open { listings.absent_twice } else { listings.absent_once };
-    if proof.is_some_and(|began| began > settled) {
+    // What a former object of this name has left is asked for in this very pass, where that is one call.
+    let since = if never_sent(view) && view.selects() { view.memory.pass_began } else { Moment::ZERO };
+    if proof.is_some_and(|began| began > settled && began >= since) {
         return Action::RemoveFinalizer(Release::Clean);
     }
     // One that is recorded and not known to be deleted by us: a search by its mark would not show it, had the mark been taken away.

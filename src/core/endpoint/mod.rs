@@ -56,9 +56,9 @@
 //! | D1 | gone, or no finalizer of ours | `Done`, after the deletion of what was just received |
 //! | D13 | given up by the annotation `force-orphan` | `RemoveFinalizer` with a Warning |
 //! | D2 | own create answered with an endpoint | `DeleteEndpoint` |
-//! | D3 | Retain, or `managementPolicy: Observe` | `RemoveFinalizer` |
+//! | D3 | Retain, or `managementPolicy: Observe`; a trunk group only if something leads to it, or nothing can be done now | `RemoveFinalizer` |
 //! | D4 | own intent open, nothing sent or refused | `CloseEpoch` |
-//! | D5 | nothing was ever sent | `RemoveFinalizer` |
+//! | D5 | nothing was ever sent | `RemoveFinalizer`; a trunk group that somebody else left is looked for once (D9 to D12) |
 //! | D15 | adopts, nothing recorded (never verified, or the status is lost) | `RemoveFinalizer` with a Warning |
 //! | D6 | no such account: nothing recorded, status lost | `RemoveFinalizer` with a Warning |
 //! | D7 | account not usable, paused, suspended, of another installation | `Wait` |
@@ -67,6 +67,7 @@
 //! | D16 | recorded, but another live object has a better right to it | it is left; goes on with D9 |
 //! | D17 | as D8 and D9, at a provider that tells what points to a thing | `ReadReferences` before the deletion; `Wait` (`DeletionRefused`) while something does, and again after a while |
 //! | D18 | as D8 and D9, but its deletion failed there | `Wait` (`DeletionRefused` after a conflict), with growing pauses |
+//! | D19 | as D8 and D9, a trunk group | `Wait` (`Deleting`) until the status says so, and until what points to it is seen as it was left |
 //! | D9 | condemned, or with our mark and listed | `DeleteEndpoint` after the username check (`Get` if not seen lately) |
 //! | D10 | last create not settled | `Wait`; if it is open, `List` on the schedule of L7 |
 //! | D11 | complete listing since then shows none (two if the intent is open) | `RemoveFinalizer` |

@@ -9,7 +9,7 @@ use crate::core::budget::Lane;
 use crate::core::evidence::Referenced;
 use crate::core::shared::retry;
 use crate::core::time::Moment;
-use crate::core::view::View;
+use crate::core::view::{Thing, View};
 
 /// Whether something may be deleted now.
 pub(super) enum Deletion {
@@ -97,12 +97,21 @@ fn in_use(view: &View, id: &str, why: Why, known: &Referenced) -> Option<Held> {
         Why::Requested | Why::JustReceived => Finding::new(
             Reason::DeletionRefused,
             format!(
-                "{thing} {id} is not deleted because something at the provider points to it: {by}. Have that point elsewhere, or remove it there; the deletion goes on by itself then. It is looked at again every {:?}; deletionPolicy: Retain lets the object go without",
-                view.timing.settle
+                "{thing} {id} is not deleted because something at the provider points to it: {by}. Have that point elsewhere, or remove it there; the deletion goes on by itself then. It is looked at again every {:?}; {}",
+                view.timing.settle,
+                without(view)
             ),
         ),
     };
     Some(Held { until, finding, in_use: true })
+}
+
+/// What to do if it need not go. A trunk group also goes while its object lives, and then that is no way out.
+pub(super) fn without(view: &View) -> &'static str {
+    match view.thing {
+        Thing::Endpoint => "deletionPolicy: Retain lets the object go without",
+        Thing::TrunkGroup => "once its SipEndpoint is being deleted, deletionPolicy: Retain lets that go without",
+    }
 }
 
 /// Its deletion failed lately.

@@ -29,6 +29,84 @@ async fn what_somebody_does_in_the_console_is_made_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_trunk_group_goes_and_stays_with_who_needs_it() {
+    all(vec![
+        case("a number is led again while its former trunk group goes", again),
+        case("a trunk group of a former object of the name", left_over),
+        case("the trunk group of a retained endpoint that nobody needs", |case| retained(case, false)),
+        case("the trunk group of a retained endpoint, to which somebody's number leads", |case| retained(case, true)),
+        case("a trunk group of one is given the name of another's", taken_for_ours),
+    ])
+    .await;
+}
+
+async fn again(case: &'static str) -> Stage {
+    let (stage, _operator) = led(case).await;
+    let (_, former) = whole(&stage).await;
+    stage.world.delete_binding("main").await;
+    stage.world.binding_gone("main").await;
+    eventually("the trunk group is gone", async || stage.groups().await.is_empty().then_some(())).await;
+    stage.lead("next", NUMBER, "pbx").await;
+    stage.world.bound("next").await;
+    let (_, group) = whole(&stage).await;
+    assert_eq!(stage.asked(NUMBER).await, [json!(former), Value::Null, json!(group)], "never to one that is gone");
+    stage.world.delete_binding("next").await;
+    stage.world.binding_gone("next").await;
+    stage.world.delete("pbx").await;
+    stage.world.gone("pbx").await;
+    stage.nothing_left().await;
+    stage
+}
+
+async fn left_over(case: &'static str) -> Stage {
+    let (stage, _operator) = Stage::run(case).await;
+    stage.peer("pbx", "203.0.113.7").await;
+    stage.world.ready("pbx").await;
+    let endpoint = stage.endpoint("pbx").await;
+    let trunk = json!({"endpoint_sid": endpoint["endpoint_sid"]});
+    stage.admin.create_trunk_group(json!({"name": endpoint["name"], "trunks": [trunk]})).await.expect("a trunk group");
+    stage.world.delete("pbx").await;
+    stage.world.gone("pbx").await;
+    stage.nothing_left().await;
+    stage
+}
+
+async fn retained(case: &'static str, needed: bool) -> Stage {
+    let (stage, _operator) = led(case).await;
+    let (endpoint, group) = whole(&stage).await;
+    if needed {
+        stage.number(SECOND, json!({"trunk_group_sid": group})).await;
+    }
+    stage.world.patch("pbx", json!({"spec": {"deletionPolicy": "Retain"}})).await;
+    stage.world.delete_binding("main").await;
+    stage.world.delete("pbx").await;
+    stage.world.binding_gone("main").await;
+    stage.world.gone("pbx").await;
+    assert!(stage.endpoints().await.contains_key(&endpoint));
+    assert_eq!(stage.groups().await.contains_key(&group), needed);
+    stage
+}
+
+async fn taken_for_ours(case: &'static str) -> Stage {
+    let (stage, _operator) = led(case).await;
+    let (endpoint, group) = whole(&stage).await;
+    stage.number(SECOND, json!({})).await;
+    stage.peer("desk", "203.0.113.8").await;
+    stage.world.ready("desk").await;
+    let name = stage.endpoint("desk").await["name"].clone();
+    stage.admin.patch_trunk_group(&group, json!({"name": name})).await.expect("an edit");
+    stage.swept_of("trunk_groups", 2).await;
+    stage.lead("second", SECOND, "desk").await;
+    stage.world.bound("second").await;
+    stage.swept_of("trunk_groups", 3).await;
+    let groups = stage.groups().await;
+    assert_eq!(groups[&group]["trunks"][0]["endpoint_sid"], json!(endpoint), "it leads where it led");
+    assert_eq!((groups.len(), stage.group_of(NUMBER).await), (2, group));
+    assert_eq!(stage.group_of(SECOND).await, stage.led("desk").await);
+    stage
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_operators_make_nothing_twice() {
     all(vec![case("two operators", two)]).await;
 }

@@ -5,7 +5,7 @@ use super::make::{
     Start, adopted, adopting, applied, at, healthy, labelled, mark, named, password, problem, recorded, remote, text, theirs,
 };
 use super::table::{Row, announced, stranger};
-use crate::api::condition::Reason;
+use crate::api::condition::{Condition, Reason};
 use crate::core::fields::{Address, Fields, PASSWORD, Remote, Role, Value};
 use crate::core::outcome::Outcome;
 use crate::core::view::{Desired, Updated};
@@ -417,6 +417,30 @@ fn deleting() -> Vec<Row> {
             "Wait until 1149: DeletionRefused",
         ),
         Row("D3", "nobody asks what points to what is retained", healthy().retain().deleting(), "RemoveFinalizer (Retained)"),
+        Row("D3", "a trunk group that nobody needs goes all the same", retained(), "ReadReferences e1"),
+        Row("D3", "one to which somebody's number leads stays", retained().referenced("e1", 996, IN_USE), "RemoveFinalizer (Retained)"),
+        Row("D3", "so it was long ago", retained().referenced("e1", 840, IN_USE), "ReadReferences e1"),
+        Row("D3", "one that bindings need stays", retained().with(needed), "RemoveFinalizer (Retained)"),
+        Row("D3", "one that could not be deleted stays", retained().undeleted("e1", 1000, 3, true), "RemoveFinalizer (Retained)"),
+        Row(
+            "D3",
+            "one that is not ours stays",
+            retained().got_remote(999, named("e1", mark("cluster-a", "bob").as_str())),
+            "RemoveFinalizer (Retained)",
+        ),
+        Row("D3", "and where nothing can be done about it", retained().account_not_ready(), "RemoveFinalizer (Retained)"),
+        Row("D3", "not before the account was looked at", retained().account_unknown(), "Wait until 1010: silently"),
+        Row("D19", "that a trunk group goes is said first", leaving(Reason::Available, None), "Wait until 1002: Deleting"),
+        Row(
+            "D19",
+            "unless something else is to be said",
+            leaving(Reason::DeletionRefused, None).referenced("e1", 840, IN_USE),
+            "ReadReferences e1",
+        ),
+        Row("D19", "and when that is over", leaving(Reason::DeletionRefused, None).referenced("e1", 996, &[]), "Wait until 1002: Deleting"),
+        Row("D19", "what the last one did may not show yet", leaving(Reason::Deleting, Some(990)), "Wait until 1050: Deleting"),
+        Row("D19", "then it is asked what points to it", leaving(Reason::Deleting, Some(940)), "ReadReferences e1"),
+        Row("D19", "and it goes", leaving(Reason::Deleting, Some(900)).referenced("e1", 996, &[]), "DeleteEndpoint e1 (Requested)"),
         Row(
             "D14",
             "a trunk group that numbers still need",
@@ -435,6 +459,20 @@ fn deleting() -> Vec<Row> {
         Row("D18", "then it asks again", going().undeleted("e1", 600, 20, true), "ReadReferences e1"),
         Row("D18", "not answered, it waits as well", going().undeleted("e1", 1000, 9, false), "Wait until 1100: Deleting"),
     ]
+}
+
+/// A trunk group that nobody needs, with what is said of it, and when the last one let go.
+fn leaving(said: Reason, free_since: Option<u64>) -> Start {
+    healthy().trunk_group().deleting().pass_began(995).with(|view| {
+        let ready = Condition { type_: "Ready".into(), reason: said.as_str().into(), ..view.status.conditions[0].clone() };
+        view.status.conditions.push(ready);
+        view.memory.free_since = free_since.map(at);
+    })
+}
+
+/// The same, of an object whose endpoint is to stay.
+fn retained() -> Start {
+    leaving(Reason::Deleting, Some(900)).retain()
 }
 
 fn received() -> Start {
