@@ -117,7 +117,8 @@ fn said(action: &Action) -> Option<Reason> {
     match action {
         Action::Wait { finding: Some(Finding { reason, .. }), .. }
         | Action::Done(Finding { reason, .. })
-        | Action::List(_, Finding { reason, .. }) => Some(*reason),
+        | Action::List(_, Finding { reason, .. })
+        | Action::Find(_, Finding { reason, .. }) => Some(*reason),
         _ => None,
     }
 }
@@ -139,6 +140,9 @@ fn live(view: &View, action: &Action) -> &'static str {
         _ if said(action) == Some(Reason::AlreadyOwned) => "L27",
         _ if said(action) == Some(Reason::InstallationMismatch) && elsewhere(view) => "L25",
         _ if said(action) == Some(Reason::Braked) => "L26",
+        Action::ReadReferences(id, _) if view.tombstones().contains(id) => "L37",
+        Action::Wait { .. } if said(action) == Some(Reason::DuplicateFound) => "L37",
+        Action::ReadReferences(..) => "L38",
         Action::Record(found) if found.remote.is_none() => "L1",
         Action::CloseEpoch(Closed::Refused) => "L2",
         Action::Create { .. } => "L3",
@@ -151,7 +155,7 @@ fn live(view: &View, action: &Action) -> &'static str {
         Action::DeleteEndpoint(_, Why::Duplicate) => "L8",
         Action::Get(id, _) if view.tombstones().contains(id) => "L8",
         Action::Record(_) | Action::Get(..) if open => "L5",
-        Action::Wait { .. } | Action::List(..) if open => "L7",
+        Action::Wait { .. } | Action::List(..) | Action::Find(..) if open => "L7",
         Action::Done(_) if matches!(said(action), Some(Reason::Paused | Reason::Suspended)) => "L10",
         _ if said(action) == Some(Reason::AccountMismatch) => "L11",
         Action::Wait { finding: None, .. } => "L12",
@@ -166,7 +170,7 @@ fn live(view: &View, action: &Action) -> &'static str {
         Action::Get(..) | Action::List(..) if recorded.is_some() && !observed => "L12",
         Action::Get(..) | Action::Wait { .. } if recorded.is_some() && view.memory.update.is_some() => "L15",
         Action::Get(..) | Action::Wait { .. } if recorded.is_some() => "L16",
-        Action::List(..) => "L21",
+        Action::List(..) | Action::Find(..) => "L21",
         Action::Record(_) | Action::Get(..) => "L22",
         Action::Reserve | Action::AddFinalizer | Action::WriteIntent(_) => "L23",
         Action::Wait { .. } => "L23",
@@ -188,6 +192,11 @@ fn adopting(view: &View, action: &Action) -> Option<&'static str> {
         (Action::Wait { .. }, _) if view.recorded().is_none() && view.memory.trouble.is_some() => "L28",
         _ => return None,
     })
+}
+
+/// What stands in the way of a deletion was asked for, or the provider said so.
+fn refused(view: &View) -> &'static str {
+    if view.memory.undeleted.values().any(|undeleted| undeleted.conflict) { "D18" } else { "D17" }
 }
 
 fn elsewhere(view: &View) -> bool {
@@ -216,11 +225,13 @@ fn deleted(view: &View, action: &Action) -> &'static str {
             "D7"
         }
         Action::Wait { .. } if said(action) == Some(Reason::Braked) => "D14",
+        Action::ReadReferences(..) => "D17",
+        Action::Wait { .. } if said(action) == Some(Reason::DeletionRefused) => refused(view),
         _ if claimed => "D16",
         Action::DeleteEndpoint(id, _) | Action::Get(id, _) if Some(id.as_str()) == recorded => "D8",
         Action::DeleteEndpoint(..) | Action::Get(..) => "D9",
         Action::RemoveFinalizer(Release::Clean) => "D11",
-        Action::List(..) if view.settled().is_some() => "D12",
+        Action::List(..) | Action::Find(..) if view.settled().is_some() => "D12",
         _ => "D10",
     }
 }
