@@ -6,8 +6,8 @@ use std::time::Duration;
 use switchboard::api::condition::Reason;
 use switchboard::api::ledger::Ledger;
 use switchboard::api::policy::ManagementPolicy;
-use switchboard::core::capabilities::Together;
 use switchboard::core::action::{Action, Closed, Finding, Found, Release, Why};
+use switchboard::core::capabilities::Together;
 use switchboard::core::evidence::Got;
 use switchboard::core::fields::Fields;
 use switchboard::core::outcome::Outcome;
@@ -19,7 +19,6 @@ use crate::lesson::{Lesson, Reply};
 use crate::mind::Kind;
 use crate::shown::{Looks, other_installation};
 use crate::state::Answer;
-
 
 /// A safeguard that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -259,7 +258,9 @@ impl Ablation {
                 let mark = &view.mark;
                 let gets = view.evidence.gets.values_mut().filter_map(|got| got.found.as_mut());
                 let seen = listings.recorded.as_mut().map(|seen| &mut seen.remote);
-                gets.chain(seen).filter(|remote| mark.contradicted_by(&remote.username)).for_each(|remote| remote.username = "unmarked".into());
+                gets.chain(seen)
+                    .filter(|remote| mark.contradicted_by(&remote.username))
+                    .for_each(|remote| remote.username = "unmarked".into());
             }
             Self::AskBeforeDelete => {
                 if let AccountView::Ready { capabilities, .. } = &mut view.account {

@@ -16,8 +16,8 @@ use crate::ablation::Ablation;
 use crate::besides::Change;
 use crate::lesson::Lesson;
 use crate::rows;
-use crate::state::{Leader, Running, Status};
 use crate::shown::{change_of, slot};
+use crate::state::{Leader, Running, Status};
 use crate::view::Template;
 use crate::world::World;
 
@@ -172,9 +172,7 @@ impl Mind {
             Action::Record(found) => (Kind::Record(slot(&found.id)), written(), None),
             Action::CloseEpoch(closed) => (Kind::CloseEpoch(*closed), written(), None),
             Action::Get(id, _) => (Kind::Get(slot(id)), None, None),
-            Action::Update { id, change, .. } => {
-                (Kind::Update { slot: slot(id), change: change_of(change) }, None, None)
-            }
+            Action::Update { id, change, .. } => (Kind::Update { slot: slot(id), change: change_of(change) }, None, None),
             Action::WriteTombstone(id) => (Kind::WriteTombstone(slot(id)), written(), None),
             Action::DeleteEndpoint(id, why) => (Kind::Delete(slot(id), *why), None, None),
             Action::ClearTombstone(id) => (Kind::ClearTombstone(slot(id)), written(), None),

@@ -167,7 +167,7 @@ fn end_adopting(proof: &Proof, state: &State, object: &Object, wrote: bool) -> V
     let endpoint = &state.endpoints[0];
     let (status, recorded) = (&object.status, object.status.recorded == Some(0));
     let looks = &proof.mind.template.looks;
-    let agrees = endpoint.seen.alias == object.alias && (!looks.grouped() || endpoint.seen.more == object.alias && !endpoint.seen.bare);
+    let agrees = endpoint.seen.alias == object.alias && (!looks.grouped() || endpoint.seen.more == object.alias);
     let known = (status.read || looks.named()) && status.synced && status.pinned && !status.stranger;
     let password = status.ledger.is_some_and(|ledger| ledger.password || !looks.password());
     let reason = match (recorded, endpoint.exists(), endpoint.seen.foreign) {
@@ -221,7 +221,9 @@ impl Proof {
                 return Act::Reveal(slot as u8);
             }
         }
-        if !self.world.lasting && let Some(slot) = state.endpoints.iter().position(|endpoint| endpoint.used.is_some()) {
+        if !self.world.lasting
+            && let Some(slot) = state.endpoints.iter().position(|endpoint| endpoint.used.is_some())
+        {
             return Act::Happen(Fault::Point, slot as u8);
         }
         if state.leaders[0].astray {

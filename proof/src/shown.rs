@@ -190,11 +190,9 @@ impl Looks {
         if let Some(number) = change.alias {
             match (self.grouped(), self.thing) {
                 // With what goes along.
-                (true, _) => fields.extend([
-                    (ADDRESSES, text(&alias(number))),
-                    (TRANSFORMATIONS, text("[]")),
-                    (OBSERVED_ATTRIBUTES, text("{}")),
-                ]),
+                (true, _) => {
+                    fields.extend([(ADDRESSES, text(&alias(number))), (TRANSFORMATIONS, text("[]")), (OBSERVED_ATTRIBUTES, text("{}"))])
+                }
                 (false, Thing::TrunkGroup) => drop(fields.insert(ENDPOINT_SID, text(&alias(number)))),
                 (false, Thing::Endpoint) => drop(fields.insert("alias", text(&alias(number)))),
             }
@@ -217,7 +215,7 @@ impl Looks {
             return trunk_group::desired(&self.mark, Some(&alias(wish)));
         }
         let grouped = self.grouped();
-        let change = Change { alias: Some(wish), more: grouped.then_some(wish), name: grouped, password: false };
+        let change = Change { alias: Some(wish), more: grouped.then_some(wish), name: grouped && !self.adopts, password: false };
         let mut fields = self.fields(change);
         // These are not managed.
         fields.retain(|field, _| ![TRANSFORMATIONS, OBSERVED_ATTRIBUTES].contains(field));

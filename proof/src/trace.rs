@@ -155,7 +155,7 @@ fn does(leader: &Leader, step: &Step) -> String {
             let parts = [(change.alias.is_some(), "alias"), (change.more.is_some(), "the other group"), (change.name, "name")];
             let parts: Vec<&str> = parts.into_iter().filter_map(|(sent, part)| sent.then_some(part)).collect();
             format!("updates endpoint {slot}: {}", parts.join(", "))
-        },
+        }
         Kind::WriteTombstone(slot) => format!("condemns endpoint {slot}"),
         Kind::Delete(slot, why) => format!("deletes endpoint {slot} ({why:?})"),
         Kind::ClearTombstone(slot) => format!("clears the condemnation of endpoint {slot}"),

@@ -205,6 +205,20 @@ impl Template {
             Place::Name => (label, None),
             Place::Username => (None, label),
         };
+        let condition = |type_: ConditionType, reason: Reason, generation| Condition {
+            type_: type_.as_str().into(),
+            status: "True".into(),
+            reason: reason.as_str().into(),
+            message: String::new(),
+            observed_generation: Some(generation),
+            last_transition_time: Time(Timestamp::UNIX_EPOCH),
+        };
+        let mut conditions =
+            vec![condition(ConditionType::Synced, Reason::Available, if status.synced { GENERATION } else { GENERATION - 1 })];
+        if self.looks.thing == Thing::TrunkGroup && *status != (Status { pinned: status.pinned, ..Status::default() }) {
+            // Without it nothing is said of a group at all.
+            conditions.push(condition(ConditionType::Ready, Reason::Progressing, GENERATION));
+        }
         let status = SipEndpointStatus {
             ledger,
             endpoint_id: status.recorded.map(id),
@@ -212,14 +226,7 @@ impl Template {
             username,
             account: status.pinned.then(|| AccountIdentity { provider: self.looks.capabilities.provider, id: "MA1".into() }),
             sip_uri: status.read.then(|| "sip:alice@phone.example".to_owned()),
-            conditions: vec![Condition {
-                type_: ConditionType::Synced.as_str().into(),
-                status: "True".into(),
-                reason: Reason::Available.as_str().into(),
-                message: String::new(),
-                observed_generation: Some(if status.synced { GENERATION } else { GENERATION - 1 }),
-                last_transition_time: Time(Timestamp::UNIX_EPOCH),
-            }],
+            conditions,
             ..SipEndpointStatus::default()
         };
         self.stored(status)
@@ -284,11 +291,13 @@ impl Template {
                 .collect(),
             update: leader.update.map(|update| self.updated(update)),
             earlier: leader.besides.earlier.iter().flatten().map(|update| self.updated(*update)).collect(),
-            undeleted: slots(leader.besides.undeleted).map(|slot| (id(slot), undeleted(leader.besides.refused & (1 << slot) != 0))).collect(),
+            undeleted: slots(leader.besides.undeleted)
+                .map(|slot| (id(slot), undeleted(leader.besides.refused & (1 << slot) != 0)))
+                .collect(),
             effect: leader.effect.map_or(Moment::ZERO, |age| moment(age, ANSWERED)),
-            trouble: leader.trouble.map(|refused| {
-                trouble(if refused { TroubleKind::Refused(RefusalKind::Unreachable) } else { TroubleKind::Unknown })
-            }),
+            trouble: leader
+                .trouble
+                .map(|refused| trouble(if refused { TroubleKind::Refused(RefusalKind::Unreachable) } else { TroubleKind::Unknown })),
             listing_wanted: leader.running.map(|running| moment(running.age, ASKED)),
             permit: leader.permit,
             pass_began: moment(0, JUST_ASKED),

@@ -291,11 +291,7 @@ impl Proof {
     pub fn applied(&self, uid: u8) -> Object {
         // The finalizer of a trunk group is its endpoint's, which is there already, and so is the account's name.
         let finalizer = self.world.thing == Thing::TrunkGroup;
-        let status = Status {
-            pinned: finalizer,
-            recorded: (self.world.start == Start::Forged).then_some(0),
-            ..Status::default()
-        };
+        let status = Status { pinned: finalizer, ..Status::default() };
         Object { uid, adopts: self.world.start == Start::Adopting, finalizer, status, ..Object::default() }
     }
 
@@ -334,7 +330,10 @@ impl Proof {
                 state.endpoints[0] = foreign;
                 state.unaccounted = u8::from(is_elsewhere(&object));
             }
-            Start::Forged => state.endpoints[0] = Endpoint::live(Seen { foreign: true, bare: true, ..Seen::default() }),
+            Start::Forged => {
+                state.endpoints[0] = Endpoint::live(Seen { foreign: true, bare: true, ..Seen::default() });
+                state.object = Some(Object { status: Status { recorded: Some(0), ..object.status }, ..object });
+            }
             // It is not as the spec wants it.
             Start::Adopting => {
                 state.endpoints[0] = Endpoint::live(Seen { alias: 2, ..Seen::default() });
