@@ -127,9 +127,9 @@ pub fn small() -> Vec<World> {
         },
         World {
             name: "group",
-            about: "a trunk group that bindings need, do not need and need again at any time; lost and late creates",
+            about: "a trunk group that bindings need, do not need and need again at any time; crashes",
             thing: Thing::TrunkGroup,
-            faults: &[(Create, 2), (Toggle, 2), (Lost, 1)],
+            faults: &[(Create, 2), (Toggle, 2), (Crash, 1)],
             ..BASE
         },
         World {

@@ -344,7 +344,7 @@ pub const ALL: [Safeguard; 59] = [
     ),
     row(
         A::SearchOnDelete,
-        "group",
+        "group, two",
         I4,
         "a search before a thing is let go",
         "The answer to the create of a trunk group is lost and nobody needs it any more; without a look it is let go, and stays.",
