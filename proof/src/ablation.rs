@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use switchboard::api::condition::Reason;
+use switchboard::api::ledger::Ledger;
 use switchboard::api::policy::ManagementPolicy;
 use switchboard::core::action::{Action, Closed, Finding, Found, Release, Why};
+use switchboard::core::capabilities::Together;
 use switchboard::core::evidence::Got;
 use switchboard::core::fields::Fields;
 use switchboard::core::outcome::Outcome;
@@ -15,8 +17,8 @@ use switchboard::core::view::{AccountView, Desired, View};
 
 use crate::lesson::{Lesson, Reply};
 use crate::mind::Kind;
+use crate::shown::{Looks, other_installation};
 use crate::state::Answer;
-use crate::view::{other_installation, wanted_anyway};
 
 /// A safeguard that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -115,12 +117,37 @@ pub enum Ablation {
     PasswordOnce,
     /// Version checks when it is stored.
     PasswordVersion,
+    /// The settle time, where the provider selects by the mark.
+    SearchSettle,
+    /// Only searches that began after the settle time count.
+    SearchAfterSettle,
+    /// The completeness of searches.
+    SearchCompleteness,
+    /// A search before anything is created.
+    SearchFirst,
+    /// A search before a thing is let go.
+    SearchOnDelete,
+    /// What a search showed is read by id in the same pass.
+    HitRead,
+    /// The mark of what is not recorded is seen in the same pass.
+    MarkSeenNow,
+    /// What our ledger recorded is ours, whatever its name.
+    RenamedIsOurs,
+    /// An id that no ledger of ours recorded is not ours.
+    OwnLedger,
+    /// What carries somebody else's mark is not ours, even if it is recorded.
+    OthersMark,
+    /// It is asked what points to a thing before that is deleted.
+    AskBeforeDelete,
+    /// Fields that do not go together are changed one after the other.
+    OneGroup,
 }
 
 impl Ablation {
     /// Falsifies what is seen.
-    pub fn falsify(self, view: &mut View) {
+    pub fn falsify(self, view: &mut View, looks: &Looks) {
         let now = view.now;
+        let (selects, unrecorded) = (view.selects(), view.ledger().is_none());
         let (open, announced) = (view.open_intent().is_some(), view.intent().is_some());
         let missing = view.target().is_some_and(|id| view.evidence.missing(id).is_some());
         let listings = &mut view.evidence.listings;
@@ -203,10 +230,49 @@ impl Ablation {
             Self::DeletionBrake => view.brakes.deletion = None,
             Self::RecreationBrake => view.brakes.recreation = None,
             Self::PasswordFirst if matches!(view.desired, Desired::Unmade(_)) => {
-                view.desired = wanted_anyway();
+                view.desired = looks.wanted(0);
                 view.connection = None;
             }
-            Self::ReadNow => {
+            Self::SearchSettle if selects => view.timing.settle = Duration::from_secs(1),
+            Self::SearchAfterSettle if selects => {
+                listings.absent_once = listings.absent_once.map(|_| now);
+                listings.absent_twice = listings.absent_twice.map(|_| now);
+            }
+            Self::SearchFirst => {
+                view.term = Moment::ZERO;
+                listings.searched = Some(now);
+            }
+            Self::MarkSeenNow => {
+                let ids: Vec<String> = view.tombstones().to_vec();
+                for id in ids {
+                    if let Some(found) = view.evidence.observed(&id).map(|seen| seen.remote.clone()) {
+                        view.evidence.gets.insert(id.clone(), Got { id, began: now, found: Some(found) });
+                    }
+                }
+            }
+            Self::OwnLedger if unrecorded => {
+                let installation = view.installation.part().to_owned();
+                view.status.ledger = Some(Ledger { uid: view.object.uid.clone(), installation, ..Ledger::default() });
+            }
+            Self::OthersMark => {
+                let mark = &view.mark;
+                let gets = view.evidence.gets.values_mut().filter_map(|got| got.found.as_mut());
+                let seen = listings.recorded.as_mut().map(|seen| &mut seen.remote);
+                gets.chain(seen)
+                    .filter(|remote| mark.contradicted_by(&remote.username))
+                    .for_each(|remote| remote.username = "unmarked".into());
+            }
+            Self::AskBeforeDelete => {
+                if let AccountView::Ready { capabilities, .. } = &mut view.account {
+                    capabilities.referenced = false;
+                }
+            }
+            Self::OneGroup => {
+                if let AccountView::Ready { capabilities, .. } = &mut view.account {
+                    capabilities.updates = &[Together { fields: &[], carried: &[] }];
+                }
+            }
+            Self::ReadNow | Self::HitRead => {
                 for seen in &listings.others {
                     let id = seen.remote.id.clone();
                     view.evidence.gets.insert(id.clone(), Got { id, began: now, found: Some(seen.remote.clone()) });
@@ -219,6 +285,11 @@ impl Ablation {
     /// Replaces what is answered.
     pub fn replace(self, view: &View, action: Action) -> Action {
         match (self, action) {
+            (Self::SearchOnDelete, Action::Find(..)) if view.object.deleting => Action::RemoveFinalizer(Release::Clean),
+            (Self::RenamedIsOurs, action) if view.adopt.is_none() && !view.object.deleting && renamed(view) => match action {
+                Action::Update { .. } => Action::Done(Finding::new(Reason::OwnershipLost, "it does not carry the mark")),
+                action => action,
+            },
             (Self::ListingOnDelete, Action::List(..)) if view.object.deleting => Action::RemoveFinalizer(Release::Clean),
             (Self::Correct, Action::Update { .. }) => Action::Done(Finding::new(Reason::Available, "as far as anybody looks")),
             (Self::Tombstone, Action::WriteTombstone(id)) => Action::DeleteEndpoint(id, Why::Duplicate),
@@ -255,7 +326,7 @@ impl Ablation {
     /// Falsifies an answer.
     pub fn mishear(self, lesson: Lesson) -> Lesson {
         match (self, lesson) {
-            (Self::ThirdOutcome, Lesson::Created(Answer::Unknown)) => Lesson::Created(Answer::Refused),
+            (Self::ThirdOutcome, Lesson::Created(Answer::Unknown, shown)) => Lesson::Created(Answer::Refused, shown),
             (Self::DeleteUntilAnswered, Lesson::Deleted(slot, Reply::Unknown)) => Lesson::Deleted(slot, Reply::Done),
             (Self::YoungNotFound, Lesson::Deleted(slot, Reply::NotFound)) => Lesson::Deleted(slot, Reply::Done),
             (_, lesson) => lesson,
@@ -271,6 +342,11 @@ impl Ablation {
             _ => false,
         }
     }
+}
+
+fn renamed(view: &View) -> bool {
+    let seen = view.recorded().and_then(|recorded| view.evidence.observed(recorded.id));
+    seen.is_some_and(|seen| !view.mark.owns(&seen.remote.username))
 }
 
 fn create(view: &View) -> Action {

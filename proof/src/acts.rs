@@ -27,7 +27,13 @@ impl Proof {
                         with(Fate::Good);
                     }
                 }
-                Kind::Get(_) => {
+                Kind::Find => {
+                    self.finds(state, leader, |look| acts.push(Act::Find(index, look)));
+                    if lost {
+                        acts.push(Act::Step(index, step, Fate::LostBefore));
+                    }
+                }
+                Kind::Get(_) | Kind::ReadReferences(_) => {
                     with(Fate::Good);
                     if lost {
                         with(Fate::LostBefore);
@@ -108,13 +114,20 @@ impl Proof {
         for (slot, endpoint) in state.endpoints.iter().enumerate() {
             let slot = slot as u8;
             let claimed = state.leaders[0].claims & (1 << slot) != 0;
-            if state.left.has(Fault::Claim) && (claimed || endpoint.life == Life::Live && endpoint.ours()) {
+            let ours = endpoint.life == Life::Live && state.ours(usize::from(slot));
+            if state.left.has(Fault::Claim) && (claimed || ours) {
                 acts.push(Act::Happen(Fault::Claim, slot));
+            }
+            if state.left.has(Fault::Point) && (endpoint.used.is_some() || ours) {
+                acts.push(Act::Happen(Fault::Point, slot));
+            }
+            if state.left.has(Fault::Rename) && ours && !endpoint.seen.bare {
+                acts.push(Act::Happen(Fault::Rename, slot));
             }
             match endpoint.life {
                 Life::Hidden(_) => acts.push(Act::Reveal(slot)),
                 Life::Ghost(_) => acts.push(Act::Vanish(slot)),
-                Life::Live if endpoint.ours() => {
+                Life::Live if ours => {
                     for fault in [Fault::Remove, Fault::Retouch] {
                         if state.left.has(fault) {
                             acts.push(Act::Happen(fault, slot));

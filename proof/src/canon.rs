@@ -66,6 +66,7 @@ impl State {
                     mentioned |= u8::from(listing.seen[slot].is_some()) << slot;
                 }
             }
+            mentioned |= leader.besides.mentions();
             mentioned |= leader.running.map_or(0, |running| running.certain | running.possible | running.added | running.removed);
         }
         for slot in 0..SLOTS {
@@ -77,6 +78,7 @@ impl State {
                     leader.gets[slot] = None;
                     leader.just_read &= !(1 << slot);
                     leader.just_deleted &= !(1 << slot);
+                    leader.besides.forget(slot);
                 }
             }
         }
@@ -86,7 +88,8 @@ impl State {
 impl Leader {
     fn close_gaps(&mut self) {
         // What every kept listing is younger than makes none of them an amendment.
-        let listings = self.listings.iter().flatten().map(|listing| listing.age);
+        let looks = self.listings.iter().chain(&self.besides.searches);
+        let listings = looks.flatten().map(|listing| listing.age);
         let oldest = listings.chain(self.running.map(|running| running.age)).max();
         self.effect = self.effect.filter(|effect| oldest.is_some_and(|oldest| *effect <= oldest));
         let mut present = 0_u64;

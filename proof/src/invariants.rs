@@ -17,7 +17,8 @@ pub enum Invariant {
     /// Once faults stop: exactly one, and it is the recorded one; none for a deleted object.
     I1w,
     /// No update or deletion of an endpoint that is not the object's own, is only observed, or stays when its object goes, nor in an
-    /// account that is not the pinned one. What another object has a better right to is not even recorded or condemned.
+    /// account that is not the pinned one. What another object has a better right to is not even recorded or condemned, nor what somebody
+    /// took the mark from before it was recorded. No change clears what others have in fields that it does not name.
     I2,
     /// Once faults stop it comes to rest, healthy.
     I3,
@@ -40,16 +41,31 @@ pub enum Invariant {
     I10,
     /// A generated password is stored before it is sent, and none is made for an endpoint that exists or may come to be. (Under A1 to A7.)
     I15,
+    /// Nothing is deleted that something at the provider has pointed to since before the pass, but what was just made.
+    I21,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 12] =
-        [Self::I1, Self::I1w, Self::I2, Self::I3, Self::I4, Self::I5, Self::I6, Self::I7, Self::I8, Self::I9, Self::I10, Self::I15];
+    pub const ALL: [Self; 13] = [
+        Self::I1,
+        Self::I1w,
+        Self::I2,
+        Self::I3,
+        Self::I4,
+        Self::I5,
+        Self::I6,
+        Self::I7,
+        Self::I8,
+        Self::I9,
+        Self::I10,
+        Self::I15,
+        Self::I21,
+    ];
 
     /// As in the design.
     pub fn name(self) -> &'static str {
-        ["I1", "I1w", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I15"][self as usize]
+        ["I1", "I1w", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I15", "I21"][self as usize]
     }
 
     fn holds(self, proof: &Proof, state: &State) -> bool {
@@ -101,6 +117,7 @@ pub fn properties() -> Vec<Property<Proof>> {
         property!(I9),
         property!(I10),
         property!(I15),
+        property!(I21),
     ]
 }
 

@@ -14,6 +14,7 @@ impl Proof {
                 self.ask_for_listing(state, usize::from(leader), step);
                 self.end_list(state, usize::from(leader), look);
             }
+            Act::Find(leader, look) => self.find(state, usize::from(leader), Some(look)),
             Act::BeginList(leader, step) => {
                 self.ask_for_listing(state, usize::from(leader), step);
                 self.look(state, usize::from(leader));
@@ -60,7 +61,8 @@ impl Proof {
         state.leaders[leader] = self.mind.decide(&state.leaders[leader]).0;
         match step.kind {
             Kind::Create => self.send(state, leader),
-            Kind::Get(_) | Kind::Update { .. } | Kind::Delete(..) => self.call(state, leader, step.kind, fate),
+            Kind::Get(_) | Kind::ReadReferences(_) | Kind::Update { .. } | Kind::Delete(..) => self.call(state, leader, step.kind, fate),
+            Kind::Find => self.find(state, leader, (fate == Fate::Good).then_some(Look::PLAIN)),
             Kind::List => {
                 self.ask_for_listing(state, leader, Some(*step));
                 self.end_list(state, leader, Look::PLAIN);

@@ -4,12 +4,14 @@
 
 pub mod ablation;
 pub mod acts;
+pub mod besides;
 pub mod brakes;
 pub mod canon;
 pub mod invariants;
 pub mod leader;
 pub mod lesson;
 pub mod mind;
+pub mod named;
 pub mod numbers;
 pub mod provider;
 pub mod quiet;
@@ -18,6 +20,7 @@ pub mod rows;
 pub mod run;
 pub mod safeguards;
 pub mod server;
+pub mod shown;
 pub mod state;
 pub mod trace;
 pub mod view;

@@ -13,10 +13,12 @@ use switchboard::core::status;
 use switchboard::core::view::View;
 
 use crate::ablation::Ablation;
+use crate::besides::Change;
 use crate::lesson::Lesson;
 use crate::rows;
-use crate::state::{Answer, Leader, Running, Status};
-use crate::view::{Template, number_change, slot};
+use crate::shown::{change_of, slot};
+use crate::state::{Leader, Running, Status};
+use crate::view::Template;
 use crate::world::World;
 
 /// What a leader does next.
@@ -53,16 +55,18 @@ pub enum Kind {
     CloseEpoch(Closed),
     /// `List`.
     List,
+    /// `Find`.
+    Find,
     /// `Get`.
     Get(u8),
+    /// `ReadReferences`.
+    ReadReferences(u8),
     /// `Update`.
     Update {
         /// Of which endpoint.
         slot: u8,
-        /// The alias in it.
-        alias: Option<u8>,
-        /// The password in it.
-        password: bool,
+        /// What is sent.
+        change: Change,
     },
     /// `WriteTombstone`.
     WriteTombstone(u8),
@@ -135,7 +139,7 @@ impl Mind {
             None => next(&view),
             Some(ablation) => {
                 let mut doctored = view.clone();
-                ablation.falsify(&mut doctored);
+                ablation.falsify(&mut doctored, &self.template.looks);
                 ablation.replace(&doctored, next(&doctored))
             }
         };
@@ -168,15 +172,13 @@ impl Mind {
             Action::Record(found) => (Kind::Record(slot(&found.id)), written(), None),
             Action::CloseEpoch(closed) => (Kind::CloseEpoch(*closed), written(), None),
             Action::Get(id, _) => (Kind::Get(slot(id)), None, None),
-            Action::Update { id, change, .. } => {
-                let (alias, password) = number_change(change);
-                (Kind::Update { slot: slot(id), alias, password }, None, None)
-            }
+            Action::Update { id, change, .. } => (Kind::Update { slot: slot(id), change: change_of(change) }, None, None),
             Action::WriteTombstone(id) => (Kind::WriteTombstone(slot(id)), written(), None),
             Action::DeleteEndpoint(id, why) => (Kind::Delete(slot(id), *why), None, None),
             Action::ClearTombstone(id) => (Kind::ClearTombstone(slot(id)), written(), None),
             Action::Forget => (Kind::Forget, written(), None),
-            Action::Find(..) | Action::ReadReferences(..) => unreachable!("this provider selects nothing"),
+            Action::Find(_, finding) => (Kind::Find, None, Some(finding.reason)),
+            Action::ReadReferences(id, _) => (Kind::ReadReferences(slot(id)), None, None),
             Action::ReadRivals | Action::WritePlaced(_) => unreachable!("an endpoint is no number"),
         };
         Step { kind, status, reason }
@@ -185,24 +187,24 @@ impl Mind {
     /// What a leader is after an answer.
     pub fn learn(&self, leader: &Leader, lesson: Lesson) -> Leader {
         let lesson = self.ablation.map_or(lesson, |ablation| ablation.mishear(lesson));
-        self.lesson(leader, Some(lesson))
+        self.lesson(leader, lesson)
     }
 
     /// What a leader is after its ledger write became durable. `leader` is what it was when it decided.
     pub fn written(&self, leader: &Leader) -> Leader {
-        self.lesson(leader, None)
+        self.lesson(leader, Lesson::Written)
     }
 
-    fn lesson(&self, leader: &Leader, lesson: Option<Lesson>) -> Leader {
+    fn lesson(&self, leader: &Leader, lesson: Lesson) -> Leader {
         let key = key(leader);
-        let mut after = self.lessons.get_or(&(key, lesson.unwrap_or(Lesson::Created(Answer::Done(u8::MAX)))), || {
+        let mut after = self.lessons.get_or(&(key, lesson), || {
             let (view, mut learnt) = self.template.view(&key);
             match lesson {
-                Some(lesson) => self.template.teach(&mut learnt, &view, lesson),
-                None => {
+                Lesson::Written => {
                     let (view, action) = self.ask(&key);
                     learnt.written(&view, &action);
                 }
+                lesson => self.template.teach(&mut learnt, &view, lesson),
             }
             self.template.number_learnt(&key, &learnt)
         });

@@ -3,10 +3,11 @@
 use switchboard::core::action::Why;
 
 use crate::ablation::Ablation;
+use crate::besides::Change;
 use crate::invariants::Invariant;
 use crate::lesson::{Lesson, Reply};
 use crate::mind::Kind;
-use crate::state::{Answer, Endpoint, Flight, LEADERS, Leader, Life, Listing, Running, SLOTS, Seen, State};
+use crate::state::{Answer, Endpoint, Flight, LEADERS, Leader, Life, Listing, Object, Own, Running, SLOTS, Seen, State};
 use crate::world::{Act, Fate, Fault, Look, Proof};
 
 impl Proof {
@@ -37,6 +38,11 @@ impl Proof {
         }
     }
 
+    /// An endpoint as it is made for this wish.
+    pub fn made(&self, wish: u8) -> Seen {
+        Seen { alias: wish, more: if self.mind.template.looks.grouped() { wish } else { 0 }, ..Seen::default() }
+    }
+
     /// The create in flight is executed: an endpoint appears.
     fn execute(&self, state: &mut State, index: usize, hidden: bool) -> Option<u8> {
         let flight = state.flights[index]?;
@@ -48,7 +54,7 @@ impl Proof {
             state.left.take(Fault::Hidden);
         }
         let life = if hidden { Life::Hidden(0) } else { Life::Live };
-        state.endpoints[slot] = Endpoint { life, seen: Seen { alias: flight.alias, foreign: false } };
+        state.endpoints[slot] = Endpoint { life, ..Endpoint::live(self.made(flight.alias)) };
         state.flights[index] = flight.again.then_some(Flight { author: None, again: false, ..flight });
         if !hidden {
             appears(state, slot);
@@ -85,9 +91,10 @@ impl Proof {
                 Answer::Unknown
             }
         };
-        let mut known = self.mind.learn(&state.leaders[leader], Lesson::Created(answer));
+        let shown = self.mind.template.looks.named().then(|| self.made(alias));
+        let mut known = self.mind.learn(&state.leaders[leader], Lesson::Created(answer, shown));
         if let Answer::Done(slot) = answer {
-            known.amend(slot, Seen { alias, foreign: false });
+            known.amend(slot, self.made(alias));
         }
         state.leaders[leader] = known;
         self.look(state, leader);
@@ -127,29 +134,45 @@ impl Proof {
                 let found = (endpoint.life == Life::Live && executed).then_some(endpoint.seen);
                 Lesson::Got(slot, (fate == Fate::Good).then_some(found))
             }
-            Kind::Update { slot, alias, password } => {
+            Kind::ReadReferences(slot) => {
+                let used = state.endpoints[usize::from(slot)].used.is_some() && executed;
+                Lesson::Referenced(slot, (fate == Fate::Good).then_some(used))
+            }
+            Kind::Update { slot, change } => {
                 self.check_ownership(state, leader, slot, None);
+                self.check_change(state, change);
                 let endpoint = &mut state.endpoints[usize::from(slot)];
                 let done = endpoint.life == Life::Live && executed;
-                if done && let Some(alias) = alias {
-                    endpoint.seen.alias = alias;
+                if done {
+                    let seen = &mut endpoint.seen;
+                    seen.alias = change.alias.unwrap_or(seen.alias);
+                    seen.more = change.more.unwrap_or(seen.more);
+                    if change.name {
+                        seen.bare = false;
+                        endpoint.stripped = None;
+                    }
                 }
+                let seen = endpoint.seen;
                 if done && fate == Fate::Good {
-                    state.leaders[leader].patch(slot, alias);
+                    state.leaders[leader].patch(slot, change.alias, self.mind.template.looks.named().then_some(seen));
                 }
-                Lesson::Updated { slot, alias, password, reply: reply(done) }
+                let shown = self.mind.template.looks.named().then_some(seen);
+                Lesson::Updated { slot, change, reply: reply(done), shown }
             }
             Kind::Delete(slot, why) => {
                 self.check_ownership(state, leader, slot, Some(why));
                 self.check_deletion(state, leader, slot, why);
-                let done = executed && fate != Fate::Unseen && state.endpoints[usize::from(slot)].exists();
+                let endpoint = state.endpoints[usize::from(slot)];
+                let stands_in_the_way = self.world.refuses && endpoint.used.is_some() && endpoint.life == Life::Live;
+                let done = executed && fate != Fate::Unseen && endpoint.exists() && !stands_in_the_way;
                 if done {
                     self.remove(state, usize::from(slot), fate == Fate::Ghost);
                     if fate != Fate::Lost {
                         state.leaders[leader].strike(slot);
                     }
                 }
-                Lesson::Deleted(slot, reply(done))
+                let conflict = stands_in_the_way && executed && fate != Fate::Lost;
+                Lesson::Deleted(slot, if conflict { Reply::Conflict } else { reply(done) })
             }
             _ => return,
         };
@@ -168,6 +191,7 @@ impl Proof {
         let elsewhere = copy.status.ledger.is_some_and(|ledger| ledger.elsewhere);
         let held = (copy.paused || known.suspended) && deletion != Some(Why::JustReceived);
         let not_ours = endpoint.exists() && endpoint.seen.foreign || known.claims & (1 << slot) != 0;
+        let not_ours = not_ours || deletion != Some(Why::JustReceived) && self.was_let_go(state, leader, slot);
         if known.astray || not_ours || stays || elsewhere || self.observes() {
             self.breaks(state, Invariant::I2);
         }
@@ -176,9 +200,30 @@ impl Proof {
         }
     }
 
+    /// Its mark was taken away before this pass, when it was not recorded: to all that anybody can tell it is its owner's, unless this
+    /// very process made it, or has recorded it.
+    pub fn was_let_go(&self, state: &State, leader: usize, slot: u8) -> bool {
+        let known = &state.leaders[leader];
+        let recorded = |object: Option<Object>| object.is_some_and(|object| object.status.recorded == Some(slot));
+        let made = matches!(known.own, Some(Own { answer: Some(Answer::Done(own)), .. }) if own == slot);
+        let adopted = known.copy.is_some_and(|copy| copy.adopts);
+        state.endpoints[usize::from(slot)].stripped == Some(1) && !adopted && !made && !recorded(state.object) && !recorded(known.copy)
+    }
+
+    /// I2: what others have in one group of fields is cleared by a change of another group that carries the first along.
+    fn check_change(&self, state: &mut State, change: Change) {
+        if self.mind.template.looks.grouped() && change.alias.is_some() && (change.more.is_some() || change.name) {
+            self.breaks(state, Invariant::I2);
+        }
+    }
+
     /// I9: the recorded endpoint of a live object is never deleted by us, nor that of a deleted one while the brake holds it. I6: nor a duplicate that was not condemned before.
     fn check_deletion(&self, state: &mut State, leader: usize, slot: u8, why: Why) {
-        let ours = state.endpoints[usize::from(slot)].ours();
+        let endpoint = state.endpoints[usize::from(slot)];
+        let ours = endpoint.made_for_us();
+        if endpoint.used == Some(1) && why != Why::JustReceived {
+            self.breaks(state, Invariant::I21);
+        }
         // A leader that saw a deletion which a restore of etcd undid does not count.
         let deleting = state.leaders[leader].copy.is_some_and(|copy| copy.deleting);
         if ours && !deleting && state.object.is_some_and(|object| !object.deleting && object.status.recorded == Some(slot)) {
@@ -194,8 +239,9 @@ impl Proof {
         }
     }
 
-    /// An endpoint is deleted.
+    /// An endpoint is deleted, and what pointed to it leads nowhere.
     fn remove(&self, state: &mut State, slot: usize, ghost: bool) {
+        (state.endpoints[slot].used, state.endpoints[slot].stripped) = (None, None);
         let reused = state.left.has(Fault::Reuse);
         state.endpoints[slot].life = match (ghost, reused) {
             (true, _) => Life::Ghost(0),
@@ -218,9 +264,14 @@ impl Proof {
         match fault {
             Fault::Remove => self.remove(state, slot, false),
             Fault::Retouch => state.endpoints[slot].seen.alias = 2,
+            Fault::Point => state.endpoints[slot].used = if state.endpoints[slot].used.is_some() { None } else { Some(0) },
+            Fault::Rename => {
+                state.endpoints[slot].seen.bare = true;
+                state.endpoints[slot].stripped = Some(0);
+            }
             Fault::Claim => state.leaders.iter_mut().for_each(|leader| leader.claims ^= 1 << slot),
             Fault::Reuse => {
-                state.endpoints[slot] = Endpoint { life: Life::Live, seen: Seen { alias: 0, foreign: true } };
+                state.endpoints[slot] = Endpoint::live(Seen { foreign: true, ..Seen::default() });
                 appears(state, slot);
             }
             _ => {}
@@ -241,6 +292,8 @@ impl Proof {
     /// Everything at the provider grows older.
     pub fn grow_older(&self, state: &mut State) {
         for endpoint in &mut state.endpoints {
+            endpoint.used = endpoint.used.map(|_| 1);
+            endpoint.stripped = endpoint.stripped.map(|_| 1);
             endpoint.life = match endpoint.life {
                 Life::Hidden(_) => Life::Hidden(1),
                 Life::Ghost(_) => Life::Ghost(1),
@@ -280,6 +333,49 @@ impl Proof {
                 }
             }
         }
+    }
+
+    /// The ways in which a search by the mark may come out. It is answered from one moment.
+    pub fn finds(&self, state: &State, leader: usize, mut with: impl FnMut(Look)) {
+        let known = &state.leaders[leader];
+        let marked = |slot: usize| !state.endpoints[slot].seen.foreign && !state.endpoints[slot].seen.bare;
+        let marked = (0..SLOTS).filter(|slot| marked(*slot)).fold(0, |mask, slot| mask | 1 << slot);
+        let sure = if known.astray { 0 } else { bits(state, |life| life == Life::Live) & marked };
+        let maybe = bits(state, |life| matches!(life, Life::Ghost(_))) & marked;
+        with(Look { besides: maybe, ..Look::PLAIN });
+        if maybe != 0 {
+            with(Look::PLAIN);
+        }
+        for (fault, complete) in [(Fault::Torn, false), (Fault::Lying, true)] {
+            if state.left.has(fault) && sure != 0 {
+                with(Look { lacks: sure, complete, besides: 0 });
+            }
+        }
+    }
+
+    /// What carries the mark is asked for (`None`: there is no answer).
+    pub fn find(&self, state: &mut State, leader: usize, look: Option<Look>) {
+        let Some(look) = look else {
+            state.left.take(Fault::Lost);
+            return self.learn_found(state, leader, None);
+        };
+        if look.lacks != 0 {
+            state.left.take(if look.complete { Fault::Lying } else { Fault::Torn });
+        }
+        let shows = |slot: usize| {
+            let Endpoint { life, seen, .. } = state.endpoints[slot];
+            let shown = life == Life::Live && !state.leaders[leader].astray && look.lacks & (1 << slot) == 0;
+            (!seen.foreign && !seen.bare && (shown || look.besides & (1 << slot) != 0)).then_some(seen)
+        };
+        let seen = std::array::from_fn(shows);
+        self.learn_found(state, leader, Some((seen, look.complete || self.lacks(Ablation::SearchCompleteness))));
+    }
+
+    fn learn_found(&self, state: &mut State, leader: usize, found: Option<([Option<Seen>; SLOTS], bool)>) {
+        let mut known = self.mind.learn(&state.leaders[leader], Lesson::Found(found));
+        known.besides.looked |= found.is_some_and(|(_, complete)| complete);
+        state.leaders[leader] = known;
+        self.look(state, leader);
     }
 
     /// A listing begins.
@@ -336,11 +432,13 @@ impl Leader {
         }
     }
 
-    /// update,
-    fn patch(&mut self, slot: u8, alias: Option<u8>) {
-        for listing in self.listings.iter_mut().flatten() {
-            if let (Some(seen), Some(alias)) = (&mut listing.seen[usize::from(slot)], alias) {
-                seen.alias = alias;
+    /// update, of which the answer may show the whole thing,
+    fn patch(&mut self, slot: u8, alias: Option<u8>, shown: Option<Seen>) {
+        for seen in self.listings.iter_mut().flatten().filter_map(|listing| listing.seen[usize::from(slot)].as_mut()) {
+            match (shown, alias) {
+                (Some(shown), _) => *seen = shown,
+                (None, Some(alias)) => seen.alias = alias,
+                (None, None) => {}
             }
         }
     }

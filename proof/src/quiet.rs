@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use switchboard::api::condition::Reason;
+use switchboard::core::view::Thing;
 
 use crate::mind::{Kind, QuickHasher, hash, healthy};
 use crate::server::is_elsewhere;
-use crate::state::{Leader, Life, Object, SLOTS, State};
+use crate::state::{Leader, Life, Object, SLOTS, State, Status};
 use crate::world::{Act, Budget, Fate, Fault, Look, Proof, Start};
 
 /// Longest way to rest.
@@ -97,16 +98,25 @@ pub fn calmed(state: &State) -> State {
 
 /// Whether this state, in which the world stays, is as it should be.
 fn end(proof: &Proof, state: &State, wrote: bool) -> Verdict {
-    let live = (0..SLOTS).filter(|slot| state.endpoints[*slot].ours());
+    let live = (0..SLOTS).filter(|slot| state.ours(*slot));
     let live = live.fold(0_u8, |mask, slot| mask | 1 << slot);
     let Some(object) = state.object else {
         // What a deleted object has adopted is seen to when it goes (I4): before that, it is not known to be its own.
         let kept = !proof.deletes() || proof.world.start == Start::Adopting;
         return if live == 0 || kept { Verdict::Good } else { Verdict::NotTheOne };
     };
-    if proof.world.lasting && released(&state.leaders[0]).is_some() {
+    if proof.world.lasting && (released(&state.leaders[0]).is_some() || state.endpoints.iter().any(|endpoint| endpoint.used.is_some())) {
         // What is held is not as it should be: it only has to be quiet.
         return if wrote { Verdict::Writes } else { Verdict::Good };
+    }
+    if proof.world.thing == Thing::TrunkGroup && object.deleting {
+        let nothing = Status { pinned: object.status.pinned, ..Status::default() };
+        return match () {
+            () if live != 0 => Verdict::NotTheOne,
+            () if object.status != nothing => Verdict::NoRest,
+            () if wrote => Verdict::Writes,
+            () => Verdict::Good,
+        };
     }
     if is_elsewhere(&object) {
         return stays(proof, state, wrote, Reason::InstallationMismatch);
@@ -120,10 +130,11 @@ fn end(proof: &Proof, state: &State, wrote: bool) -> Verdict {
         return if wrote { Verdict::Writes } else { Verdict::Good };
     }
     let Some(slot) = object.status.recorded.filter(|slot| live == 1 << slot) else { return Verdict::NotTheOne };
-    let agrees = state.endpoints[usize::from(slot)].seen.alias == object.alias;
+    let looks = &proof.mind.template.looks;
+    let agrees = state.endpoints[usize::from(slot)].seen == proof.made(object.alias);
     let status = &object.status;
-    let known =
-        status.read && status.synced && status.pinned && status.ledger.is_some_and(|ledger| ledger.password && ledger.tombstones == 0);
+    let ledger = status.ledger.is_some_and(|ledger| (ledger.password || !looks.password()) && ledger.tombstones == 0);
+    let known = (status.read || looks.named()) && status.synced && status.pinned && ledger;
     let content = (0..proof.world.leaders).all(|leader| healthy(proof.mind.decide(&state.leaders[leader]).1.reason));
     let phone = !proof.world.generates || state.phone.is_some_and(|phone| phone.of == Some(slot));
     if !agrees || !known || !content || !phone || !object.finalizer || object.deleting {
@@ -155,9 +166,10 @@ fn stays(proof: &Proof, state: &State, wrote: bool, reason: Reason) -> Verdict {
 fn end_adopting(proof: &Proof, state: &State, object: &Object, wrote: bool) -> Verdict {
     let endpoint = &state.endpoints[0];
     let (status, recorded) = (&object.status, object.status.recorded == Some(0));
-    let agrees = endpoint.seen.alias == object.alias;
-    let known = status.read && status.synced && status.pinned && !status.stranger;
-    let password = status.ledger.is_some_and(|ledger| ledger.password);
+    let looks = &proof.mind.template.looks;
+    let agrees = endpoint.seen.alias == object.alias && (!looks.grouped() || endpoint.seen.more == object.alias);
+    let known = (status.read || looks.named()) && status.synced && status.pinned && !status.stranger;
+    let password = status.ledger.is_some_and(|ledger| ledger.password || !looks.password());
     let reason = match (recorded, endpoint.exists(), endpoint.seen.foreign) {
         (true, true, false) if !known || !(proof.observes() || agrees && password) => return Verdict::NoRest,
         (true, true, false) if agrees => Reason::Available,
@@ -181,7 +193,10 @@ impl Proof {
     pub fn calm_step(&self, state: &mut State) -> (Act, bool) {
         let act = self.calm_act(state);
         let wrote = match act {
-            Act::Step(_, step, _) => !matches!(step.kind, Kind::Get(_) | Kind::List) && (step.kind != Kind::Rest || step.status.is_some()),
+            Act::Step(_, step, _) => {
+                let asks = matches!(step.kind, Kind::Get(_) | Kind::List | Kind::Find | Kind::ReadReferences(_));
+                !asks && (step.kind != Kind::Rest || step.status.is_some())
+            }
             Act::List(_, Some(step), _) => step.status.is_some(),
             _ => false,
         };
@@ -205,6 +220,11 @@ impl Proof {
             if matches!(endpoint.life, Life::Hidden(_) | Life::Ghost(_) | Life::Dead(_)) {
                 return Act::Reveal(slot as u8);
             }
+        }
+        if !self.world.lasting
+            && let Some(slot) = state.endpoints.iter().position(|endpoint| endpoint.used.is_some())
+        {
+            return Act::Happen(Fault::Point, slot as u8);
         }
         if state.leaders[0].astray {
             return Act::Event(Fault::Swap);

@@ -25,24 +25,24 @@ pub const ROWS: [(&str, Needed); 57] = [
     ("L2", Not("a refused create that stays open is looked for like a lost one: slower, never wrong")),
     ("L3", By(&[A::IssueTime, A::Nonce, A::IntentFirst])),
     ("L4", By(&[A::IssueTime, A::LookBeforeCreate])),
-    ("L5", By(&[A::ReadNow])),
-    ("L6", By(&[A::Settle, A::SecondListing, A::ListingAfterSettle])),
+    ("L5", By(&[A::ReadNow, A::HitRead])),
+    ("L6", By(&[A::Settle, A::SecondListing, A::ListingAfterSettle, A::SearchSettle, A::SearchAfterSettle])),
     ("L7", By(&[A::OneAtATime, A::ThirdOutcome])),
     ("L8", By(&[A::Tombstone])),
     ("L9", By(&[A::PasswordOnce])),
     ("L10", By(&[A::Pause, A::Suspension])),
     ("L11", By(&[A::Pin])),
     ("L12", Not("it only reads; what a write needs to have seen is asked for by the rows that write")),
-    ("L13", By(&[A::Username, A::AdoptedUsername])),
+    ("L13", By(&[A::Username, A::AdoptedUsername, A::OwnLedger, A::OthersMark])),
     ("L14", By(&[A::DuplicateDeleted, A::Tombstone, A::ReadNow])),
     ("L15", Not("an update can be repeated without harm: this row saves calls, and the fields are compared in any case")),
-    ("L16", By(&[A::Correct])),
+    ("L16", By(&[A::Correct, A::RenamedIsOurs, A::OneGroup])),
     ("L17", Not("rest: any write in it breaks I10 in every world")),
     ("L18", By(&[A::SettleForAbsence, A::ProofOfAbsence])),
     ("L19", Not("without it the record would be forgotten first and L22 would record the survivor")),
     ("L20", By(&[A::SettleForAbsence, A::ProofOfAbsence])),
-    ("L21", By(&[A::Amnesia])),
-    ("L22", By(&[A::LookBeforeCreate])),
+    ("L21", By(&[A::Amnesia, A::SearchFirst, A::SearchCompleteness])),
+    ("L22", By(&[A::LookBeforeCreate, A::HitRead])),
     ("L23", By(&[A::IntentVersion, A::FinalizerFirst, A::IntentInStatus])),
     ("L24", By(&[A::FinalizerBack])),
     ("L25", By(&[A::Installation])),
@@ -57,7 +57,7 @@ pub const ROWS: [(&str, Needed); 57] = [
     ("L34", By(&[A::PasswordFirst, A::PasswordVersion])),
     ("L35", Not("it writes beside the provider, at the version that was read; what is wrong in it is put right at the next look")),
     ("L36", Not("it waits for a look at the account's applications and says so; it changes nothing")),
-    ("L37", Not("it asks before it deletes, and waits; what is deleted and why is L8's business")),
+    ("L37", By(&[A::AskBeforeDelete, A::MarkSeenNow])),
     ("L38", Not("it only reads; which of several is recorded is a matter of taste, and L5, L19 and L22 record it")),
     ("L39", Not("it says why nothing is recorded; what is not the account's own is refused by the check of L13 all the same")),
     (
@@ -76,25 +76,21 @@ pub const ROWS: [(&str, Needed); 57] = [
     ("D9", By(&[A::Leftovers])),
     ("D10", By(&[A::SettleOnDelete, A::Settle])),
     ("D11", By(&[A::SweepAfterSettle, A::ReleaseVersion])),
-    ("D12", By(&[A::ListingOnDelete])),
+    ("D12", By(&[A::ListingOnDelete, A::SearchOnDelete])),
     ("D13", Not("it gives up, aloud, on somebody's word; without it the object waits as if nothing had been said")),
     ("D14", By(&[A::DeletionBrake])),
     ("D15", Not("it gives up, aloud; without it the object would wait for the absence of what it never had")),
     ("D16", By(&[A::Claims])),
-    ("D17", Not("it asks before it deletes, and waits; what is deleted and why is the business of D8 and D9")),
+    ("D17", By(&[A::AskBeforeDelete])),
     ("D18", Not("it spares calls: without it a deletion that is refused would be tried again at once")),
 ];
 
 /// Rows that no world reaches, and why.
-pub const UNREACHED: [(&str, &str); 8] = [
+pub const UNREACHED: [(&str, &str); 4] = [
     ("D5", "every status that the model writes before an intent leaves the ledger away"),
     ("D6", "the account always exists"),
     ("L36", "no spec names its application"),
-    ("L37", "the provider does not tell what points to a thing"),
-    ("L38", "the provider does not tell what points to a thing"),
     ("L39", "all that is listed is the account's own"),
-    ("D17", "the provider does not tell what points to a thing"),
-    ("D18", "the provider does not tell what points to a thing"),
 ];
 
 /// The rows that the shipped table names.
@@ -117,7 +113,8 @@ fn said(action: &Action) -> Option<Reason> {
     match action {
         Action::Wait { finding: Some(Finding { reason, .. }), .. }
         | Action::Done(Finding { reason, .. })
-        | Action::List(_, Finding { reason, .. }) => Some(*reason),
+        | Action::List(_, Finding { reason, .. })
+        | Action::Find(_, Finding { reason, .. }) => Some(*reason),
         _ => None,
     }
 }
@@ -139,6 +136,9 @@ fn live(view: &View, action: &Action) -> &'static str {
         _ if said(action) == Some(Reason::AlreadyOwned) => "L27",
         _ if said(action) == Some(Reason::InstallationMismatch) && elsewhere(view) => "L25",
         _ if said(action) == Some(Reason::Braked) => "L26",
+        Action::ReadReferences(id, _) if view.tombstones().contains(id) => "L37",
+        Action::Wait { .. } if said(action) == Some(Reason::DuplicateFound) => "L37",
+        Action::ReadReferences(..) => "L38",
         Action::Record(found) if found.remote.is_none() => "L1",
         Action::CloseEpoch(Closed::Refused) => "L2",
         Action::Create { .. } => "L3",
@@ -151,7 +151,7 @@ fn live(view: &View, action: &Action) -> &'static str {
         Action::DeleteEndpoint(_, Why::Duplicate) => "L8",
         Action::Get(id, _) if view.tombstones().contains(id) => "L8",
         Action::Record(_) | Action::Get(..) if open => "L5",
-        Action::Wait { .. } | Action::List(..) if open => "L7",
+        Action::Wait { .. } | Action::List(..) | Action::Find(..) if open => "L7",
         Action::Done(_) if matches!(said(action), Some(Reason::Paused | Reason::Suspended)) => "L10",
         _ if said(action) == Some(Reason::AccountMismatch) => "L11",
         Action::Wait { finding: None, .. } => "L12",
@@ -166,7 +166,7 @@ fn live(view: &View, action: &Action) -> &'static str {
         Action::Get(..) | Action::List(..) if recorded.is_some() && !observed => "L12",
         Action::Get(..) | Action::Wait { .. } if recorded.is_some() && view.memory.update.is_some() => "L15",
         Action::Get(..) | Action::Wait { .. } if recorded.is_some() => "L16",
-        Action::List(..) => "L21",
+        Action::List(..) | Action::Find(..) => "L21",
         Action::Record(_) | Action::Get(..) => "L22",
         Action::Reserve | Action::AddFinalizer | Action::WriteIntent(_) => "L23",
         Action::Wait { .. } => "L23",
@@ -188,6 +188,11 @@ fn adopting(view: &View, action: &Action) -> Option<&'static str> {
         (Action::Wait { .. }, _) if view.recorded().is_none() && view.memory.trouble.is_some() => "L28",
         _ => return None,
     })
+}
+
+/// What stands in the way of a deletion was asked for, or the provider said so.
+fn refused(view: &View) -> &'static str {
+    if view.memory.undeleted.values().any(|undeleted| undeleted.conflict) { "D18" } else { "D17" }
 }
 
 fn elsewhere(view: &View) -> bool {
@@ -216,11 +221,13 @@ fn deleted(view: &View, action: &Action) -> &'static str {
             "D7"
         }
         Action::Wait { .. } if said(action) == Some(Reason::Braked) => "D14",
+        Action::ReadReferences(..) => "D17",
+        Action::Wait { .. } if said(action) == Some(Reason::DeletionRefused) => refused(view),
         _ if claimed => "D16",
         Action::DeleteEndpoint(id, _) | Action::Get(id, _) if Some(id.as_str()) == recorded => "D8",
         Action::DeleteEndpoint(..) | Action::Get(..) => "D9",
         Action::RemoveFinalizer(Release::Clean) => "D11",
-        Action::List(..) if view.settled().is_some() => "D12",
+        Action::List(..) | Action::Find(..) if view.settled().is_some() => "D12",
         _ => "D10",
     }
 }

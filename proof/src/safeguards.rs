@@ -23,10 +23,10 @@ const fn row(ablation: Ablation, world: &'static str, breaks: Invariant, name: &
 }
 
 use crate::ablation::Ablation as A;
-use Invariant::{I1, I1w, I2, I3, I4, I5, I6, I7, I8, I9, I15};
+use Invariant::{I1, I1w, I2, I3, I4, I5, I6, I7, I8, I9, I15, I21};
 
 /// All of them.
-pub const ALL: [Safeguard; 47] = [
+pub const ALL: [Safeguard; 59] = [
     row(
         A::IntentVersion,
         "two",
@@ -313,5 +313,89 @@ pub const ALL: [Safeguard; 47] = [
         I15,
         "version checks on the Secret and the object when a password is stored",
         "Two leaders make one; the later overwrites the earlier, which is on its way to the provider.",
+    ),
+    row(
+        A::SearchSettle,
+        "by mark",
+        I1,
+        "settle time, where marks are searched for",
+        "The answer to a create is lost and its endpoint is not visible yet; two early searches close the intent, and a second one is made.",
+    ),
+    row(
+        A::SearchAfterSettle,
+        "by mark",
+        I1,
+        "only searches that began after the settle time prove absence",
+        "Two searches from before a late create was executed close its intent.",
+    ),
+    row(
+        A::SearchCompleteness,
+        "rebuilt, by mark",
+        I1,
+        "an incomplete answer to a search is not taken for all",
+        "The object is applied into an empty cluster; the search for its mark answers only in part, and a second endpoint is made.",
+    ),
+    row(
+        A::SearchFirst,
+        "rebuilt, by mark",
+        I1,
+        "amnesia guard: one search by the mark in a term before anything is created",
+        "The object is applied into an empty cluster; nobody asks for its mark, and a second endpoint is made.",
+    ),
+    row(
+        A::SearchOnDelete,
+        "group, two",
+        I4,
+        "a search before a thing is let go",
+        "The answer to the create of a trunk group is lost and nobody needs it any more; without a look it is let go, and stays.",
+    ),
+    row(
+        A::HitRead,
+        "rebuilt, by mark",
+        I2,
+        "what a search found is read by id before it is recorded",
+        "A search finds an endpoint; somebody takes the mark out of its name, and it is recorded all the same.",
+    ),
+    row(
+        A::MarkSeenNow,
+        "doubled, in use",
+        I2,
+        "the mark of what is not recorded is seen in the same pass before it is deleted",
+        "A duplicate is condemned; somebody takes the mark out of its name to keep it, and it is deleted all the same.",
+    ),
+    row(
+        A::RenamedIsOurs,
+        "in groups",
+        I3,
+        "what the ledger has recorded is the object's own, whatever its name",
+        "Somebody renames the recorded endpoint in the console, and it stays so, looked after by nobody.",
+    ),
+    row(
+        A::OwnLedger,
+        "forged",
+        I2,
+        "an endpoint without the mark is the object's own only if a ledger of its own has recorded it",
+        "A status from somewhere else names somebody else's endpoint, which is then changed.",
+    ),
+    row(
+        A::OthersMark,
+        "reuse, by mark",
+        I2,
+        "what carries somebody else's mark is left alone, even if it is recorded",
+        "The recorded id is that of an endpoint with another installation's mark by now, which is then changed.",
+    ),
+    row(
+        A::AskBeforeDelete,
+        "in use, for good",
+        I21,
+        "it is asked what points to a thing before that is deleted",
+        "Something at the provider leads to the endpoint of a deleted object; it is deleted, and that leads nowhere.",
+    ),
+    row(
+        A::OneGroup,
+        "in groups",
+        I2,
+        "fields of different groups are changed one after the other",
+        "An edit is sent in one update; the provider replaces a list, and with it clears what others have in the group beside it.",
     ),
 ];

@@ -1,6 +1,7 @@
 //! The API server: versions, conflicts, and what people and other tools do to the object.
 
 use switchboard::core::action::Release;
+use switchboard::core::view::Thing;
 
 use crate::ablation::Ablation;
 use crate::invariants::Invariant;
@@ -36,6 +37,17 @@ pub fn is_elsewhere(object: &Object) -> bool {
 }
 
 impl Proof {
+    /// As [`healthy_object`], of this world's kind.
+    pub fn healthy(&self) -> Object {
+        let mut object = healthy_object();
+        let looks = &self.mind.template.looks;
+        object.status.read &= !looks.named();
+        if let Some(ledger) = &mut object.status.ledger {
+            ledger.password &= looks.password();
+        }
+        object
+    }
+
     /// Whether this leader does not know the newest version.
     pub fn is_behind(&self, state: &State, leader: usize) -> bool {
         let known = &state.leaders[leader];
@@ -51,6 +63,7 @@ impl Proof {
         // What wakes the object begins a new pass.
         known.just_read = 0;
         known.just_deleted = 0;
+        known.besides.begin_pass(&known.gets);
         known.phone = state.phone;
         match (known.copy, state.object) {
             (Some(copy), Some(object)) if copy.uid == object.uid => known.copy = Some(object),
@@ -102,13 +115,16 @@ impl Proof {
             state.unaccounted = 0;
         }
         self.check_record(state, before.status.recorded, after.status.recorded);
+        // Who read it just before its mark was taken away has recorded it; whoever looks for the mark meanwhile does not find it.
+        let late = |slot: u8| kind == Kind::Record(slot) && state.endpoints[usize::from(slot)].stripped.is_some();
+        state.excused |= after.status.recorded.is_some_and(late);
         true
     }
 
     /// I7: the recorded id changes only from nothing, or when what was recorded is truly absent.
     fn check_record(&self, state: &mut State, before: Option<u8>, after: Option<u8>) {
         if let Some(slot) = before.filter(|_| before != after)
-            && state.endpoints[usize::from(slot)].ours()
+            && state.endpoints[usize::from(slot)].made_for_us()
         {
             self.breaks(state, Invariant::I7);
         }
@@ -121,14 +137,22 @@ impl Proof {
         }
         let decided = state.leaders[leader];
         let status = step.status;
-        self.check_write(state, &decided, step.kind);
+        self.check_write(state, leader, step.kind);
         let applied = match step.kind {
             Kind::AddFinalizer => self.write(state, leader, step.kind, |object| object.finalizer = true),
             Kind::RemoveFinalizer(release) => {
                 if !matches!(release, Release::Retained | Release::Unproven | Release::Orphaned) && state.is_current(leader) {
                     self.check_release(state, decided.claims);
                 }
-                let applied = self.write(state, leader, step.kind, |object| object.finalizer = false);
+                let grouped = self.world.thing == Thing::TrunkGroup;
+                let applied = self.write(state, leader, step.kind, |object| match grouped {
+                    // What lets a group go is that its object's status says nothing of it any more.
+                    true => object.status = Status { pinned: object.status.pinned, ..Status::default() },
+                    false => object.finalizer = false,
+                });
+                if applied && grouped {
+                    state.unaccounted = 0;
+                }
                 // What is left then belongs to the next object of that name.
                 state.excused |= applied && release == Release::Orphaned;
                 applied
@@ -176,12 +200,13 @@ impl Proof {
 
     /// I2: what another object has a better right to is neither recorded nor condemned, nor is anything but the endpoint that was to be
     /// adopted. I7: nothing is forgotten while the brake holds it. I4: an endpoint is left behind only if it was given up.
-    fn check_write(&self, state: &mut State, known: &Leader, kind: Kind) {
+    fn check_write(&self, state: &mut State, leader: usize, kind: Kind) {
+        let known = state.leaders[leader];
         let copy = known.copy.unwrap_or_default();
         match kind {
             Kind::Record(slot) | Kind::WriteTombstone(slot) => {
                 let stranger = copy.adopts && (slot != 0 || state.endpoints[0].exists() && state.endpoints[0].seen.foreign);
-                if known.claims & (1 << slot) != 0 || stranger {
+                if known.claims & (1 << slot) != 0 || stranger || self.was_let_go(state, leader, slot) {
                     self.breaks(state, Invariant::I2);
                 }
             }
@@ -202,7 +227,7 @@ impl Proof {
 
     /// I4: an object that we let go leaves nothing behind, neither now nor later, but for what another object has a better right to.
     fn check_release(&self, state: &mut State, claims: u8) {
-        let left = (0..SLOTS).any(|slot| state.endpoints[slot].ours() && claims & (1 << slot) == 0);
+        let left = (0..SLOTS).any(|slot| state.ours(slot) && claims & (1 << slot) == 0);
         if self.world.strict && !state.excused && (left || state.flying() > 0) {
             self.breaks(state, Invariant::I4);
         }
@@ -227,6 +252,12 @@ impl Proof {
                     .into_iter()
                     .filter(|fault| left(*fault))
                     .for_each(&mut with);
+                if left(Fault::Toggle) {
+                    with(Fault::Toggle);
+                }
+                if left(Fault::Blind) {
+                    with(Fault::Blind);
+                }
                 if left(Fault::Orphan) && object.deleting && object.finalizer && object.given_up.is_none() {
                     with(Fault::Orphan);
                 }
@@ -255,7 +286,7 @@ impl Proof {
             state.left.take(fault);
         }
         state.current = match fault {
-            Fault::Swap | Fault::Suspend | Fault::HoldDeletion | Fault::HoldRecreation | Fault::Lose => state.current,
+            Fault::Swap | Fault::Suspend | Fault::HoldDeletion | Fault::HoldRecreation | Fault::Lose | Fault::Blind => state.current,
             Fault::Rollback if state.saved.is_none() => state.current,
             _ => 0,
         };
@@ -267,6 +298,8 @@ impl Proof {
             }
             (Fault::Swap, _) => self.swap(state),
             (Fault::Lose, _) => state.phone = if state.phone.is_some() { None } else { Some(Phone { of: None }) },
+            (Fault::Blind, _) => state.leaders.iter_mut().for_each(|leader| leader.besides.blind = !leader.besides.blind),
+            (Fault::Toggle, Some(object)) => object.deleting = !object.deleting,
             (Fault::Suspend | Fault::HoldDeletion | Fault::HoldRecreation, _) => {
                 for known in &mut state.leaders {
                     match fault {
@@ -281,13 +314,17 @@ impl Proof {
                 None => state.saved = Some(*object),
                 Some(saved) => {
                     *object = saved;
-                    state.leaders.iter_mut().for_each(|leader| leader.term = false);
+                    state.leaders.iter_mut().for_each(|leader| {
+                        leader.term = false;
+                        leader.besides.looked = false;
+                    });
                     state.unaccounted = 0;
                 }
             },
             (Fault::Edit, Some(object)) => {
                 object.alias = 1 - object.alias;
-                object.status.synced = false;
+                // The trunk group of an edited object leads where it led, unless the endpoint is another one, which nobody edits.
+                object.status.synced &= self.world.thing == Thing::TrunkGroup;
             }
             (Fault::Delete, Some(object)) if object.finalizer => {
                 object.deleting = true;
@@ -337,6 +374,7 @@ impl Proof {
             known.term = false;
             known.listings = [None; 3];
             known.running = None;
+            (known.besides.searches, known.besides.just_found, known.besides.looked) = ([None; 3], 0, false);
         }
     }
 

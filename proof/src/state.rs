@@ -1,6 +1,8 @@
 //! The world as small numbers: one object at the API server, endpoints and requests at the provider, and what each leader knows.
 //! No text and no clock: moments are ages in ticks, identities are positions.
 
+use crate::besides::{Besides, Change};
+
 /// Endpoints that can be told apart at one time.
 pub const SLOTS: usize = 4;
 /// Most leaders.
@@ -16,13 +18,17 @@ pub const LONGEST_GAP: u8 = 3;
 pub type Age = u8;
 
 /// What a request shows of an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Seen {
     /// Its alias: 0 and 1 are wishes of the user, 2 was set by hand in the console.
     pub alias: u8,
     /// Its username does not carry the object's mark: the id was used again for somebody else's endpoint. Of an object that adopts: it
     /// is not the endpoint that was to be adopted.
     pub foreign: bool,
+    /// Its name carries no mark at all (where anybody can take it away).
+    pub bare: bool,
+    /// A field that cannot be changed together with the alias, where there is one.
+    pub more: u8,
 }
 
 /// An announced create.
@@ -110,19 +116,29 @@ pub struct Endpoint {
     pub life: Life,
     /// What is shown of it.
     pub seen: Seen,
+    /// Since something points to it (0, 1 and more).
+    pub used: Option<Age>,
+    /// Since somebody took its mark away (0, 1 and more).
+    pub stripped: Option<Age>,
 }
 
 impl Endpoint {
     /// No endpoint.
-    pub const NONE: Self = Self { life: Life::None, seen: Seen { alias: 0, foreign: false } };
+    pub const NONE: Self =
+        Self { life: Life::None, seen: Seen { alias: 0, foreign: false, bare: false, more: 0 }, used: None, stripped: None };
+
+    /// One that exists and is seen.
+    pub fn live(seen: Seen) -> Self {
+        Self { life: Life::Live, seen, ..Self::NONE }
+    }
 
     /// It exists, seen or not.
     pub fn exists(&self) -> bool {
         matches!(self.life, Life::Hidden(_) | Life::Live)
     }
 
-    /// It exists and is the object's own.
-    pub fn ours(&self) -> bool {
+    /// It exists and was made for the object, whether or not its mark was taken away since.
+    pub fn made_for_us(&self) -> bool {
         self.exists() && !self.seen.foreign
     }
 }
@@ -193,10 +209,8 @@ pub struct Own {
 pub struct Update {
     /// Since it was answered.
     pub age: Age,
-    /// The alias in it.
-    pub alias: Option<u8>,
-    /// The password in it.
-    pub password: bool,
+    /// What was sent.
+    pub change: Change,
     /// In a row; 0 if the answer was lost.
     pub times: u8,
 }
@@ -255,6 +269,8 @@ pub struct Leader {
     pub just_read: u8,
     /// Which deletions belong to this pass.
     pub just_deleted: u8,
+    /// What else it knows, at some providers.
+    pub besides: Besides,
 }
 
 /// Everything.
@@ -297,9 +313,17 @@ impl State {
         self.current & (1 << leader) != 0
     }
 
+    /// This endpoint exists and is the object's own: it carries its mark, or is recorded. Whose mark was taken away before it was
+    /// recorded is nobody's any more.
+    pub fn ours(&self, slot: usize) -> bool {
+        let endpoint = &self.endpoints[slot];
+        let recorded = || self.object.is_some_and(|object| object.status.recorded == Some(slot as u8));
+        endpoint.made_for_us() && (!endpoint.seen.bare || recorded())
+    }
+
     /// The object's endpoints that exist.
     pub fn live(&self) -> usize {
-        self.endpoints.iter().filter(|endpoint| endpoint.ours()).count()
+        (0..SLOTS).filter(|slot| self.ours(*slot)).count()
     }
 
     /// Creates that may still be executed.
@@ -317,6 +341,8 @@ impl State {
                     || leader.phone.is_some_and(|phone| phone.of == Some(*slot as u8))
                     || leader.deleted[*slot].is_some()
                     || leader.gets[*slot].is_some()
+                    || leader.besides.mentions() & bit != 0
+                    || leader.besides.references[*slot].is_some()
                     || leader.listings.iter().flatten().any(|listing| listing.seen[*slot].is_some())
                     || matches!(leader.own, Some(Own { answer: Some(Answer::Done(own)), .. }) if usize::from(own) == *slot)
                     || leader
@@ -354,8 +380,8 @@ impl Object {
 impl Leader {
     /// A process that knows nothing yet, in the same surroundings.
     pub fn reborn(&self) -> Self {
-        let Self { astray, suspended, claims, no_deletion, no_recreation, .. } = *self;
-        Self { astray, suspended, claims, no_deletion, no_recreation, ..Self::default() }
+        let Self { astray, suspended, claims, no_deletion, no_recreation, besides, .. } = *self;
+        Self { astray, suspended, claims, no_deletion, no_recreation, besides: besides.reborn(), ..Self::default() }
     }
 
     /// Every moment that it remembers.
@@ -368,6 +394,7 @@ impl Leader {
         self.update.iter_mut().for_each(|update| each(&mut update.age));
         self.effect.iter_mut().for_each(&mut each);
         self.gets.iter_mut().flatten().for_each(|(age, _)| each(age));
+        self.besides.moments(&mut each);
     }
 
     /// A tick passes.
@@ -380,5 +407,6 @@ impl Leader {
         self.trouble = None;
         self.just_read = 0;
         self.just_deleted = 0;
+        self.besides.grow_older();
     }
 }

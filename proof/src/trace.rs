@@ -42,6 +42,7 @@ fn line(proof: &Proof, state: &State, act: Act) -> String {
             let why = if step.is_some() { "lists" } else { "sweeps" };
             format!("leader {} {why}: {}", who(leader), shows(look))
         }
+        Act::Find(leader, look) => format!("leader {} searches by the mark: {}", who(leader), shows(look)),
         Act::BeginList(leader, _) => format!("leader {} begins a listing", who(leader)),
         Act::EndList(leader, look) => format!("leader {}'s listing ends: {}", who(leader), shows(look)),
         Act::Answer(flight, fate) => {
@@ -70,6 +71,11 @@ fn line(proof: &Proof, state: &State, act: Act) -> String {
         Act::Event(fault) => event(proof, state, fault).into(),
         Act::Happen(Fault::Remove, slot) => format!("somebody deletes endpoint {slot} in the console"),
         Act::Happen(Fault::Retouch, slot) => format!("somebody edits endpoint {slot} in the console"),
+        Act::Happen(Fault::Rename, slot) => format!("somebody takes the mark out of the name of endpoint {slot} in the console"),
+        Act::Happen(Fault::Point, slot) if state.endpoints[usize::from(slot)].used.is_some() => {
+            format!("nothing points to endpoint {slot} any more")
+        }
+        Act::Happen(Fault::Point, slot) => format!("something at the provider points to endpoint {slot}"),
         Act::Happen(Fault::Claim, slot) if state.leaders[0].claims & (1 << slot) != 0 => {
             format!("the object that had endpoint {slot} goes")
         }
@@ -95,6 +101,10 @@ fn event(_proof: &Proof, state: &State, fault: Fault) -> &'static str {
         Fault::HoldDeletion => "the brake on deletions is engaged",
         Fault::HoldRecreation if state.leaders[0].no_recreation => "the brake on replacing what is gone is released",
         Fault::HoldRecreation => "the brake on replacing what is gone is engaged",
+        Fault::Blind if state.leaders[0].besides.blind => "the provider selects by the mark again",
+        Fault::Blind => "the provider does not select by the mark any more",
+        Fault::Toggle if state.object.is_some_and(|object| object.deleting) => "a binding leads to the endpoint",
+        Fault::Toggle => "no binding leads to the endpoint any more",
         Fault::Force => "somebody takes our finalizer off",
         Fault::Lose if state.phone.is_none() => "the Secret with the password is restored",
         Fault::Lose => "the Secret with the password is deleted",
@@ -138,8 +148,14 @@ fn does(leader: &Leader, step: &Step) -> String {
         Kind::Record(slot) => format!("records endpoint {slot}"),
         Kind::CloseEpoch(closed) => format!("closes the intent ({closed:?})"),
         Kind::List => "lists".into(),
+        Kind::Find => "searches by the mark".into(),
+        Kind::ReadReferences(slot) => format!("asks what points to endpoint {slot}"),
         Kind::Get(slot) => format!("reads endpoint {slot}"),
-        Kind::Update { slot, .. } => format!("updates endpoint {slot}"),
+        Kind::Update { slot, change } => {
+            let parts = [(change.alias.is_some(), "alias"), (change.more.is_some(), "the other group"), (change.name, "name")];
+            let parts: Vec<&str> = parts.into_iter().filter_map(|(sent, part)| sent.then_some(part)).collect();
+            format!("updates endpoint {slot}: {}", parts.join(", "))
+        }
         Kind::WriteTombstone(slot) => format!("condemns endpoint {slot}"),
         Kind::Delete(slot, why) => format!("deletes endpoint {slot} ({why:?})"),
         Kind::ClearTombstone(slot) => format!("clears the condemnation of endpoint {slot}"),

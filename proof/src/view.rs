@@ -7,27 +7,28 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use switchboard::api::condition::{Condition, ConditionType, Reason};
-use switchboard::api::ledger::{Intent, Ledger, SecretVersion};
+use switchboard::api::ledger::{Intent, Ledger};
 use switchboard::api::policy::{DriftPolicy, ExternalDeletionPolicy};
-use switchboard::api::refs::{AccountIdentity, ProviderKind};
+use switchboard::api::refs::AccountIdentity;
 use switchboard::api::sip_endpoint::SipEndpointStatus;
+use switchboard::core::capabilities::Capabilities;
 use switchboard::core::endpoint::connection::{self, ConnectionSecret, Held};
-use switchboard::core::evidence::{Evidence, Got, Listing};
-use switchboard::core::fields::{Fields, PASSWORD, Remote, Role, Secret, Value};
-use switchboard::core::mark::{Installation, Mark, Place};
-use switchboard::core::memory::{Deleted, Learnt, Memory, OwnIntent, Trouble, TroubleKind, Updated};
-use switchboard::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
+use switchboard::core::evidence::{Evidence, Got, Listing, Referenced, Search};
+use switchboard::core::fields::Secret;
+use switchboard::core::mark::Place;
+use switchboard::core::memory::{Deleted, Learnt, Memory, OwnIntent, Trouble, TroubleKind, Undeleted, Updated};
+use switchboard::core::outcome::{Outcome, RefusalKind};
 use switchboard::core::sighting::Sightings;
 use switchboard::core::tenancy::Adoptable;
 use switchboard::core::time::Moment;
-use switchboard::core::view::{
-    AccountView, Adoption, Brakes, Desired, Fresh, Object, Policy, Problem, Thing, Timing, View, Wanted, WantedPassword,
-};
-use switchboard::provider::plivo::CAPABILITIES;
+use switchboard::core::trunk_group;
+use switchboard::core::view::{AccountView, Adoption, Brakes, Desired, Fresh, Object, Policy, Problem, Thing, Timing, View};
 
+use crate::besides::Besides;
 use crate::lesson::Lesson;
+use crate::shown::{Looks, change_of, id, other_installation, refused, secret, slot, slots, unknown, version};
 use crate::state::{self, Age, Answer, FRESH, Leader, Own, SLOTS, Seen, Status, UNRESOLVED, Update};
-use crate::world::{Start, World};
+use crate::world::World;
 
 /// So long that every back-off ends within a tick, and short enough that what was refused for good is asked again after three.
 const TICK: Duration = Duration::from_secs(10_000);
@@ -52,16 +53,6 @@ fn age(moment: Moment) -> Age {
     u8::try_from(u64::from(NOW).saturating_sub(ticks)).unwrap_or(NOW as u8)
 }
 
-/// The name of an endpoint.
-pub fn id(slot: u8) -> String {
-    format!("e{slot}")
-}
-
-/// The endpoint of a name.
-pub fn slot(id: &str) -> u8 {
-    id.strip_prefix('e').and_then(|digits| digits.parse().ok()).unwrap_or_default()
-}
-
 fn nonce(number: u8) -> String {
     format!("n{number}")
 }
@@ -70,90 +61,25 @@ fn number(nonce: &str) -> u8 {
     nonce.strip_prefix('n').and_then(|digits| digits.parse().ok()).unwrap_or(FRESH)
 }
 
-fn alias(number: u8) -> Value {
-    Value::Text(format!("alias-{number}"))
-}
-
-fn alias_number(value: Option<&Value>) -> Option<u8> {
-    value.and_then(Value::text).and_then(|text| text.strip_prefix("alias-")).and_then(|digits| digits.parse().ok())
-}
-
-fn secret() -> Secret {
-    Secret::new("hunter22".into())
-}
-
-fn version() -> SecretVersion {
-    SecretVersion { uid: "secret".into(), resource_version: "1".into() }
-}
-
 /// The parts of a view that are the same in all of them.
 #[derive(Debug)]
 pub struct Template {
-    mark: Mark,
-    installation: Installation,
+    /// How things look.
+    pub looks: Looks,
     policy: Policy,
-    adopts: bool,
     generates: bool,
-}
-
-/// The username of the endpoint that is adopted: no mark.
-const ADOPTED: &str = "reception1";
-
-/// Another installation of the operator.
-pub fn other_installation() -> Installation {
-    Installation::new("cluster-b")
 }
 
 impl Template {
     /// For the objects of this world.
     pub fn new(world: &World) -> Self {
-        let installation = Installation::new("cluster-a");
         let policy = Policy {
             management: world.management,
             deletion: world.deletion,
             drift: DriftPolicy::Correct,
             external_deletion: ExternalDeletionPolicy::Recreate,
         };
-        let adopts = world.start == Start::Adopting;
-        Self {
-            mark: Mark::new(Place::Username, &installation, "voice", "alice", "alice"),
-            installation,
-            policy,
-            adopts,
-            generates: world.generates,
-        }
-    }
-
-    fn username(&self, slot: u8, foreign: bool) -> String {
-        let marked = |mark: &Mark| format!("{mark}{}", 100 + u32::from(slot));
-        match (self.adopts, slot, foreign) {
-            (true, 0, false) => ADOPTED.to_owned(),
-            (true, 0, true) => marked(&Mark::new(Place::Username, &other_installation(), "voice", "alice", "alice")),
-            // Whoever it was made for: its mark is none of the business of an object that adopts.
-            (true, ..) | (false, _, false) => marked(&self.mark),
-            (false, _, true) => format!("mallory{slot}"),
-        }
-    }
-
-    fn is_stranger(&self, username: &str) -> bool {
-        if self.adopts { username != ADOPTED } else { !self.mark.owns(username) }
-    }
-
-    fn remote(&self, slot: u8, seen: Seen) -> Remote {
-        let username = self.username(slot, seen.foreign);
-        Remote {
-            id: id(slot),
-            sip_uri: Some(format!("sip:{username}@phone.example")),
-            username,
-            registration: None,
-            fields: Fields::from([("alias", alias(seen.alias))]),
-            password_digest: None,
-            role: Role::Own,
-        }
-    }
-
-    fn seen(&self, remote: &Remote) -> Seen {
-        Seen { alias: alias_number(remote.fields.get("alias")).unwrap_or_default(), foreign: self.is_stranger(&remote.username) }
+        Self { looks: Looks::new(world), policy, generates: world.generates }
     }
 
     /// The view of a leader that knows an object; its memory apart.
@@ -166,29 +92,33 @@ impl Template {
                 generation: GENERATION,
                 deleting: object.deleting,
                 gone: leader.gone,
-                finalizer: object.finalizer,
+                finalizer: self.guarded(&object),
                 paused: object.paused,
                 reconcile_requested: None,
                 force_orphan: object.given_up.map(|slot| if slot == UNRESOLVED { "unresolved".to_owned() } else { id(slot) }),
             },
             status: self.status(&object.status),
             desired: self.desired(leader),
-            mark: self.mark.clone(),
-            thing: Thing::Endpoint,
-            installation: self.installation.clone(),
+            mark: self.looks.mark.clone(),
+            thing: self.looks.thing,
+            installation: self.looks.installation.clone(),
             policy: self.policy,
             adopt: object.adopts.then(|| Adoption { id: id(0), from_installation: None, allowed: Adoptable::Yes }),
             connection: self.connection(leader),
             claims: slots(leader.claims).map(|slot| (id(slot), "SipEndpoint bob".to_owned())).collect(),
             account: AccountView::Ready {
-                provider: ProviderKind::Plivo,
+                provider: self.looks.capabilities.provider,
                 id: if leader.astray { "MA2" } else { "MA1" }.into(),
                 listed_this_term: leader.term,
-                capabilities: CAPABILITIES,
+                capabilities: Capabilities {
+                    list_filter: self.looks.capabilities.list_filter && !leader.besides.blind,
+                    ..self.looks.capabilities
+                },
                 suspended: leader.suspended,
                 deletions_only: None,
             },
-            term: Moment::ZERO,
+            // What was looked at in an earlier term does not count.
+            term: if leader.besides.looked { Moment::ZERO } else { moment(0, DECIDED + 1) },
             brakes: Brakes { deletion: leader.no_deletion.then(braked), recreation: leader.no_recreation.then(|| (braked(), None)) },
             evidence: Evidence::default(),
             memory: learnt.memory.clone(),
@@ -201,13 +131,24 @@ impl Template {
         (view, learnt)
     }
 
+    /// A trunk group is guarded by what its object's status says of it, not by a finalizer, once nobody wants it.
+    fn guarded(&self, object: &state::Object) -> bool {
+        match self.looks.thing {
+            Thing::TrunkGroup if object.deleting => object.status.recorded.is_some() || object.status.ledger.is_some(),
+            Thing::TrunkGroup | Thing::Endpoint => object.finalizer,
+        }
+    }
+
     /// What is wanted, once there is a password.
     fn desired(&self, leader: &Leader) -> Desired {
-        match wanted(leader) {
-            Desired::Wanted(_) if self.generates && leader.phone.is_none() => {
-                Desired::Unmade(Problem { reason: Reason::SecretNotFound, message: "no password".into() })
-            }
-            desired => desired,
+        let object = leader.copy.unwrap_or_default();
+        let blocked = |reason, message: &str| Problem { reason, message: message.into() };
+        if object.deleting || leader.gone {
+            return Desired::Blocked(blocked(Reason::Deleting, "deleting"));
+        }
+        match self.generates && leader.phone.is_none() {
+            true => Desired::Unmade(blocked(Reason::SecretNotFound, "no password")),
+            false => self.looks.wanted(object.alias),
         }
     }
 
@@ -216,7 +157,7 @@ impl Template {
             return None;
         }
         let held = leader.phone.map_or(Held::Absent, |phone| {
-            let shown = phone.of.map(|slot| self.username(slot, false)).into_iter().flat_map(|username| {
+            let shown = phone.of.map(|slot| self.looks.label(slot, Seen::default())).into_iter().flat_map(|username| {
                 let uri = format!("sip:{username}@phone.example");
                 [(connection::USERNAME, username), (connection::SIP_URI, uri), (connection::DOMAIN, "phone.example".to_owned())]
             });
@@ -233,21 +174,21 @@ impl Template {
             .iter()
             .flatten()
             .map(|listing| {
-                let shown = (0..SLOTS).filter_map(|slot| listing.seen[slot].map(|seen| self.remote(slot as u8, seen)));
+                let shown = (0..SLOTS).filter_map(|slot| listing.seen[slot].map(|seen| self.looks.remote(slot as u8, seen)));
                 let shown = shown.map(|remote| (remote.id.clone(), remote)).collect();
                 (moment(listing.age, ASKED), listing.complete, Sightings::new(shown, None))
             })
             .collect();
         let listings: Vec<Listing<'_>> =
             endpoints.iter().map(|(began, complete, endpoints)| Listing { began: *began, complete: *complete, endpoints }).collect();
-        // This provider shows nothing of a password, as Plivo does in listings.
+        // Nothing is shown of a password, as in Plivo's listings.
         learnt.evidence(view, &listings, |_, _| None)
     }
 
     fn status(&self, status: &Status) -> SipEndpointStatus {
         let ledger = status.ledger.map(|ledger| Ledger {
             uid: format!("uid-{}", ledger.uid),
-            installation: if ledger.elsewhere { other_installation() } else { self.installation.clone() }.part().to_owned(),
+            installation: if ledger.elsewhere { other_installation() } else { self.looks.installation.clone() }.part().to_owned(),
             epoch: i64::from(ledger.intent.is_some_and(|intent| !intent.open)),
             intent: ledger.intent.map(|intent| Intent {
                 epoch: 1,
@@ -258,26 +199,54 @@ impl Template {
             tombstones: slots(ledger.tombstones).map(id).collect(),
             password_secret: ledger.password.then(version),
         });
-        SipEndpointStatus {
+        let adopted = status.recorded.filter(|_| self.looks.adopts);
+        let label = adopted.map(|slot| self.looks.label(slot, Seen { foreign: status.stranger, ..Seen::default() }));
+        let (name, username) = match self.looks.mark.place() {
+            Place::Name => (label, None),
+            Place::Username => (None, label),
+        };
+        let condition = |type_: ConditionType, reason: Reason, generation| Condition {
+            type_: type_.as_str().into(),
+            status: "True".into(),
+            reason: reason.as_str().into(),
+            message: String::new(),
+            observed_generation: Some(generation),
+            last_transition_time: Time(Timestamp::UNIX_EPOCH),
+        };
+        let mut conditions =
+            vec![condition(ConditionType::Synced, Reason::Available, if status.synced { GENERATION } else { GENERATION - 1 })];
+        if self.looks.thing == Thing::TrunkGroup && *status != (Status { pinned: status.pinned, ..Status::default() }) {
+            // Without it nothing is said of a group at all.
+            conditions.push(condition(ConditionType::Ready, Reason::Progressing, GENERATION));
+        }
+        let status = SipEndpointStatus {
             ledger,
             endpoint_id: status.recorded.map(id),
-            username: status.recorded.filter(|_| self.adopts).map(|slot| self.username(slot, status.stranger)),
-            account: status.pinned.then(|| AccountIdentity { provider: ProviderKind::Plivo, id: "MA1".into() }),
+            name,
+            username,
+            account: status.pinned.then(|| AccountIdentity { provider: self.looks.capabilities.provider, id: "MA1".into() }),
             sip_uri: status.read.then(|| "sip:alice@phone.example".to_owned()),
-            conditions: vec![Condition {
-                type_: ConditionType::Synced.as_str().into(),
-                status: "True".into(),
-                reason: Reason::Available.as_str().into(),
-                message: String::new(),
-                observed_generation: Some(if status.synced { GENERATION } else { GENERATION - 1 }),
-                last_transition_time: Time(Timestamp::UNIX_EPOCH),
-            }],
+            conditions,
             ..SipEndpointStatus::default()
+        };
+        self.stored(status)
+    }
+
+    /// As it is read again after it was written: of a trunk group, as a part of its object's status.
+    fn stored(&self, status: SipEndpointStatus) -> SipEndpointStatus {
+        match self.looks.thing {
+            Thing::Endpoint => status,
+            Thing::TrunkGroup => {
+                let told = trunk_group::told(&status);
+                let whole = SipEndpointStatus { account: status.account, trunk_group: told, ..SipEndpointStatus::default() };
+                trunk_group::known(&whole, self.looks.mark.place())
+            }
         }
     }
 
     /// Back from a status that the shipping code made.
     pub fn number_status(&self, status: &SipEndpointStatus) -> Status {
+        let status = &self.stored(status.clone());
         let synced = status.conditions.iter().find(|condition| condition.type_ == ConditionType::Synced.as_str());
         Status {
             ledger: status.ledger.as_ref().map(|ledger| state::Ledger {
@@ -288,13 +257,13 @@ impl Template {
                     .map(|intent| state::Intent { nonce: number(&intent.nonce), open: intent.epoch > ledger.epoch }),
                 tombstones: ledger.tombstones.iter().fold(0, |mask, id| mask | 1 << slot(id)),
                 password: ledger.password_secret.is_some(),
-                elsewhere: ledger.installation != self.installation.part(),
+                elsewhere: ledger.installation != self.looks.installation.part(),
             }),
             recorded: status.endpoint_id.as_deref().map(slot),
             pinned: status.account.is_some(),
             read: status.sip_uri.is_some(),
             synced: synced.and_then(|condition| condition.observed_generation) == Some(GENERATION),
-            stranger: self.adopts && status.username.as_deref().is_some_and(|username| self.is_stranger(username)),
+            stranger: self.looks.adopts && status.username.as_deref().is_some_and(|username| self.looks.is_stranger(username)),
         }
     }
 
@@ -306,7 +275,7 @@ impl Template {
             own: leader.own.map(|own| OwnIntent {
                 nonce: nonce(own.nonce),
                 began: moment(own.age, DECIDED),
-                password_version: Some(version()),
+                password_version: self.looks.password().then(version),
                 answer: own.answer.map(|answer| self.outcome(answer)),
             }),
             deleted: (0..SLOTS)
@@ -320,21 +289,15 @@ impl Template {
                     Some((id(slot as u8), Deleted { at: moment(age, order), confirmed }))
                 })
                 .collect(),
-            update: leader.update.map(|update| Updated {
-                change: change(update.alias, update.password),
-                at: moment(update.age, ANSWERED),
-                times: u32::from(update.times),
-            }),
+            update: leader.update.map(|update| self.updated(update)),
+            earlier: leader.besides.earlier.iter().flatten().map(|update| self.updated(*update)).collect(),
+            undeleted: slots(leader.besides.undeleted)
+                .map(|slot| (id(slot), undeleted(leader.besides.refused & (1 << slot) != 0)))
+                .collect(),
             effect: leader.effect.map_or(Moment::ZERO, |age| moment(age, ANSWERED)),
-            trouble: leader.trouble.map(|refused| Trouble {
-                kind: if refused { TroubleKind::Refused(RefusalKind::Unreachable) } else { TroubleKind::Unknown },
-                message: "trouble".into(),
-                at: moment(0, DECIDED),
-                attempts: 1,
-                retry_after: None,
-                generation: GENERATION,
-                password_version: Some(version()),
-            }),
+            trouble: leader
+                .trouble
+                .map(|refused| trouble(if refused { TroubleKind::Refused(RefusalKind::Unreachable) } else { TroubleKind::Unknown })),
             listing_wanted: leader.running.map(|running| moment(running.age, ASKED)),
             permit: leader.permit,
             pass_began: moment(0, JUST_ASKED),
@@ -342,23 +305,44 @@ impl Template {
             unwritten: None,
             rewritten: None,
             rewrites: Default::default(),
-            // The endpoints of this provider are changed in one request, which does not answer them.
+            // What the answer to an update showed counts more than what other looks show for less than a tick.
             ..Memory::default()
         };
         let gets = (0..SLOTS).filter_map(|slot| {
             let (age, found) = leader.gets[slot]?;
-            let found = found.map(|seen| self.remote(slot as u8, seen));
+            let found = found.map(|seen| self.looks.remote(slot as u8, seen));
             let id = id(slot as u8);
-            let order = if leader.just_read & (1 << slot) != 0 { JUST_ASKED } else { ASKED };
+            let order = match () {
+                () if leader.besides.answered & (1 << slot) != 0 => ANSWERED,
+                () if leader.just_read & (1 << slot) != 0 => JUST_ASKED,
+                () => ASKED,
+            };
             Some((id.clone(), Got { id, began: moment(age, order), found }))
         });
-        Learnt { memory, gets: gets.collect::<BTreeMap<_, _>>(), ..Learnt::default() }
+        let Besides { searches, just_found, references, just_asked, .. } = &leader.besides;
+        let order = |mask: u8, index: usize| if mask & (1 << index) != 0 { JUST_ASKED } else { ASKED };
+        let searches = searches.iter().enumerate().filter_map(|(index, search)| {
+            let search = search.as_ref()?;
+            let found = (0..SLOTS).filter_map(|slot| search.seen[slot].map(|seen| self.looks.remote(slot as u8, seen)));
+            let began = moment(search.age, order(*just_found, index));
+            Some(Search { began, complete: search.complete, found: found.collect() })
+        });
+        let references = (0..SLOTS).filter_map(|slot| {
+            let (age, used) = references[slot]?;
+            let by = if used { vec!["trunk group g1".to_owned()] } else { Vec::new() };
+            Some((id(slot as u8), Referenced { began: moment(age, order(*just_asked, slot)), by, asked: (GENERATION, None) }))
+        });
+        Learnt { memory, gets: gets.collect(), searches: searches.collect(), references: references.collect() }
+    }
+
+    fn updated(&self, update: Update) -> Updated {
+        Updated { change: self.looks.fields(update.change), at: moment(update.age, ANSWERED), times: u32::from(update.times) }
     }
 
     fn outcome(&self, answer: Answer) -> Outcome<(String, String)> {
         match answer {
             Answer::Done(slot) => {
-                let remote = self.remote(slot, Seen { alias: 0, foreign: false });
+                let remote = self.looks.remote(slot, Seen::default());
                 Outcome::Done((remote.id, remote.username))
             }
             Answer::Refused => refused(),
@@ -369,7 +353,8 @@ impl Template {
     /// What a leader remembers after a lesson of the shipping code.
     pub fn number_learnt(&self, leader: &Leader, learnt: &Learnt) -> Leader {
         let memory = &learnt.memory;
-        let mut after = Leader { deleted: [None; SLOTS], gets: [None; SLOTS], just_read: 0, just_deleted: 0, ..*leader };
+        let besides = Besides { looked: leader.besides.looked, blind: leader.besides.blind, ..Besides::default() };
+        let mut after = Leader { deleted: [None; SLOTS], gets: [None; SLOTS], just_read: 0, just_deleted: 0, besides, ..*leader };
         after.known = memory.intent_known.as_ref().map(|(nonce, since)| (number(nonce), age(*since)));
         after.blank = memory.blank_since.map(age);
         after.own = memory.own.as_ref().map(|own| Own {
@@ -385,20 +370,45 @@ impl Template {
             after.just_deleted |= u8::from(!deleted.confirmed && deleted.at >= memory.pass_began) << slot(id);
             after.deleted[usize::from(slot(id))] = Some((age(deleted.at), deleted.confirmed));
         }
-        after.update = memory.update.as_ref().map(|update| Update {
-            age: age(update.at),
-            alias: alias_number(update.change.get("alias")),
-            password: update.change.contains_key(PASSWORD),
-            times: update.times.min(2) as u8,
-        });
+        after.update = memory.update.as_ref().map(number_update);
+        for (place, update) in after.besides.earlier.iter_mut().zip(&memory.earlier) {
+            *place = Some(number_update(update));
+        }
         after.effect = (memory.effect != Moment::ZERO).then(|| age(memory.effect));
         after.trouble = memory.trouble.as_ref().map(|trouble| matches!(trouble.kind, TroubleKind::Refused(_)));
         after.permit = memory.permit;
         for (id, got) in &learnt.gets {
             after.just_read |= u8::from(got.began >= memory.pass_began) << slot(id);
-            after.gets[usize::from(slot(id))] = Some((age(got.began), got.found.as_ref().map(|remote| self.seen(remote))));
+            let answered = self.looks.named() && got.began >= moment(age(got.began), ANSWERED);
+            after.besides.answered |= u8::from(answered) << slot(id);
+            after.gets[usize::from(slot(id))] = Some((age(got.began), got.found.as_ref().map(|remote| self.looks.seen(remote))));
         }
+        self.number_besides(&mut after.besides, learnt);
         after
+    }
+
+    fn number_besides(&self, after: &mut Besides, learnt: &Learnt) {
+        let just = |began: Moment| u8::from(began >= learnt.memory.pass_began);
+        for search in &learnt.searches {
+            let mut seen = [None; SLOTS];
+            search.found.iter().for_each(|remote| seen[usize::from(slot(&remote.id))] = Some(self.looks.seen(remote)));
+            let number = state::Listing { age: age(search.began), complete: search.complete, seen };
+            if search.complete {
+                after.searches = [after.searches[1], Some(number), None];
+                after.just_found = after.just_found >> 1 & 1 | just(search.began) << 1;
+            } else {
+                after.searches[2] = Some(number);
+                after.just_found |= just(search.began) << 2;
+            }
+        }
+        for (id, known) in &learnt.references {
+            after.references[usize::from(slot(id))] = Some((age(known.began), !known.by.is_empty()));
+            after.just_asked |= just(known.began) << slot(id);
+        }
+        for (id, undeleted) in &learnt.memory.undeleted {
+            after.undeleted |= 1 << slot(id);
+            after.refused |= u8::from(undeleted.conflict) << slot(id);
+        }
     }
 
     /// Teaches what one answer teaches.
@@ -407,70 +417,64 @@ impl Template {
         match lesson {
             Lesson::Looked => learnt.object_seen(view, None),
             Lesson::Announced => learnt.intent_begun(view, &nonce(FRESH), now),
-            Lesson::Created(answer) => learnt.create_answered(view, self.outcome(answer), None, answered),
+            Lesson::Created(answer, shown) => {
+                let shown = match answer {
+                    Answer::Done(slot) => shown.map(|seen| self.looks.remote(slot, seen)),
+                    _ => None,
+                };
+                learnt.create_answered(view, self.outcome(answer), shown, answered);
+            }
             Lesson::Got(slot, found) => {
                 let outcome = match found {
-                    Some(Some(seen)) => Outcome::Done(self.remote(slot, seen)),
+                    Some(Some(seen)) => Outcome::Done(self.looks.remote(slot, seen)),
                     Some(None) => Outcome::NotFound { proven: true },
                     None => unknown(),
                 };
                 learnt.got(view, &id(slot), began, outcome, now);
             }
-            Lesson::Updated { slot, alias, password, reply } => {
-                learnt.updated(view, &id(slot), &change(alias, password), &reply.outcome().map(|()| None), began, answered);
+            Lesson::Updated { slot, change, reply, shown } => {
+                let outcome = reply.outcome().map(|()| shown.map(|seen| self.looks.remote(slot, seen)));
+                learnt.updated(view, &id(slot), &self.looks.fields(change), &outcome, began, answered);
             }
             Lesson::Deleted(slot, reply) => learnt.deleted(view, &id(slot), &reply.outcome(), began, now),
+            Lesson::Found(found) => {
+                let outcome = found.map_or_else(unknown, |(seen, complete)| {
+                    let found = (0..SLOTS).filter_map(|slot| seen[slot].map(|seen| self.looks.remote(slot as u8, seen)));
+                    Outcome::Done((found.collect(), complete))
+                });
+                learnt.found(view, began, outcome, now);
+            }
+            Lesson::Referenced(slot, used) => {
+                let by = |used| if used { vec!["trunk group g1".to_owned()] } else { Vec::new() };
+                let outcome = used.map_or_else(unknown, |used| Outcome::Done(by(used)));
+                learnt.referenced(view, &id(slot), began, outcome, now);
+            }
             Lesson::Agreed => learnt.agreed(),
+            Lesson::Written => {}
         }
     }
-}
-
-fn slots(mask: u8) -> impl Iterator<Item = u8> {
-    (0..SLOTS as u8).filter(move |slot| mask & (1 << slot) != 0)
 }
 
 fn braked() -> Problem {
     Problem { reason: Reason::Braked, message: "the account's brake holds it".into() }
 }
 
-fn change(number: Option<u8>, password: bool) -> Fields {
-    let mut change = Fields::new();
-    if let Some(number) = number {
-        change.insert("alias", alias(number));
+fn trouble(kind: TroubleKind) -> Trouble {
+    Trouble {
+        kind,
+        message: "trouble".into(),
+        at: moment(0, DECIDED),
+        attempts: 1,
+        retry_after: None,
+        generation: GENERATION,
+        password_version: Some(version()),
     }
-    if password {
-        change.insert(PASSWORD, Value::Secret(secret()));
-    }
-    change
 }
 
-/// What is wanted of an object without a stored password, as if there were one.
-pub fn wanted_anyway() -> Desired {
-    wanted(&Leader::default())
+fn undeleted(conflict: bool) -> Undeleted {
+    Undeleted { trouble: trouble(TroubleKind::Unknown), conflict }
 }
 
-/// The alias and the password in a change.
-pub fn number_change(change: &Fields) -> (Option<u8>, bool) {
-    (alias_number(change.get("alias")), change.contains_key(PASSWORD))
-}
-
-fn wanted(leader: &Leader) -> Desired {
-    let object = leader.copy.unwrap_or_default();
-    if object.deleting || leader.gone {
-        return Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() });
-    }
-    let fields = Fields::from([("alias", alias(object.alias))]);
-    let mut create = fields.clone();
-    create.insert(PASSWORD, Value::Secret(secret()));
-    let password = Some(WantedPassword { value: secret(), version: version(), along: None });
-    Desired::Wanted(Box::new(Wanted { fields, create, password }))
-}
-
-fn refused<T>() -> Outcome<T> {
-    Outcome::Refused(Refusal { kind: RefusalKind::Unreachable, message: "no".into(), retry_after: None })
-}
-
-/// Nobody knows.
-pub fn unknown<T>() -> Outcome<T> {
-    Outcome::Unknown(Doubt { kind: DoubtKind::TimeOut, message: "no answer".into() })
+fn number_update(update: &Updated) -> Update {
+    Update { age: age(update.at), change: change_of(&update.change), times: update.times.min(2) as u8 }
 }

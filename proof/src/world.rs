@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use stateright::{Model, Property};
 use switchboard::api::policy::{DeletionPolicy, ManagementPolicy};
+use switchboard::core::capabilities::Capabilities;
+use switchboard::core::view::Thing;
 
 use crate::ablation::Ablation;
 use crate::invariants::{self, Invariant};
 use crate::mind::{Mind, Step};
 use crate::quiet::Quiet;
-use crate::server::{healthy_object, is_elsewhere, objects_from_elsewhere};
-use crate::state::{Endpoint, Flight, LEADERS, Leader, Life, Object, SLOTS, Seen, State};
+use crate::server::{is_elsewhere, objects_from_elsewhere};
+use crate::state::{Endpoint, Flight, LEADERS, Leader, Life, Object, SLOTS, Seen, State, Status};
 
 /// What may go wrong, or be done by people, a number of times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,10 +76,18 @@ pub enum Fault {
     HoldRecreation,
     /// The Secret with the generated password is deleted, or restored.
     Lose,
+    /// Somebody takes the mark out of a name.
+    Rename,
+    /// Something at the provider points to an endpoint, or does not any more.
+    Point,
+    /// The provider stops selecting by the mark, or begins again.
+    Blind,
+    /// Somebody needs the trunk group, or nobody does any more.
+    Toggle,
 }
 
 /// How many kinds of faults there are.
-pub const FAULTS: usize = Fault::Lose as usize + 1;
+pub const FAULTS: usize = Fault::Toggle as usize + 1;
 
 /// What may still happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,6 +126,8 @@ pub enum Start {
     Leaving,
     /// The object was just applied and adopts an endpoint that exists; another one with the object's mark exists as well.
     Adopting,
+    /// As [`Start::Applied`], but its status names somebody else's endpoint: it comes from a backup, or from another object.
+    Forged,
     /// The ledger is another installation's: with an endpoint recorded, with a create on its way, or with nothing at the provider.
     Elsewhere,
 }
@@ -147,6 +159,12 @@ pub struct World {
     pub lasting: bool,
     /// The password is generated, and lives in the connection Secret.
     pub generates: bool,
+    /// What the provider is like.
+    pub capabilities: Capabilities,
+    /// What is made at it.
+    pub thing: Thing,
+    /// It refuses to delete what something points to; else that leads nowhere afterwards.
+    pub refuses: bool,
     /// All orders of so many events are tried; `None`: of any number.
     pub depth: Option<usize>,
     /// How many states it has: a world that shrinks by accident proves less.
@@ -216,6 +234,8 @@ pub enum Act {
     Step(u8, Step, Fate),
     /// A leader asks for a listing (or the sweep does) and gets it at once.
     List(u8, Option<Step>, Look),
+    /// A leader asks for all that carries the mark, and gets it at once.
+    Find(u8, Look),
     /// A listing begins.
     BeginList(u8, Option<Step>),
     /// A listing ends.
@@ -269,7 +289,10 @@ impl Proof {
 
     /// An object as it is applied.
     pub fn applied(&self, uid: u8) -> Object {
-        Object { uid, adopts: self.world.start == Start::Adopting, ..Object::default() }
+        // The finalizer of a trunk group is its endpoint's, which is there already, and so is the account's name.
+        let finalizer = self.world.thing == Thing::TrunkGroup;
+        let status = Status { pinned: finalizer, ..Status::default() };
+        Object { uid, adopts: self.world.start == Start::Adopting, finalizer, status, ..Object::default() }
     }
 
     fn begin(&self) -> Vec<State> {
@@ -298,8 +321,8 @@ impl Proof {
             excused: false,
             unaccounted: 0,
         };
-        let live = Endpoint { life: Life::Live, seen: Seen { alias: 0, foreign: false } };
-        let foreign = Endpoint { life: Life::Live, seen: Seen { alias: 0, foreign: true } };
+        let live = Endpoint::live(Seen::default());
+        let foreign = Endpoint::live(Seen { foreign: true, ..Seen::default() });
         match self.world.start {
             Start::Applied | Start::Leaving => {}
             Start::Healthy | Start::Doubled | Start::Rebuilt => state.endpoints[0] = live,
@@ -307,14 +330,18 @@ impl Proof {
                 state.endpoints[0] = foreign;
                 state.unaccounted = u8::from(is_elsewhere(&object));
             }
+            Start::Forged => {
+                state.endpoints[0] = Endpoint::live(Seen { foreign: true, bare: true, ..Seen::default() });
+                state.object = Some(Object { status: Status { recorded: Some(0), ..object.status }, ..object });
+            }
             // It is not as the spec wants it.
             Start::Adopting => {
-                state.endpoints[0] = Endpoint { seen: Seen { alias: 2, foreign: false }, ..live };
+                state.endpoints[0] = Endpoint::live(Seen { alias: 2, ..Seen::default() });
                 state.endpoints[1] = foreign;
             }
         }
         if matches!(self.world.start, Start::Healthy | Start::Doubled | Start::Leaving) {
-            state.object = Some(Object { deleting: self.world.start == Start::Leaving, ..healthy_object() });
+            state.object = Some(Object { deleting: self.world.start == Start::Leaving, ..self.healthy() });
             state.unaccounted = 1;
         }
         if self.world.start == Start::Doubled {

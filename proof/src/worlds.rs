@@ -1,10 +1,14 @@
 //! The worlds that are searched, small ones for every change and larger ones for `make proof`.
 
 use switchboard::api::policy::{DeletionPolicy, ManagementPolicy};
+use switchboard::core::view::Thing;
+use switchboard::provider::plivo;
 
+use crate::named;
 use crate::world::{Fault, Start, World};
 
-const BASE: World = World {
+/// What most worlds have in common.
+pub(crate) const BASE: World = World {
     name: "",
     about: "",
     leaders: 1,
@@ -17,6 +21,9 @@ const BASE: World = World {
     management: ManagementPolicy::Manage,
     lasting: false,
     generates: false,
+    capabilities: plivo::CAPABILITIES,
+    thing: Thing::Endpoint,
+    refuses: true,
     depth: None,
     states: 0,
 };
@@ -27,7 +34,7 @@ pub fn small() -> Vec<World> {
         Apply, Claim, Crash, Create, Delete, Edit, Force, Ghost, Hidden, HoldDeletion, HoldRecreation, Lose, Lost, LostWrite, Lying,
         Orphan, Pause, Refused, Remove, Replace, Retouch, Reuse, Rollback, Suspend, Swap, Sweep, Torn, Twice, Wipe,
     };
-    vec![
+    let plain = vec![
         World {
             name: "alone",
             about: "one leader; lost, late and refused creates, torn listings, crashes, an edit, a deletion",
@@ -310,7 +317,8 @@ pub fn small() -> Vec<World> {
             states: 73_911,
             ..BASE
         },
-    ]
+    ];
+    plain.into_iter().chain(named::small()).collect()
 }
 
 /// The larger worlds of `make proof`.
@@ -319,7 +327,7 @@ pub fn large() -> Vec<World> {
         Apply, Claim, Crash, Create, Delete, Edit, Force, Ghost, Hidden, HoldDeletion, Lost, LostWrite, Orphan, Refused, Remove, Replace,
         Retouch, Reuse, Rollback, Suspend, Swap, Torn, Twice, Wipe,
     };
-    vec![
+    let plain = vec![
         World {
             name: "alone, more",
             about: "one leader; lost, late and refused creates, torn listings, crashes, lost writes, an edit, a deletion",
@@ -433,5 +441,6 @@ pub fn large() -> Vec<World> {
             faults: &[(Create, 1), (Claim, 2), (Edit, 1), (Remove, 1), (Delete, 1)],
             ..BASE
         },
-    ]
+    ];
+    plain.into_iter().chain(named::large()).collect()
 }
