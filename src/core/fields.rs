@@ -334,7 +334,8 @@ mod tests {
         };
         let (a, b) = (&[("ip", "a"), ("port", "1")][..], &[("ip", "b"), ("port", "2")][..]);
         let same_ip = &[("ip", "a"), ("port", "2")][..];
-        let table: [(&[&[(&str, &str)]], &[&[(&str, &str)]], bool); 9] = [
+        type Members<'a> = &'a [&'a [(&'static str, &'a str)]];
+        let table: [(Members<'_>, Members<'_>, bool); 9] = [
             (&[a, b], &[b, a], true),
             (&[a, b], &[&[("ip", "b")], &[("ip", "a")]], true),
             (&[a, same_ip], &[&[("ip", "a")], a], true),

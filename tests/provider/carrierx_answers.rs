@@ -275,7 +275,7 @@ async fn hits_of_a_search_are_looked_at_again_and_what_is_behind_an_ignored_filt
 async fn a_page_proves_something_only_if_all_of_it_can_be_read() {
     let (nameless, long) = (json!({"endpoint_sid": SID, "name": null}), endpoint(&"x".repeat(513)));
     for odd in [nameless, long] {
-        let (_server, client) = provider(vec![("GET", 200, list(&[odd.clone()], false))]).await;
+        let (_server, client) = provider(vec![("GET", 200, list(std::slice::from_ref(&odd), false))]).await;
         let outcome = client.endpoints().list(0, 1000).await;
         assert!(matches!(&outcome, Outcome::Done(page) if page.items[0].username.is_empty()), "{outcome:?}: only its SID has to be there");
         assert_eq!(
