@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use switchboard::api::condition::Reason;
+use switchboard::api::condition::{ConditionType, Reason};
 use switchboard::api::ledger::Ledger;
 use switchboard::api::policy::ManagementPolicy;
 use switchboard::core::action::{Action, Closed, Finding, Found, Release, Why};
@@ -139,6 +139,8 @@ pub enum Ablation {
     OthersMark,
     /// It is asked what points to a thing before that is deleted.
     AskBeforeDelete,
+    /// A trunk group is said to go before it goes.
+    SaidToGo,
     /// Fields that do not go together are changed one after the other.
     OneGroup,
 }
@@ -266,6 +268,10 @@ impl Ablation {
                 if let AccountView::Ready { capabilities, .. } = &mut view.account {
                     capabilities.referenced = false;
                 }
+            }
+            Self::SaidToGo => {
+                let ready = view.status.conditions.iter_mut().filter(|condition| condition.type_ == ConditionType::Ready.as_str());
+                ready.filter(|_| view.object.deleting).for_each(|ready| ready.reason = Reason::Deleting.as_str().to_owned());
             }
             Self::OneGroup => {
                 if let AccountView::Ready { capabilities, .. } = &mut view.account {

@@ -33,12 +33,18 @@ pub struct Besides {
     pub references: [Option<(Age, bool)>; SLOTS],
     /// Which of them belong to this pass.
     pub just_asked: u8,
-    /// Deletions that failed in this tick, a bit each.
+    /// Endpoints whose deletion failed the last time, a bit each.
     pub undeleted: u8,
+    /// In this tick.
+    pub just_undeleted: u8,
     /// Those of them that the provider understood and did not want.
     pub refused: u8,
     /// The updates before the last one, of other groups.
     pub earlier: [Option<Update>; 2],
+    /// Since nobody needs the trunk group (0, 1 and more).
+    pub free: Option<Age>,
+    /// Since the process began, if it was not always there (of trunk groups only).
+    pub born: Option<Age>,
 }
 
 impl Besides {
@@ -52,14 +58,15 @@ impl Besides {
         self.searches.iter_mut().flatten().for_each(|search| each(&mut search.age));
         self.references.iter_mut().flatten().for_each(|(age, _)| each(age));
         self.earlier.iter_mut().flatten().for_each(|update| each(&mut update.age));
+        self.born.iter_mut().for_each(&mut each);
     }
 
     /// A tick passes: every back-off is shorter.
     pub fn grow_older(&mut self) {
         self.just_found = 0;
         self.just_asked = 0;
-        self.undeleted = 0;
-        self.refused = 0;
+        self.just_undeleted = 0;
+        self.free = self.free.map(|_| 1);
     }
 
     /// A new pass begins.
@@ -84,6 +91,7 @@ impl Besides {
         self.answered &= bit;
         self.just_asked &= bit;
         self.undeleted &= bit;
+        self.just_undeleted &= bit;
         self.refused &= bit;
     }
 }

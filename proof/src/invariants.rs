@@ -27,7 +27,8 @@ pub enum Invariant {
     /// A create is sent only when every earlier one is accounted for: refused, or proven not executed, or its endpoint proven gone.
     /// (Under A1 to A7.)
     I5,
-    /// Every create's nonce is durable before it is sent; so is the condemnation of a duplicate before it is deleted.
+    /// Every create's nonce is durable before it is sent; so is the condemnation of a duplicate before it is deleted, and
+    /// that a trunk group goes.
     I6,
     /// The recorded id changes only from nothing, or when what was recorded is truly absent and no brake holds it; that of an adopted
     /// endpoint never.

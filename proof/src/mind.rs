@@ -9,7 +9,6 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use switchboard::api::condition::{Reason, Verdict};
 use switchboard::core::action::{Action, Closed, Release, Why};
 use switchboard::core::endpoint::next;
-use switchboard::core::status;
 use switchboard::core::view::View;
 
 use crate::ablation::Ablation;
@@ -153,10 +152,10 @@ impl Mind {
     fn step(&self, leader: &Leader, view: &View, action: &Action) -> Step {
         let before = leader.copy.unwrap_or_default().status;
         let reported = |finding| {
-            let status = self.template.number_status(&status::report(view, finding));
+            let status = self.template.report(view, finding);
             (status != before && !view.object.gone).then_some(status)
         };
-        let written = || status::after(view, action).map(|status| self.template.number_status(&status));
+        let written = || self.template.after(view, action);
         let (kind, status, reason) = match action {
             Action::Wait { finding: None, .. } => (Kind::Rest, None, None),
             Action::Wait { finding: Some(finding), .. } | Action::Done(finding) => (Kind::Rest, reported(finding), Some(finding.reason)),

@@ -1,13 +1,14 @@
 //! The provider: it executes late or twice, forgets to answer, shows late, and knows nothing of marks or intents.
 
 use switchboard::core::action::Why;
+use switchboard::core::view::Thing;
 
 use crate::ablation::Ablation;
 use crate::besides::Change;
 use crate::invariants::Invariant;
 use crate::lesson::{Lesson, Reply};
 use crate::mind::Kind;
-use crate::state::{Answer, Endpoint, Flight, LEADERS, Leader, Life, Listing, Object, Own, Running, SLOTS, Seen, State};
+use crate::state::{Answer, Endpoint, Flight, LEADERS, Leader, Life, Listing, Object, Own, Running, SLOTS, Said, Seen, State};
 use crate::world::{Act, Fate, Fault, Look, Proof};
 
 impl Proof {
@@ -225,7 +226,14 @@ impl Proof {
             self.breaks(state, Invariant::I21);
         }
         // A leader that saw a deletion which a restore of etcd undid does not count.
-        let deleting = state.leaders[leader].copy.is_some_and(|copy| copy.deleting);
+        // A trunk group is needed again at any time; what was announced to go is finished all the same.
+        let grouped = self.world.thing == Thing::TrunkGroup;
+        let said = state.leaders[leader].copy.map_or(Said::Nothing, |copy| copy.status.said);
+        let going = grouped && said == Said::Goes;
+        if grouped && said == Said::Nothing && why != Why::JustReceived {
+            self.breaks(state, Invariant::I6);
+        }
+        let deleting = state.leaders[leader].copy.is_some_and(|copy| copy.deleting) || going;
         if ours && !deleting && state.object.is_some_and(|object| !object.deleting && object.status.recorded == Some(slot)) {
             self.breaks(state, Invariant::I9);
         }

@@ -52,14 +52,22 @@ impl Quiet {
     /// How this state ends when faults stop.
     pub fn verdict(&self, proof: &Proof, state: &State) -> Verdict {
         let mut state = calmed(state);
-        let mut way: Vec<(u64, bool)> = Vec::new();
+        let mut way: Vec<(u64, bool, bool)> = Vec::new();
         loop {
             let print = hash(&state);
             if self.is_good(print) {
                 break;
             }
-            if let Some(at) = way.iter().position(|(before, _)| *before == print) {
-                match end(proof, &state, way[at..].iter().any(|(_, wrote)| *wrote)) {
+            let before = way.iter().position(|(before, ..)| *before == print);
+            if before.is_some_and(|at| way[at..].iter().all(|(_, _, ticked)| !ticked)) {
+                // Time passes while leaders that know different things contradict each other.
+                proof.apply(&mut state, Act::Tick);
+                state.normalise();
+                way.push((print, false, true));
+                continue;
+            }
+            if let Some(at) = before {
+                match end(proof, &state, way[at..].iter().any(|(_, wrote, _)| *wrote)) {
                     Verdict::Good => break,
                     verdict => {
                         self.bad.store(true, Ordering::Relaxed);
@@ -71,10 +79,10 @@ impl Quiet {
                 self.bad.store(true, Ordering::Relaxed);
                 return Verdict::NoRest;
             }
-            let (_, wrote) = proof.calm_step(&mut state);
-            way.push((print, wrote));
+            let (act, wrote) = proof.calm_step(&mut state);
+            way.push((print, wrote, act == Act::Tick));
         }
-        for (print, _) in way {
+        for (print, ..) in way {
             self.shard(print).insert(print);
         }
         Verdict::Good

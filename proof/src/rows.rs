@@ -3,7 +3,7 @@
 use switchboard::api::condition::Reason;
 use switchboard::core::action::{Action, Closed, Finding, Release, Why};
 use switchboard::core::outcome::Outcome;
-use switchboard::core::view::View;
+use switchboard::core::view::{Thing, View};
 
 use crate::ablation::Ablation;
 
@@ -20,7 +20,7 @@ use Ablation as A;
 use Needed::{By, Not};
 
 /// Every row of the table in `core/endpoint/mod.rs`.
-pub const ROWS: [(&str, Needed); 57] = [
+pub const ROWS: [(&str, Needed); 58] = [
     ("L1", By(&[A::RecordVersion, A::RecordOnlyIfFree])),
     ("L2", Not("a refused create that stays open is looked for like a lost one: slower, never wrong")),
     ("L3", By(&[A::IssueTime, A::Nonce, A::IntentFirst])),
@@ -82,6 +82,7 @@ pub const ROWS: [(&str, Needed); 57] = [
     ("D15", Not("it gives up, aloud; without it the object would wait for the absence of what it never had")),
     ("D16", By(&[A::Claims])),
     ("D17", By(&[A::AskBeforeDelete])),
+    ("D19", By(&[A::SaidToGo])),
     ("D18", Not("it spares calls: without it a deletion that is refused would be tried again at once")),
 ];
 
@@ -190,6 +191,11 @@ fn adopting(view: &View, action: &Action) -> Option<&'static str> {
     })
 }
 
+/// Nothing is known to be in the way of its deletion, and yet it waits.
+fn is_due(view: &View, id: &str) -> bool {
+    view.thing == Thing::TrunkGroup && view.evidence.observed(id).is_some() && !view.memory.deleted.contains_key(id)
+}
+
 /// What stands in the way of a deletion was asked for, or the provider said so.
 fn refused(view: &View) -> &'static str {
     if view.memory.undeleted.values().any(|undeleted| undeleted.conflict) { "D18" } else { "D17" }
@@ -227,6 +233,7 @@ fn deleted(view: &View, action: &Action) -> &'static str {
         Action::DeleteEndpoint(id, _) | Action::Get(id, _) if Some(id.as_str()) == recorded => "D8",
         Action::DeleteEndpoint(..) | Action::Get(..) => "D9",
         Action::RemoveFinalizer(Release::Clean) => "D11",
+        Action::Wait { .. } if said(action) == Some(Reason::Deleting) && recorded.is_some_and(|id| is_due(view, id)) => "D19",
         Action::List(..) | Action::Find(..) if view.settled().is_some() => "D12",
         _ => "D10",
     }

@@ -26,7 +26,7 @@ use crate::ablation::Ablation as A;
 use Invariant::{I1, I1w, I2, I3, I4, I5, I6, I7, I8, I9, I15, I21};
 
 /// All of them.
-pub const ALL: [Safeguard; 59] = [
+pub const ALL: [Safeguard; 60] = [
     row(
         A::IntentVersion,
         "two",
@@ -390,6 +390,13 @@ pub const ALL: [Safeguard; 59] = [
         I21,
         "it is asked what points to a thing before that is deleted",
         "Something at the provider leads to the endpoint of a deleted object; it is deleted, and that leads nowhere.",
+    ),
+    row(
+        A::SaidToGo,
+        "group, in use",
+        I6,
+        "a trunk group is said to go before it is deleted",
+        "Nobody needs a trunk group any more and it is deleted; a binding that has not heard of it leads its number there.",
     ),
     row(
         A::OneGroup,

@@ -7,13 +7,14 @@ use crate::ablation::Ablation;
 use crate::invariants::Invariant;
 use crate::lesson::Lesson;
 use crate::mind::{Kind, Step, healthy};
-use crate::state::{Intent, LEADERS, Leader, Ledger, Object, Phone, SLOTS, State, Status, UNRESOLVED};
+use crate::state::{Intent, LEADERS, Leader, Ledger, Object, Phone, SLOTS, Said, State, Status, UNRESOLVED};
 use crate::world::{Act, Fault, Proof, Start};
 
 /// An object whose endpoint is the first one, and with which all is well.
 pub fn healthy_object() -> Object {
     let ledger = Ledger { uid: 1, intent: Some(Intent { nonce: 0, open: false }), tombstones: 0, password: true, elsewhere: false };
-    let status = Status { ledger: Some(ledger), recorded: Some(0), pinned: true, read: true, synced: true, stranger: false };
+    let status =
+        Status { ledger: Some(ledger), recorded: Some(0), pinned: true, read: true, synced: true, said: Said::Nothing, stranger: false };
     Object { uid: 1, finalizer: true, status, ..Object::default() }
 }
 
@@ -381,6 +382,7 @@ impl Proof {
     /// A leader dies and begins anew.
     pub fn crash(&self, state: &mut State, leader: usize) {
         state.leaders[leader] = state.leaders[leader].reborn();
+        state.leaders[leader].besides.born = (self.world.thing == Thing::TrunkGroup).then_some(0);
         for flight in state.flights.iter_mut().flatten() {
             flight.author = flight.author.filter(|author| usize::from(*author) != leader);
         }

@@ -55,6 +55,18 @@ pub struct Ledger {
     pub elsewhere: bool,
 }
 
+/// What the status says of the deletion of a trunk group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Said {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// It is on its way.
+    Goes,
+    /// It is on its way, and refused at present.
+    Refused,
+}
+
 /// What `next` reads of the status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Status {
@@ -68,6 +80,8 @@ pub struct Status {
     pub read: bool,
     /// `Synced` was last compared for this generation.
     pub synced: bool,
+    /// What it says of the deletion of a trunk group.
+    pub said: Said,
     /// `username` is somebody else's (told apart only where endpoints are adopted).
     pub stranger: bool,
 }

@@ -10,7 +10,8 @@ use switchboard::api::condition::{Condition, ConditionType, Reason};
 use switchboard::api::ledger::{Intent, Ledger};
 use switchboard::api::policy::{DriftPolicy, ExternalDeletionPolicy};
 use switchboard::api::refs::AccountIdentity;
-use switchboard::api::sip_endpoint::SipEndpointStatus;
+use switchboard::api::sip_endpoint::{SipEndpointStatus, TrunkGroupStatus};
+use switchboard::core::action::{Action, Finding};
 use switchboard::core::capabilities::Capabilities;
 use switchboard::core::endpoint::connection::{self, ConnectionSecret, Held};
 use switchboard::core::evidence::{Evidence, Got, Listing, Referenced, Search};
@@ -18,7 +19,9 @@ use switchboard::core::fields::Secret;
 use switchboard::core::mark::Place;
 use switchboard::core::memory::{Deleted, Learnt, Memory, OwnIntent, Trouble, TroubleKind, Undeleted, Updated};
 use switchboard::core::outcome::{Outcome, RefusalKind};
+use switchboard::core::shared::read_back::Normalised;
 use switchboard::core::sighting::Sightings;
+use switchboard::core::status;
 use switchboard::core::tenancy::Adoptable;
 use switchboard::core::time::Moment;
 use switchboard::core::trunk_group;
@@ -27,7 +30,7 @@ use switchboard::core::view::{AccountView, Adoption, Brakes, Desired, Fresh, Obj
 use crate::besides::Besides;
 use crate::lesson::Lesson;
 use crate::shown::{Looks, change_of, id, other_installation, refused, secret, slot, slots, unknown, version};
-use crate::state::{self, Age, Answer, FRESH, Leader, Own, SLOTS, Seen, Status, UNRESOLVED, Update};
+use crate::state::{self, Age, Answer, FRESH, Leader, Own, SLOTS, Said, Seen, Status, UNRESOLVED, Update};
 use crate::world::World;
 
 /// So long that every back-off ends within a tick, and short enough that what was refused for good is asked again after three.
@@ -92,7 +95,7 @@ impl Template {
                 generation: GENERATION,
                 deleting: object.deleting,
                 gone: leader.gone,
-                finalizer: self.guarded(&object),
+                finalizer: object.finalizer,
                 paused: object.paused,
                 reconcile_requested: None,
                 force_orphan: object.given_up.map(|slot| if slot == UNRESOLVED { "unresolved".to_owned() } else { id(slot) }),
@@ -118,7 +121,10 @@ impl Template {
                 deletions_only: None,
             },
             // What was looked at in an earlier term does not count.
-            term: if leader.besides.looked { Moment::ZERO } else { moment(0, DECIDED + 1) },
+            term: match (self.looks.thing, leader.besides.looked) {
+                (Thing::Endpoint, false) => moment(0, DECIDED + 1),
+                _ => leader.besides.born.map_or(Moment::ZERO, |age| moment(age, 0)),
+            },
             brakes: Brakes { deletion: leader.no_deletion.then(braked), recreation: leader.no_recreation.then(|| (braked(), None)) },
             evidence: Evidence::default(),
             memory: learnt.memory.clone(),
@@ -127,15 +133,23 @@ impl Template {
             fresh: Fresh { nonce: nonce(FRESH), time: Time(Timestamp::UNIX_EPOCH), writer: "me".into(), seed: 7 },
             stopping: false,
         };
+        if self.looks.thing == Thing::TrunkGroup {
+            view.evidence.gets.clone_from(&learnt.gets);
+            self.gather_group(&mut view);
+        }
         view.evidence = self.evidence(&view, &learnt, leader);
         (view, learnt)
     }
 
-    /// A trunk group is guarded by what its object's status says of it, not by a finalizer, once nobody wants it.
-    fn guarded(&self, object: &state::Object) -> bool {
-        match self.looks.thing {
-            Thing::TrunkGroup if object.deleting => object.status.recorded.is_some() || object.status.ledger.is_some(),
-            Thing::TrunkGroup | Thing::Endpoint => object.finalizer,
+    /// As the operator does: a trunk group that nobody needs is deleted while its object lives, and what was begun is finished. It is guarded
+    /// by what the object's status says of it, not by a finalizer.
+    fn gather_group(&self, view: &mut View) {
+        view.object.deleting |= trunk_group::may_be_gone(view);
+        let since = view.memory.free_since.unwrap_or(view.now);
+        view.memory.free_since = view.object.deleting.then_some(since);
+        if view.object.deleting {
+            view.object.finalizer = view.status.endpoint_id.is_some() || view.status.ledger.is_some();
+            view.desired = Desired::Blocked(Problem { reason: Reason::Deleting, message: "deleting".into() });
         }
     }
 
@@ -217,7 +231,12 @@ impl Template {
             vec![condition(ConditionType::Synced, Reason::Available, if status.synced { GENERATION } else { GENERATION - 1 })];
         if self.looks.thing == Thing::TrunkGroup && *status != (Status { pinned: status.pinned, ..Status::default() }) {
             // Without it nothing is said of a group at all.
-            conditions.push(condition(ConditionType::Ready, Reason::Progressing, GENERATION));
+            let reason = match status.said {
+                Said::Nothing => Reason::Progressing,
+                Said::Goes => Reason::Deleting,
+                Said::Refused => Reason::DeletionRefused,
+            };
+            conditions.push(condition(ConditionType::Ready, reason, GENERATION));
         }
         let status = SipEndpointStatus {
             ledger,
@@ -244,9 +263,37 @@ impl Template {
         }
     }
 
+    /// What is written for a finding.
+    pub fn report(&self, view: &View, finding: &Finding) -> Status {
+        match self.looks.thing {
+            Thing::Endpoint => self.number_status(&status::report(view, finding)),
+            Thing::TrunkGroup => self.number_group(view, trunk_group::report(view, finding)),
+        }
+    }
+
+    /// What is written for an action, if it writes the ledger.
+    pub fn after(&self, view: &View, action: &Action) -> Option<Status> {
+        match self.looks.thing {
+            Thing::Endpoint => status::after(view, action).map(|status| self.number_status(&status)),
+            Thing::TrunkGroup => {
+                let status = status::after(view, action)?;
+                let told = trunk_group::told(&status);
+                Some(self.number_group(&View { status, ..view.clone() }, told))
+            }
+        }
+    }
+
+    fn number_group(&self, view: &View, told: Option<TrunkGroupStatus>) -> Status {
+        let whole = SipEndpointStatus { account: view.status.account.clone(), trunk_group: told, ..SipEndpointStatus::default() };
+        self.number_status(&trunk_group::known(&whole, self.looks.mark.place()))
+    }
+
     /// Back from a status that the shipping code made.
-    pub fn number_status(&self, status: &SipEndpointStatus) -> Status {
-        let status = &self.stored(status.clone());
+    fn number_status(&self, status: &SipEndpointStatus) -> Status {
+        let said = |reason: Reason| {
+            let mut ready = status.conditions.iter().filter(|condition| condition.type_ == ConditionType::Ready.as_str());
+            ready.any(|ready| ready.reason == reason.as_str())
+        };
         let synced = status.conditions.iter().find(|condition| condition.type_ == ConditionType::Synced.as_str());
         Status {
             ledger: status.ledger.as_ref().map(|ledger| state::Ledger {
@@ -263,6 +310,11 @@ impl Template {
             pinned: status.account.is_some(),
             read: status.sip_uri.is_some(),
             synced: synced.and_then(|condition| condition.observed_generation) == Some(GENERATION),
+            said: match self.looks.thing {
+                Thing::TrunkGroup if said(Reason::Deleting) => Said::Goes,
+                Thing::TrunkGroup if said(Reason::DeletionRefused) => Said::Refused,
+                Thing::TrunkGroup | Thing::Endpoint => Said::Nothing,
+            },
             stranger: self.looks.adopts && status.username.as_deref().is_some_and(|username| self.looks.is_stranger(username)),
         }
     }
@@ -291,9 +343,7 @@ impl Template {
                 .collect(),
             update: leader.update.map(|update| self.updated(update)),
             earlier: leader.besides.earlier.iter().flatten().map(|update| self.updated(*update)).collect(),
-            undeleted: slots(leader.besides.undeleted)
-                .map(|slot| (id(slot), undeleted(leader.besides.refused & (1 << slot) != 0)))
-                .collect(),
+            undeleted: slots(leader.besides.undeleted).map(|slot| (id(slot), undeleted(&leader.besides, slot))).collect(),
             effect: leader.effect.map_or(Moment::ZERO, |age| moment(age, ANSWERED)),
             trouble: leader
                 .trouble
@@ -305,6 +355,7 @@ impl Template {
             unwritten: None,
             rewritten: None,
             rewrites: Default::default(),
+            free_since: leader.besides.free.map(|age| moment(age, DECIDED)),
             // What the answer to an update showed counts more than what other looks show for less than a tick.
             ..Memory::default()
         };
@@ -353,7 +404,10 @@ impl Template {
     /// What a leader remembers after a lesson of the shipping code.
     pub fn number_learnt(&self, leader: &Leader, learnt: &Learnt) -> Leader {
         let memory = &learnt.memory;
-        let besides = Besides { looked: leader.besides.looked, blind: leader.besides.blind, ..Besides::default() };
+        debug_assert_eq!(memory.normalised, Normalised::default(), "no world changes what was sent often enough");
+        let Besides { looked, blind, born, .. } = leader.besides;
+        let free = memory.free_since.map(|since| age(since).min(1));
+        let besides = Besides { looked, blind, born, free, ..Besides::default() };
         let mut after = Leader { deleted: [None; SLOTS], gets: [None; SLOTS], just_read: 0, just_deleted: 0, besides, ..*leader };
         after.known = memory.intent_known.as_ref().map(|(nonce, since)| (number(nonce), age(*since)));
         after.blank = memory.blank_since.map(age);
@@ -407,6 +461,7 @@ impl Template {
         }
         for (id, undeleted) in &learnt.memory.undeleted {
             after.undeleted |= 1 << slot(id);
+            after.just_undeleted |= u8::from(age(undeleted.trouble.at) == 0) << slot(id);
             after.refused |= u8::from(undeleted.conflict) << slot(id);
         }
     }
@@ -415,7 +470,10 @@ impl Template {
     pub fn teach(&self, learnt: &mut Learnt, view: &View, lesson: Lesson) {
         let (began, answered, now) = (moment(0, JUST_ASKED), moment(0, ANSWERED), moment(0, DECIDED));
         match lesson {
-            Lesson::Looked => learnt.object_seen(view, None),
+            Lesson::Looked => {
+                learnt.object_seen(view, None);
+                learnt.memory.free_since = view.memory.free_since;
+            }
             Lesson::Announced => learnt.intent_begun(view, &nonce(FRESH), now),
             Lesson::Created(answer, shown) => {
                 let shown = match answer {
@@ -471,8 +529,10 @@ fn trouble(kind: TroubleKind) -> Trouble {
     }
 }
 
-fn undeleted(conflict: bool) -> Undeleted {
-    Undeleted { trouble: trouble(TroubleKind::Unknown), conflict }
+fn undeleted(besides: &Besides, slot: u8) -> Undeleted {
+    let age = u8::from(besides.just_undeleted & (1 << slot) == 0);
+    let trouble = Trouble { at: moment(age, DECIDED), ..trouble(TroubleKind::Unknown) };
+    Undeleted { trouble, conflict: besides.refused & (1 << slot) != 0 }
 }
 
 fn number_update(update: &Updated) -> Update {
