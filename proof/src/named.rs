@@ -20,8 +20,9 @@ pub fn small() -> Vec<World> {
     vec![
         World {
             name: "by mark",
-            about: "marks in names, searched for; lost, late and invisible creates, crashes, a deletion",
-            faults: &[(Create, 2), (Crash, 1), (Lost, 1), (Hidden, 1), (Delete, 1)],
+            about: "marks in names, searched for; lost, late and invisible creates, a deletion",
+            faults: &[(Create, 2), (Lost, 1), (Hidden, 1), (Delete, 1)],
+            states: 390_911,
             ..BASE
         },
         World {
@@ -30,6 +31,7 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             faults: &[(Create, 2), (Lost, 1), (Delete, 1)],
             depth: Some(12),
+            states: 262_736,
             ..BASE
         },
         World {
@@ -37,18 +39,21 @@ pub fn small() -> Vec<World> {
             about: "the provider does not select by marks, or not any more: listings have to do; a lost create, a deletion",
             capabilities: LISTED,
             faults: &[(Create, 2), (Lost, 1), (Rename, 1), (Delete, 1)],
+            states: 55_069,
             ..BASE
         },
         World {
             name: "by mark, or not",
             about: "the provider stops selecting by marks at any time; a lost create",
             faults: &[(Create, 2), (Blind, 1), (Lost, 1)],
+            states: 31_756,
             ..BASE
         },
         World {
             name: "renamed",
             about: "somebody takes the mark out of the name, before it is recorded or afterwards; a lost create, a deletion",
             faults: &[(Create, 2), (Rename, 1), (Lost, 1), (Delete, 1)],
+            states: 60_111,
             ..BASE
         },
         World {
@@ -56,6 +61,7 @@ pub fn small() -> Vec<World> {
             about: "an edit that takes two updates, crashes between them; the endpoint is renamed in the console",
             start: Start::Healthy,
             faults: &[(Edit, 1), (Rename, 1), (Crash, 1)],
+            states: 23_152,
             ..BASE
         },
         World {
@@ -63,6 +69,7 @@ pub fn small() -> Vec<World> {
             about: "something points to the endpoint of a deleted object for a while, and the provider refuses to delete it then",
             start: Start::Healthy,
             faults: &[(Create, 1), (Point, 4), (Lost, 1), (Crash, 1), (Delete, 1)],
+            states: 70_188,
             ..BASE
         },
         World {
@@ -75,6 +82,7 @@ pub fn small() -> Vec<World> {
             refuses: false,
             faults: &[(Create, 1), (Point, 2), (Delete, 1), (Crash, 1)],
             depth: Some(11),
+            states: 103_042,
             ..BASE
         },
         World {
@@ -82,7 +90,8 @@ pub fn small() -> Vec<World> {
             about: "two endpoints with the mark; something points to one, one is deleted by hand or loses its mark",
             start: Start::Doubled,
             strict: false,
-            faults: &[(Create, 1), (Point, 2), (Remove, 1), (Rename, 1)],
+            faults: &[(Create, 1), (Point, 1), (Remove, 1), (Rename, 1)],
+            states: 238_255,
             ..BASE
         },
         World {
@@ -92,6 +101,7 @@ pub fn small() -> Vec<World> {
             start: Start::Rebuilt,
             faults: &[(Create, 1), (Torn, 1), (Rename, 1), (Delete, 1)],
             depth: Some(11),
+            states: 317_726,
             ..BASE
         },
         World {
@@ -100,6 +110,7 @@ pub fn small() -> Vec<World> {
             start: Start::Healthy,
             strict: false,
             faults: &[(Create, 1), (Remove, 1), (Reuse, 1), (Edit, 1)],
+            states: 39_372,
             ..BASE
         },
         World {
@@ -108,6 +119,7 @@ pub fn small() -> Vec<World> {
             start: Start::Forged,
             strict: false,
             faults: &[(Create, 1), (Edit, 1), (Wipe, 1), (Delete, 1)],
+            states: 27_408,
             ..BASE
         },
         World {
@@ -116,6 +128,7 @@ pub fn small() -> Vec<World> {
             strict: false,
             late: true,
             faults: &[(Create, 2), (Twice, 1), (Wipe, 1), (Rename, 1)],
+            states: 15_671,
             ..BASE
         },
         World {
@@ -123,6 +136,7 @@ pub fn small() -> Vec<World> {
             about: "the object adopts an endpoint of any name, which is renamed and deleted in the console and goes with the object",
             start: Start::Adopting,
             faults: &[(Create, 1), (Edit, 1), (Rename, 1), (Remove, 1), (Point, 2), (Delete, 1)],
+            states: 168_008,
             ..BASE
         },
         World {
@@ -130,6 +144,7 @@ pub fn small() -> Vec<World> {
             about: "a trunk group that bindings need, do not need and need again at any time; crashes",
             thing: Thing::TrunkGroup,
             faults: &[(Create, 2), (Toggle, 2), (Crash, 1)],
+            states: 108_682,
             ..BASE
         },
         World {
@@ -139,6 +154,7 @@ pub fn small() -> Vec<World> {
             thing: Thing::TrunkGroup,
             faults: &[(Create, 2), (Toggle, 2), (Lost, 1)],
             depth: Some(11),
+            states: 323_253,
             ..BASE
         },
         World {
@@ -147,6 +163,7 @@ pub fn small() -> Vec<World> {
             thing: Thing::TrunkGroup,
             start: Start::Healthy,
             faults: &[(Create, 1), (Toggle, 1), (Point, 2), (Rename, 1)],
+            states: 61_992,
             ..BASE
         },
     ]

@@ -39,14 +39,14 @@ pub fn small() -> Vec<World> {
             name: "alone",
             about: "one leader; lost, late and refused creates, torn listings, crashes, an edit, a deletion",
             faults: &[(Create, 2), (Crash, 1), (Lost, 1), (Refused, 1), (Hidden, 1), (Torn, 1), (Delete, 1)],
-            states: 821_956,
+            states: 569_272,
             ..BASE
         },
         World {
             name: "refused",
             about: "one leader; refused creates, lost answers of the API server, an edit, crashes",
             faults: &[(Create, 2), (Refused, 2), (LostWrite, 1), (Crash, 1), (Edit, 1), (Delete, 1)],
-            states: 721_781,
+            states: 542_915,
             ..BASE
         },
         World {
@@ -55,7 +55,7 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             faults: &[(Create, 2), (Lost, 1), (Delete, 1)],
             depth: Some(15),
-            states: 1_261_826,
+            states: 1_182_390,
             ..BASE
         },
         World {
@@ -64,7 +64,7 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             faults: &[(Create, 2), (Remove, 1)],
             depth: Some(16),
-            states: 436_541,
+            states: 434_145,
             ..BASE
         },
         World {
@@ -74,7 +74,7 @@ pub fn small() -> Vec<World> {
             start: Start::Leaving,
             faults: &[(Create, 1), (Apply, 1), (Delete, 1)],
             depth: Some(19),
-            states: 275_562,
+            states: 275_360,
             ..BASE
         },
         World {
@@ -83,14 +83,14 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             faults: &[(Create, 2)],
             depth: Some(19),
-            states: 688_135,
+            states: 666_197,
             ..BASE
         },
         World {
             name: "young",
             about: "an endpoint that is not visible yet is to be deleted",
             faults: &[(Create, 1), (Hidden, 1), (Delete, 1), (Lost, 1)],
-            states: 50_272,
+            states: 35_594,
             ..BASE
         },
         World {
@@ -100,7 +100,7 @@ pub fn small() -> Vec<World> {
             strict: false,
             faults: &[(Create, 1), (Twice, 1), (Hidden, 1)],
             depth: Some(15),
-            states: 426_353,
+            states: 425_003,
             ..BASE
         },
         World {
@@ -109,7 +109,7 @@ pub fn small() -> Vec<World> {
             leaders: 2,
             faults: &[(Create, 2), (Edit, 1), (Replace, 1), (Delete, 1)],
             depth: Some(13),
-            states: 1_085_094,
+            states: 1_081_344,
             ..BASE
         },
         World {
@@ -117,7 +117,7 @@ pub fn small() -> Vec<World> {
             about: "listings during which things happen",
             slow: true,
             faults: &[(Create, 2), (Lost, 1), (Torn, 1), (Ghost, 1), (Delete, 1)],
-            states: 144_117,
+            states: 91_273,
             ..BASE
         },
         World {
@@ -127,14 +127,14 @@ pub fn small() -> Vec<World> {
             start: Start::Healthy,
             faults: &[(Create, 1), (Remove, 1), (Ghost, 1)],
             depth: Some(18),
-            states: 241_646,
+            states: 241_624,
             ..BASE
         },
         World {
             name: "lie",
             about: "one listing that lacks an endpoint passes for complete",
             faults: &[(Create, 2), (Lost, 1), (Lying, 1), (Crash, 1), (Sweep, 1), (Hidden, 1)],
-            states: 349_898,
+            states: 320_754,
             ..BASE
         },
         World {
@@ -144,21 +144,21 @@ pub fn small() -> Vec<World> {
             start: Start::Rebuilt,
             faults: &[(Create, 1), (Crash, 1), (Torn, 1), (Delete, 1)],
             depth: Some(13),
-            states: 670_462,
+            states: 542_911,
             ..BASE
         },
         World {
             name: "credentials",
             about: "the credentials lead to another account for a while",
             faults: &[(Create, 2), (Swap, 2), (Lost, 1), (Delete, 1), (Remove, 1)],
-            states: 264_125,
+            states: 223_639,
             ..BASE
         },
         World {
             name: "pause",
             about: "the object is paused at any time",
             faults: &[(Create, 1), (Pause, 2), (Lost, 1), (Delete, 1), (Crash, 1)],
-            states: 581_858,
+            states: 400_382,
             ..BASE
         },
         World {
@@ -167,7 +167,7 @@ pub fn small() -> Vec<World> {
             deletion: DeletionPolicy::Retain,
             faults: &[(Create, 2), (Lost, 1), (Delete, 1), (Apply, 1), (Crash, 1)],
             strict: false,
-            states: 114_247,
+            states: 105_641,
             ..BASE
         },
         World {
@@ -178,7 +178,7 @@ pub fn small() -> Vec<World> {
             strict: false,
             faults: &[(Create, 1), (Remove, 1)],
             depth: Some(14),
-            states: 428_366,
+            states: 289_104,
             ..BASE
         },
         World {
@@ -187,7 +187,7 @@ pub fn small() -> Vec<World> {
             start: Start::Healthy,
             faults: &[(Create, 1), (Remove, 1), (Reuse, 1), (Edit, 1)],
             strict: false,
-            states: 33_579,
+            states: 32_191,
             ..BASE
         },
         World {
@@ -196,7 +196,7 @@ pub fn small() -> Vec<World> {
             strict: false,
             late: true,
             faults: &[(Create, 2), (Twice, 1), (Wipe, 1), (Force, 1), (Delete, 1)],
-            states: 294_731,
+            states: 254_134,
             ..BASE
         },
         World {
@@ -204,7 +204,7 @@ pub fn small() -> Vec<World> {
             about: "etcd is restored to an earlier state",
             strict: false,
             faults: &[(Create, 2), (Rollback, 1), (Delete, 1)],
-            states: 173_949,
+            states: 148_362,
             ..BASE
         },
         World {
@@ -213,7 +213,7 @@ pub fn small() -> Vec<World> {
             start: Start::Adopting,
             deletion: DeletionPolicy::Retain,
             faults: &[(Create, 1), (Edit, 1), (Remove, 1), (Reuse, 1), (Crash, 1), (Delete, 1), (Apply, 1)],
-            states: 192_329,
+            states: 189_361,
             ..BASE
         },
         World {
@@ -223,7 +223,7 @@ pub fn small() -> Vec<World> {
             start: Start::Adopting,
             faults: &[(Create, 1), (Retouch, 1), (Replace, 1), (Delete, 1), (Apply, 1), (Lost, 1)],
             depth: Some(12),
-            states: 404_926,
+            states: 327_611,
             ..BASE
         },
         World {
@@ -240,7 +240,7 @@ pub fn small() -> Vec<World> {
             about: "another object has a better right to an endpoint with the object's mark for a while",
             strict: false,
             faults: &[(Create, 2), (Claim, 1), (Lost, 1)],
-            states: 15_807,
+            states: 14_783,
             ..BASE
         },
         World {
@@ -249,7 +249,7 @@ pub fn small() -> Vec<World> {
             strict: false,
             start: Start::Healthy,
             faults: &[(Create, 1), (Claim, 2), (Edit, 1), (Delete, 1)],
-            states: 34_217,
+            states: 20_995,
             ..BASE
         },
         World {
@@ -259,14 +259,14 @@ pub fn small() -> Vec<World> {
             start: Start::Adopting,
             faults: &[(Create, 1), (Claim, 2), (Delete, 1), (Lost, 1)],
             depth: Some(13),
-            states: 280_818,
+            states: 202_683,
             ..BASE
         },
         World {
             name: "suspended",
             about: "the account is suspended for a while; the endpoint of a deleted object is given up",
             faults: &[(Create, 1), (Suspend, 2), (Edit, 1), (Delete, 1), (Orphan, 1)],
-            states: 142_154,
+            states: 99_436,
             ..BASE
         },
         World {
@@ -278,7 +278,7 @@ pub fn small() -> Vec<World> {
             lasting: true,
             faults: &[(Create, 1), (Suspend, 1), (HoldDeletion, 1), (HoldRecreation, 1), (Claim, 1), (Remove, 1), (Delete, 1), (Edit, 1)],
             depth: Some(10),
-            states: 296_120,
+            states: 264_070,
             ..BASE
         },
         World {
@@ -288,7 +288,7 @@ pub fn small() -> Vec<World> {
             start: Start::Elsewhere,
             faults: &[(Create, 1), (Edit, 1), (Crash, 1), (Delete, 1), (Orphan, 1)],
             depth: Some(10),
-            states: 252_737,
+            states: 252_569,
             ..BASE
         },
         World {
@@ -296,7 +296,7 @@ pub fn small() -> Vec<World> {
             about: "the password is generated, and its Secret is lost; crashes, lost writes, invisible endpoints, the endpoint is deleted by hand",
             generates: true,
             faults: &[(Create, 2), (Lose, 1), (Crash, 1), (LostWrite, 1), (Hidden, 1), (Remove, 1)],
-            states: 484_662,
+            states: 478_966,
             ..BASE
         },
         World {
@@ -306,7 +306,7 @@ pub fn small() -> Vec<World> {
             generates: true,
             faults: &[(Create, 1), (Lose, 1), (Lost, 1), (Delete, 1)],
             depth: Some(12),
-            states: 184_557,
+            states: 184_373,
             ..BASE
         },
         World {
@@ -314,7 +314,7 @@ pub fn small() -> Vec<World> {
             about: "the account's brakes hold the deletion of the endpoint, or its replacement, for a while",
             start: Start::Healthy,
             faults: &[(Create, 1), (HoldDeletion, 2), (HoldRecreation, 2), (Remove, 1), (Delete, 1)],
-            states: 73_911,
+            states: 64_938,
             ..BASE
         },
     ];
