@@ -22,7 +22,7 @@ pub fn small() -> Vec<World> {
             name: "by mark",
             about: "marks in names, searched for; lost, late and invisible creates, a deletion",
             faults: &[(Create, 2), (Lost, 1), (Hidden, 1), (Delete, 1)],
-            states: 390_911,
+            states: 62_808,
             ..BASE
         },
         World {
@@ -91,7 +91,7 @@ pub fn small() -> Vec<World> {
             start: Start::Doubled,
             strict: false,
             faults: &[(Create, 1), (Point, 1), (Remove, 1), (Rename, 1)],
-            states: 238_255,
+            states: 94_477,
             ..BASE
         },
         World {
@@ -155,6 +155,16 @@ pub fn small() -> Vec<World> {
             faults: &[(Create, 2), (Toggle, 2), (Lost, 1)],
             depth: Some(11),
             states: 323_253,
+            ..BASE
+        },
+        World {
+            name: "group, young",
+            about: "two leaders; a trunk group that is not visible yet when bindings do not need it any more, and then do",
+            leaders: 2,
+            thing: Thing::TrunkGroup,
+            faults: &[(Create, 1), (Toggle, 2), (Hidden, 1)],
+            depth: Some(11),
+            states: 185_741,
             ..BASE
         },
         World {

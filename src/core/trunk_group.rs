@@ -9,7 +9,7 @@ use crate::core::evidence::Got;
 use crate::core::fields::{FieldName, Fields, Value};
 use crate::core::mark::{Mark, Place};
 use crate::core::status;
-use crate::core::view::{Desired, Problem, Recorded, TroubleKind, Undeleted, View, Wanted};
+use crate::core::view::{Deleted, Desired, Problem, Recorded, TroubleKind, Undeleted, View, Wanted};
 
 /// The field that holds its name, and in it the mark.
 pub const NAME: FieldName = "name";
@@ -109,10 +109,13 @@ pub fn may_be_gone(view: &View) -> bool {
     let memory = &view.memory;
     let unanswered =
         |undeleted: &Undeleted| !undeleted.conflict && matches!(undeleted.trouble.kind, TroubleKind::Unknown | TroubleKind::Foreign);
-    let read = |got: &Got| got.found.is_some() && got.began >= view.term + view.timing.visible();
-    memory.deleted.contains_key(id)
+    let got = view.evidence.gets.get(id).filter(|got| got.found.is_some());
+    let read = |got: &Got| got.began >= view.term + view.timing.visible();
+    // "Not found" of what is seen afterwards was only too early; nothing of that deletion is still to come.
+    let denied = |deleted: &Deleted| deleted.confirmed || got.is_none_or(|got| got.began <= deleted.at);
+    memory.deleted.get(id).is_some_and(denied)
         || memory.undeleted.get(id).is_some_and(unanswered)
-        || is_said_to_go(view) && !view.evidence.gets.get(id).is_some_and(read)
+        || is_said_to_go(view) && !got.is_some_and(read)
 }
 
 /// The status says that it is being deleted: bindings see that, and lead no number to it.
@@ -337,14 +340,19 @@ mod tests {
         };
         let answered =
             |outcome: Outcome<()>| move |learnt: &mut Learnt, view: &View| learnt.deleted(view, "g1", &outcome, at(995), at(996));
+        let too_early = |learnt: &mut Learnt, view: &View| {
+            learnt.deleted(view, "g1", &Outcome::NotFound { proven: true }, at(995), at(996));
+            learnt.got(view, "g1", at(997), Outcome::Done(shown(view, "g1", "e1")), at(998));
+        };
         let early = |learnt: &mut Learnt, _: &View| learnt.gets.values_mut().for_each(|got| got.began = at(559));
         under(NAMED, || {
             let conflict = Outcome::Refused(Refusal { kind: RefusalKind::Invalid, message: "in use".into(), retry_after: None });
             type Teach<'a> = &'a dyn Fn(&mut Learnt, &View);
-            let table: [(&str, &str, Teach<'_>, bool, bool); 7] = [
+            let table: [(&str, &str, Teach<'_>, bool, bool); 8] = [
                 ("nothing was sent", "Available", &|_, _| {}, false, true),
                 ("its deletion was done", "Available", &answered(Outcome::Done(())), true, false),
                 ("there was none", "Available", &answered(Outcome::NotFound { proven: true }), true, false),
+                ("there was none yet, and then it was seen", "Available", &too_early, false, true),
                 ("the answer was lost", "Available", &answered(unknown()), true, false),
                 ("it was refused", "Available", &answered(conflict), false, true),
                 ("it was announced, and read in this term", "Deleting", &|_, _| {}, false, true),
