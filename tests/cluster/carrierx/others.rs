@@ -79,8 +79,8 @@ async fn retained(case: &'static str, needed: bool) -> Stage {
     }
     stage.world.patch("pbx", json!({"spec": {"deletionPolicy": "Retain"}})).await;
     stage.world.delete_binding("main").await;
-    stage.world.delete("pbx").await;
     stage.world.binding_gone("main").await;
+    stage.world.delete("pbx").await;
     stage.world.gone("pbx").await;
     assert!(stage.endpoints().await.contains_key(&endpoint));
     assert_eq!(stage.groups().await.contains_key(&group), needed);

@@ -23,8 +23,6 @@ enum Way {
     Bound,
     /// A host name is shown as an address.
     Resolved,
-    /// A username is not shown.
-    Hidden,
     /// Attributes are not merged, as CarrierX's own page lets one think that they are: those of others go with an edit of ours.
     Replaced,
 }
@@ -60,7 +58,7 @@ const TABLE: &[Row] = &[
     (&[("attributes_shape", "list"), ("replace_reach", "all"), ("nested_default", "replace")], Way::Replaced),
     (&[("attributes_shape", "list")], Way::Usual),
     (&[("attributes_shape", "refuse")], Way::NoAttributes),
-    (&[("object_age", "older")], Way::Hidden),
+    (&[("object_age", "older")], Way::Usual),
     (&[("password_echo", "null"), ("filter_support", "top_level")], Way::Usual),
     (&[("password_echo", "masked"), ("filter_support", "reject")], Way::Usual),
     (&[("fqdn", "resolve")], Way::Resolved),
@@ -105,11 +103,6 @@ async fn settled(stage: &Stage, way: Way) {
     match way {
         Way::Resolved => {
             let reported = |object: &SipEndpoint| reason(object) == "ProviderNormalisedValue" && message(object).contains("addresses");
-            stage.world.until("pbx", "reported once", |object| reported(object) && observed(object)).await;
-        }
-        Way::Hidden => {
-            let reported =
-                |object: &SipEndpoint| reason(object) == "ProviderNormalisedValue" && message(object).contains("out_sip_username");
             stage.world.until("pbx", "reported once", |object| reported(object) && observed(object)).await;
         }
         _ => drop(stage.world.ready("pbx").await),
