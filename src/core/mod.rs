@@ -26,5 +26,6 @@ pub mod sighting;
 pub mod status;
 pub mod tenancy;
 pub mod time;
+pub mod trouble;
 pub mod trunk_group;
 pub mod view;
