@@ -2,6 +2,7 @@
 
 pub mod crds;
 pub mod run;
+mod shared;
 pub mod uninstall_check;
 
 use clap::{Parser, Subcommand};

@@ -1,31 +1,22 @@
 //! `switchboard run`: the operator.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Args;
-use http::Response;
-use k8s_openapi::api::core::v1::Namespace;
-use kube::client::ClientBuilder;
-use kube::{Api, Client, Config, ResourceExt};
 use tokio::sync::watch;
-use tower::util::MapResponseLayer;
 use tracing::info;
 
+use super::shared::{ProviderArgs, client, duration, installation, namespace};
 use crate::account::Clock;
-use crate::api::refs::ProviderKind;
+use crate::controller::Start;
 use crate::controller::clock::Clocks;
 use crate::controller::context::Settings;
 use crate::controller::secrets::{Granter, Roles};
-use crate::controller::{Start, deadline};
-use crate::core::mark::Installation;
 use crate::core::view::Timing;
 use crate::metrics::Metrics;
-use crate::provider::transport::{BaseUrl, Deadlines, TransportOptions};
-use crate::provider::{Places, carrierx, plivo};
+use crate::provider::transport::Deadlines;
 use crate::server::{self, Gates};
 use crate::telemetry::{self, LogFormat};
 
@@ -53,17 +44,9 @@ pub struct RunArgs {
     #[arg(long, env = "SWITCHBOARD_NO_ESCROW")]
     pub no_escrow: bool,
 
-    /// Where Plivo is. https, or http for a loopback address (a sandbox).
-    #[arg(long, env = "SWITCHBOARD_PLIVO_URL", default_value = plivo::DEFAULT_URL, value_name = "URL")]
-    pub plivo_url: String,
-
-    /// Where CarrierX is. https, or http for a loopback address (a sandbox).
-    #[arg(long, env = "SWITCHBOARD_CARRIERX_URL", default_value = carrierx::DEFAULT_URL, value_name = "URL")]
-    pub carrierx_url: String,
-
-    /// PEM file with more certificate authorities for provider addresses (a proxy that inspects TLS, a sandbox).
-    #[arg(long, env = "SWITCHBOARD_PROVIDER_CA_FILE", value_name = "FILE")]
-    pub provider_ca_file: Option<PathBuf>,
+    /// Where the providers are.
+    #[command(flatten)]
+    pub providers: ProviderArgs,
 
     /// How long an unanswered create may still take effect or stay invisible. All parts of the protocol scale with it; replicas must
     /// agree on it. Shorter than the default only against a sandbox.
@@ -100,58 +83,25 @@ pub struct RunArgs {
     pub log: String,
 }
 
-/// A name that a namespace can have. An empty one, left over in a template, would mean the whole cluster.
-pub(super) fn namespace(text: &str) -> Result<String, String> {
-    let within = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let formed = (1..=63).contains(&text.len()) && text.bytes().all(within) && !text.starts_with('-') && !text.ends_with('-');
-    if formed { Ok(text.to_owned()) } else { Err(format!("{text:?} is no name of a namespace (1 to 63 of a-z, 0-9 and -)")) }
-}
-
-/// `150s`, `2m`, `300ms`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let number: u64 = number.parse().map_err(|_| format!("{text:?} is no duration; write for example 150s, 2m or 300ms"))?;
-    let duration = match unit {
-        "ms" => Duration::from_millis(number),
-        "s" => Duration::from_secs(number),
-        "m" => Duration::from_secs(number.saturating_mul(60)),
-        "h" => Duration::from_secs(number.saturating_mul(3600)),
-        _ => return Err(format!("{text:?} has no unit; write for example 150s, 2m or 300ms")),
-    };
-    if duration.is_zero() { Err("must be more than zero".into()) } else { Ok(duration) }
-}
-
-/// Where each provider is.
-fn urls(args: &RunArgs) -> anyhow::Result<BTreeMap<ProviderKind, BaseUrl>> {
-    let given = [(ProviderKind::Plivo, "--plivo-url", &args.plivo_url), (ProviderKind::CarrierX, "--carrierx-url", &args.carrierx_url)];
-    let parsed = given.map(|(kind, flag, url)| Ok((kind, BaseUrl::parse(url).with_context(|| format!("{flag} {url}"))?)));
-    parsed.into_iter().collect()
-}
-
 /// Runs until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// If a setting is wrong, the API server cannot be reached at the start, or a part of the operator ends by itself.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     telemetry::start(args.log_format, &args.log)?;
-    let urls = urls(&args)?;
-    let extra_roots = match &args.provider_ca_file {
-        Some(file) => Some(std::fs::read(file).with_context(|| format!("--provider-ca-file {}", file.display()))?),
-        None => None,
-    };
+    let timing = Timing { settle: args.settle, retry_base: args.retry_base };
+    let places = args.providers.places(Deadlines::with_create(timing.create()))?;
     let clock = Clock::start();
     let clocks = Clocks::new(clock);
     let gates = Gates::default();
     gates.add("caches");
-    let client = client(&clocks).await?;
+    let client = client(Some(&clocks)).await?;
     let installation = installation(&client, args.installation_id.as_deref()).await?;
     // Who could read kube-system has the ClusterRole, wherever it is told to work.
     let roles = match args.namespaces.is_empty() || args.installation_id.is_none() {
         true => Roles::Cluster,
         false => Roles::Namespaces,
     };
-    let timing = Timing { settle: args.settle, retry_base: args.retry_base };
     let writer = writer();
     info!(version = env!("CARGO_PKG_VERSION"), installation = installation.part(), %writer, settle = ?args.settle, sweep = ?args.sweep_period, "switchboard starts");
     let (sender, stop) = watch::channel(false);
@@ -161,7 +111,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let settings = Settings {
         timing,
         sweep_period: args.sweep_period,
-        places: Places { urls, transport: TransportOptions { deadlines: Deadlines::with_create(timing.create()), extra_roots } },
+        places,
         concurrency: args.concurrency,
         operator_namespace: args.operator_namespace.clone(),
         escrow: !args.no_escrow,
@@ -188,35 +138,6 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A client whose answers teach the API server's clock.
-async fn client(clocks: &Clocks) -> anyhow::Result<Client> {
-    let config = Config::infer().await.context("no way to an API server: neither a kubeconfig nor a ServiceAccount was found")?;
-    let clocks = clocks.clone();
-    let layer = MapResponseLayer::new(move |response: Response<_>| {
-        clocks.learn(response.headers());
-        response
-    });
-    Ok(ClientBuilder::try_from(config)?.with_layer(&layer).build())
-}
-
-async fn installation(client: &Client, id: Option<&str>) -> anyhow::Result<Installation> {
-    if let Some(id) = id {
-        anyhow::ensure!(!id.is_empty() && id.len() <= 253, "--installation-id must have 1 to 253 characters");
-        return Ok(Installation::new(id));
-    }
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    let namespace = match deadline(namespaces.get("kube-system")).await {
-        Ok(namespace) => namespace,
-        Err(kube::Error::Api(status)) if status.code == 403 => anyhow::bail!(
-            "--installation-id is missing: without it the installation id is derived from the namespace kube-system, which this \
-             ServiceAccount may not read (with Roles in single namespaces it never may). Choose an id, pin it where the operator's \
-             arguments are kept, and never change it: endpoints are recognised by it"
-        ),
-        Err(error) => return Err(error).context("the installation id could not be derived from the namespace kube-system"),
-    };
-    Ok(Installation::new(&namespace.uid().context("kube-system has no uid")?))
-}
-
 /// Names this process in intents: the Pod, else something unique.
 fn writer() -> String {
     std::env::var("HOSTNAME")
@@ -241,29 +162,4 @@ async fn signals(sender: watch::Sender<bool>) {
     sender.send_replace(true);
     // Kept, so that a second signal does not look like the end of this one.
     sender.closed().await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn namespaces_are_named_and_not_left_empty() {
-        for good in ["voice", "a", "team-1", &"x".repeat(63)] {
-            assert_eq!(namespace(good).as_deref(), Ok(good));
-        }
-        for bad in ["", " ", "*", "Voice", "voice ", "-voice", "voice-", "voice/x", "voice.x", "..", &"x".repeat(64)] {
-            assert!(namespace(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn durations_need_a_unit() {
-        assert_eq!(duration("150s"), Ok(Duration::from_secs(150)));
-        assert_eq!(duration("300ms"), Ok(Duration::from_millis(300)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for bad in ["", "5", "s", "-1s", "1.5s", "5 s", "0s", "1d"] {
-            assert!(duration(bad).is_err(), "{bad}");
-        }
-    }
 }

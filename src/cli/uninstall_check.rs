@@ -10,10 +10,10 @@ use anyhow::Context as _;
 use clap::Args;
 use kube::api::{Api, ListParams};
 use kube::core::NamespaceResourceScope;
-use kube::{Client, Config, Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use super::run::namespace;
+use super::shared::{client, namespace};
 use crate::api::{ClusterProviderAccount, PhoneNumberBinding, ProviderAccount, SipEndpoint};
 
 /// For everything together: whoever uninstalls waits for it.
@@ -82,13 +82,9 @@ impl UninstallCheck {
     }
 
     async fn verdict(&self) -> Verdict {
-        let connected = async {
-            let config = Config::infer().await.context("neither a kubeconfig nor a ServiceAccount was found")?;
-            Ok::<_, anyhow::Error>(Client::try_from(config)?)
-        };
-        match connected.await {
+        match client(None).await {
             Ok(client) => look(&client, &self.namespaces).await,
-            Err(error) => Verdict::Unknown(format!("no way to an API server: {error:#}")),
+            Err(error) => Verdict::Unknown(format!("{error:#}")),
         }
     }
 }

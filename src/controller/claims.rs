@@ -60,7 +60,8 @@ pub enum Fitness {
 impl Fitness {
     fn of(reason: Option<Reason>) -> Self {
         match reason {
-            Some(Reason::Deleting) => Self::Leaving,
+            // What the provider refused to delete is asked for again, until it is wanted.
+            Some(Reason::Deleting | Reason::DeletionRefused) => Self::Leaving,
             // One that many others are missing with is not looked for.
             Some(Reason::AwaitingEvidence | Reason::Braked) => Self::Doubtful,
             Some(Reason::OwnershipLost | Reason::InstallationMismatch | Reason::AlreadyOwned) => Self::Foreign,

@@ -284,7 +284,7 @@ mod tests {
     fn a_number_is_led_to_an_endpoint_by_its_trunk_group_and_waits_for_that_with_what_is_said_of_it() {
         let uncertain = |reason: &str| json!({"trunk_group_sid": "g1", "reason": reason, "message": "as said."});
         let not_led: &[&str] = &["not certain that trunk group g1", "(as said)", "left as it is"];
-        let table: [(Value, Result<&str, &[&str]>); 10] = [
+        let table: [(Value, Result<&str, &[&str]>); 11] = [
             (uncertain("AwaitingEvidence"), Err(not_led)),
             (uncertain("OwnershipLost"), Err(not_led)),
             (uncertain("InstallationMismatch"), Err(not_led)),
@@ -297,6 +297,7 @@ mod tests {
                 Err(&["no trunk group leads to SipEndpoint pbx yet", "(the name is too long)"]),
             ),
             (json!({"trunk_group_sid": "g1", "reason": "Deleting"}), Err(&["trunk group g1", "is being removed"])),
+            (json!({"trunk_group_sid": "g1", "reason": "DeletionRefused"}), Err(&["trunk group g1", "is being removed"])),
             (json!(null), Err(&["no trunk group leads to SipEndpoint pbx yet;", "left as it is", "by itself"])),
         ];
         for (group, expected) in table {
