@@ -155,7 +155,8 @@ fn schema(place: &str, path: &str, old: &Value, new: &Value, found: &mut Vec<Str
     }
     for (member, name) in [("items", "[]"), ("additionalProperties", "{}")] {
         match (&old[member], &new[member]) {
-            (Value::Null, Value::Null) => {}
+            // It had no items, or no keys but those of its fields.
+            (Value::Null, _) => {}
             (before, Value::Null) if before.is_object() => found.push(format!("{place} {path}{name}: the field is gone")),
             (before, after) => schema(place, &format!("{path}{name}"), before, after, found),
         }
