@@ -164,8 +164,8 @@ fn schema(place: &str, path: &str, old: &Value, new: &Value, found: &mut Vec<Str
 }
 
 /// Calls for each value of the one list that the other one does not have.
-fn gone(old: &Value, new: &Value, mut say: impl FnMut(&Value)) {
-    list(old).iter().filter(|one| !list(new).contains(one)).for_each(|one| say(one));
+fn gone(old: &Value, new: &Value, say: impl FnMut(&Value)) {
+    list(old).iter().filter(|one| !list(new).contains(one)).for_each(say);
 }
 
 fn text(value: &Value) -> &str {
