@@ -27,7 +27,8 @@ const MARK: char = '\u{1}';
 /// Longest that the sandbox may take to start.
 const START: Duration = Duration::from_secs(120);
 /// Commands that print something must, but for these: nothing is wrong, so there is nothing to show.
-const SILENT: [&str; 3] = ["@.type==\"Braked\"", "switchboard.dev/installation=old", "switchboard.dev/force-orphan="];
+const SILENT: [&str; 4] =
+    ["@.type==\"Braked\"", "--field-selector reason=", "switchboard.dev/installation=old", "switchboard.dev/force-orphan="];
 /// What prints what it is asked for.
 const PRINTS: [&str; 6] = ["kubectl get ", " get ", " describe ", " events ", "can-i --list", "create "];
 
@@ -47,14 +48,12 @@ fn part(path: &str, below: impl Fn(&str) -> bool) -> Part {
             _ => {}
         }
     }
-    assert!(!typed.is_empty(), "{path}");
     Part { typed, files }
 }
 
 /// What is typed for this command; nothing if it is empty.
 fn instead(path: &str, command: String) -> String {
-    let listed = commands::INSTEAD.iter().find(|one| one.page == path && one.command == command);
-    listed.map_or(command, |one| one.typed.to_owned())
+    commands::instead(path, &command).map_or(command, |one| one.typed.to_owned())
 }
 
 /// One script of all of them, so that what one sets the next ones see. Each says where its output begins.
@@ -166,19 +165,37 @@ async fn the_commands_on_credentials_work_from_top_to_bottom() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_for_trouble_work_from_top_to_bottom() {
-    harmless("docs-trouble", "docs/troubleshooting.md").await;
+    harmless("docs-trouble", "the_commands_for_trouble_work_from_top_to_bottom").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_on_security_work_from_top_to_bottom() {
-    harmless("docs-security", "docs/security.md").await;
+    harmless("docs-security", "the_commands_on_security_work_from_top_to_bottom").await;
 }
 
-/// Whoever types the whole page where nothing is wrong does no harm.
-async fn harmless(name: &str, page: &str) {
+/// The pages that this test types.
+fn pages(test: &str) -> Vec<String> {
+    let rows = commands::WHOLE.iter().filter(|whole| whole.test == test);
+    let expanded = rows.flat_map(|whole| match whole.page.strip_suffix('/') {
+        None => vec![whole.page.to_owned()],
+        Some(folder) => {
+            let files = std::fs::read_dir(helm::checkout(folder)).into_iter().flatten();
+            let name = |file: std::fs::DirEntry| file.file_name().into_string().expect("a name in UTF-8");
+            let mut pages: Vec<String> = files.map(|file| format!("{folder}/{}", name(file.expect("a file")))).collect();
+            pages.sort();
+            pages
+        }
+    });
+    expanded.collect()
+}
+
+/// Whoever types these pages where nothing is wrong does no harm.
+async fn harmless(name: &str, test: &str) {
     let cluster = Cluster::furnished(name).await;
     let before = cluster.world.living().await.into_keys().collect::<Vec<_>>();
-    cluster.types(page, &part(page, |_| true));
+    for page in pages(test) {
+        cluster.types(&page, &part(&page, |_| true));
+    }
     for endpoint in ["alice", "erin"] {
         cluster.world.ready(endpoint).await;
     }

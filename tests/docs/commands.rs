@@ -3,6 +3,7 @@
 
 /// A page whose `sh` blocks a test types from top to bottom.
 pub struct Whole {
+    /// A folder, if it ends so: each page in it.
     pub page: &'static str,
     /// Where the test is.
     pub file: &'static str,
@@ -20,10 +21,18 @@ pub const WHOLE: &[Whole] = &[
     Whole { page: "docs/credentials.md", file: "tests/cluster/docs.rs", test: "the_commands_on_credentials_work_from_top_to_bottom" },
     Whole { page: "docs/troubleshooting.md", file: "tests/cluster/docs.rs", test: "the_commands_for_trouble_work_from_top_to_bottom" },
     Whole { page: "docs/security.md", file: "tests/cluster/docs.rs", test: "the_commands_on_security_work_from_top_to_bottom" },
+    // Where all is well, with the endpoints alice and erin in the namespace voice: a page that can be typed there is one more row here.
+    Whole { page: "docs/runbooks/", file: "tests/cluster/docs.rs", test: "the_commands_for_trouble_work_from_top_to_bottom" },
 ];
+
+/// The row about a page, if a test types it.
+pub fn whole(page: &str) -> Option<&'static Whole> {
+    WHOLE.iter().find(|whole| whole.page == page || whole.page.ends_with('/') && page.starts_with(whole.page))
+}
 
 /// What the test of a page does where it cannot type a command as it stands.
 pub struct Instead {
+    /// Empty: every page.
     pub page: &'static str,
     /// The whole command.
     pub command: &'static str,
@@ -65,12 +74,17 @@ pub const INSTEAD: &[Instead] = &[
         why: "somebody has to set up a phone",
     },
     Instead {
-        page: "docs/troubleshooting.md",
+        page: "",
         command: "kubectl -n switchboard-system logs deployment/switchboard --since=10m",
         typed: "",
         why: "nothing runs Pods here, so there are no logs of one",
     },
 ];
+
+/// The row about a command of a page that is typed as a whole.
+pub fn instead(page: &str, command: &str) -> Option<&'static Instead> {
+    INSTEAD.iter().find(|one| (one.page.is_empty() || one.page == page) && one.command == command)
+}
 
 /// A command that a test runs which is about something else.
 pub struct Elsewhere {

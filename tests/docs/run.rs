@@ -2,26 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use crate::commands::{ELSEWHERE, INSTEAD, NOT_RUN, WHOLE};
+use crate::commands::{ELSEWHERE, INSTEAD, NOT_RUN, WHOLE, instead, whole};
 use crate::page::{blocks, commands};
-use crate::{pages, read};
+use crate::{checkout, pages, read};
 
 /// The commands of a page that its own test types. Blocks that do not say `sh` are not typed.
 fn typed(page: &str) -> Vec<String> {
-    let whole = WHOLE.iter().any(|whole| whole.page == page);
-    blocks(&read(page)).iter().filter(|block| whole && block.info == "sh").flat_map(commands).collect()
+    let typed = whole(page).is_some();
+    blocks(&read(page)).iter().filter(|block| typed && block.info == "sh").flat_map(commands).collect()
 }
 
 #[test]
 fn every_command_is_run_by_a_test_or_listed_with_the_reason_why_it_is_not() {
-    let mut instead: BTreeSet<usize> = (0..INSTEAD.len()).collect();
+    let mut replaced: BTreeSet<(&str, &str)> = INSTEAD.iter().map(|one| (one.page, one.command)).collect();
     let mut elsewhere: BTreeSet<usize> = (0..ELSEWHERE.len()).collect();
     let mut not_run: BTreeSet<usize> = (0..NOT_RUN.len()).collect();
     let mut run = BTreeSet::new();
     for page in pages() {
         for command in typed(&page) {
-            match INSTEAD.iter().position(|one| one.page == page && one.command == command) {
-                Some(at) => drop(instead.remove(&at)),
+            match instead(&page, &command) {
+                Some(one) => drop(replaced.remove(&(one.page, one.command))),
                 None => drop(run.insert(command)),
             }
         }
@@ -48,7 +48,7 @@ fn every_command_is_run_by_a_test_or_listed_with_the_reason_why_it_is_not() {
     assert!(unknown.is_empty(), "which test runs these? Say it in tests/docs/commands.rs:\n{}", unknown.join("\n"));
     assert!(found > 60, "{found}");
     let left = |what: &str, rows: BTreeSet<usize>| assert!(rows.is_empty(), "{what}: rows {rows:?} are about no command");
-    left("INSTEAD", instead);
+    assert!(replaced.is_empty(), "INSTEAD: rows are about no command: {replaced:?}");
     left("ELSEWHERE", elsewhere);
     left("NOT_RUN", not_run);
 }
@@ -58,8 +58,11 @@ fn the_tests_that_are_named_are_there_and_read_the_page() {
     for whole in WHOLE {
         let test = read(whole.file);
         assert!(test.contains(&format!("fn {}()", whole.test)), "{}: there is no {}", whole.file, whole.test);
-        assert!(test.contains(&format!("\"{}\"", whole.page)), "{} does not read {}", whole.file, whole.page);
-        assert!(!typed(whole.page).is_empty(), "{} has no command that is typed", whole.page);
+        let reads = test.contains(&format!("\"{}\"", whole.page)) || test.contains("commands::WHOLE");
+        assert!(reads, "{} does not read {}", whole.file, whole.page);
+        let one = !whole.page.ends_with('/');
+        assert!(!one || !typed(whole.page).is_empty(), "{} has no command that is typed", whole.page);
+        assert!(one || !checkout(whole.page).is_file(), "{} is no folder", whole.page);
     }
     for one in ELSEWHERE {
         assert!(read(one.file).contains(one.says), "{}: nothing says {:?}", one.file, one.says);
