@@ -19,10 +19,14 @@ pub const WHOLE: &[Whole] = &[
     },
     Whole { page: "docs/quick-start.md", file: "tests/cluster/docs.rs", test: "the_quick_start_leads_from_nothing_to_a_registered_phone" },
     Whole { page: "docs/credentials.md", file: "tests/cluster/docs.rs", test: "the_commands_on_credentials_work_from_top_to_bottom" },
-    Whole { page: "docs/troubleshooting.md", file: "tests/cluster/docs.rs", test: "the_commands_for_trouble_work_from_top_to_bottom" },
-    Whole { page: "docs/security.md", file: "tests/cluster/docs.rs", test: "the_commands_on_security_work_from_top_to_bottom" },
+    Whole {
+        page: "docs/troubleshooting.md",
+        file: "tests/cluster/docs.rs",
+        test: "the_commands_for_a_cluster_that_is_well_work_and_do_no_harm",
+    },
+    Whole { page: "docs/security.md", file: "tests/cluster/docs.rs", test: "the_commands_for_a_cluster_that_is_well_work_and_do_no_harm" },
     // Where all is well, with the endpoints alice and erin in the namespace voice: a page that can be typed there is one more row here.
-    Whole { page: "docs/runbooks/", file: "tests/cluster/docs.rs", test: "the_commands_for_trouble_work_from_top_to_bottom" },
+    Whole { page: "docs/runbooks/", file: "tests/cluster/docs.rs", test: "the_commands_for_a_cluster_that_is_well_work_and_do_no_harm" },
 ];
 
 /// The row about a page, if a test types it.
