@@ -95,7 +95,7 @@ async fn lagging(case: &str) {
 async fn two(case: &str) {
     let world = World::new("races").await;
     let (proxy, _second) = behind(&format!("{case}, that one"), &world, Harm::None, Duration::from_secs(3)).await;
-    let _first = Told::new(&format!("{case}, the other"), world.operator().await);
+    let _first = Told::new(&format!("{case}, the other"), world.operator_with(&["--no-leader-election"], &[]).await);
     live(&world, &names("late", 8)).await;
     assert!(!proxy.writes().is_empty(), "the one behind did not take part");
 }
