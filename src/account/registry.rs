@@ -149,7 +149,17 @@ impl Accounts {
                 None => (self.began, capabilities.provider_limit),
             };
             let limits = (settings.budget.unwrap_or(capabilities.default_budget), provider_limit);
-            Account::open(id, Arc::clone(&provider), !proven, limits, began, self.clock, self.settings, Arc::clone(&self.wake), self.mandate.clone())
+            Account::open(
+                id,
+                Arc::clone(&provider),
+                !proven,
+                limits,
+                began,
+                self.clock,
+                self.settings,
+                Arc::clone(&self.wake),
+                self.mandate.clone(),
+            )
         });
         Self::note_refused(&mut attached, &account);
         let same = attached.by_owner.get(&owner.key).filter(|before| Arc::ptr_eq(&before.provider, &provider));

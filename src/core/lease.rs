@@ -51,7 +51,10 @@ impl Terms {
         }
         let renew = renew.unwrap_or(duration / 3);
         if renew > duration / 2 {
-            return Err(format!("--lease-renew {renew:?} is too long: with --lease-duration {duration:?} it may be {:?} at most", duration / 2));
+            return Err(format!(
+                "--lease-renew {renew:?} is too long: with --lease-duration {duration:?} it may be {:?} at most",
+                duration / 2
+            ));
         }
         let (retry, give_up) = (duration / 15, duration * 2 / 3);
         Ok(Self { duration, renew, retry, give_up, margin: duration / 15, call: duration / 6 })
@@ -275,8 +278,8 @@ impl Elector {
             Event::Conflict => self.stale = true,
             Event::Failed => {
                 self.not_before = now + self.terms.again(jitter);
-                // Who leads tries the same again, and reads if that conflicts: with what was executed after all, perhaps.
-                self.stale |= self.own.is_none();
+                // It may have been executed all the same, and then that counts.
+                self.stale = true;
             }
         }
     }

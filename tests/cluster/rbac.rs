@@ -89,7 +89,10 @@ fn no_role_has_a_wildcard_or_a_power_over_others() {
             let power = |power: &&&str| texts(&rule["verbs"]).contains(**power);
             // Of all there is, the lease alone is replaced as a whole, and only the one.
             assert!(people || powers.iter().find(power).is_none_or(|power| lease && *power == "update"), "{name}: {rule}");
-            assert!(!lease || texts(&rule["verbs"]) == BTreeSet::from(["create"]) || rule["resourceNames"] == json!(["switchboard"]), "{rule}");
+            assert!(
+                !lease || texts(&rule["verbs"]) == BTreeSet::from(["create"]) || rule["resourceNames"] == json!(["switchboard"]),
+                "{rule}"
+            );
             // The kinds that there are; so no pods, no workloads, no roles, no tokens, no nodes, no certificates.
             let groups = texts(&rule["apiGroups"]);
             let known = match groups.iter().copied().collect::<Vec<_>>().as_slice() {
@@ -130,7 +133,9 @@ fn secrets_are_granted_by_namespaces_and_never_in_the_whole_cluster() {
         let part = |value: &Value| text(value).to_owned();
         bound.map(|one| (part(&one["metadata"]["namespace"]), part(&one["roleRef"]["kind"]), part(&one["roleRef"]["name"]))).collect()
     };
-    let named = |parts: &[(&str, &str, &str)]| -> Vec<_> { parts.iter().map(|(a, b, c)| ((*a).to_owned(), (*b).to_owned(), (*c).to_owned())).collect() };
+    let named = |parts: &[(&str, &str, &str)]| -> Vec<_> {
+        parts.iter().map(|(a, b, c)| ((*a).to_owned(), (*b).to_owned(), (*c).to_owned())).collect()
+    };
     let wide = bindings("ClusterRoleBinding", CLUSTER);
     assert_eq!(wide, [(String::new(), "ClusterRole".to_owned(), "switchboard".to_owned())]);
     assert!(!BY_CONSENT.contains(&wide[0].2.as_str()));

@@ -387,7 +387,8 @@ impl Operator {
 
     /// What `/metrics` answers, at the address that it logged.
     pub async fn metrics(&self) -> String {
-        let answer = reqwest::get(format!("http://{}/metrics", self.address())).await.expect("an answer").error_for_status().expect("a page");
+        let answer =
+            reqwest::get(format!("http://{}/metrics", self.address())).await.expect("an answer").error_for_status().expect("a page");
         assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
         answer.text().await.expect("a text")
     }

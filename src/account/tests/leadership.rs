@@ -93,7 +93,14 @@ async fn a_call_under_way_is_given_up_where_leading_ends_and_not_where_it_goes_o
     // Longer than it may: as several requests can be, or one in a process that stood still.
     let slow = |mandate: &Mandate| {
         let mandate = mandate.clone();
-        async move { mandate.within(async { tokio::time::sleep(Duration::from_secs(60)).await; Outcome::Done(()) }).await }
+        async move {
+            mandate
+                .within(async {
+                    tokio::time::sleep(Duration::from_secs(60)).await;
+                    Outcome::Done(())
+                })
+                .await
+        }
     };
     let (_, _, account, mandate) = world().await;
     lead(&account, &mandate, Duration::from_secs(28));

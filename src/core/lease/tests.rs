@@ -188,7 +188,9 @@ fn a_renewal_that_fails_is_tried_again_and_one_that_was_executed_all_the_same_co
     let first = one.write(at(110), 110);
     one.learn(at(115), JITTER, Event::Failed);
     assert_eq!(one.next(at(115), true), Step::Wait(at(117)), "also what is wanted early waits");
-    assert_eq!(one.next(at(117), false), Step::Write);
+    assert_eq!(one.next(at(117), false), Step::Read);
+    one.learn(at(117), JITTER, Event::Read(Some(record("7", ME, 100))));
+    assert_eq!(one.next(at(117), false), Step::Write, "it was not executed, until now");
     let second = one.write(at(117), 117);
     assert_eq!((second.over.as_deref(), first.over.as_deref()), (Some("7"), Some("7")));
     one.learn(at(117), JITTER, Event::Conflict);

@@ -19,11 +19,23 @@ struct Fate {
 /// What happens to a candidate, in ticks.
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
-    Freeze { who: usize, from: u64, ticks: u64 },
+    Freeze {
+        who: usize,
+        from: u64,
+        ticks: u64,
+    },
     /// And started again under the same identity.
-    Kill { who: usize, at: u64, ticks: u64 },
+    Kill {
+        who: usize,
+        at: u64,
+        ticks: u64,
+    },
     /// Told to end; it lets its lease go and is started again.
-    End { who: usize, at: u64, ticks: u64 },
+    End {
+        who: usize,
+        at: u64,
+        ticks: u64,
+    },
 }
 
 enum Request {
@@ -177,7 +189,11 @@ fn play(story: &Story) -> Vec<Vec<usize>> {
                         Request::Write(one.elector.write(now, world.stamps))
                     }
                 };
-                let fate = if tick >= story.quiet_from { Fate { there: Some(0), back: Some(1) } } else { story.fates[requests % story.fates.len()] };
+                let fate = if tick >= story.quiet_from {
+                    Fate { there: Some(0), back: Some(1) }
+                } else {
+                    story.fates[requests % story.fates.len()]
+                };
                 requests += 1;
                 let executed = fate.there.map(|ticks| tick + ticks);
                 let back = executed.zip(fate.back).map_or(u64::MAX, |(at, ticks)| at + ticks.max(1));
@@ -197,7 +213,8 @@ fn play(story: &Story) -> Vec<Vec<usize>> {
 
 fn fate() -> impl Strategy<Value = Fate> {
     let fine = (0_u64..3, 1_u64..3).prop_map(|(there, back)| Fate { there: Some(there), back: Some(back) });
-    let any = (prop::option::weighted(0.8, 0_u64..400), prop::option::weighted(0.7, 0_u64..100)).prop_map(|(there, back)| Fate { there, back });
+    let any =
+        (prop::option::weighted(0.8, 0_u64..400), prop::option::weighted(0.7, 0_u64..100)).prop_map(|(there, back)| Fate { there, back });
     prop_oneof![3 => fine, 1 => any]
 }
 
