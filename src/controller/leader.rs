@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::{Client, ResourceExt};
 use tokio::sync::watch as signal;
-use tracing::{debug, info, warn};
+use tracing::{debug, info, trace, warn};
 
 use crate::account::{Clock, Mandate};
 use crate::controller::stopped;
@@ -174,7 +174,7 @@ impl Candidate {
     }
 
     fn learn(&mut self, event: Event) {
-        debug!(lease = self.name(), ?event, "lease");
+        trace!(lease = self.name(), ?event, "lease");
         self.elector.learn(self.clock.now(), rand::random(), event);
         if let Some(leadership) = self.elector.leadership() {
             self.mandate.extend(leadership);
