@@ -157,7 +157,7 @@ async fn unattended(case: &'static str) -> World {
 async fn two_operators(case: &'static str) -> World {
     let (line, _first) = Line::run(case).await;
     let world = line.world;
-    let _second = Told::start(case, &world, &[]).await;
+    let _second = Told::start(case, &world, &["--no-leader-election"]).await;
     let numbers: Vec<String> = (0..10).map(|n| format!("1415555020{n}")).collect();
     for number in &numbers {
         world.number(number, json!({"app_id": line.before})).await;
