@@ -12,6 +12,7 @@ use axum::routing::get;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -61,6 +62,7 @@ pub struct Metrics {
     broken: Family<ByAssumption, Counter>,
     creates: Family<ByAnswer, Counter>,
     lags: Histogram,
+    leader: Gauge,
 }
 
 impl Default for Metrics {
@@ -84,7 +86,9 @@ impl Default for Metrics {
         );
         let help = "How long after the answer to a create looks did not show the endpoint; 0 if the first look did";
         registry.register_with_unit("visibility_lag", help, Unit::Seconds, lags.clone());
-        Self { registry: Arc::new(registry), broken, creates, lags }
+        let leader = Gauge::default();
+        registry.register("leader", "1 while this process leads, 0 while another one does or none", leader.clone());
+        Self { registry: Arc::new(registry), broken, creates, lags, leader }
     }
 }
 
@@ -102,6 +106,11 @@ impl Metrics {
     /// An endpoint of ours was seen for the first time.
     pub fn visibility_lag(&self, lag: Duration) {
         self.lags.observe(lag.as_secs_f64());
+    }
+
+    /// Whether this process leads.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
     }
 
     /// Everything, as text.

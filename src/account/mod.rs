@@ -24,6 +24,7 @@ pub mod budget;
 mod calls;
 mod collections;
 mod contacts;
+mod leadership;
 mod registry;
 mod shelf;
 pub mod snapshot;
@@ -38,6 +39,7 @@ pub use crate::core::sighting::numbers::NumberExpectation;
 pub use crate::core::view::Thing;
 pub use calls::NotStarted;
 pub use contacts::{Contacts, Fingerprint, Told};
+pub use leadership::{Longest, Mandate};
 pub use registry::{AccountSettings, Accounts, Owner, Standing};
 pub use snapshot::{Snapshot, SnapshotView};
 
@@ -138,6 +140,7 @@ struct Inner {
     clock: Clock,
     settings: Settings,
     wake: Waker,
+    mandate: Mandate,
     budget: Budget,
     provider: RwLock<Arc<dyn Provider>>,
     changed: Changed,
@@ -284,6 +287,7 @@ impl Account {
         clock: Clock,
         settings: Settings,
         wake: Waker,
+        mandate: Mandate,
     ) -> Arc<Self> {
         let inner = Arc::new(Inner {
             id,
@@ -291,6 +295,7 @@ impl Account {
             settings,
             budget: Budget::new(limit, provider_limit, began, clock, Arc::clone(&wake)),
             wake,
+            mandate,
             provider: RwLock::new(provider),
             changed: Changed::default(),
             turn: Semaphore::new(1),

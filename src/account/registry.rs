@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::account::{Account, AccountId, Clock, Lane, ObjectKey, PROBE_EVERY, Settings, Tripped, Waker};
+use crate::account::{Account, AccountId, Clock, Lane, Mandate, ObjectKey, PROBE_EVERY, Settings, Tripped, Waker};
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
 use crate::core::time::Moment;
 use crate::provider::Provider;
@@ -105,13 +105,19 @@ pub struct Accounts {
     clock: Clock,
     began: Moment,
     wake: Waker,
+    mandate: Mandate,
     attached: Mutex<Attached>,
 }
 
 impl Accounts {
     /// None yet. To be made when the process begins: the five seconds before count as used up by another one.
     pub fn new(settings: Settings, clock: Clock, wake: Waker) -> Self {
-        Self { settings, clock, began: clock.now(), wake, attached: Mutex::default() }
+        Self { settings, clock, began: clock.now(), wake, mandate: Mandate::undisputed(), attached: Mutex::default() }
+    }
+
+    /// What changes something at a provider is begun within this mandate only.
+    pub fn within(self, mandate: Mandate) -> Self {
+        Self { mandate, ..self }
     }
 
     /// The clock of all evidence.
@@ -143,7 +149,17 @@ impl Accounts {
                 None => (self.began, capabilities.provider_limit),
             };
             let limits = (settings.budget.unwrap_or(capabilities.default_budget), provider_limit);
-            Account::open(id, Arc::clone(&provider), !proven, limits, began, self.clock, self.settings, Arc::clone(&self.wake))
+            Account::open(
+                id,
+                Arc::clone(&provider),
+                !proven,
+                limits,
+                began,
+                self.clock,
+                self.settings,
+                Arc::clone(&self.wake),
+                self.mandate.clone(),
+            )
         });
         Self::note_refused(&mut attached, &account);
         let same = attached.by_owner.get(&owner.key).filter(|before| Arc::ptr_eq(&before.provider, &provider));

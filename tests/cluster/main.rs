@@ -26,6 +26,8 @@ mod everywhere;
 mod generated;
 mod gitops;
 mod kills;
+#[cfg(feature = "failpoints")]
+mod leader;
 mod life;
 mod listings;
 mod lost_answers;
