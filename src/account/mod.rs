@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::account::budget::Budget;
+use crate::account::observer::Observer;
 use crate::account::shelf::{Endpoints, Listable, Shelf, TrunkGroups};
 use crate::core::capabilities::Capabilities;
 use crate::core::fields::{Remote, Secret};
@@ -24,6 +25,7 @@ pub mod budget;
 mod calls;
 mod collections;
 mod contacts;
+pub mod observer;
 mod registry;
 mod shelf;
 pub mod snapshot;
@@ -139,6 +141,8 @@ struct Inner {
     settings: Settings,
     wake: Waker,
     budget: Budget,
+    observer: Arc<dyn Observer>,
+    opened: Moment,
     provider: RwLock<Arc<dyn Provider>>,
     changed: Changed,
     /// Whose listing runs.
@@ -284,6 +288,7 @@ impl Account {
         clock: Clock,
         settings: Settings,
         wake: Waker,
+        observer: Arc<dyn Observer>,
     ) -> Arc<Self> {
         let inner = Arc::new(Inner {
             id,
@@ -291,6 +296,8 @@ impl Account {
             settings,
             budget: Budget::new(limit, provider_limit, began, clock, Arc::clone(&wake)),
             wake,
+            observer,
+            opened: clock.now(),
             provider: RwLock::new(provider),
             changed: Changed::default(),
             turn: Semaphore::new(1),

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::account::observer::Observer;
 use crate::account::{Account, AccountId, Clock, Lane, ObjectKey, PROBE_EVERY, Settings, Tripped, Waker};
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
 use crate::core::time::Moment;
@@ -105,13 +106,20 @@ pub struct Accounts {
     clock: Clock,
     began: Moment,
     wake: Waker,
+    observer: Arc<dyn Observer>,
     attached: Mutex<Attached>,
 }
 
 impl Accounts {
     /// None yet. To be made when the process begins: the five seconds before count as used up by another one.
     pub fn new(settings: Settings, clock: Clock, wake: Waker) -> Self {
-        Self { settings, clock, began: clock.now(), wake, attached: Mutex::default() }
+        Self { settings, clock, began: clock.now(), wake, observer: Arc::new(()), attached: Mutex::default() }
+    }
+
+    /// With somebody who counts what all of them do.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer, ..self }
     }
 
     /// The clock of all evidence.
@@ -143,7 +151,8 @@ impl Accounts {
                 None => (self.began, capabilities.provider_limit),
             };
             let limits = (settings.budget.unwrap_or(capabilities.default_budget), provider_limit);
-            Account::open(id, Arc::clone(&provider), !proven, limits, began, self.clock, self.settings, Arc::clone(&self.wake))
+            let (wake, observer) = (Arc::clone(&self.wake), Arc::clone(&self.observer));
+            Account::open(id, Arc::clone(&provider), !proven, limits, began, self.clock, self.settings, wake, observer)
         });
         Self::note_refused(&mut attached, &account);
         let same = attached.by_owner.get(&owner.key).filter(|before| Arc::ptr_eq(&before.provider, &provider));
