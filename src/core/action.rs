@@ -201,7 +201,7 @@ impl Finding {
     }
 }
 
-/// All that [`Action::name`] answers.
+/// All that [`Action::name`] answers, in the order of the actions.
 pub const NAMES: [&str; 22] = [
     "AddFinalizer",
     "StorePassword",

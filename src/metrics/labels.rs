@@ -94,6 +94,13 @@ words! {
     }
 }
 
+impl Acted {
+    /// What counts until somebody says more: what a provider is asked for was not begun, all else was done.
+    pub fn at_first(action: &str) -> Self {
+        if possible(action).contains(&Self::NotStarted) { Self::NotStarted } else { Self::Done }
+    }
+}
+
 /// What may become of an action of this name: only some can be refused, and by whom.
 pub(super) fn possible(action: &str) -> &'static [Acted] {
     use Acted::{Conflict, Done, Failed, Gone, NotFound, NotStarted, Refused, Unknown};
