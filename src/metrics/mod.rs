@@ -198,7 +198,7 @@ impl Metrics {
     }
 
     /// Whether this process is the one that works. Before anybody says so, it is.
-    pub fn leading(&self, leads: bool) {
+    pub fn leads(&self, leads: bool) {
         self.leader.set(i64::from(leads));
     }
 

@@ -40,7 +40,7 @@ fn every_series_is_there_from_the_start_and_counts() {
     metrics.create(Answer::unknown);
     metrics.visibility_lag(Duration::ZERO);
     metrics.visibility_lag(Duration::from_secs(50));
-    metrics.leading(false);
+    metrics.leads(false);
     metrics.reconciled(Kind::TrunkGroup, Reconciled::Broken, Duration::from_secs(3));
     metrics.acted("Create", Acted::Unknown);
     metrics.called(ProviderKind::CarrierX, Call::new(Verb::Find, Subject::TrunkGroup), Called::Throttled, Duration::from_millis(20));
