@@ -204,8 +204,7 @@ mod tests {
         ];
         let time = |second| Timestamp::from_second(second).expect("a second");
         for (sentence, conditions, (word, seconds)) in table {
-            let meta =
-                ObjectMeta { namespace: Some("voice".into()), creation_timestamp: Some(Time(time(900))), ..ObjectMeta::default() };
+            let meta = ObjectMeta { namespace: Some("voice".into()), creation_timestamp: Some(Time(time(900))), ..ObjectMeta::default() };
             let mut tally = Tally::default();
             tally.object(Kind::SipEndpoint, &meta, &conditions, Some(time(1_500)));
             let expected = (1, seconds.map(Duration::from_secs));

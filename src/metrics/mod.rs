@@ -24,8 +24,10 @@ use prometheus_client::registry::{Registry, Unit};
 
 pub use self::labels::{Acted, Answer, Assumption, Ownership, Reconciled, Registration};
 use self::labels::{
-    ByAction, ByAnswer, ByAssumption, ByCall, ByCollection, ByField, ByKind, ByLane, ByOperation, ByReconciled, BySweep, ByVersion, possible,
+    ByAction, ByAnswer, ByAssumption, ByCall, ByCollection, ByField, ByKind, ByLane, ByOperation, ByReconciled, BySweep, ByVersion,
+    possible,
 };
+pub use self::plain::plain;
 pub use self::sample::{NO_STATUS, OTHER, Sample, reason};
 use crate::api::refs::ProviderKind;
 use crate::core::action::NAMES;
@@ -277,7 +279,7 @@ impl Metrics {
     pub fn page(self) -> Router {
         let page = move |headers: HeaderMap| async move {
             match self.text() {
-                Ok(text) if wants_plain(&headers) => ([(CONTENT_TYPE, PLAIN)], plain::plain(&text)).into_response(),
+                Ok(text) if wants_plain(&headers) => ([(CONTENT_TYPE, PLAIN)], plain(&text)).into_response(),
                 Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
                 Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 /// OpenMetrics text as text of version 0.0.4.
-pub(super) fn plain(open: &str) -> String {
+pub fn plain(open: &str) -> String {
     let mut text = String::with_capacity(open.len());
     // The help comes first, and its name depends on the type.
     let mut help = None;
