@@ -366,13 +366,19 @@ impl Operator {
 
     /// What `/metrics` answers, at the address that it logged.
     pub async fn metrics(&self) -> String {
+        self.metrics_as("*/*", "application/openmetrics-text; version=1.0.0; charset=utf-8").await
+    }
+
+    /// What it answers to who accepts this, which is to be of this type.
+    pub async fn metrics_as(&self, accepted: &str, expected: &str) -> String {
         let log = self.log();
         let line = log.lines().find(|line| line.contains("readyz and /metrics")).expect("it serves metrics");
         let (_, rest) = line.split_once("address").expect("an address");
         // As text or as JSON.
         let address: String = rest.chars().skip_while(|one| "=\":".contains(*one)).take_while(|one| !"\" ,}".contains(*one)).collect();
-        let answer = reqwest::get(format!("http://{address}/metrics")).await.expect("an answer").error_for_status().expect("a page");
-        assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+        let request = reqwest::Client::new().get(format!("http://{address}/metrics")).header("accept", accepted);
+        let answer = request.send().await.expect("an answer").error_for_status().expect("a page");
+        assert_eq!(answer.headers()["content-type"], expected);
         answer.text().await.expect("a text")
     }
 
