@@ -14,6 +14,7 @@ mod contacts;
 mod credentials;
 mod listings;
 mod numbers;
+mod observed;
 mod sharing;
 mod trunk_groups;
 

@@ -85,7 +85,8 @@ fn promtool(text: &str) -> String {
 async fn the_metrics_tell_what_happened_and_name_nobody() {
     let world = World::new("counted").await;
     let namespace = world.namespace.as_str();
-    let operator = world.operator().await;
+    let mut operator = world.operator().await;
+    operator.says("readyz and /metrics").await;
     let of = |kind: &str, reason: &str| format!("switchboard_objects{{kind=\"{kind}\",namespace=\"{namespace}\",reason=\"{reason}\"}}");
     becomes(&operator, &of("ProviderAccount", "Available"), 1.0).await;
     becomes(&operator, "switchboard_leader", 1.0).await;
@@ -104,7 +105,11 @@ async fn the_metrics_tell_what_happened_and_name_nobody() {
     let registrations =
         |state: &str| format!("switchboard_registrations{{provider=\"Plivo\",namespace=\"{namespace}\",state=\"{state}\"}}");
     becomes(&operator, &registrations("not_registered"), 2.0).await;
-    world.admin.register(&id, json!({"contact": "sip:canarycontact@10.9.8.7", "user_agent": "canaryphone"})).await.expect("a registration");
+    world
+        .admin
+        .register(&id, json!({"sip_contact": "sip:canarycontact@10.9.8.7", "sip_user_agent": "canaryphone"}))
+        .await
+        .expect("a registration");
     becomes(&operator, &registrations("registered"), 1.0).await;
     becomes(&operator, &registrations("not_registered"), 1.0).await;
 
