@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::account::budget::Permit;
 use crate::account::shelf::not_had;
 use crate::account::{Account, Inner, Lane, ObjectKey, PROBE_EVERY, Thing, remotes};
+use crate::core::call::{Answer, Call, Subject, Verb};
 use crate::core::fields::{Fields, Number, Remote, Role};
 use crate::core::mark::Mark;
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
@@ -77,8 +78,11 @@ impl Drop for DeleteInFlight<'_> {
 }
 
 impl Inner {
-    /// What every answer means for the account, whoever asked.
-    pub(super) fn learn<T>(&self, permit: &Permit, asked: &Arc<dyn Provider>, outcome: &Outcome<T>) {
+    /// What every answer means for the account, whoever asked. The call is counted.
+    pub(super) fn learn<T>(&self, permit: &Permit, asked: &Arc<dyn Provider>, call: Call, outcome: &Outcome<T>) {
+        let (lane, waited, took) = permit.times();
+        self.observer.waited(self.id.provider, lane, waited);
+        self.observer.called(self.id.provider, call, Answer::of(outcome), took);
         if let Outcome::Refused(Refusal { kind, message, retry_after }) = outcome {
             match kind {
                 RefusalKind::Throttled => permit.throttled(*retry_after),
@@ -100,7 +104,7 @@ impl Account {
             return Outcome::Refused(Refusal { kind: RefusalKind::Unreachable, message, retry_after: None });
         };
         let outcome = provider.identify().await;
-        inner.learn(&permit, provider, &outcome);
+        inner.learn(&permit, provider, Call::new(Verb::Identify, Subject::Account), &outcome);
         outcome
     }
 
@@ -122,7 +126,7 @@ impl Account {
         let Some(remotes) = remotes(&*provider, thing) else { return Ok(not_had(thing)) };
         let _in_flight = CreateInFlight::new(inner, thing);
         let outcome = inner.mandate.within(remotes.create(label, fields)).await;
-        inner.learn(&permit, &provider, &outcome);
+        inner.learn(&permit, &provider, Call::new(Verb::Create, thing), &outcome);
         if let Outcome::Done(created) = &outcome {
             let answered = || Remote {
                 id: created.id.clone(),
@@ -146,7 +150,7 @@ impl Account {
             Some(remotes) => remotes.get(id).await,
             None => not_had(thing),
         };
-        self.inner.learn(&permit, &provider, &outcome);
+        self.inner.learn(&permit, &provider, Call::new(Verb::Get, thing), &outcome);
         Ok(outcome)
     }
 
@@ -159,7 +163,7 @@ impl Account {
             Some(remotes) => remotes.find(mark).await,
             None => not_had(thing),
         };
-        self.inner.learn(&permit, &provider, &outcome);
+        self.inner.learn(&permit, &provider, Call::new(Verb::Find, thing), &outcome);
         let unselective = match &outcome {
             Outcome::Done(page) => page.more == Some(true),
             Outcome::Refused(refusal) => refusal.kind == RefusalKind::Invalid,
@@ -180,7 +184,7 @@ impl Account {
             Some(remotes) => remotes.references(id).await,
             None => not_had(thing),
         };
-        self.inner.learn(&permit, &provider, &outcome);
+        self.inner.learn(&permit, &provider, Call::new(Verb::References, thing), &outcome);
         Ok(outcome)
     }
 
@@ -198,7 +202,7 @@ impl Account {
             Some(remotes) => self.inner.mandate.within(remotes.update(id, change)).await,
             None => not_had(thing),
         };
-        self.inner.learn(&permit, &provider, &outcome);
+        self.inner.learn(&permit, &provider, Call::new(Verb::Update, thing), &outcome);
         let amendment = match &outcome {
             Outcome::Done(Some(remote)) => Amendment::Shown(remote.clone()),
             Outcome::Done(None) => Amendment::Updated(id.to_owned(), change.clone()),
@@ -214,7 +218,7 @@ impl Account {
         let Some(remotes) = remotes(&*provider, thing) else { return Ok(not_had(thing)) };
         let _in_flight = DeleteInFlight::new(&self.inner, thing, id);
         let outcome = self.inner.mandate.within(remotes.delete(id)).await;
-        self.inner.learn(&permit, &provider, &outcome);
+        self.inner.learn(&permit, &provider, Call::new(Verb::Delete, thing), &outcome);
         if outcome == Outcome::Done(()) {
             self.inner.state().things(thing).amend(Amendment::Deleted(id.to_owned()));
         }
@@ -225,7 +229,7 @@ impl Account {
     pub async fn get_number(&self, lane: Lane, who: &ObjectKey, number: &str, id: Option<&str>) -> Result<Outcome<Number>, NotStarted> {
         let (permit, provider) = self.permit(lane, who)?;
         let outcome = provider.get_number(number, id).await;
-        self.inner.learn(&permit, &provider, &outcome);
+        self.inner.learn(&permit, &provider, Call::new(Verb::Get, Subject::Number), &outcome);
         Ok(outcome)
     }
 
@@ -240,7 +244,7 @@ impl Account {
     ) -> Result<Outcome<()>, NotStarted> {
         let (permit, provider) = self.permit_to_write(lane, who)?;
         let outcome = self.inner.mandate.within(provider.update_number(id, change)).await;
-        self.inner.learn(&permit, &provider, &outcome);
+        self.inner.learn(&permit, &provider, Call::new(Verb::Update, Subject::Number), &outcome);
         if outcome == Outcome::Done(()) {
             self.inner.amend::<Numbers>(NumberUpdated { number: number.to_owned(), change: change.clone() });
         }

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::account::budget::Budget;
+use crate::account::observer::Observer;
 use crate::account::shelf::{Endpoints, Listable, Shelf, TrunkGroups};
 use crate::core::capabilities::Capabilities;
 use crate::core::fields::{Remote, Secret};
@@ -25,6 +26,7 @@ mod calls;
 mod collections;
 mod contacts;
 mod leadership;
+pub mod observer;
 mod registry;
 mod shelf;
 pub mod snapshot;
@@ -142,6 +144,8 @@ struct Inner {
     wake: Waker,
     mandate: Mandate,
     budget: Budget,
+    observer: Arc<dyn Observer>,
+    opened: Moment,
     provider: RwLock<Arc<dyn Provider>>,
     changed: Changed,
     /// Whose listing runs.
@@ -267,6 +271,16 @@ impl Inner {
     }
 }
 
+/// What all accounts of a process share.
+#[derive(Clone)]
+struct Surroundings {
+    settings: Settings,
+    clock: Clock,
+    wake: Waker,
+    mandate: Mandate,
+    observer: Arc<dyn Observer>,
+}
+
 /// The provider's things of this kind, if it has any.
 fn remotes(provider: &dyn Provider, thing: Thing) -> Option<&dyn Remotes> {
     match thing {
@@ -277,18 +291,15 @@ fn remotes(provider: &dyn Provider, thing: Thing) -> Option<&dyn Remotes> {
 
 impl Account {
     /// Starts the account's tasks: its budget and its sweeps. Must be called inside a tokio runtime.
-    #[expect(clippy::too_many_arguments, reason = "called in one place, with what only that place has")]
     fn open(
         id: AccountId,
         provider: Arc<dyn Provider>,
         unproven: bool,
         (limit, provider_limit): (u32, u32),
         began: Moment,
-        clock: Clock,
-        settings: Settings,
-        wake: Waker,
-        mandate: Mandate,
+        around: Surroundings,
     ) -> Arc<Self> {
+        let Surroundings { settings, clock, wake, mandate, observer } = around;
         let inner = Arc::new(Inner {
             id,
             clock,
@@ -296,6 +307,8 @@ impl Account {
             budget: Budget::new(limit, provider_limit, began, clock, Arc::clone(&wake)),
             wake,
             mandate,
+            observer,
+            opened: clock.now(),
             provider: RwLock::new(provider),
             changed: Changed::default(),
             turn: Semaphore::new(1),

@@ -15,6 +15,7 @@ mod credentials;
 mod leadership;
 mod listings;
 mod numbers;
+mod observed;
 mod sharing;
 mod trunk_groups;
 

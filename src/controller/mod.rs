@@ -16,6 +16,7 @@ pub mod leader;
 pub mod made;
 pub mod managed;
 pub mod memories;
+pub mod observe;
 pub mod pass;
 pub mod report;
 mod rollback;
@@ -125,7 +126,9 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         sweep_period: start.settings.sweep_period,
         retry_base: start.settings.timing.retry_base,
     };
-    let accounts = Arc::new(Accounts::new(settings, start.clock, wake()).within(start.mandate.clone()));
+    start.metrics.may_drift(crate::provider::fields());
+    let accounts = Accounts::new(settings, start.clock, wake()).within(start.mandate.clone()).observed_by(Arc::new(start.metrics.clone()));
+    let accounts = Arc::new(accounts);
     // Amnesia guard: what was created after the backup was made is at the provider, and nobody here knows of it.
     let in_new_term = Arc::clone(&accounts);
     let went_back: watch::WentBack = Arc::new(move || in_new_term.begin_term());
@@ -184,6 +187,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         passes: signal::Sender::new(0),
         metrics: start.metrics,
     });
+    observe::show(&ctx, binding_caches.iter().map(|cache| cache.store.clone()).collect());
     // The streams are not polled yet, so nobody has missed it.
     let _ = shell.set(Arc::clone(&ctx));
     let concurrency = Config::default().concurrency(ctx.settings.concurrency);

@@ -7,6 +7,7 @@ pub mod action;
 pub mod binding;
 pub mod brake;
 pub mod budget;
+pub mod call;
 pub mod capabilities;
 pub mod census;
 pub mod desired;

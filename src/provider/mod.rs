@@ -20,7 +20,7 @@ use crate::api::refs::{ProviderKind, SecretKeyRef};
 use crate::api::sip_endpoint::SipEndpointSpec;
 use crate::core::binding::view as binding;
 use crate::core::capabilities::Capabilities;
-use crate::core::fields::{Application, Fields, Number, Remote, Secret};
+use crate::core::fields::{Application, FieldName, Fields, Number, PASSWORD, Remote, Secret};
 use crate::core::key::ObjectKey;
 use crate::core::mark::{Mark, Place, base_from_name};
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
@@ -232,6 +232,11 @@ fn of_kind(kind: ProviderKind) -> Option<&'static dyn Dialect> {
 
 fn of_endpoint(spec: &SipEndpointSpec) -> Option<&'static dyn Dialect> {
     dialects().iter().find(|dialect| dialect.speaks(spec)).copied()
+}
+
+/// The fields of all providers' things that a spec can manage.
+pub fn fields() -> impl Iterator<Item = FieldName> {
+    [PASSWORD].iter().chain(plivo::fields::ALL).chain(carrierx::fields::ALL).copied()
 }
 
 /// The Secret of an account's credentials; `None` if the spec names no provider of this version.

@@ -99,6 +99,7 @@ fn each_switch_adds_and_takes_away_its_objects() {
         (json!({"podDisruptionBudget": {"enabled": true}}), vec!["PodDisruptionBudget switchboard-system/switchboard"], vec![]),
         (json!({"serviceMonitor": {"enabled": true}}), vec!["ServiceMonitor switchboard-system/switchboard"], vec![]),
         (json!({"prometheusRule": {"enabled": true}}), vec!["PrometheusRule switchboard-system/switchboard"], vec![]),
+        (json!({"grafanaDashboard": {"enabled": true}}), vec!["ConfigMap switchboard-system/switchboard-dashboard"], vec![]),
         (
             json!({"namespaceMode": true, "installationId": "site-a", "namespaces": [{"name": "voice"}]}),
             voice,
@@ -337,7 +338,7 @@ fn values_arrive_where_they_belong() {
             json!({"serviceMonitor": {"enabled": true, "interval": "30s"}}),
             "ServiceMonitor switchboard-system/switchboard",
             "/spec/endpoints".into(),
-            json!([{"port": "http", "path": "/metrics", "interval": "30s"}]),
+            json!([{"port": "http", "path": "/metrics", "honorLabels": true, "interval": "30s"}]),
         ),
     ];
     for (values, object, pointer, expected) in rows {

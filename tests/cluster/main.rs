@@ -34,6 +34,7 @@ mod lost_answers;
 mod lost_races;
 mod lost_state;
 mod many;
+mod metrics;
 #[cfg(feature = "failpoints")]
 mod monitors;
 #[cfg(feature = "failpoints")]

@@ -399,9 +399,14 @@ impl Operator {
 
     /// What `/metrics` answers, at the address that it logged.
     pub async fn metrics(&self) -> String {
-        let answer =
-            reqwest::get(format!("http://{}/metrics", self.address())).await.expect("an answer").error_for_status().expect("a page");
-        assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+        self.metrics_as("*/*", "application/openmetrics-text; version=1.0.0; charset=utf-8").await
+    }
+
+    /// What it answers to who accepts this, which is to be of this type.
+    pub async fn metrics_as(&self, accepted: &str, expected: &str) -> String {
+        let request = reqwest::Client::new().get(format!("http://{}/metrics", self.address())).header("accept", accepted);
+        let answer = request.send().await.expect("an answer").error_for_status().expect("a page");
+        assert_eq!(answer.headers()["content-type"], expected);
         answer.text().await.expect("a text")
     }
 

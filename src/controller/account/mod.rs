@@ -21,11 +21,16 @@ use crate::controller::{brakes, escrow};
 use crate::core::account::{Access, Facts, Serves, unguarded, verdict};
 use crate::core::key::ObjectKey;
 use crate::core::view::Problem;
+use crate::metrics::Reconciled;
 use crate::provider::permissions;
 
 /// Brings the account object's live account and status up to date.
 pub async fn reconcile<K: AccountKind>(object: Arc<K>, ctx: Arc<Context>) -> Result<Requeue, ReconcileError> {
-    Ok(bring_up_to_date(&AccountObject::of(&*object), &ctx).await)
+    let began = ctx.clock.now();
+    let again = bring_up_to_date(&AccountObject::of(&*object), &ctx).await;
+    let outcome = if again == Requeue::await_change() { Reconciled::Settled } else { Reconciled::Waiting };
+    ctx.metrics.reconciled(K::KIND, outcome, ctx.clock.now().since(began));
+    Ok(again)
 }
 
 async fn bring_up_to_date(object: &AccountObject, ctx: &Context) -> Requeue {

@@ -5,6 +5,7 @@ use kube_runtime::events::EventType;
 use crate::api::condition::{Condition, ConditionType, Reason};
 use crate::api::phone_number_binding::{PhoneNumberBinding, Previous};
 use crate::controller::context::Context;
+use crate::controller::observe::corrected;
 use crate::controller::report::event;
 use crate::core::action::{Action, Cause, Finding, Release, Source};
 use crate::core::binding::answer;
@@ -36,9 +37,12 @@ pub async fn reported(ctx: &Context, object: &PhoneNumberBinding, view: &View, f
 
 /// After an update.
 pub async fn updated(ctx: &Context, object: &PhoneNumberBinding, view: &View, action: &Action) {
-    let Action::Update { differences, cause, .. } = action else { return };
+    let Action::Update { differences, cause, change, .. } = action else { return };
     let reason = match cause {
-        Cause::Drifted => "DriftCorrected",
+        Cause::Drifted => {
+            corrected(ctx, differences, change);
+            "DriftCorrected"
+        }
         // It is told that the number is bound when it is read back.
         Cause::Edited | Cause::Followed if !compared(&view.status.conditions) => return,
         Cause::Edited | Cause::Followed | Cause::Rotated => "Updated",

@@ -13,6 +13,7 @@ use crate::api::sip_endpoint::{SipEndpoint, SipEndpointStatus};
 use crate::controller::context::Context;
 use crate::controller::made::{Made, Remembered};
 use crate::controller::managed::{account_of, key};
+use crate::controller::observe::corrected;
 use crate::controller::report::{event, event_about, stalls};
 use crate::core::action::{Action, Cause, Finding, Release, Why};
 use crate::core::view::{Memory, Thing, View};
@@ -73,6 +74,7 @@ pub async fn recreated(ctx: &Context, object: &SipEndpoint, lost: &str, uri: &st
     let login = object.status.as_ref().and_then(label).unwrap_or_else(|| "-".into());
     let note = format!("endpoint was recreated: the SIP URI was {lost} and is now {uri}; phones must log in as {login}");
     event(ctx, object, EventType::Warning, "Recreated", "Create", note).await;
+    ctx.metrics.sip_uri_changed(object.metadata.namespace.as_deref().unwrap_or_default());
 }
 
 /// After an update.
@@ -82,7 +84,10 @@ pub async fn updated<K: Made>(ctx: &Context, object: &K, memory: &Remembered, ac
     let reason = match cause {
         Cause::Edited => "Updated",
         Cause::Rotated => "PasswordRotated",
-        Cause::Drifted => "DriftCorrected",
+        Cause::Drifted => {
+            corrected(ctx, differences, change);
+            "DriftCorrected"
+        }
         // Numbers, and the trunk groups that lead them.
         Cause::Followed | Cause::Restored | Cause::Unassigned => "Updated",
     };
