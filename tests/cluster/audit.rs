@@ -81,10 +81,12 @@ async fn agrees(lines: &[Value], path: &str, admin: &AdminClient) {
     }
 }
 
-/// What the lines of an object say: action, thing, why, outcome.
+/// What the lines of an object say: action, thing, why, outcome. Whether a create is the first is left out: on a slow machine one that was
+/// announced may not be sent.
 fn story(lines: &[Value], name: &str) -> Vec<String> {
     let own = lines.iter().filter(|line| line["name"] == name);
     let mut story: Vec<String> = own.map(|line| ["action", "thing", "why", "outcome"].map(|field| text(line, field)).join(" ")).collect();
+    story.iter_mut().for_each(|line| *line = line.replace(" first ", " ").replace(" again ", " "));
     // How often something is tried again is another subject.
     story.dedup();
     story
@@ -98,8 +100,8 @@ fn lost() -> Value {
     json!({"answer": "cut_after", "execute": true})
 }
 
-fn refused() -> Value {
-    let body = json!({"api_id": "7c1c5bdc-8b4a-11e9-a8ae-0242ac110002", "error": "no", "message": "object validation error", "errors": []});
+/// What is not to be shown is in it.
+fn refused(body: Value) -> Value {
     json!({"answer": {"status": 400, "body": body}, "execute": false})
 }
 
@@ -110,7 +112,8 @@ async fn alias(world: &World, alias: &str) {
 async fn plivo(world: &World) {
     let admin = &world.admin;
     let faults = async |rules: Value| drop(admin.set_faults(rules).await.expect("a fault script"));
-    faults(json!([once("POST", "/Endpoint/$", refused())])).await;
+    let no = json!({"api_id": "7c1c5bdc-8b4a-11e9-a8ae-0242ac110002", "error": "not secret-plan"});
+    faults(json!([once("POST", "/Endpoint/$", refused(no))])).await;
     world.endpoint("alice", json!({"alias": "secret-plan"}), json!({})).await;
     world.reason("alice", "Rejected").await;
     alias(world, "reception").await;
@@ -155,7 +158,8 @@ async fn carrierx(world: &World, admin: &AdminClient) {
     admin.create_did(json!({"phonenumber": CARRIERX_NUMBER})).await.expect("a number");
     world.carrierx_endpoint("pbx", json!({"capacity": 1}), json!({})).await;
     world.ready("pbx").await;
-    faults(json!([once("PATCH", "/endpoints/", refused())])).await;
+    let no = json!({"message": "object validation error", "errors": [{"field": "capacity", "message": "not 203.0.113.7"}]});
+    faults(json!([once("PATCH", "/endpoints/", refused(no))])).await;
     capacity(2).await;
     world.reason("pbx", "Rejected").await;
     capacity(3).await;
@@ -203,8 +207,8 @@ async fn each_mutation_at_a_provider_is_one_audit_line_whatever_is_logged_and_wh
         (
             "alice",
             vec![
-                "create endpoint first refused",
-                "create endpoint again done",
+                "create endpoint refused",
+                "create endpoint done",
                 "update endpoint edited unknown",
                 "update endpoint drift done",
                 "update endpoint rotated done",
@@ -212,7 +216,7 @@ async fn each_mutation_at_a_provider_is_one_audit_line_whatever_is_logged_and_wh
                 "delete endpoint requested not_found",
             ],
         ),
-        ("bob", vec!["create endpoint first unknown", "delete endpoint requested done"]),
+        ("bob", vec!["create endpoint unknown", "delete endpoint requested done"]),
         (
             "main",
             vec!["update number edited refused", "update number edited done", "update number drift done", "update number restored done"],
@@ -222,9 +226,9 @@ async fn each_mutation_at_a_provider_is_one_audit_line_whatever_is_logged_and_wh
     }
     let own = story(&lines, "pbx");
     for part in [
-        "create endpoint first done",
+        "create endpoint done",
         "update endpoint edited refused",
-        "create trunk group first done",
+        "create trunk group done",
         "update trunk group drift done",
         "delete trunk group requested done",
         "delete endpoint requested unknown",
@@ -250,10 +254,11 @@ async fn each_mutation_at_a_provider_is_one_audit_line_whatever_is_logged_and_wh
             assert!(!line.to_string().contains(value), "{value} in {line}");
         }
     }
-    let fields = |why: &str| lines.iter().find(|line| line["name"] == "alice" && line["why"] == why).map(|line| text(line, "fields"));
-    assert_eq!(fields("first"), Some("alias,password"));
-    assert!(fields("rotated").is_some_and(|names| names.contains("password")), "{:?}", fields("rotated"));
-    documented(lines.iter().find(|line| line["name"] == "alice" && line["why"] == "again").expect("a create"));
+    let of = |word: &str, value: &str| lines.iter().rfind(|line| line["name"] == "alice" && line[word] == value).expect("a line");
+    let create = of("action", "create");
+    assert_eq!([text(create, "fields"), text(create, "why")], ["alias,password", "again"], "after a refusal");
+    assert!(text(of("why", "rotated"), "fields").contains("password"));
+    documented(create);
 }
 
 /// The example in the documentation is such a line.
@@ -264,7 +269,7 @@ fn documented(line: &Value) {
     let example: Value = serde_json::from_str(example).expect("JSON");
     let keys = |line: &Value| line.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&example), keys(line), "the example in docs/operations.md, and {line}");
-    for field in ["target", "level", "message", "action", "thing", "kind", "op", "fields", "why", "epoch", "status", "outcome"] {
+    for field in ["target", "level", "message", "action", "thing", "kind", "op", "fields", "why", "status", "outcome"] {
         assert_eq!(example[field], line[field], "{field} of the example in docs/operations.md");
     }
 }

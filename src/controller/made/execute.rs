@@ -201,7 +201,7 @@ impl<K: Made> Pass<'_, K> {
     /// Who creates something with these fields: the announcement in the ledger stands for it.
     fn created_by(&self, view: &View, fields: &Fields) -> Subject {
         let intent = view.status.ledger.as_ref().and_then(|ledger| ledger.intent.as_ref());
-        // Later ones follow a refusal, a create that never took effect, or an endpoint that is gone.
+        // Later ones follow a refusal, a create that never took effect or was not sent in time, or an endpoint that is gone.
         let why = intent.map(|intent| if intent.epoch > 1 { "again" } else { "first" });
         let (epoch, nonce) = (intent.map(|intent| intent.epoch), intent.map(|intent| intent.nonce.clone()));
         Subject { fields: audit::names(fields), why, epoch, nonce, ..self.subject("create") }

@@ -80,13 +80,22 @@ async fn unauthorised(plane: &ControlPlane, search: &Search, world: &World, user
     world.secret("logins", &[("out", &out), ("username", user), ("password", &login)]).await;
     says(403).await;
 
-    let second = search.plant("a bearer token that is answered 401");
-    let all = format!("Authorization: Bearer {second}; {second}");
-    let headers = json!({"www-authenticate": format!("Bearer realm=\"{second}\""), "x-request": all});
-    for body in [json!({"message": all, "errors": []}), json!(canaries::html(&all)), json!(canaries::url_encoded(&all))] {
-        let answer = json!({"match": {"method": "GET"}, "answer": {"status": 401, "headers": headers, "body": body}, "execute": false});
+    let bodies: [fn(&str) -> Value; 3] =
+        [|all| json!({"message": all, "errors": []}), |all| json!(canaries::html(all)), |all| json!(canaries::url_encoded(all))];
+    for (number, body) in bodies.into_iter().enumerate() {
+        let token = search.plant(&format!("bearer token {number} that is answered 401"));
+        let all = format!("Authorization: Bearer {token}; {token}");
+        let headers = json!({"www-authenticate": format!("Bearer realm=\"{token}\""), "x-request": all});
+        let answer =
+            json!({"match": {"method": "GET"}, "answer": {"status": 401, "headers": headers, "body": body(&all)}, "execute": false});
+        let before = admin.requests().await.expect("the requests").len() as u64;
         admin.set_faults(json!([answer])).await.expect("a fault script");
-        given(&second).await;
+        given(&token).await;
+        let asked = async || {
+            let requests = admin.requests_since(before).await.expect("the requests");
+            requests.iter().any(|request| request.status == Some(401)).then_some(())
+        };
+        eventually("the next token is tried", asked).await;
         says(401).await;
     }
 
