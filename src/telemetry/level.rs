@@ -43,7 +43,7 @@ impl Level {
         let file = self.file.as_deref().unwrap_or(Path::new("")).display();
         match self.choice.make(found) {
             Made::Same => {}
-            Made::Use(filter) => match self.handle.reload(filter) {
+            Made::Use(filter) => match self.handle.reload(*filter) {
                 Ok(()) => info!(%file, filter = self.choice.used, "the log filter has changed"),
                 Err(error) => warn!(%file, %error, "the log filter cannot be changed"),
             },
@@ -73,7 +73,7 @@ enum Made {
     /// Nothing new.
     Same,
     /// Another filter.
-    Use(EnvFilter),
+    Use(Box<EnvFilter>),
     /// It is no filter: what is wrong. Told once.
     Bad(String),
 }
@@ -108,7 +108,7 @@ impl Choice {
                 self.wrong = None;
                 let same = self.used == text;
                 self.used = text;
-                if same { Made::Same } else { Made::Use(filter) }
+                if same { Made::Same } else { Made::Use(Box::new(filter)) }
             }
             Err(problem) if self.wrong.as_ref() == Some(&problem) => Made::Same,
             Err(problem) => {
@@ -119,18 +119,19 @@ impl Choice {
     }
 }
 
-/// A filter from its text.
+/// A filter from its text, its parts separated by commas or lines.
 ///
 /// # Errors
 /// What is wrong with it. A word alone that is no level is not taken for a module, as the filter would: a misspelt level would silence
 /// everything.
 pub(super) fn parse(text: &str) -> Result<EnvFilter, String> {
-    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+    let parts: Vec<&str> = text.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty()).collect();
+    for part in &parts {
         if !part.contains(['=', '[', ':']) && part.parse::<LevelFilter>().is_err() {
             return Err(format!("{part:?} is no level (off, error, warn, info, debug or trace); of a module write {part}=debug"));
         }
     }
-    EnvFilter::try_new(text).map_err(|error| error.to_string())
+    EnvFilter::try_new(parts.join(",")).map_err(|error| error.to_string())
 }
 
 /// What stands in the file; nothing if there is none.
@@ -183,8 +184,16 @@ mod tests {
 
     #[test]
     fn a_misspelt_level_is_no_filter() {
-        for good in ["info", "TRACE", "off", "info,kube_runtime=error", "switchboard::account=debug", "warn, kube=info", "[{object}]=debug"]
-        {
+        for good in [
+            "info",
+            "TRACE",
+            "off",
+            "info,kube_runtime=error",
+            "switchboard::account=debug",
+            "warn, kube=info",
+            "warn\nkube=info\n",
+            "[{object}]=debug",
+        ] {
             assert!(parse(good).is_ok(), "{good}: {:?}", parse(good).err());
         }
         for bad in ["debgu", "info,verbose", "switchboard", "switchboard=loud", "a=b=c", "in fo"] {
