@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 const ROOMS: [&str; 6] = ["api", "core", "provider", "account", "controller", "cli"];
 
 /// Modules beside the rooms, which use none of them, and the first room that may use each.
-const BESIDE: [(&str, &str); 4] = [("failpoint", "account"), ("metrics", "controller"), ("server", "controller"), ("telemetry", "cli")];
+const BESIDE: [(&str, &str); 4] =
+    [("failpoint", "account"), ("metrics", "controller"), ("server", "controller"), ("telemetry", "provider")];
 
 /// But for this: labels are words of closed sets, and the sets are there.
 const LABELS: (&str, [&str; 2]) = ("metrics", ["api", "core"]);

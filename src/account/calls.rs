@@ -233,17 +233,18 @@ impl Account {
         Ok(outcome)
     }
 
-    /// Changes fields of a number that was seen to have this id ([`Number::id`]); listings follow the answer. Done says that the provider
+    /// Changes fields of a number, written as the provider does; by the provider's id of it, if it is known ([`Number::id`]). Listings follow
+    /// the answer. Done says that the provider
     /// took the call, not that it kept the values: that is what [`Account::get_number`] is for.
     pub async fn update_number(
         &self,
         lane: Lane,
         who: &ObjectKey,
-        (number, id): (&str, &str),
+        (number, id): (&str, Option<&str>),
         change: &Fields,
     ) -> Result<Outcome<()>, NotStarted> {
         let (permit, provider) = self.permit_to_write(lane, who)?;
-        let outcome = self.inner.mandate.within(provider.update_number(id, change)).await;
+        let outcome = self.inner.mandate.within(provider.update_number(number, id, change)).await;
         self.inner.learn(&permit, &provider, Call::new(Verb::Update, Subject::Number), &outcome);
         if outcome == Outcome::Done(()) {
             self.inner.amend::<Numbers>(NumberUpdated { number: number.to_owned(), change: change.clone() });

@@ -21,7 +21,7 @@ use crate::core::view::Timing;
 use crate::metrics::Metrics;
 use crate::provider::transport::Deadlines;
 use crate::server::{self, Gates};
-use crate::telemetry::{self, LogFormat};
+use crate::telemetry::{self, LogArgs};
 
 /// The settings of the operator. Each flag is an environment variable as well.
 #[derive(Args, Clone, Debug)]
@@ -85,13 +85,9 @@ pub struct RunArgs {
     #[arg(long, env = "SWITCHBOARD_HEALTH_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub health_listen: SocketAddr,
 
-    /// Log lines for people or for machines.
-    #[arg(long, env = "SWITCHBOARD_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
-
-    /// What to log: a level, or a filter such as switchboard=debug,kube=info.
-    #[arg(long, env = "SWITCHBOARD_LOG", default_value = "info,kube_runtime=error", value_name = "FILTER")]
-    pub log: String,
+    /// What is logged.
+    #[command(flatten)]
+    pub logs: LogArgs,
 }
 
 /// Runs until SIGTERM or SIGINT.
@@ -99,7 +95,7 @@ pub struct RunArgs {
 /// # Errors
 /// If a setting is wrong, the API server cannot be reached at the start, or a part of the operator ends by itself.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
-    telemetry::start(args.log_format, &args.log)?;
+    tokio::spawn(telemetry::start(&args.logs)?.follow());
     let timing = Timing { settle: args.settle, retry_base: args.retry_base };
     let deadlines = Deadlines { write: args.update_timeout, ..Deadlines::with_create(timing.create()) };
     let places = args.providers.places(deadlines)?;

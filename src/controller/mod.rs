@@ -1,6 +1,7 @@
 //! The shell on kube-runtime: streams → Controllers → exit when any part ends.
 
 pub mod account;
+mod audit;
 pub mod binding;
 pub mod brakes;
 pub mod census;

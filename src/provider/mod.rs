@@ -82,10 +82,11 @@ pub trait Provider: Send + Sync + 'static {
     fn get_number<'a>(&'a self, number: &'a str, id: Option<&'a str>) -> BoxFuture<'a, Outcome<Number>>;
     /// One page of the listing of all numbers that the account holds.
     fn list_numbers(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Number>>>;
-    /// Changes the given fields of the number with this [`Number::id`]. The caller includes what [`Capabilities::number_carried`] names;
+    /// Changes the given fields of a number that the account holds, written as the provider does; of the one with this [`Number::id`], if it
+    /// is known. The caller includes what [`Capabilities::number_carried`] names;
     /// `""` is none. Done proves nothing but that it was taken: read it back. Not found may be the number or what it is to point at: read
     /// the number to know.
-    fn update_number<'a>(&'a self, id: &'a str, change: &'a Fields) -> BoxFuture<'a, Outcome<()>>;
+    fn update_number<'a>(&'a self, number: &'a str, id: Option<&'a str>, change: &'a Fields) -> BoxFuture<'a, Outcome<()>>;
     /// One page of the listing of all applications; empty where there are none.
     fn list_applications(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Application>>>;
     /// Whether the endpoint has this password; `None` where the answer says nothing about it. In memory only.

@@ -26,6 +26,7 @@ fn without_values_there_is_what_the_operator_needs_and_nothing_else() {
         "ClusterRole switchboard-secret-writer",
         "ClusterRole switchboard-view",
         "ClusterRoleBinding switchboard",
+        "ConfigMap switchboard-system/switchboard-log",
         "CustomResourceDefinition clusterprovideraccounts.switchboard.dev",
         "CustomResourceDefinition phonenumberbindings.switchboard.dev",
         "CustomResourceDefinition provideraccounts.switchboard.dev",
@@ -170,11 +171,16 @@ fn container_of<'a>(rendered: &'a [Value], wanted: &str) -> &'a Value {
 
 #[test]
 fn each_value_becomes_its_argument_and_the_operator_understands_them() {
-    let usual = ["run", "--operator-namespace=switchboard-system", "--service-account=switchboard", "--log-format=json"];
+    let usual = [
+        "run",
+        "--operator-namespace=switchboard-system",
+        "--service-account=switchboard",
+        "--log-format=json",
+        "--log-file=/etc/switchboard/log/filter",
+    ];
     assert_eq!(texts(&container(&render(&json!({})))["args"]), usual);
     let rows: Vec<(Value, &[&str])> = vec![
         (json!({"installationId": "site-a"}), &["--installation-id=site-a"]),
-        (json!({"log": {"filter": "debug"}}), &["--log=debug"]),
         (json!({"provider": {"ca": {"configMap": "ca"}}}), &["--provider-ca-file=/etc/switchboard/provider-ca/ca.crt"]),
         (json!({"provider": {"ca": {"secret": "ca"}}}), &["--provider-ca-file=/etc/switchboard/provider-ca/ca.crt"]),
         // Consent is not what the operator watches.
@@ -197,6 +203,31 @@ fn each_value_becomes_its_argument_and_the_operator_understands_them() {
         assert_eq!((run.operator_namespace.as_str(), run.service_account.as_str()), ("switchboard-system", "switchboard"));
         assert_eq!(run.health_listen.port(), 8080, "{name}: that of the probes");
     }
+}
+
+#[test]
+fn another_log_level_changes_its_config_map_and_no_pod() {
+    let filter = |values: &Value| {
+        let mut rendered = render(values);
+        let name = "ConfigMap switchboard-system/switchboard-log";
+        let at = rendered.iter().position(|object| key(object) == name).expect("a ConfigMap");
+        let map = rendered.remove(at);
+        assert_eq!(map["data"].as_object().map(|data| data.len()), Some(1), "{map}");
+        // Where the argument of the operator leads to.
+        let rest = one(&rendered, DEPLOYMENT);
+        let spec = &rest["spec"]["template"]["spec"];
+        let volume = spec["volumes"].as_array().expect("volumes").iter().find(|volume| volume["name"] == "log").expect("a volume");
+        assert_eq!(volume["configMap"], json!({"name": map["metadata"]["name"], "optional": true}));
+        let mounts = container(&rendered)["volumeMounts"].as_array().expect("mounts");
+        let mount = mounts.iter().find(|mount| mount["name"] == "log").expect("a mount");
+        let argument = format!("--log-file={}/filter", text(&mount["mountPath"]));
+        assert!(texts(&container(&rendered)["args"]).contains(&argument.as_str()), "{argument}");
+        (text(&map["data"]["filter"]).to_owned(), Value::from(rendered).to_string())
+    };
+    let (usual, before) = filter(&json!({}));
+    let (debug, after) = filter(&json!({"log": {"filter": "switchboard=debug"}}));
+    assert_eq!((usual.as_str(), debug.as_str()), ("", "switchboard=debug"));
+    assert_eq!(before, after, "nothing but the ConfigMap");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod admission;
 mod adoption;
 mod api_refusals;
 mod api_samples;
+mod audit;
 mod brakes;
 mod budget;
 #[cfg(feature = "failpoints")]

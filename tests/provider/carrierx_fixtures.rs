@@ -8,7 +8,7 @@ use switchboard::core::outcome::Outcome;
 use switchboard::provider::Provider;
 
 use crate::PATIENT;
-use crate::carrierx::client_of;
+use crate::carrierx::{NUMBER, client_of};
 use crate::script::{Act, Server, json as answer};
 
 const PARTNER: &str = "ed437757-002d-4ecc-aa5a-efdf5e50dba0";
@@ -130,7 +130,11 @@ async fn every_recorded_trunk_group_and_number_is_read() {
         let number = done(client.get_number("15162065574", Some(sid)).await, name, &body);
         assert_eq!((number.id.as_str(), number.obstacle), (sid, None), "{name}");
         assert_eq!(number.fields, Fields::from([("alias", text("")), ("trunk_group_sid", text(""))]), "{name}: N/A is no name");
-        assert_eq!(client.update_number(sid, &Fields::from([("trunk_group_sid", text(""))])).await, Outcome::Done(()), "{name}");
+        assert_eq!(
+            client.update_number(NUMBER, Some(sid), &Fields::from([("trunk_group_sid", text(""))])).await,
+            Outcome::Done(()),
+            "{name}"
+        );
     }
 }
 

@@ -4,6 +4,7 @@ use kube_runtime::events::EventType;
 
 use crate::api::condition::{Condition, ConditionType, Reason};
 use crate::api::phone_number_binding::{PhoneNumberBinding, Previous};
+use crate::controller::audit;
 use crate::controller::context::Context;
 use crate::controller::observe::corrected;
 use crate::controller::report::event;
@@ -12,6 +13,7 @@ use crate::core::binding::answer;
 use crate::core::binding::view::View;
 use crate::core::outcome::{Refusal, RefusalKind};
 use crate::core::view::Trouble;
+use crate::telemetry::{self, audit::Subject};
 
 /// After a write of what must not be forgotten.
 pub async fn wrote(ctx: &Context, object: &PhoneNumberBinding, view: &View, action: &Action) {
@@ -65,6 +67,10 @@ pub async fn refused(ctx: &Context, object: &PhoneNumberBinding, view: &View, tr
 /// Before an object is let go in a way that people should know of.
 pub async fn release(ctx: &Context, object: &PhoneNumberBinding, release: Release) {
     let number = &object.spec.number;
+    if let Some(why) = audit::left(release) {
+        let subject = audit::subject(ctx, object, "number", "let_go");
+        telemetry::audit::left(&Subject { id: Some(number.clone()), why: Some(why), ..subject });
+    }
     let status = object.status.as_ref();
     let target = status.map_or(answer::APP_ID, answer::recorded);
     let noun = answer::noun(target);
