@@ -17,6 +17,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Crds(crds) => crds.run(&mut std::io::stdout().lock())?,
         Command::Run(args) => tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::run(*args))?,
+        Command::Plan(args) => return Ok(args.run(&mut std::io::stdout().lock())),
         // Three verdicts, three exit codes.
         Command::UninstallCheck(check) => return Ok(check.run(&mut std::io::stderr().lock())),
     }

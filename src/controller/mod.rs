@@ -16,6 +16,7 @@ pub mod made;
 pub mod managed;
 pub mod memories;
 pub mod pass;
+pub mod plan;
 pub mod report;
 mod rollback;
 pub mod secrets;
