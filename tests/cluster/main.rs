@@ -37,6 +37,7 @@ mod monitors;
 mod namespaces;
 mod numbers;
 mod observe;
+mod plan;
 mod policies;
 mod provider_ca;
 mod proxy;

@@ -64,7 +64,7 @@ fn label(view: &View) -> String {
 
 fn cause(cause: Cause) -> &'static str {
     match cause {
-        Cause::Edited => "the spec was changed",
+        Cause::Edited => "the spec wants it so",
         Cause::Rotated => "the password was changed",
         Cause::Drifted => "it was changed outside Switchboard",
         Cause::Followed => "what it follows has changed",
@@ -73,13 +73,12 @@ fn cause(cause: Cause) -> &'static str {
     }
 }
 
-/// What changes, field by field. `password`: it is known, or believed, to be another one.
-fn edits(change: &Fields, observed: Option<&Fields>, password: bool) -> Vec<String> {
+/// What changes, field by field. `password`: what becomes of that.
+fn edits(change: &Fields, observed: Option<&Fields>, password: &str) -> Vec<String> {
     let line = |(field, value): (&&str, &Value)| {
         let before = observed.and_then(|observed| observed.get(*field));
         match (value, before) {
-            (Value::Secret(_), _) if password => Some(format!("{field}: changed")),
-            (Value::Secret(_), _) => Some(format!("{field}: sent again with it")),
+            (Value::Secret(_), _) => Some(format!("{field}: {password}")),
             (value, before) if value.agrees(before) => None,
             (value, Some(before)) => Some(format!("{field}: {} → {}", shown(&value.named_in(before)), shown(value))),
             (value, None) => Some(format!("{field}: {}", shown(value))),
@@ -90,7 +89,13 @@ fn edits(change: &Fields, observed: Option<&Fields>, password: bool) -> Vec<Stri
 
 pub(super) fn update(view: &View, id: &str, change: &Fields, why: Cause, differences: &[String]) -> Step {
     let observed = view.evidence.observed(id).map(|seen| &seen.remote.fields);
-    let password = differences.iter().any(|difference| difference.starts_with(PASSWORD));
+    let known = view.password_version().is_some() || view.evidence.password_matches.is_some();
+    let password = match differences.iter().any(|difference| difference.starts_with(PASSWORD)) {
+        true if known => "changed",
+        // The provider does not show which one it has.
+        true => "set",
+        false => "sent again with it",
+    };
     let what = format!("change {} {id}: {}", view.thing.as_str(), cause(why));
     step(Change::Update, what, edits(change, observed, password))
 }
@@ -161,7 +166,7 @@ pub(super) fn number(e164: &str, target: &str, change: &Fields, before: &Fields,
     let (now, then) = (text(before).unwrap_or_default(), text(change).unwrap_or_default());
     let mut rest = change.clone();
     rest.remove(target);
-    let details = edits(&rest, Some(before), false);
+    let details = edits(&rest, Some(before), "");
     let what = match why {
         _ if now == then => format!("change number {e164}: {}", cause(why)),
         Cause::Restored => {
