@@ -17,6 +17,21 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// The arguments of the process. Who asks for a plan in the wrong way is not told that there are changes.
+    pub fn read() -> Self {
+        Self::try_parse().unwrap_or_else(|error| {
+            let plan = std::env::args_os().nth(1).is_some_and(|command| command == "plan");
+            if plan && error.use_stderr() {
+                // There is nobody to tell where that fails.
+                let _ = error.print();
+                std::process::exit(1);
+            }
+            error.exit()
+        })
+    }
+}
+
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {

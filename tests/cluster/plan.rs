@@ -7,7 +7,7 @@ use sandbox::control_plane::{self, Options};
 use sandbox::plivo;
 use serde_json::json;
 
-use self::planner::{PASSWORD, Planner, ROTATED, endpoint, manifests, number, peer, secret};
+use self::planner::{PASSWORD, Planner, ROTATED, account, endpoint, manifests, number, peer, secret};
 use crate::numbers::line::NUMBER;
 use crate::support;
 use crate::world::{World, endpoint_id};
@@ -17,25 +17,33 @@ const DID: &str = "15162065574";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_plan_says_is_what_happens_and_to_say_it_nothing_is_written() {
-    let plane = support::own_control_plane_with("plan", |dir| Options { audit_log: true, rights: control_plane::Rights::Cluster, ..Options::new(dir) }).await;
+    let plane = support::own_control_plane_with("plan", |dir| Options {
+        audit_log: true,
+        rights: control_plane::Rights::Cluster,
+        ..Options::new(dir)
+    })
+    .await;
     let world = World::on(&plane, "plan", plivo::Options::default()).await;
-    let (ivr, other) = (world.application("ivr").await, world.application("other").await);
-    world.number(NUMBER, json!({"app_id": other, "alias": "old alias"})).await;
+    world.may_write().await;
+    let [before, ivr, other] = [world.application("before").await, world.application("ivr").await, world.application("other").await];
+    world.number(NUMBER, json!({"app_id": before, "alias": "old alias"})).await;
     let mut planner = Planner::new(&plane, &world).await;
     planner.called(&ivr, "1000000001");
     planner.called(&other, "1000000002");
+    planner.called(&before, "1000000003");
 
     // Everything is new: an endpoint, a number that follows it, and an endpoint whose Secret is forgotten.
-    let alice = |more: &str| endpoint("alice", &format!("alias: \"{more}\", app_id: \"{ivr}\", passwordSecretRef: {{name: alice-sip}}"), "");
-    let carol = endpoint("carol", "alias: Carol, passwordSecretRef: {name: alice-sip}", "driftPolicy: Report");
+    let alice =
+        |more: &str| endpoint("alice", &format!("alias: \"{more}\", app_id: \"{ivr}\", passwordSecretRef: {{name: alice-sip}}"), "");
+    let carol = endpoint("carol", "alias: Carol, generatePassword: true", "driftPolicy: Report\n  connectionSecret: {name: carol-phone}");
     let reception = number("reception", NUMBER, "applicationOf: {name: alice}");
     let bob = endpoint("bob", "passwordSecretRef: {name: bob-sip}", "");
     let unrelated = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: dial-plan}\n";
     let password = secret("alice-sip", PASSWORD);
-    let new = manifests(&[&password, &alice("Alice's desk"), &bob, &reception, unrelated]);
+    let new = manifests(&[&password, &alice("Alice-desk"), &bob, &reception, unrelated]);
     planner.plan("new", &["-f", "-"], &new, 2).await;
     planner.plan("verbose", &["-f", "-", "-v"], &new, 2).await;
-    let settled = manifests(&[&password, &alice("Alice's desk"), &reception]);
+    let settled = manifests(&[&password, &alice("Alice-desk"), &reception]);
     planner.happens(&["alice"], &["reception"], &settled).await;
 
     // What is in Git is in the cluster, and what is in the cluster is at the provider.
@@ -43,18 +51,19 @@ async fn what_the_plan_says_is_what_happens_and_to_say_it_nothing_is_written() {
     planner.plan("nothing", &["-n", &world.namespace], "", 0).await;
 
     // The alias and the password change, the number leads elsewhere, and there is one more.
+    let first = endpoint_id(&world.ready("alice").await);
+    planner.called(&first, "2000000001");
     let elsewhere = number("reception", NUMBER, &format!("app_id: \"{other}\""));
-    let edited = manifests(&[&secret("alice-sip", ROTATED), &alice("Front desk"), &carol, &elsewhere]);
+    let edited = manifests(&[&secret("alice-sip", ROTATED), &alice("Front-desk"), &carol, &elsewhere]);
     planner.plan("edited", &["-f", "-"], &edited, 2).await;
     planner.happens(&["alice", "carol"], &["reception"], &edited).await;
     planner.plan("settled", &["-f", "-"], &edited, 0).await;
 
     // Somebody works in the console. One object has it corrected, the other one only reported.
-    let (first, second) = (endpoint_id(&world.ready("alice").await), endpoint_id(&world.ready("carol").await));
-    planner.called(&first, "2000000001");
+    let second = endpoint_id(&world.ready("carol").await);
     planner.called(&second, "2000000002");
     for id in [&first, &second] {
-        world.admin.patch_endpoint(id, json!({"alias": "edited in the console"})).await.expect("an edit in the console");
+        world.admin.patch_endpoint(id, json!({"alias": "edited"})).await.expect("an edit in the console");
     }
     planner.plan("drift", &["-f", "-"], &edited, 2).await;
     world.admin.delete_endpoint(&second).await.expect("a deletion in the console");
@@ -71,8 +80,19 @@ async fn what_the_plan_says_is_what_happens_and_to_say_it_nothing_is_written() {
     planner.plan("adopted", &["-f", "-"], &lobby, 2).await;
     planner.happens(&["lobby"], &[], &lobby).await;
 
+    // Account objects that nobody uses yet: one leads to the account, the other one has a token of nobody.
+    let wrong = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: wrong}}\nstringData: {{auth_id: {}, auth_token: canary-7f3a19}}\n",
+        plivo::DEFAULT_AUTH_ID
+    );
+    let accounts = manifests(&[&wrong, &account("second", "plivo-credentials"), &account("wrong", "wrong")]);
+    planner.plan("accounts", &["-f", "-"], &accounts, 2).await;
+
     // What the API server would not take, and what is gone already while it is being deleted.
-    let wrong = manifests(&[&number("reception", "12", "app_id: \"1\""), &endpoint("alice", "alias: Alice, colour: red, passwordSecretRef: {name: alice-sip}", "")]);
+    let wrong = manifests(&[
+        &number("reception", "12", "app_id: \"1\""),
+        &endpoint("alice", "alias: Alice, colour: red, passwordSecretRef: {name: alice-sip}", ""),
+    ]);
     planner.plan("refused", &["-f", "-"], &wrong, 1).await;
     world.delete_binding("reception").await;
     world.delete("alice").await;
@@ -122,18 +142,23 @@ async fn without_a_right_the_plan_says_which_one_is_missing() {
     let alice = endpoint("alice", "passwordSecretRef: {name: alice-sip}", "");
     let (code, said) = planner.run(&["-f", "-"], &alice).await;
     assert_eq!(code, 1, "{said}");
+    let (wrong, _) = planner.run(&["--no-such-flag"], "").await;
+    assert_eq!(wrong, 1, "what is not understood is no change");
     assert!(said.contains("cannot list resource \"sipendpoints\""), "{said}");
 
     let kinds: &[&str] = &["sipendpoints", "phonenumberbindings", "provideraccounts"];
     let planner = Planner::with(plane, &world, &[("switchboard.dev", kinds, &["get", "list"]), ("", &["secrets"], &["get"])]).await;
     let (code, said) = planner.run(&["-f", "-"], &alice).await;
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("SipEndpoint ") && said.contains("alice cannot be applied: ") && said.contains("cannot create resource"), "{said}");
+    assert!(
+        said.contains("SipEndpoint ") && said.contains("alice cannot be applied: ") && said.contains("cannot create resource"),
+        "{said}"
+    );
 
     let rules: &[(&str, &[&str], &[&str])] = &[("switchboard.dev", kinds, &["get", "list", "create", "patch"])];
     let planner = Planner::with(plane, &world, rules).await;
     let (code, said) = planner.run(&["-f", "-"], &alice).await;
-    assert_eq!(code, 2, "{said}");
+    assert_eq!(code, 1, "{said}");
     assert!(said.contains("plivo-credentials may not be read by whoever asks for this plan"), "{said}");
 }
 

@@ -121,9 +121,11 @@ async fn send(client: &Client, method: Method, path: &str, content: &str, body: 
     Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
 }
 
-/// The API server's own words.
+/// The API server's own words. Of a field that it does not know it tells after the whole object.
 fn said(answer: &Value) -> String {
-    answer["message"].as_str().unwrap_or("the API server answered without saying why").to_owned()
+    const STRICT: &str = "strict decoding error: ";
+    let message = answer["message"].as_str().unwrap_or("the API server answered without saying why");
+    message.rsplit_once(STRICT).map_or_else(|| message.to_owned(), |(_, rest)| format!("{STRICT}{rest}"))
 }
 
 /// A Secret of a manifest as it will be, if that is not how it is already.
@@ -163,6 +165,21 @@ pub async fn secret(client: &Client, manifest: &Manifest, namespace: &str) -> an
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_an_unknown_field_only_the_field_is_told() {
+        let table = [
+            (
+                json!({"message": " \"\" is invalid: patch: Invalid value: \"{…}\": strict decoding error: unknown field \"spec.colour\""}),
+                "strict decoding error: unknown field \"spec.colour\"",
+            ),
+            (json!({"message": "spec.number: Forbidden"}), "spec.number: Forbidden"),
+            (json!("hello"), "the API server answered without saying why"),
+        ];
+        for (answer, expected) in table {
+            assert_eq!(said(&answer), expected);
+        }
+    }
 
     #[test]
     fn an_apply_takes_away_what_the_manifest_does_not_say_any_more_and_leaves_what_others_have_annotated() {

@@ -70,8 +70,8 @@ fn gather(path: &Path, recursive: bool, named: bool, found: &mut Vec<Manifest>) 
 
 fn parse(source: &str, text: &str, found: &mut Vec<Manifest>) -> anyhow::Result<()> {
     // The message of a parser shows the line that it stumbles over, and a Secret may stand there.
-    let documents: Vec<Value> =
-        serde_saphyr::from_multiple(text).map_err(|_| anyhow::anyhow!("{source} cannot be read as YAML or JSON; `kubectl apply --dry-run=client -f` shows where"))?;
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text)
+        .map_err(|_| anyhow::anyhow!("{source} cannot be read as YAML or JSON; `kubectl apply --dry-run=client -f` shows where"))?;
     for document in documents {
         take(source, document, found)?;
     }
@@ -111,7 +111,9 @@ mod tests {
         let two = format!("---\n{one}---\n# only a comment\n---\napiVersion: v1\nkind: B\nmetadata:\n  name: b\n");
         let list = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: A, metadata: {name: a}}\n- {apiVersion: v1, kind: B, metadata: {name: b}}\n";
         let json = r#"{"apiVersion": "v1", "kind": "A", "metadata": {"name": "a"}}"#;
-        for (text, expected) in [(one, vec!["A a"]), (&two, vec!["A a", "B b"]), (list, vec!["A a", "B b"]), (json, vec!["A a"]), ("", vec![])] {
+        for (text, expected) in
+            [(one, vec!["A a"]), (&two, vec!["A a", "B b"]), (list, vec!["A a", "B b"]), (json, vec!["A a"]), ("", vec![])]
+        {
             assert_eq!(names(text), Ok(expected.into_iter().map(ToOwned::to_owned).collect()), "{text}");
         }
     }

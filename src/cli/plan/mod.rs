@@ -190,15 +190,14 @@ impl Applied {
 
     /// The objects of the manifests, and those for which they change something.
     fn concerned(&self, cluster: &Cluster) -> BTreeSet<ObjectKey> {
-        let managed = |key: &&ObjectKey| matches!(key.kind, Kind::SipEndpoint | Kind::PhoneNumberBinding);
-        let mut wanted: BTreeSet<ObjectKey> = self.fates.keys().filter(managed).cloned().collect();
         let changed = |key: &ObjectKey| self.fates.get(key).is_some_and(|fate| *fate != Fate::Same);
+        let managed = |key: &&ObjectKey| matches!(key.kind, Kind::SipEndpoint | Kind::PhoneNumberBinding);
+        let mut wanted: BTreeSet<ObjectKey> = self.fates.keys().filter(|key| managed(key) || changed(key)).cloned().collect();
         let secret = |namespace: &str, name: &str| {
             self.secrets.iter().any(|secret| secret.name_any() == name && secret.namespace().as_deref() == Some(namespace))
         };
-        let credentials = |namespace: &str, spec: &ProviderAccountSpec| {
-            provider::credentials_secret(spec).is_some_and(|name| secret(namespace, name))
-        };
+        let credentials =
+            |namespace: &str, spec: &ProviderAccountSpec| provider::credentials_secret(spec).is_some_and(|name| secret(namespace, name));
         let own = cluster.accounts.iter().filter(|account| credentials(&account.namespace().unwrap_or_default(), &account.spec));
         let renewed: BTreeSet<ObjectKey> =
             own.map(|account| ObjectKey::account(account.namespace().unwrap_or_default(), account.name_any())).collect();
@@ -242,7 +241,8 @@ impl Applied {
 }
 
 fn replace<K: Resource<DynamicType = ()> + DeserializeOwned>(all: &mut Vec<K>, object: Value) -> anyhow::Result<()> {
-    let object: K = serde_json::from_value(object).with_context(|| format!("reading a {} as the API server would store it", K::kind(&())))?;
+    let object: K =
+        serde_json::from_value(object).with_context(|| format!("reading a {} as the API server would store it", K::kind(&())))?;
     let place = |object: &K| (object.namespace(), object.name_any());
     let new = place(&object);
     all.retain(|other| place(other) != new);

@@ -8,7 +8,7 @@ use crate::api::condition::{Reason, Verdict};
 use crate::controller::plan::Planned;
 use crate::core::action::Finding;
 use crate::core::key::{Kind, ObjectKey};
-use crate::core::plan::{Change, End, plain};
+use crate::core::plan::{Change, End, Step, plain};
 
 /// How the plan turns out, in exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +78,9 @@ pub fn print(planned: &[Planned], fates: Option<&Fates>, refused: &[(ObjectKey, 
 /// One object with what is a part of it.
 fn told(parts: &[&Planned], fates: Option<&Fates>, counts: &mut Counts, all: bool) -> String {
     let key = &parts[0].key;
-    let steps = || parts.iter().flat_map(|part| &part.steps);
-    for step in steps() {
+    let mut steps: Vec<&(usize, Step)> = parts.iter().flat_map(|part| &part.steps).collect();
+    steps.sort_by_key(|(turn, _)| *turn);
+    for (_, step) in &steps {
         match step.change {
             Change::Create => counts.create += 1,
             Change::Update => counts.update += 1,
@@ -94,7 +95,7 @@ fn told(parts: &[&Planned], fates: Option<&Fates>, counts: &mut Counts, all: boo
     let waits = said.iter().any(|said| said.waits);
     counts.failed += usize::from(!failed.is_empty());
     counts.waits += usize::from(waits && failed.is_empty());
-    let quiet = steps().next().is_none();
+    let quiet = steps.is_empty();
     counts.unchanged += usize::from(quiet && !waits && failed.is_empty());
     let foreign = fates.is_some_and(|fates| !fates.contains_key(key));
     // What others wait for is none of these manifests' business.
@@ -112,7 +113,7 @@ fn told(parts: &[&Planned], fates: Option<&Fates>, counts: &mut Counts, all: boo
         Some(None) => " (not in the manifests)",
     };
     let mut text = format!("{} {key}{note}:\n", key.kind);
-    for step in steps() {
+    for (_, step) in &steps {
         let _ = writeln!(text, "  {}", step.what);
         for detail in &step.details {
             let _ = writeln!(text, "    {detail}");

@@ -38,7 +38,7 @@ use crate::core::key::{Kind, ObjectKey};
 use crate::core::mark::Installation;
 use crate::core::plan::{self, Ask, Change, End, MadeCourse, MadeStart, NumberStart, Numbers, Step, Things, fresh_version};
 use crate::core::time::Moment;
-use crate::core::view::View;
+use crate::core::view::{Problem, View};
 use crate::provider::{self, Target};
 
 /// So often all objects are gone through: what one gives up another may have waited for, and that one in turn.
@@ -69,16 +69,16 @@ pub struct Begin {
 pub struct Planned {
     /// Which.
     pub key: ObjectKey,
-    /// What is done, in order.
-    pub steps: Vec<Step>,
+    /// What is done, each with its turn among all steps of all objects.
+    pub steps: Vec<(usize, Step)>,
     /// Every action that was unfolded.
     pub actions: Vec<String>,
     /// How it ends; or why that cannot be told.
     pub end: Result<End, String>,
 }
 
-/// Plans for these SipEndpoints (with their trunk groups) and PhoneNumberBindings, each of them once, in the order of their names. Reads, and
-/// writes nothing.
+/// Plans for these SipEndpoints (with their trunk groups) and PhoneNumberBindings, each of them once, in the order of their names; of account
+/// objects it tells where they lead. Reads, and writes nothing.
 pub async fn plan(begin: Begin, wanted: &BTreeSet<ObjectKey>) -> Vec<Planned> {
     let mut rehearsal = Rehearsal::new(begin);
     rehearsal.accounts(wanted).await;
@@ -117,6 +117,7 @@ struct Rehearsal {
     planned: BTreeMap<ObjectKey, Planned>,
     /// How far the plan has come.
     now: Moment,
+    turns: usize,
 }
 
 impl Rehearsal {
@@ -133,6 +134,7 @@ impl Rehearsal {
             bound: BTreeMap::new(),
             planned: BTreeMap::new(),
             now,
+            turns: 0,
         }
     }
 
@@ -154,6 +156,10 @@ impl Rehearsal {
         for key in wanted {
             let account = match key.kind {
                 Kind::SipEndpoint => self.stage.endpoints.get(key).map(account_of),
+                Kind::ProviderAccount | Kind::ClusterProviderAccount => {
+                    users.entry(key.clone()).or_default();
+                    continue;
+                }
                 _ => self.stage.bindings.get(key).map(account_of),
             };
             users.entry(account.unwrap_or_else(|| key.clone())).or_default().push(key.clone());
@@ -165,6 +171,9 @@ impl Rehearsal {
                 budget.requests_per_5_seconds = (budget.requests_per_5_seconds / 2).max(1);
             }
             account::rehearse(&ctx, &object, users).await;
+            if wanted.contains(&key) {
+                self.account(&key);
+            }
         }
         for key in wanted {
             let named = match key.kind {
@@ -190,6 +199,23 @@ impl Rehearsal {
         }
     }
 
+    /// Where an account object leads.
+    fn account(&mut self, key: &ObjectKey) {
+        let (steps, end) = match (self.askable(key), self.stage.ctx.account(key)) {
+            (Err(problem), _) => (Vec::new(), Err(problem)),
+            (Ok(()), Some(AccountState::Ready(account))) => {
+                let what = format!("leads to {} account {}", account.id().provider, account.id().id);
+                let step = Step { change: Change::Note, what, details: Vec::new() };
+                (vec![step], Ok(End::Rest(Finding::new(Reason::Available, ""))))
+            }
+            (Ok(()), Some(AccountState::NotReady(problem))) => {
+                (Vec::new(), Ok(End::Waits(Some(Finding::new(problem.reason, problem.message)))))
+            }
+            (Ok(()), None) => (Vec::new(), Ok(End::Waits(None))),
+        };
+        self.note(key, steps, Vec::new(), end);
+    }
+
     fn live(&self, account: &ObjectKey) -> Option<Arc<Account>> {
         match self.stage.ctx.account(account) {
             Some(AccountState::Ready(account)) => Some(account),
@@ -197,13 +223,20 @@ impl Rehearsal {
         }
     }
 
+    /// What the operator would be told by an account that does not answer this plan is not known.
+    fn askable(&self, account: &ObjectKey) -> Result<(), String> {
+        match self.stage.ctx.account(account) {
+            Some(AccountState::NotReady(Problem {
+                reason: Reason::ProviderUnreachable | Reason::Throttled | Reason::SecretAccessDenied | Reason::Progressing,
+                message,
+            })) => Err(format!("{} {account} cannot be asked: {message}", account.kind)),
+            _ => Ok(()),
+        }
+    }
+
     /// Without its listing nothing can be said of anything in an account.
     async fn listed(&mut self, key: &ObjectKey, account: &ObjectKey, thing: Thing) -> Result<(), String> {
-        if let Some(AccountState::NotReady(problem)) = self.stage.ctx.account(account)
-            && matches!(problem.reason, Reason::ProviderUnreachable | Reason::Throttled)
-        {
-            return Err(format!("{} {account} cannot be asked: {}", account.kind, problem.message));
-        }
+        self.askable(account)?;
         let Some(live) = self.live(account).filter(|live| live.has(thing)) else { return Ok(()) };
         let at = (live.id().clone(), thing);
         if self.things.contains_key(&at) {
@@ -336,7 +369,8 @@ impl Rehearsal {
         }
         object.status = Some(course.view.status.clone());
         finalizers(&mut object.metadata, FINALIZER_ENDPOINT, course.view.object.finalizer);
-        if let Some(connection) = course.view.connection.as_ref().filter(|_| course.steps.iter().any(|step| step.change == Change::Secret)) {
+        if let Some(connection) = course.view.connection.as_ref().filter(|_| course.steps.iter().any(|step| step.change == Change::Secret))
+        {
             let secret = written(&object, &course.view, connection);
             self.stage.ctx.secrets.suppose(&key.namespace, &connection.name, secret);
         }
@@ -353,11 +387,7 @@ impl Rehearsal {
 
     async fn number(&mut self, key: &ObjectKey, mut object: PhoneNumberBinding) -> Result<(Vec<Step>, Vec<String>, End), String> {
         let (ctx, account) = (self.ctx(), account_of(&object));
-        if let Some(AccountState::NotReady(problem)) = ctx.account(&account)
-            && matches!(problem.reason, Reason::ProviderUnreachable | Reason::Throttled)
-        {
-            return Err(format!("{} {account} cannot be asked: {}", account.kind, problem.message));
-        }
+        self.askable(&account)?;
         for _ in 0..READS {
             let mut slot = Slot { memory: self.bound.get(key).cloned().unwrap_or_default(), version: 0 };
             let mut view = binding::gather::view(&ctx, &object, false, &mut slot).await;
@@ -408,9 +438,18 @@ impl Rehearsal {
     fn note(&mut self, key: &ObjectKey, steps: Vec<Step>, actions: Vec<String>, end: Result<End, String>) {
         let blank = || Planned { key: key.clone(), steps: Vec::new(), actions: Vec::new(), end: Ok(End::Waits(None)) };
         let planned = self.planned.entry(key.clone()).or_insert_with(blank);
-        planned.steps.extend(steps);
+        planned.steps.extend(steps.into_iter().map(|step| {
+            self.turns += 1;
+            (self.turns, step)
+        }));
         planned.actions.extend(actions);
-        planned.end = end;
+        // In each round the same is waited for.
+        planned.actions.dedup();
+        planned.end = match end {
+            // That says something about whoever asks, and nothing about the operator.
+            Ok(End::Waits(Some(finding))) if finding.reason == Reason::SecretAccessDenied => Err(finding.message),
+            end => end,
+        };
     }
 }
 

@@ -219,7 +219,8 @@ impl<'a> Unfolding<'a> {
 
     fn record(&mut self, action: &Action, found: &Found) {
         // What was just made is said already.
-        let answered = matches!(self.learnt.memory.own.as_ref().and_then(|own| own.answer.as_ref()), Some(Outcome::Done((id, _))) if *id == found.id);
+        let answered =
+            matches!(self.learnt.memory.own.as_ref().and_then(|own| own.answer.as_ref()), Some(Outcome::Done((id, _))) if *id == found.id);
         if !answered {
             self.steps.push(words::record(&self.view, &found.id, &found.username));
         }

@@ -7,12 +7,16 @@ use crate::api::condition::Reason;
 use crate::core::binding::tests::make as line;
 use crate::core::endpoint::connection::{ConnectionSecret, Held};
 use crate::core::endpoint::tests::make::{
-    NAMED, PHONE, RECORDS, Start, adopting, applied, healthy, named, password, problem, recorded, remote, right, text, theirs, under, wanted,
+    NAMED, PHONE, RECORDS, Start, adopting, applied, healthy, named, password, problem, recorded, remote, right, text, theirs, under,
+    wanted,
 };
 use crate::core::fields::{Number, Value};
 use crate::core::memory::Learnt;
 use crate::core::sighting::Sightings;
 use crate::core::view::{Desired, Thing};
+
+/// A sentence, where it begins, what the provider holds, what is planned, how that ends.
+type Row<'a, S, H> = (&'a str, S, H, Vec<&'a str>, &'a str);
 
 fn things(remotes: Vec<Remote>) -> Things {
     Things::new(Sightings::new(remotes.into_iter().map(|remote| (remote.id.clone(), remote)).collect(), None))
@@ -55,7 +59,10 @@ fn unfolded(start: &Start, held: Vec<Remote>, references: &[(&str, &str)]) -> Ma
 }
 
 fn lines(steps: &[Step]) -> Vec<String> {
-    steps.iter().flat_map(|step| std::iter::once(step.what.clone()).chain(step.details.iter().map(|detail| format!("  {detail}")))).collect()
+    steps
+        .iter()
+        .flat_map(|step| std::iter::once(step.what.clone()).chain(step.details.iter().map(|detail| format!("  {detail}"))))
+        .collect()
 }
 
 fn ends(end: &End) -> String {
@@ -80,7 +87,7 @@ fn what_is_planned_for_an_endpoint_reads_as_what_is_done() {
     let absent = || Held::Absent;
     let create = format!("create endpoint in Plivo account MA1, username {mark}…");
     let found = format!("take over endpoint e7, username {}, which carries this object's mark", known("e7"));
-    let table: Vec<(&str, Start, Vec<Remote>, Vec<&str>, &str)> = vec![
+    let table: Vec<Row<'_, Start, Vec<Remote>>> = vec![
         ("a new one", applied(), vec![], vec![&create, "  alias: \"desk\"", "  password: ***"], "rests: Available"),
         ("one that is as it should be", healthy(), vec![remote("e1")], vec![], "rests: Available"),
         (
@@ -98,7 +105,13 @@ fn what_is_planned_for_an_endpoint_reads_as_what_is_done() {
             vec!["endpoint e1 was deleted outside Switchboard", &create, "  alias: \"desk\"", "  password: ***"],
             "rests: Available",
         ),
-        ("one from a former life of the cluster", applied(), vec![remote("e7")], vec![&found, "change endpoint e7: the spec wants it so", "  password: set"], "rests: Available"),
+        (
+            "one from a former life of the cluster",
+            applied(),
+            vec![remote("e7")],
+            vec![&found, "change endpoint e7: the spec wants it so", "  password: set"],
+            "rests: Available",
+        ),
         (
             "a duplicate",
             healthy(),
@@ -170,7 +183,12 @@ fn what_is_planned_for_an_endpoint_reads_as_what_is_done() {
     ];
     for (sentence, start, held, expected, end) in table {
         let course = unfolded(&start, held, &[]);
-        assert_eq!((lines(&course.steps), ends(&course.end).as_str()), (expected.iter().map(|line| (*line).to_owned()).collect(), end), "{sentence}: {:?}", course.actions);
+        assert_eq!(
+            (lines(&course.steps), ends(&course.end).as_str()),
+            (expected.iter().map(|line| (*line).to_owned()).collect(), end),
+            "{sentence}: {:?}",
+            course.actions
+        );
     }
 }
 
@@ -215,7 +233,9 @@ fn every_plan_ends_and_the_plan_after_it_has_nothing_left_to_do() {
     for record in RECORDS {
         under(record, || {
             for start in [applied(), recorded(), healthy(), healthy().report_drift(), adopting(), applied().phone(Held::Absent)] {
-                for held in [vec![], vec![remote("e1")], vec![edited("e1")], vec![remote("e1"), remote("e2")], vec![named("e9", "somebody")]] {
+                for held in
+                    [vec![], vec![remote("e1")], vec![edited("e1")], vec![remote("e1"), remote("e2")], vec![named("e9", "somebody")]]
+                {
                     let course = unfolded(&start, held, &[]);
                     assert!(course.actions.len() < MOST, "{:?}", course.actions);
                     // On paper it has happened: there is nothing left.
@@ -262,7 +282,7 @@ fn bound(start: &line::Start, held: Option<Number>) -> NumberCourse {
 #[test]
 fn what_is_planned_for_a_number_reads_as_what_is_done() {
     let number = |app: &str| Some(line::number(app, "old"));
-    let table: Vec<(&str, line::Start, Option<Number>, Vec<&str>, &str)> = vec![
+    let table: Vec<Row<'_, line::Start, Option<Number>>> = vec![
         (
             "a new binding",
             line::applied(),
@@ -308,7 +328,12 @@ fn what_is_planned_for_a_number_reads_as_what_is_done() {
     ];
     for (sentence, start, held, expected, end) in table {
         let course = bound(&start, held);
-        assert_eq!((lines(&course.steps), ends(&course.end).as_str()), (expected.iter().map(|line| (*line).to_owned()).collect(), end), "{sentence}: {:?}", course.actions);
+        assert_eq!(
+            (lines(&course.steps), ends(&course.end).as_str()),
+            (expected.iter().map(|line| (*line).to_owned()).collect(), end),
+            "{sentence}: {:?}",
+            course.actions
+        );
         assert!(course.actions.len() < MOST);
     }
 }

@@ -36,7 +36,8 @@ fn step(change: Change, what: String, details: Vec<String>) -> Step {
 /// A value, masked if it must not be shown.
 fn shown(value: &Value) -> String {
     match value.text() {
-        Some(text) if text.contains(BEGINS) => plain(text),
+        // What is nested is told in its own form.
+        Some(text) if text.contains(BEGINS) || text.starts_with(['[', '{']) => plain(text),
         _ => value.to_string(),
     }
 }

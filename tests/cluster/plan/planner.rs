@@ -55,6 +55,12 @@ pub fn secret(name: &str, password: &str) -> String {
     format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}}}\nstringData: {{password: {password}}}\n")
 }
 
+pub fn account(name: &str, secret: &str) -> String {
+    format!(
+        "apiVersion: switchboard.dev/v1alpha1\nkind: ProviderAccount\nmetadata: {{name: {name}}}\nspec:\n  plivo: {{credentialsSecretRef: {{name: {secret}}}}}\n"
+    )
+}
+
 pub fn endpoint(name: &str, plivo: &str, spec: &str) -> String {
     let spec = if spec.is_empty() { String::new() } else { format!("  {spec}\n") };
     format!(
@@ -85,15 +91,13 @@ impl Planner {
     /// With all the rights that a plan needs, and no others.
     pub async fn new(plane: &ControlPlane, world: &World) -> Planner {
         let kinds = &["sipendpoints", "phonenumberbindings", "provideraccounts", "clusterprovideraccounts"];
-        let rules: Rules<'_> = &[
-            ("switchboard.dev", kinds, &["get", "list", "create", "patch"]),
-            ("", &["secrets"], &["get"]),
-        ];
+        let rules: Rules<'_> = &[("switchboard.dev", kinds, &["get", "list", "create", "patch"]), ("", &["secrets"], &["get"])];
         Planner::with(plane, world, rules).await
     }
 
     pub async fn with(plane: &ControlPlane, world: &World, rules: Rules<'_>) -> Planner {
-        let rule = |(group, resources, verbs): &(&str, &[&str], &[&str])| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
+        let rule =
+            |(group, resources, verbs): &(&str, &[&str], &[&str])| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
         let mut all: Vec<Value> = rules.iter().map(rule).collect();
         all.push(json!({"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]}));
         let client = world.client.clone();
@@ -124,12 +128,7 @@ impl Planner {
         let kube_system: Namespace = Api::all(client.clone()).get("kube-system").await.expect("a namespace");
         let installation = Installation::new(&kube_system.uid().expect("a uid"));
         let mut names = vec![(plivo::DEFAULT_AUTH_ID.to_owned(), "MA4711".to_owned())];
-        for (place, object) in [
-            (Place::Username, "alice"),
-            (Place::Username, "bob"),
-            (Place::Username, "carol"),
-            (Place::Name, "pbx"),
-        ] {
+        for (place, object) in [(Place::Username, "alice"), (Place::Username, "bob"), (Place::Username, "carol"), (Place::Name, "pbx")] {
             let mark = Mark::new(place, &installation, &world.namespace, object, object);
             let dot = if place == Place::Name { "." } else { "" };
             names.push((mark.as_str().to_owned(), format!("{object}{dot}{MARK}")));
@@ -166,7 +165,8 @@ impl Planner {
             command.args(["-n", &self.world.namespace]);
         }
         command.env("KUBECONFIG", &self.kubeconfig).env_remove("SWITCHBOARD_INSTALLATION_ID");
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("the program");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("the program");
         child.stdin.take().expect("piped").write_all(manifests.as_bytes()).await.expect("it reads");
         let output = tokio::time::timeout(crate::world::PATIENCE, child.wait_with_output()).await.expect("a plan in time").expect("a plan");
         let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
@@ -226,7 +226,11 @@ impl Planner {
         // What drifted is seen with the first listing; until then the status is what it was.
         crate::world::eventually("it happens", async || (self.count(before).await == self.promised).then_some(())).await;
         for name in endpoints {
-            self.world.until(name, "settled", |object| ["Available", "Drifted"].contains(&crate::world::reason(object)) && crate::world::observed(object)).await;
+            self.world
+                .until(name, "settled", |object| {
+                    ["Available", "Drifted"].contains(&crate::world::reason(object)) && crate::world::observed(object)
+                })
+                .await;
         }
         for name in bindings {
             self.world.bound(name).await;
