@@ -19,6 +19,7 @@ pub mod managed;
 pub mod memories;
 pub mod observe;
 pub mod pass;
+pub mod plan;
 pub mod report;
 mod rollback;
 pub mod secrets;

@@ -23,6 +23,7 @@ pub mod memory;
 pub mod monitor;
 pub mod outcome;
 pub mod ownership;
+pub mod plan;
 pub mod shared;
 pub mod sighting;
 pub mod status;

@@ -42,6 +42,7 @@ mod monitors;
 mod namespaces;
 mod numbers;
 mod observe;
+mod plan;
 mod policies;
 mod provider_ca;
 mod proxy;

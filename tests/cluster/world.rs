@@ -94,6 +94,19 @@ impl World {
         world.furnished().await
     }
 
+    /// The same world for somebody else.
+    pub fn beside_itself(&self) -> World {
+        World {
+            client: self.client.clone(),
+            namespace: self.namespace.clone(),
+            simulator: Arc::clone(&self.simulator),
+            admin: self.simulator.admin(),
+            carrierx: self.carrierx.clone(),
+            backup_tool: self.backup_tool.clone(),
+            kubeconfig: self.kubeconfig.clone(),
+        }
+    }
+
     /// Another cluster with the same provider: a namespace of the same name that consents, and nothing else in it.
     pub async fn elsewhere(&self, plane: &ControlPlane) -> World {
         let metadata = ObjectMeta { name: Some(self.namespace.clone()), ..ObjectMeta::default() };
