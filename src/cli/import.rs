@@ -198,7 +198,7 @@ fn summary(plan: &Plan, written: usize, dir: Option<&Path>) -> String {
     let mut line =
         format!("{}, {}: {}{place}", counted(plan.endpoints, "endpoint"), counted(plan.numbers, "number"), counted(written, "manifest"));
     if plan.managed > 0 {
-        line.push_str(&format!(", {} have an object already", plan.managed));
+        line.push_str(&format!(", {} managed already", plan.managed));
     }
     if plan.unassigned > 0 {
         line.push_str(&format!(", {} not answered by anything (--unassigned)", counted(plan.unassigned, "number")));

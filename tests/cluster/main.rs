@@ -24,6 +24,7 @@ mod everywhere;
 #[cfg(feature = "failpoints")]
 mod generated;
 mod gitops;
+mod import;
 mod kills;
 mod life;
 mod listings;

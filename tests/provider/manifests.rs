@@ -1,17 +1,19 @@
 //! What is imported changes nothing: what a manifest wants has no difference to what it was written from, whatever the provider shows.
 
-use sandbox::carrierx::{Options, PARTNER_SID};
+use sandbox::carrierx::{DEFAULT_TOKEN, Options, PARTNER_SID};
 use sandbox::plivo::DEFAULT_AUTH_TOKEN;
 use serde_json::{Value as Json, json};
 use switchboard::api::refs::{AccountRef, ProviderKind};
 use switchboard::core::binding::view as binding;
-use switchboard::core::fields::{Fields, Number, Remote, Role, diff};
+use switchboard::core::fields::{Fields, Number, Remote, Role, Secret, diff};
 use switchboard::core::view::Desired;
+use switchboard::provider::carrierx::{CarrierX, Credentials};
 use switchboard::provider::manifest::{self, Written};
 use switchboard::provider::read_only::{ReadOnly, Tally};
+use switchboard::provider::transport::{BaseUrl, TransportOptions};
 use switchboard::provider::{self, Provider, Target};
 
-use crate::carrierx::{client_of, mark};
+use crate::carrierx::mark;
 use crate::simulator::{done, plivo, simulator};
 use crate::{PATIENT, carrierx_fixtures, fixtures, install};
 
@@ -124,7 +126,9 @@ async fn manifests_of_what_carrierx_shows_change_nothing_whatever_its_switches()
         admin.create_did(json!({"phonenumber": "15162065574", "trunk_group_sid": group, "name": "Empfang"})).await.expect("a number");
         admin.create_did(json!({"phonenumber": "15162065575", "trunk_group_sid": group})).await.expect("a number");
         admin.create_did(json!({"phonenumber": "15162065576"})).await.expect("a number");
-        let client = client_of(simulator.url(), PATIENT, Some(PARTNER_SID));
+        let credentials = Credentials { token: Secret::new(DEFAULT_TOKEN.to_owned()), partner_sid: Some(PARTNER_SID.to_owned()) };
+        let options = TransportOptions { deadlines: PATIENT, extra_roots: None };
+        let client = CarrierX::new(&BaseUrl::parse(simulator.url()).expect("a base URL"), credentials, &options).expect("a client");
         let remotes = done(client.endpoints().list(0, 1000).await, "list").items;
         let (written, left) = lawful(ProviderKind::CarrierX, &remotes);
         assert_eq!(written, odd().len() - 1, "{switches:?}: all but the robot and the gateway");

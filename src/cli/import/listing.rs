@@ -24,7 +24,7 @@ const ATTEMPTS: u32 = 4;
 /// Listings that prove nothing, before what was seen has to do.
 const LISTINGS: u32 = 3;
 /// Calls that fail one after another, before it is given up.
-const FAILURES: u32 = 6;
+const FAILURES: u32 = 5;
 /// A call that was not answered is repeated after this time, which doubles.
 const RETRY_BASE: Duration = Duration::from_millis(500);
 /// How often it is looked how far it has come.

@@ -112,8 +112,8 @@ spec:
     alias: alice-desk
     app_id: "16638156474000802"
 == sipendpoint-bob131031145958.yaml
-# Endpoint 32866729519064 at Plivo: username bob131031145958. Its password is left as it is; plivo.passwordSecretRef
-# names the Secret that is to hold it.
+# Endpoint 32866729519064 at Plivo: username bob131031145958. Its password is left as it is;
+# plivo.passwordSecretRef names the Secret that is to hold it.
 apiVersion: switchboard.dev/v1alpha1
 kind: SipEndpoint
 metadata:
@@ -126,8 +126,8 @@ spec:
     endpoint_id: "32866729519064"
   plivo: {}
 == sipendpoint-empfang-sued-1.yaml
-# Endpoint 14659095951491 at Plivo: username carol131031145958, alias Empfang Süd�#1. Its password is left as it is;
-# plivo.passwordSecretRef names the Secret that is to hold it.
+# Endpoint 14659095951491 at Plivo: username carol131031145958, alias Empfang Süd�#1. Its password is left as it
+# is; plivo.passwordSecretRef names the Secret that is to hold it.
 # Left as it is, because no manifest can say it: alias: a manifest takes 1 to 50 letters, digits, dashes and
 # underscores.
 apiVersion: switchboard.dev/v1alpha1
