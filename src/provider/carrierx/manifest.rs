@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value as Json};
 
-use super::addresses::{self, Address};
+use super::addresses::{self, Address, MEMBERS};
 use super::fields::{ADDRESSES, ATTRIBUTES, AUTH_REQUIRED, CAPACITY, OUT_SIP_USERNAME, PROPERTIES, TRANSFORMATIONS, TRUNK_GROUP_SID, TYPE};
 use super::logins::Logins;
 use crate::api::carrierx_endpoint::{self as spec, CallbackMethod, CarrierxEndpoint, EndpointType, Transport, VoicemailProperties};
@@ -114,6 +114,13 @@ impl Told {
         if shown.is_empty() {
             return empty.then(Vec::new);
         }
+        // A list is sent whole: what it does not say would become the default with the first change of it.
+        if let Some(Value::Things(things)) = remote.fields.get(ADDRESSES)
+            && !things.say(&MEMBERS)
+        {
+            return self
+                .left(ADDRESSES, "CarrierX does not show all of each, and a list in a manifest would reset the rest when it changes");
+        }
         let logins = remote.password_digest.as_ref().and_then(Logins::unsealed).unwrap_or_default();
         if !logins.addresses.is_empty() {
             let why = "some have a login of their own, which a list without sipCredentialsSecretRef would take away when it changes";
@@ -142,7 +149,10 @@ impl Told {
             return self.left(TRANSFORMATIONS, "a manifest takes at most 32, with at most 32 members each");
         }
         if !list.iter().flat_map(Map::values).all(is_kept) {
-            return self.left(TRANSFORMATIONS, "they hold a number that an API server would write in another way");
+            return self.left(
+                TRANSFORMATIONS,
+                "they hold a null, or a number that is no whole one, which do not come through kubectl and the API server as they are",
+            );
         }
         Some(list)
     }
@@ -231,13 +241,14 @@ fn is_http_url(text: &str) -> bool {
         && path.bytes().all(|byte| (b'!'..=b'~').contains(&byte))
 }
 
-/// It comes back from an API server as it was given: whole numbers that fit, no fractions.
+/// It comes back from an API server as it was given: nulls are dropped on the way, and numbers are whole or become so.
 fn is_kept(value: &Json) -> bool {
     match value {
+        Json::Null => false,
         Json::Number(number) => number.is_i64(),
         Json::Array(items) => items.iter().all(is_kept),
         Json::Object(members) => members.values().all(is_kept),
-        Json::Null | Json::Bool(_) | Json::String(_) => true,
+        Json::Bool(_) | Json::String(_) => true,
     }
 }
 
@@ -267,6 +278,11 @@ mod tests {
         let mut all =
             json!({"endpoint_sid": "e1", "name": "PBX Berlin", "type": "third_party", "partner_sid": "p1", "capacity": 0, "addresses": []});
         all.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        for address in all["addresses"].as_array_mut().expect("a list") {
+            let mut whole = json!({"port": 5060, "transport": "udp", "direction": "any", "dst_port": 5060, "priority": 0, "srtp": false, "location_sid": null});
+            whole.as_object_mut().expect("an object").extend(address.as_object().expect("an object").clone());
+            *address = whole;
+        }
         all
     }
 
@@ -287,8 +303,8 @@ mod tests {
                 json!({"type": "third_party", "addresses": [{"ip": "2001:db8::1"}, {"ip": "pbx.example", "port": 5061, "transport": "tls", "srtp": true}]}),
             ),
             (
-                peer(json!({"transformations": [{"b": 1, "a": {"d": [], "c": null}}]})),
-                json!({"type": "third_party", "addresses": [], "transformations": [{"a": {"c": null, "d": []}, "b": 1}]}),
+                peer(json!({"transformations": [{"b": 1, "a": {"d": []}}]})),
+                json!({"type": "third_party", "addresses": [], "transformations": [{"a": {"d": []}, "b": 1}]}),
             ),
             (
                 json!({"endpoint_sid": "e1", "name": "box", "type": "voicemail", "properties": {"greeting": "Grüß Gott", "callback_url": "https://example.com:8443/v?x=1", "callback_method": "POST", "container_sid": "", "password": "hunter22", "login": "x"}}),
@@ -297,10 +313,6 @@ mod tests {
             (
                 json!({"endpoint_sid": "e1", "name": "conf", "type": "conference_v2", "capacity": 5, "properties": {"login": "x", "password": "y"}}),
                 json!({"type": "conference_v2", "capacity": 5}),
-            ),
-            (
-                json!({"endpoint_sid": "e1", "name": "old", "type": "third_party", "addresses": [{"ip": "a"}]}),
-                json!({"type": "third_party", "addresses": [{"ip": "a"}]}),
             ),
         ];
         for (shown, expected) in table {
@@ -324,8 +336,9 @@ mod tests {
             (json!({"addresses": many(33)}), "addresses: a manifest takes at most 32"),
             (json!({"addresses": [{"ip": "a", "sip_username": "canary", "sip_password": "canary"}]}), "addresses: some have a login"),
             (json!({"transformations": many(33)}), "transformations: a manifest takes at most 32"),
-            (json!({"transformations": [{"a": [0.5]}]}), "transformations: they hold a number"),
-            (json!({"transformations": [{"a": u64::MAX}]}), "transformations: they hold a number"),
+            (json!({"transformations": [{"a": [0.5]}]}), "transformations: they hold a null"),
+            (json!({"transformations": [{"a": {"b": null}}]}), "transformations: they hold a null"),
+            (json!({"transformations": [{"a": u64::MAX}]}), "transformations: they hold a null"),
             (json!({"capacity": 1_000_001}), "capacity: a manifest takes"),
             (json!({"capacity": -1}), "capacity: a manifest takes"),
             (json!({"out_sip_username": "canary\u{85}"}), "out_sip_username: a manifest takes"),
@@ -336,6 +349,10 @@ mod tests {
             assert!(left.len() == 1 && left[0].starts_with(expected), "{more}: {left:?}");
             assert!(!format!("{notes:?}{left:?}").contains("canary"), "{notes:?}{left:?}");
         }
+        let older = json!({"endpoint_sid": "e1", "name": "old", "type": "third_party", "addresses": [{"ip": "a", "port": 5060, "transport": "udp", "direction": "any"}]});
+        let (found, _, left) = written(older).expect("a spec");
+        assert_eq!(found, json!({"type": "third_party"}));
+        assert!(left.len() == 1 && left[0].starts_with("addresses: CarrierX does not show all of each"), "{left:?}");
         let (found, _, left) = written(peer(json!({"addresses": [{"ip": "-"}], "transformations": [{"a": 1}]}))).expect("a spec");
         assert_eq!((found, left.len()), (json!({"type": "third_party"}), 2), "{left:?}");
         let voicemail = json!({"endpoint_sid": "e1", "name": "box", "type": "voicemail", "properties": {
