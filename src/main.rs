@@ -19,6 +19,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Plan(args) => return Ok(args.run(&mut std::io::stdout().lock())),
         // Three verdicts, three exit codes.
         Command::UninstallCheck(check) => return Ok(check.run(&mut std::io::stderr().lock())),
+        Command::Import(import) => return Ok(import.run(&mut std::io::stdout().lock())),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! The subcommands of `switchboard`, one module each.
 
 pub mod crds;
+pub mod import;
 mod lease;
 pub mod plan;
 pub mod run;
@@ -56,4 +57,12 @@ pub enum Command {
     /// Exit code 0: none. 1: some, with counts, names and what to do. 2: it cannot be told. Needs no right but to list the operator's kinds,
     /// and ends within 30 s.
     UninstallCheck(uninstall_check::UninstallCheck),
+    /// Write what an account holds already as manifests that take it over: SipEndpoints with `adopt`, and PhoneNumberBindings.
+    ///
+    /// Applying them changes nothing at the provider; later edits do. Reads with the rights of the kubeconfig's user: the account, its
+    /// Secret, SipEndpoints and PhoneNumberBindings; and at the provider within the account's budget, nothing but lists. Passwords are left
+    /// as they are, and no secret is written.
+    ///
+    /// Exit code 0: everything has a manifest, or an object already. 1: something was left out, with the reason. 2: it could not be done.
+    Import(Box<import::Import>),
 }

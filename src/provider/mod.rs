@@ -25,12 +25,15 @@ use crate::core::key::ObjectKey;
 use crate::core::mark::{Mark, Place, base_from_name};
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
 use crate::core::view::{Desired, Password, Problem};
+use crate::provider::manifest::Written;
 use crate::provider::transport::{BaseUrl, TransportOptions};
 
 mod answers;
 pub mod carrierx;
 mod credentials;
+pub mod manifest;
 pub mod plivo;
+pub mod read_only;
 pub mod transport;
 
 /// Things of one kind that are made, read, changed and deleted at a provider: endpoints, or the trunk groups that lead numbers to them.
@@ -220,6 +223,17 @@ pub trait Dialect: Sync {
     fn target<'s>(&self, spec: &'s PhoneNumberBindingSpec) -> Result<Target<'s>, Problem>;
     /// What a binding wants of a number that this (an application, a trunk group; `""` for none) is to answer.
     fn number(&self, spec: &PhoneNumberBindingSpec, answered_by: String) -> Fields;
+    /// An endpoint as it is, as the member of a spec that takes it over and changes nothing: the inverse of [`Dialect::desired`]. It names only
+    /// what the answer shows and what is not the default, and no Secret.
+    ///
+    /// # Errors
+    /// Why there is no such spec, without a value that may be secret.
+    fn describe(&self, remote: &Remote) -> Result<Written<SipEndpointSpec>, String>;
+    /// A number as it is, as target and alias of a binding that changes nothing: the inverse of [`Dialect::number`].
+    ///
+    /// # Errors
+    /// Why there is no such binding.
+    fn describe_number(&self, number: &Number) -> Result<Written<PhoneNumberBindingSpec>, String>;
 }
 
 /// The providers that this version knows.

@@ -26,6 +26,7 @@ mod everywhere;
 #[cfg(feature = "failpoints")]
 mod generated;
 mod gitops;
+mod import;
 mod kills;
 #[cfg(feature = "failpoints")]
 mod leader;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
-use switchboard::core::fields::{Address, Fields, Role, Value};
+use switchboard::core::fields::{Address, Fields, Remote, Role, Value};
 use switchboard::core::outcome::Outcome;
 use switchboard::provider::Provider;
 
@@ -51,6 +51,26 @@ fn done<T: std::fmt::Debug>(outcome: Outcome<T>, what: &str, body: &Json) -> T {
         Outcome::Done(value) => value,
         other => panic!("{what}: {other:?}"),
     }
+}
+
+/// The recorded endpoints, as the client reads them.
+pub async fn remotes() -> Vec<Remote> {
+    let mut remotes = Vec::new();
+    for name in [
+        "endpoint.create.third_party.200.json",
+        "endpoint.update.200.json",
+        "endpoint.get.200.json",
+        "endpoint.create.conference.200.json",
+        "endpoint.system_gateway.legacy-item.json",
+    ] {
+        let body = recorded(name);
+        let mut own = body.clone();
+        // Whoever it was recorded for, here it is read as their own.
+        own["partner_sid"] = json!(PARTNER);
+        let (_server, client) = answering(&own).await;
+        remotes.push(done(client.endpoints().get(body["endpoint_sid"].as_str().expect("a SID")).await, name, &body));
+    }
+    remotes
 }
 
 #[tokio::test]

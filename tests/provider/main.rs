@@ -9,6 +9,7 @@ mod carrierx_secrets;
 mod carrierx_simulator;
 mod fixtures;
 mod harm;
+mod manifests;
 mod numbers;
 mod requests;
 mod script;

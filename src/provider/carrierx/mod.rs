@@ -22,6 +22,7 @@ mod endpoints;
 pub mod fields;
 mod identify;
 mod logins;
+mod manifest;
 mod numbers;
 mod trunk_groups;
 mod wire;

@@ -21,6 +21,7 @@ mod credentials;
 pub mod desired;
 mod dialect;
 pub mod fields;
+mod manifest;
 mod numbers;
 pub mod wire;
 
