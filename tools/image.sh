@@ -29,6 +29,7 @@ binary=$(tools/image/static.sh "$profile")
 roots=$(tools/image/roots.sh)
 mkdir -p "$out"
 name=$out/switchboard-$tag-$(uname -m)
+tools/image/sbom.py "$binary" --check >&2
 tools/image/sbom.py "$binary" >"$name.cdx.json"
 label=org.opencontainers.image
 tools/image/pack.sh \

@@ -28,7 +28,7 @@ spawn() { local name=$1; shift; "$@" >"$LOG/$name.log" 2>&1 </dev/null & eval "p
 alive() {
   local pid=pid_${1//-/_} why=died
   [ $(($(now) - begin)) -lt 180000 ] || why="is not ready after 180 s"
-  [ "$why" = died ] && kill -0 "${!pid}" 2>/dev/null || { tail -20 "$LOG/$1.log" >&2; echo "e2e: $1 $why" >&2; exit 1; }
+  if [ "$why" != died ] || ! kill -0 "${!pid}" 2>/dev/null; then tail -20 "$LOG/$1.log" >&2; echo "e2e: $1 $why" >&2; exit 1; fi
 }
 token() { openssl rand -hex 24; }
 kubeconfig() { # token file
