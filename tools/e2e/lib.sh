@@ -18,12 +18,13 @@ scenario() {
 # What is needed to understand a failure goes to standard error; the logs of the cluster stay in the folder of the run.
 ended() {
   local status=$?
+  set +e
   [ -n "$CURRENT" ] || [ $status -ne 0 ] || { echo "e2e: ${#PASSED[@]} scenarios passed, 0 failed"; return 0; }
   {
     echo "not ok - $CURRENT"
     kubectl get pods,jobs --all-namespaces -o wide
     kubectl get sipendpoints,phonenumberbindings,provideraccounts --all-namespaces -o wide
-    kubectl get events --all-namespaces --sort-by=.lastTimestamp | tail -n 25
+    kubectl get events --all-namespaces --sort-by=.metadata.creationTimestamp | tail -n 25
     for pod in $(kubectl -n $NAMESPACE get pods -o name); do
       kubectl -n $NAMESPACE logs "$pod" --previous --tail=60 2>/dev/null | sed "s|^|$pod, before: |"
       kubectl -n $NAMESPACE logs "$pod" --tail=150 | sed "s|^|$pod: |"
@@ -51,8 +52,8 @@ deploy() { helm "$1" switchboard $CHART --namespace $NAMESPACE --values "$VALUES
 pods() { kubectl -n $NAMESPACE get pods --selector app.kubernetes.io/name=switchboard --field-selector status.phase=Running "$@"; }
 # The container of a Pod, as containerd calls it.
 container() { local id; id=$(kubectl -n $NAMESPACE get "$1" -o 'jsonpath={.status.containerStatuses[0].containerID}'); echo "${id#containerd://}"; }
-# Ends the process of a Pod without a word, as the kernel would.
-strike() { ctr --namespace k8s.io tasks kill --signal SIGKILL "$(container "$1")"; }
+# Container: ends its process without a word, as the kernel would.
+strike() { ctr --namespace k8s.io tasks kill --signal SIGKILL "$1"; }
 
 # Provider, method, path, body: the admin interface of its simulator.
 admin() {
@@ -64,8 +65,13 @@ admin() {
 mark() { admin "$1" GET /ledger | jq 'map(.seq) | max // 0'; }
 # Provider, mark: what the operator has done since, sorted, one effect in a line.
 effects() { admin "$1" GET "/ledger?since=$2" | jq -r '.[] | select(.actor == "api").op' | sort | uniq -c | awk '{ print $1, $2 }'; }
-# Creates that were sent and are not answered, at Plivo.
-creating() { [ "$(admin plivo GET /requests | jq '[.[] | select(.method == "POST" and .status == null and (.path | endswith("/Endpoint/")))] | length')" -gt 0 ]; }
+# Number, filter of jq: creates at Plivo since this request that are so.
+creates() {
+  admin plivo GET "/requests?since=$1" | jq "[.[] | select(.method == \"POST\" and (.path | endswith(\"/Endpoint/\")) and $2)] | length"
+}
+# A create is under way.
+creating() { [ "$(creates 0 '.duration_ms == null')" -gt 0 ]; }
+requests() { admin plivo GET /requests | jq length; }
 
 # namespace, object, type of the condition, member.
 condition() { kubectl -n "$1" get "$2" -o "jsonpath={.status.conditions[?(@.type==\"$3\")].$4}"; }

@@ -78,7 +78,9 @@ life() {
   kubectl -n voice delete --timeout=120s phonenumberbindings --all >/dev/null
   kubectl -n voice delete --timeout=120s sipendpoints --all >/dev/null
   same "at Plivo" $'1 create_endpoint\n1 delete_endpoint\n1 update_endpoint\n2 update_number' "$(effects plivo "$plivo")"
-  same "at CarrierX" $'1 create_endpoint\n1 create_trunk\n1 create_trunk_group\n1 delete_endpoint\n1 delete_trunk_group\n2 update_did' "$(effects carrierx "$carrierx")"
+  same "at CarrierX" \
+    $'1 create_endpoint\n1 create_trunk\n1 create_trunk_group\n1 delete_endpoint\n1 delete_trunk\n1 delete_trunk_group\n2 update_did' \
+    "$(effects carrierx "$carrierx")"
 }
 
 consent() {
@@ -103,61 +105,71 @@ consent() {
 }
 
 upgrade() {
-  local since names=() before
-  since=$(mark plivo) before=$(pods -o name)
+  local since names=() pod slow
+  # Long enough for Helm to come in between: a create may take 2/15 of the settle time, on which old and new Pod have to agree.
+  slow=(--set-json "extraArgs=[\"--plivo-url=$PLIVO\", \"--carrierx-url=$CARRIERX\", \"--settle=90s\", \"--sweep-period=2s\"]")
+  deploy upgrade "${slow[@]}"
+  since=$(mark plivo) pod=$(pods -o name)
   for index in 1 2 3 4 5 6; do names+=("fleet-$index"); done
   # Each create is carried out at once and answered late.
-  admin plivo PUT /faults '[{"match": {"method": "POST", "path": "/Endpoint/$"}, "delay_ms": 1500}]' >/dev/null
+  admin plivo PUT /faults '[{"match": {"method": "POST", "path": "/Endpoint/$"}, "delay_ms": 8000}]' >/dev/null
   for name in "${names[@]}"; do endpoint voice "$name"; done | kubectl apply -f - >/dev/null
   eventually 30 "a create is under way" creating
-  deploy upgrade --set image.tag=next --set log.format=text --set log.filter=debug
-  [ "$(pods -o name)" != "$before" ] || die "the Pod is the old one"
+  helm upgrade switchboard $CHART --namespace $NAMESPACE --values "$VALUES" "${slow[@]}" --set image.tag=next --set log.format=text --set log.filter=debug >/dev/null
+  told() { [ -n "$(kubectl -n $NAMESPACE get "$pod" -o 'jsonpath={.metadata.deletionTimestamp}')" ]; }
+  eventually 30 "the old Pod is told to stop" told
+  creating || die "the old Pod was told to stop after its creates"
+  kubectl -n $NAMESPACE rollout status deployment/switchboard --timeout=150s >/dev/null
   same "image" switchboard.dev/switchboard:next "$(pods -o 'jsonpath={.items[0].spec.containers[0].image}')"
   ready voice "${names[@]/#/sipendpoint/}"
   admin plivo DELETE /faults >/dev/null
   once_each voice "$since" "${names[@]}"
+  deploy upgrade
 }
 
 # name, rule of the fault: the process ends while the create is under way.
 killed() {
-  local since pod restarts
-  since=$(mark plivo) pod=$(pods -o name)
+  local since number pod container restarts
+  since=$(mark plivo) number=$(requests) pod=$(pods -o name) container=$(container "$pod")
   restarts=$(kubectl -n $NAMESPACE get "$pod" -o 'jsonpath={.status.containerStatuses[0].restartCount}')
   admin plivo PUT /faults "[{\"match\": {\"method\": \"POST\", \"path\": \"/Endpoint/\$\", \"count\": 1}, $2}]" >/dev/null
   endpoint voice "$1" | kubectl apply -f - >/dev/null
   eventually 30 "the create is under way" creating
-  strike "$pod"
+  strike "$container"
   restarted() { [ "$(kubectl -n $NAMESPACE get "$pod" -o 'jsonpath={.status.containerStatuses[0].restartCount}')" = $((restarts + 1)) ]; }
   eventually 60 "the kubelet starts it again" restarted
   ready voice "sipendpoint/$1"
   admin plivo DELETE /faults >/dev/null
   once_each voice "$since" "$1"
+  same "creates whose answer nobody heard" 1 "$(creates "$number" '(.answered | not)')"
 }
 
 node_kill() {
-  killed killed-early '"execute_delay_ms": 2000'
-  killed killed-late '"delay_ms": 3000'
+  # Carried out after the process is gone, and before.
+  killed killed-early '"execute_delay_ms": 2000, "delay_ms": 3500'
+  killed killed-late '"delay_ms": 3500'
 }
 
 leader() {
-  local since names=() holder
+  local since number names=() holder pod container
   deploy upgrade --set replicas=2
   two() { [ "$(pods -o 'jsonpath={range .items[*]}{.status.containerStatuses[0].ready}{"\n"}{end}' | grep -c true)" = 2 ]; }
   eventually 120 "two Pods are ready" two
-  since=$(mark plivo)
-  for index in 1 2 3 4; do names+=("shared-$index"); done
-  admin plivo PUT /faults '[{"match": {"method": "POST", "path": "/Endpoint/$"}, "delay_ms": 1500}]' >/dev/null
-  for name in "${names[@]}"; do endpoint voice "$name"; done | kubectl apply -f - >/dev/null
-  eventually 60 "a create is under way" creating
   # The Pod that leads, where there is a Lease; otherwise one of two that both work.
-  holder=$(kubectl -n $NAMESPACE get leases -o 'jsonpath={.items[*].spec.holderIdentity}' 2>/dev/null || true)
+  holder=$(kubectl -n $NAMESPACE get leases -o 'jsonpath={.items[*].spec.holderIdentity}')
   for pod in $(pods -o name); do case $holder in *"${pod#pod/}"*) break ;; esac; done
   echo "  killed: $pod (leader according to the Lease: ${holder:-there is none})"
-  strike "$pod"
+  since=$(mark plivo) number=$(requests) container=$(container "$pod")
+  for index in 1 2 3 4; do names+=("shared-$index"); done
+  admin plivo PUT /faults '[{"match": {"method": "POST", "path": "/Endpoint/$"}, "delay_ms": 3500}]' >/dev/null
+  for name in "${names[@]}"; do endpoint voice "$name"; done | kubectl apply -f - >/dev/null
+  eventually 60 "a create is under way" creating
+  strike "$container"
   kubectl -n $NAMESPACE delete "$pod" --grace-period=0 --force >/dev/null 2>&1
   ready voice "${names[@]/#/sipendpoint/}"
   admin plivo DELETE /faults >/dev/null
   once_each voice "$since" "${names[@]}"
+  [ -z "$holder" ] || [ "$(creates "$number" '(.answered | not)')" -gt 0 ] || die "the leader was lost after its creates"
   eventually 120 "two Pods are ready again" two
 }
 

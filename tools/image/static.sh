@@ -26,6 +26,8 @@ flags=(-C target-feature=+crt-static
   "--remap-path-prefix=$target=/target")
 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f'; echo "${flags[*]}")
 export CARGO_ENCODED_RUSTFLAGS
+# Compilers of C ask for it, and then build anew when it changes.
+export SOURCE_DATE_EPOCH=0
 cargo auditable build --locked --package switchboard --bin switchboard --profile "$profile" --target "$triple" --target-dir "$target" >&2
 binary=$target/$triple/$profile/switchboard
 ! readelf --program-headers "$binary" | grep -q INTERP || { echo "tools/image/static.sh: $binary is not static" >&2; exit 1; }
