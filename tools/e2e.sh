@@ -16,8 +16,10 @@ E2E_PROGRAMS=$(tools/build.sh etcd kube-apiserver kube-controller-manager kube-s
 E2E_NODE=$(tools/e2e/node.sh) || cannot "containerd, runc and the CNI plugins are not to be had from Debian's packages"
 # The version of the chart, and a later one to upgrade to.
 out=$target/e2e/image; rm -rf "$out"
-tools/image.sh --profile e2e --out "$out"
-tools/image.sh --profile e2e --out "$out" --tag next
+made=$(tools/image.sh --profile e2e --out "$out")
+[ "$(tools/image.sh --profile e2e --out "$out")" = "$made" ] || { echo "e2e: the same program makes another image" >&2; exit 1; }
+tools/image.sh --profile e2e --out "$out" --tag next >/dev/null
+echo "$made"
 E2E_IMAGES=$(echo "$out"/*.oci.tar)
 export E2E_PROGRAMS E2E_NODE E2E_IMAGES E2E_RUN=$target/e2e/run SANDBOX=$target/debug/sandbox
 exec tools/e2e/run.sh tools/e2e/scenarios.sh
