@@ -30,6 +30,7 @@ export CARGO_ENCODED_RUSTFLAGS
 export SOURCE_DATE_EPOCH=0
 cargo auditable build --locked --package switchboard --bin switchboard --profile "$profile" --target "$triple" --target-dir "$target" >&2
 binary=$target/$triple/$profile/switchboard
-! readelf --program-headers "$binary" | grep -q INTERP || { echo "tools/image/static.sh: $binary is not static" >&2; exit 1; }
+headers=$(readelf --program-headers --wide "$binary")
+[[ $headers == *LOAD* && $headers != *INTERP* ]] || { echo "tools/image/static.sh: $binary is not static" >&2; exit 1; }
 ! grep -q SWITCHBOARD_FAILPOINT "$binary" || { echo "tools/image/static.sh: $binary has fail points" >&2; exit 1; }
 echo "$binary"
