@@ -17,6 +17,7 @@ mod carrierx_accounts;
 mod cases;
 mod chart;
 mod connection;
+mod docs;
 #[cfg(feature = "failpoints")]
 mod escrow;
 #[cfg(feature = "failpoints")]

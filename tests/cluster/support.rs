@@ -66,7 +66,7 @@ fn shared(name: &'static str) -> ControlPlane {
 }
 
 /// `cargo test --test cluster` alone does not build the program that guards the control plane's processes.
-fn build_sandbox_if_missing() {
+pub fn build_sandbox_if_missing() {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().expect("nobody panics with it");
     let own = std::env::current_exe().expect("the path of this program");
