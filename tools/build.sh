@@ -3,7 +3,7 @@
 # checkout and prints the folder with the programs asked for, the only thing on standard output. The cache is keyed by the pins, so a
 # second checkout finds it and a changed pin never meets an old binary; two builds at once take turns, and an interrupted one leaves
 # nothing that is taken for whole.
-# usage: build.sh [etcd kube-apiserver kube-controller-manager kubectl helm]   (default: the first four)
+# usage: build.sh [etcd kube-apiserver kube-controller-manager kubectl kube-scheduler kubelet helm]   (default: the first four)
 # KUBEBUILDER_ASSETS: what this folder holds is taken as it is and only the rest is built (Go is needed for that only).
 # SWITCHBOARD_CACHE: the cache folder (default: $XDG_CACHE_HOME/switchboard or ~/.cache/switchboard).
 set -euo pipefail
@@ -28,7 +28,7 @@ if given kube-apiserver && ! given kube-controller-manager; then
 fi
 build=()
 for name in "${want[@]}"; do
-  case $name in etcd | kube-apiserver | kube-controller-manager | kubectl | helm) ;; *) say "unknown program: $name"; exit 2 ;; esac
+  case $name in etcd | kube-apiserver | kube-controller-manager | kubectl | kube-scheduler | kubelet | helm) ;; *) say "unknown program: $name"; exit 2 ;; esac
   given "$name" || build+=("$name")
 done
 [ ${#build[@]} -gt 0 ] || { echo "$assets"; exit; }

@@ -105,6 +105,7 @@ pub struct Elsewhere {
 pub const ELSEWHERE: &[Elsewhere] = &[
     Elsewhere { page: "README.md", begins: "make demo", file: "tests/demo.rs", says: "the_demo_tells_its_story_to_the_end" },
     Elsewhere { page: "README.md", begins: "make test", file: ".ci/run", says: "make test" },
+    Elsewhere { page: "README.md", begins: "make e2e", file: ".ci/run", says: "tools/e2e.sh" },
     // It is a part of what the demo shows, which the test reads.
     Elsewhere {
         page: "README.md",

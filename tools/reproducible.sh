@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Builds the committed state twice, in two folders of different names, from nothing, and compares the programs byte for byte.
+# Prints the digest. Takes two full release builds: too long for every change, so .ci/run does not run it.
+# usage: reproducible.sh [PROFILE]
+set -euo pipefail
+profile=${1:-release}
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+digests=()
+for folder in first "somewhere else/and deeper"; do
+  mkdir -p "$dir/$folder"
+  git archive HEAD | tar -x -C "$dir/$folder"
+  binary=$(cd "$dir/$folder" && env -u CARGO_TARGET_DIR tools/image/static.sh "$profile")
+  digests+=("$(sha256sum <"$binary" | cut -d' ' -f1)")
+  mv "$binary" "$dir/program-${#digests[@]}"
+  rm -rf "${dir:?}/$folder"
+done
+if [ "${digests[0]}" != "${digests[1]}" ]; then
+  echo "The two programs differ: ${digests[*]}" >&2
+  cmp "$dir/program-1" "$dir/program-2" | head -n 1 >&2
+  exit 1
+fi
+echo "Two builds in two folders ($profile): sha256:${digests[0]}"
