@@ -189,7 +189,7 @@ impl Provider for ReadOnly {
         self.tally.count(self.inner.list_numbers(offset, limit)).map(seen).boxed()
     }
 
-    fn update_number<'a>(&'a self, _: &'a str, _: &'a Fields) -> BoxFuture<'a, Outcome<()>> {
+    fn update_number<'a>(&'a self, _: &'a str, _: Option<&'a str>, _: &'a Fields) -> BoxFuture<'a, Outcome<()>> {
         refused()
     }
 

@@ -179,7 +179,7 @@ async fn a_provider_that_only_reads_changes_nothing_and_counts_what_it_reads() {
         format!("{:?}", only.endpoints().create("bob", &fields).await),
         format!("{:?}", only.endpoints().update(id, &fields).await),
         format!("{:?}", only.endpoints().delete(id).await),
-        format!("{:?}", only.update_number("14155550100", &fields).await),
+        format!("{:?}", only.update_number("14155550100", None, &fields).await),
     ] {
         assert!(outcome.contains("nothing was sent"), "{outcome}");
     }

@@ -36,7 +36,7 @@ async fn attempt(account: &Account, call: &str) -> &'static str {
         "create" => word(account.create(Thing::Endpoint, &who, "x", &Fields::new()).await),
         "update" => word(account.update(Thing::Endpoint, Lane::Urgent, &who, "e0001", &alias_of("x")).await),
         "delete" => word(account.delete(Thing::Endpoint, Lane::Urgent, &who, "e0001").await),
-        "update number" => word(account.update_number(Lane::Urgent, &who, ("1", "1"), &Fields::new()).await),
+        "update number" => word(account.update_number(Lane::Urgent, &who, ("1", Some("1")), &Fields::new()).await),
         other => panic!("{other}"),
     }
 }

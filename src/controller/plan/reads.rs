@@ -76,6 +76,8 @@ impl Reader {
                     continue;
                 }
                 Err(NotStarted::Tripped | NotStarted::Closed) => "its credentials are not accepted".to_owned(),
+                // Said of what changes something only, and nothing here does.
+                Err(NotStarted::NotLeading) => "the call is one that changes something".to_owned(),
             };
             return Err(format!("{what} of {} cannot be read: {why}", account.id()));
         }
