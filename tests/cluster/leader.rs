@@ -16,8 +16,8 @@ use super::side_by_side::{self, Told, all_ready, apply_all, case, creates_sent, 
 use super::support;
 use super::world::{World, endpoint_id, eventually};
 
-/// Everything about the lease is a fifth of what is usual, and so is the longest call that it has to cover.
-const BRIEF: [&str; 4] = ["--lease-duration", "6s", "--update-timeout", "2s"];
+/// All about the lease is less than half as long as usual, and so is the longest call that it has to cover.
+const BRIEF: [&str; 4] = ["--lease-duration", "12s", "--update-timeout", "2s"];
 /// So long that nobody sees it expire.
 const LONG: [&str; 4] = ["--lease-duration", "30m", "--update-timeout", "2s"];
 
@@ -111,7 +111,7 @@ async fn killed(case: &str) {
     let before = lease(&world).await;
     assert_eq!(
         (before.holder_identity.as_deref(), before.lease_transitions, before.lease_duration_seconds),
-        (Some("first"), Some(0), Some(6))
+        (Some("first"), Some(0), Some(12))
     );
 
     first.kill().await;
@@ -217,7 +217,7 @@ async fn cut_off(case: &str) {
 async fn slow(case: &str) {
     let world = World::new("leader").await;
     let proxy = Proxy::start(&world, Harm::None, Duration::ZERO).await;
-    // Half of what a write may take.
+    // A quarter of what a write may take.
     proxy.slow_lease(Duration::from_millis(500));
     let mut first = start(case, &world, "first", &BRIEF, &[("KUBECONFIG", proxy.kubeconfig())]).await;
     first.says("leading lease=").await;
@@ -249,7 +249,7 @@ async fn too_slow(case: &str) {
     world.endpoint("alice", json!({"alias": "desk"}), json!({})).await;
     world.ready("alice").await;
     // So late that the other has taken over when they arrive: they name a version that is no more.
-    proxy.slow_lease(Duration::from_secs(12));
+    proxy.slow_lease(Duration::from_secs(24));
     let (well, log) = first.ended().await;
     assert!(!well && log.contains("leads no more: it could not be renewed in time"), "{log}");
     second.says("leading lease=").await;
@@ -283,7 +283,7 @@ async fn frozen(case: &str, point: &str) {
     world.ready("alice").await;
     // Two leases and more.
     eventually("so many renewals", async || (calls(&second.log(), "provider read").len() > 8).then_some(())).await;
-    sleep(Duration::from_secs(6)).await;
+    sleep(Duration::from_secs(12)).await;
     let (ledger, before) = (world.ledger().await, mutations(&first.log()).len());
     let version = world.endpoints().get("alice").await.expect("the object").metadata.resource_version;
 

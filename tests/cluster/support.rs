@@ -94,7 +94,7 @@ async fn install(client: &Client) {
 const LEASES: &str = "leases-of-tests";
 
 /// Each test has operators of its own, so each has a lease.
-async fn allow_leases_for_tests(client: &Client) {
+pub async fn allow_leases_for_tests(client: &Client) {
     let metadata = json!({"name": LEASES, "namespace": "switchboard-system"});
     let rules = json!([{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]}]);
     let role: Role = serde_json::from_value(json!({"metadata": metadata, "rules": rules})).expect("a role");
