@@ -2,7 +2,9 @@
 //! it), and the plan of `core::plan` in place of the executor. Reads at the provider go through the account and its budget; nothing is written
 //! anywhere.
 
+mod accounts;
 mod cluster;
+mod number;
 mod reads;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,10 +20,9 @@ pub use self::cluster::Cluster;
 use self::cluster::Stage;
 use self::reads::Reader;
 use crate::account::{Account, AccountId, Clock, Thing};
+use crate::api::FINALIZER_ENDPOINT;
 use crate::api::condition::Reason;
-use crate::api::phone_number_binding::PhoneNumberBinding;
 use crate::api::sip_endpoint::SipEndpoint;
-use crate::api::{FINALIZER_BINDING, FINALIZER_ENDPOINT};
 use crate::controller::clock::Clocks;
 use crate::controller::context::{AccountState, Context, Settings};
 use crate::controller::made::Remembered;
@@ -30,16 +31,15 @@ use crate::controller::managed::account_of;
 use crate::controller::memories::Slot;
 use crate::controller::secrets::generated;
 use crate::controller::trunk_group::{self, TrunkGroup};
-use crate::controller::{account, binding, endpoint};
+use crate::controller::{binding, endpoint};
 use crate::core::action::Finding;
 use crate::core::endpoint::connection::{ConnectionSecret, Held};
 use crate::core::fields::Remote;
 use crate::core::key::{Kind, ObjectKey};
 use crate::core::mark::Installation;
-use crate::core::plan::{self, Ask, Change, End, MadeCourse, MadeStart, NumberStart, Numbers, Step, Things, fresh_version};
+use crate::core::plan::{self, Ask, Change, End, MadeCourse, MadeStart, Numbers, Step, Things, fresh_version};
 use crate::core::time::Moment;
-use crate::core::view::{Problem, View};
-use crate::provider::{self, Target};
+use crate::core::view::View;
 
 /// So often all objects are gone through: what one gives up another may have waited for, and that one in turn.
 const ROUNDS: usize = 6;
@@ -149,88 +149,10 @@ impl Rehearsal {
         (steps, waits.map(|(key, _)| key.clone()).collect())
     }
 
-    /// Establishes the accounts of these objects, and has the applications listed that they name.
-    async fn accounts(&mut self, wanted: &BTreeSet<ObjectKey>) {
-        let ctx = self.ctx();
-        let mut users: BTreeMap<ObjectKey, Vec<ObjectKey>> = BTreeMap::new();
-        for key in wanted {
-            let account = match key.kind {
-                Kind::SipEndpoint => self.stage.endpoints.get(key).map(account_of),
-                Kind::ProviderAccount | Kind::ClusterProviderAccount => {
-                    users.entry(key.clone()).or_default();
-                    continue;
-                }
-                _ => self.stage.bindings.get(key).map(account_of),
-            };
-            users.entry(account.unwrap_or_else(|| key.clone())).or_default().push(key.clone());
-        }
-        for (key, users) in users {
-            let Some(mut object) = ctx.account_object(&key) else { continue };
-            // The operator works with the account meanwhile.
-            if let Some(budget) = &mut object.spec.budget {
-                budget.requests_per_5_seconds = (budget.requests_per_5_seconds / 2).max(1);
-            }
-            account::rehearse(&ctx, &object, users).await;
-            if wanted.contains(&key) {
-                self.account(&key);
-            }
-        }
-        for key in wanted {
-            let named = match key.kind {
-                Kind::SipEndpoint => {
-                    let object = self.stage.endpoints.get(key);
-                    object.and_then(|object| Some((account_of(object), provider::app_name(&object.spec)?.to_owned())))
-                }
-                _ => self.stage.bindings.get(key).and_then(|object| {
-                    let account = account_of(object);
-                    let kind = self.live(&account)?.id().provider;
-                    match provider::target(kind, &object.spec) {
-                        Ok(Target::Name(name)) => Some((account, name.to_owned())),
-                        _ => None,
-                    }
-                }),
-            };
-            let Some((account, name)) = named else { continue };
-            if let Some(account) = self.live(&account) {
-                account.watch_application(key.clone(), &name);
-                // What cannot be listed is said by whoever needs it.
-                let _ = self.reader.until("the applications", &account, || account.applications().complete.map(drop)).await;
-            }
-        }
-    }
-
-    /// Where an account object leads.
-    fn account(&mut self, key: &ObjectKey) {
-        let (steps, end) = match (self.askable(key), self.stage.ctx.account(key)) {
-            (Err(problem), _) => (Vec::new(), Err(problem)),
-            (Ok(()), Some(AccountState::Ready(account))) => {
-                let what = format!("leads to {} account {}", account.id().provider, account.id().id);
-                let step = Step { change: Change::Note, what, details: Vec::new() };
-                (vec![step], Ok(End::Rest(Finding::new(Reason::Available, ""))))
-            }
-            (Ok(()), Some(AccountState::NotReady(problem))) => {
-                (Vec::new(), Ok(End::Waits(Some(Finding::new(problem.reason, problem.message)))))
-            }
-            (Ok(()), None) => (Vec::new(), Ok(End::Waits(None))),
-        };
-        self.note(key, steps, Vec::new(), end);
-    }
-
     fn live(&self, account: &ObjectKey) -> Option<Arc<Account>> {
         match self.stage.ctx.account(account) {
             Some(AccountState::Ready(account)) => Some(account),
             Some(AccountState::NotReady(_)) | None => None,
-        }
-    }
-
-    /// What the operator would be told by an account that does not answer this plan is not known.
-    fn askable(&self, account: &ObjectKey) -> Result<(), String> {
-        match self.stage.ctx.account(account) {
-            Some(AccountState::NotReady(Problem {
-                reason: Reason::ProviderUnreachable | Reason::Throttled | Reason::SecretAccessDenied | Reason::Progressing,
-                message,
-            })) => Err(format!("{} {account} cannot be asked: {message}", account.kind)),
-            _ => Ok(()),
         }
     }
 
@@ -375,64 +297,6 @@ impl Rehearsal {
             self.stage.ctx.secrets.suppose(&key.namespace, &connection.name, secret);
         }
         self.stage.put_endpoint(object);
-    }
-
-    async fn binding(&mut self, key: &ObjectKey) {
-        let Some(object) = self.stage.bindings.get(key).cloned() else { return };
-        match self.number(key, object).await {
-            Ok((steps, actions, end)) => self.note(key, steps, actions, Ok(end)),
-            Err(problem) => self.note(key, Vec::new(), Vec::new(), Err(problem)),
-        }
-    }
-
-    async fn number(&mut self, key: &ObjectKey, mut object: PhoneNumberBinding) -> Result<(Vec<Step>, Vec<String>, End), String> {
-        let (ctx, account) = (self.ctx(), account_of(&object));
-        self.askable(&account)?;
-        for _ in 0..READS {
-            let mut slot = Slot { memory: self.bound.get(key).cloned().unwrap_or_default(), version: 0 };
-            let mut view = binding::gather::view(&ctx, &object, false, &mut slot).await;
-            view.now = view.now.max(self.now);
-            let live = self.live(&account);
-            let at = live.as_ref().map(|live| live.id().clone());
-            let numbers = at.as_ref().and_then(|at| self.numbers.get(at)).cloned().unwrap_or_default();
-            let ask = match plan::unfold_number(NumberStart { view, learnt: slot.memory.learnt.clone(), numbers }) {
-                Ok(course) => {
-                    slot.memory.learnt = course.learnt;
-                    self.bound.insert(key.clone(), slot.memory);
-                    if let Some(at) = at {
-                        self.numbers.insert(at, course.numbers);
-                    }
-                    self.now = self.now.max(course.view.now);
-                    for target in &course.left {
-                        self.things_of(&account, Thing::TrunkGroup, |things| things.release(target));
-                    }
-                    match course.end {
-                        End::Gone(_) => self.stage.remove_binding(key),
-                        End::Rest(_) | End::Waits(_) => {
-                            object.status = Some(course.view.status);
-                            finalizers(&mut object.metadata, FINALIZER_BINDING, course.view.object.finalizer);
-                            self.stage.put_binding(object);
-                        }
-                    }
-                    return Ok((course.steps, course.actions, course.end));
-                }
-                Err(ask) => ask,
-            };
-            let (Some(live), Some(at)) = (live, at) else { return Err("its account cannot be asked".to_owned()) };
-            match ask {
-                Ask::Number(number, id) => {
-                    let found = self.reader.number(&live, key, &number, id.as_deref()).await?;
-                    self.numbers.entry(at).or_default().answer(&number, found);
-                }
-                Ask::Numbers => {
-                    live.want_numbers(key.clone(), crate::account::Lane::Create);
-                    let listing = self.reader.until("the numbers", &live, || live.numbers().complete).await?;
-                    self.numbers.entry(at).or_default().answer_all(listing.items.clone());
-                }
-                Ask::Get(_) | Ask::References(_) => return Err("it asks for an endpoint".to_owned()),
-            }
-        }
-        Err(format!("after {READS} reads at the provider still more is to be read"))
     }
 
     fn note(&mut self, key: &ObjectKey, steps: Vec<Step>, actions: Vec<String>, end: Result<End, String>) {

@@ -170,10 +170,10 @@ pub(super) fn number(e164: &str, target: &str, change: &Fields, before: &Fields,
     let details = edits(&rest, Some(before), "");
     let what = match why {
         _ if now == then => format!("change number {e164}: {}", cause(why)),
+        _ if then.is_empty() => format!("take {} off number {e164}: {}", answer::named(target, &now), cause(why)),
         Cause::Restored => {
             format!("give number {e164} back to {} (now: {})", answer::named(target, &then), answer::named(target, &now))
         }
-        _ if then.is_empty() => format!("take {} off number {e164}: {}", answer::named(target, &now), cause(why)),
         _ => format!("point number {e164} to {} (now: {})", answer::named(target, &then), answer::named(target, &now)),
     };
     step(Change::Update, what, details)
