@@ -121,7 +121,11 @@ impl Template {
                 (Thing::Endpoint, false) => moment(0, DECIDED + 1),
                 _ => leader.besides.born.map_or(Moment::ZERO, |age| moment(age, 0)),
             },
-            brakes: Brakes { deletion: leader.no_deletion.then(braked), recreation: leader.no_recreation.then(|| (braked(), None)) },
+            brakes: Brakes {
+                deletion: leader.no_deletion.then(braked),
+                passing: false,
+                recreation: leader.no_recreation.then(|| (braked(), None)),
+            },
             evidence: Evidence::default(),
             memory: learnt.memory.clone(),
             now: moment(0, DECIDED),

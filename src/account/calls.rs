@@ -22,6 +22,8 @@ pub enum NotStarted {
     Tripped,
     /// The account is no longer attached, or its credentials are not proven yet; woken when they are (if watched).
     Closed,
+    /// This process does not lead, or not for as long as the call may take; woken when the lease is renewed.
+    NotLeading,
 }
 
 /// Counts a create while it is under way, however that ends.
@@ -108,7 +110,9 @@ impl Account {
 
     /// Whether a create permit is kept for `who` from now on, until used or for 12 s. If not, `who` is woken when it is.
     pub fn reserve_create(&self, who: &ObjectKey) -> bool {
-        self.inner.started().is_ok() && self.inner.budget.reserve_create(who)
+        let inner = &self.inner;
+        // No intent is written for a create that could not be sent.
+        inner.started().is_ok() && inner.mandate.may_prepare(who, &inner.wake) && inner.budget.reserve_create(who)
     }
 
     /// Creates a thing with the reserved permit. Sent at most once; the answer, if there is one, is in all listings from then on.
@@ -116,11 +120,12 @@ impl Account {
     pub async fn create(&self, thing: Thing, who: &ObjectKey, label: &str, fields: &Fields) -> Result<Outcome<Created>, NotStarted> {
         let inner = &self.inner;
         inner.started()?;
+        inner.mandate.may_create(who, &inner.wake)?;
         let permit = inner.budget.try_take_create(who).map_err(|_| NotStarted::NoPermit)?;
         let provider = inner.provider();
         let Some(remotes) = remotes(&*provider, thing) else { return Ok(not_had(thing)) };
         let _in_flight = CreateInFlight::new(inner, thing);
-        let outcome = remotes.create(label, fields).await;
+        let outcome = inner.mandate.within(remotes.create(label, fields)).await;
         inner.learn(&permit, &provider, Call::new(Verb::Create, thing), &outcome);
         if let Outcome::Done(created) = &outcome {
             let answered = || Remote {
@@ -192,9 +197,9 @@ impl Account {
         id: &str,
         change: &Fields,
     ) -> Result<Outcome<Option<Remote>>, NotStarted> {
-        let (permit, provider) = self.permit(lane, who)?;
+        let (permit, provider) = self.permit_to_write(lane, who)?;
         let outcome = match remotes(&*provider, thing) {
-            Some(remotes) => remotes.update(id, change).await,
+            Some(remotes) => self.inner.mandate.within(remotes.update(id, change)).await,
             None => not_had(thing),
         };
         self.inner.learn(&permit, &provider, Call::new(Verb::Update, thing), &outcome);
@@ -209,10 +214,10 @@ impl Account {
 
     /// Deletes a thing; listings follow the answer. (Not found changes no listing: it may be too new to be seen.)
     pub async fn delete(&self, thing: Thing, lane: Lane, who: &ObjectKey, id: &str) -> Result<Outcome<()>, NotStarted> {
-        let (permit, provider) = self.permit(lane, who)?;
+        let (permit, provider) = self.permit_to_write(lane, who)?;
         let Some(remotes) = remotes(&*provider, thing) else { return Ok(not_had(thing)) };
         let _in_flight = DeleteInFlight::new(&self.inner, thing, id);
-        let outcome = remotes.delete(id).await;
+        let outcome = self.inner.mandate.within(remotes.delete(id)).await;
         self.inner.learn(&permit, &provider, Call::new(Verb::Delete, thing), &outcome);
         if outcome == Outcome::Done(()) {
             self.inner.state().things(thing).amend(Amendment::Deleted(id.to_owned()));
@@ -237,13 +242,19 @@ impl Account {
         (number, id): (&str, &str),
         change: &Fields,
     ) -> Result<Outcome<()>, NotStarted> {
-        let (permit, provider) = self.permit(lane, who)?;
-        let outcome = provider.update_number(id, change).await;
+        let (permit, provider) = self.permit_to_write(lane, who)?;
+        let outcome = self.inner.mandate.within(provider.update_number(id, change)).await;
         self.inner.learn(&permit, &provider, Call::new(Verb::Update, Subject::Number), &outcome);
         if outcome == Outcome::Done(()) {
             self.inner.amend::<Numbers>(NumberUpdated { number: number.to_owned(), change: change.clone() });
         }
         Ok(outcome)
+    }
+
+    fn permit_to_write(&self, lane: Lane, who: &ObjectKey) -> Result<(Permit, Arc<dyn Provider>), NotStarted> {
+        self.inner.started()?;
+        self.inner.mandate.may_write(who, &self.inner.wake)?;
+        self.permit(lane, who)
     }
 
     fn permit(&self, lane: Lane, who: &ObjectKey) -> Result<(Permit, Arc<dyn Provider>), NotStarted> {

@@ -25,6 +25,7 @@ pub mod budget;
 mod calls;
 mod collections;
 mod contacts;
+mod leadership;
 pub mod observer;
 mod registry;
 mod shelf;
@@ -40,6 +41,7 @@ pub use crate::core::sighting::numbers::NumberExpectation;
 pub use crate::core::view::Thing;
 pub use calls::NotStarted;
 pub use contacts::{Contacts, Fingerprint, Told};
+pub use leadership::{Longest, Mandate};
 pub use registry::{AccountSettings, Accounts, Owner, Standing};
 pub use snapshot::{Snapshot, SnapshotView};
 
@@ -140,6 +142,7 @@ struct Inner {
     clock: Clock,
     settings: Settings,
     wake: Waker,
+    mandate: Mandate,
     budget: Budget,
     observer: Arc<dyn Observer>,
     opened: Moment,
@@ -288,6 +291,7 @@ impl Account {
         clock: Clock,
         settings: Settings,
         wake: Waker,
+        mandate: Mandate,
         observer: Arc<dyn Observer>,
     ) -> Arc<Self> {
         let inner = Arc::new(Inner {
@@ -296,6 +300,7 @@ impl Account {
             settings,
             budget: Budget::new(limit, provider_limit, began, clock, Arc::clone(&wake)),
             wake,
+            mandate,
             observer,
             opened: clock.now(),
             provider: RwLock::new(provider),

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::account::observer::Observer;
-use crate::account::{Account, AccountId, Clock, Lane, ObjectKey, PROBE_EVERY, Settings, Tripped, Waker};
+use crate::account::{Account, AccountId, Clock, Lane, Mandate, ObjectKey, PROBE_EVERY, Settings, Tripped, Waker};
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
 use crate::core::time::Moment;
 use crate::provider::Provider;
@@ -106,6 +106,7 @@ pub struct Accounts {
     clock: Clock,
     began: Moment,
     wake: Waker,
+    mandate: Mandate,
     observer: Arc<dyn Observer>,
     attached: Mutex<Attached>,
 }
@@ -113,7 +114,13 @@ pub struct Accounts {
 impl Accounts {
     /// None yet. To be made when the process begins: the five seconds before count as used up by another one.
     pub fn new(settings: Settings, clock: Clock, wake: Waker) -> Self {
-        Self { settings, clock, began: clock.now(), wake, observer: Arc::new(()), attached: Mutex::default() }
+        let (mandate, observer) = (Mandate::undisputed(), Arc::new(()));
+        Self { settings, clock, began: clock.now(), wake, mandate, observer, attached: Mutex::default() }
+    }
+
+    /// What changes something at a provider is begun within this mandate only.
+    pub fn within(self, mandate: Mandate) -> Self {
+        Self { mandate, ..self }
     }
 
     /// With somebody who counts what all of them do.
@@ -151,8 +158,18 @@ impl Accounts {
                 None => (self.began, capabilities.provider_limit),
             };
             let limits = (settings.budget.unwrap_or(capabilities.default_budget), provider_limit);
-            let (wake, observer) = (Arc::clone(&self.wake), Arc::clone(&self.observer));
-            Account::open(id, Arc::clone(&provider), !proven, limits, began, self.clock, self.settings, wake, observer)
+            Account::open(
+                id,
+                Arc::clone(&provider),
+                !proven,
+                limits,
+                began,
+                self.clock,
+                self.settings,
+                Arc::clone(&self.wake),
+                self.mandate.clone(),
+                Arc::clone(&self.observer),
+            )
         });
         Self::note_refused(&mut attached, &account);
         let same = attached.by_owner.get(&owner.key).filter(|before| Arc::ptr_eq(&before.provider, &provider));

@@ -12,6 +12,7 @@ mod applications;
 mod budget;
 mod contacts;
 mod credentials;
+mod leadership;
 mod listings;
 mod numbers;
 mod observed;

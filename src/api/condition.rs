@@ -168,7 +168,7 @@ pub enum Verdict {
     Progressing,
     /// kstatus Failed (`Stalled`), Argo CD Degraded: somebody has to change something. Still retried slowly.
     Failed,
-    /// kstatus Current with `Ready` False, Argo CD Suspended: somebody asked for this.
+    /// kstatus InProgress (an object whose `Ready` is False is never Current there), Argo CD Suspended: somebody asked for this.
     Suspended,
 }
 

@@ -1,6 +1,7 @@
 //! The subcommands of `switchboard`, one module each.
 
 pub mod crds;
+mod lease;
 pub mod run;
 mod shared;
 pub mod uninstall_check;

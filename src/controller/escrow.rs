@@ -233,16 +233,16 @@ mod tests {
 
     #[test]
     fn the_documented_commands_find_what_is_in_escrow_by_what_it_carries() {
-        let readme = include_str!("../../README.md");
+        let page = include_str!("../../docs/credentials.md");
         let escaped = |annotation: &str| annotation.replace('.', "\\.");
         let (label, value) = ESCROW;
         for part in
             [format!("-l {label}={value}"), format!("-l {label}={value},{INSTALLATION}="), format!("labels.{}", escaped(INSTALLATION))]
         {
-            assert!(readme.contains(&part), "{part}");
+            assert!(page.contains(&part), "{part}");
         }
         for annotation in [NAMESPACE, ACCOUNT] {
-            assert!(readme.contains(&format!("annotations.{}", escaped(annotation))), "{annotation}");
+            assert!(page.contains(&format!("annotations.{}", escaped(annotation))), "{annotation}");
         }
     }
 }

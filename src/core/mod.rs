@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod expectation;
 pub mod fields;
 pub mod key;
+pub mod lease;
 pub mod listing;
 pub mod mark;
 pub mod memory;

@@ -121,6 +121,8 @@ pub struct Adoption {
 pub struct Brakes {
     /// Its recorded endpoint may not be deleted now.
     pub deletion: Option<Problem>,
+    /// What stands behind `deletion` is itself on its way out.
+    pub passing: bool,
     /// No new endpoint may be made in place of one that was proven gone; until when, if that ends by itself.
     pub recreation: Option<(Problem, Option<Moment>)>,
 }

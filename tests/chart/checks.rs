@@ -26,15 +26,16 @@ fn change(object: &mut Value, pointer: &str, value: Value) {
     match (above, value) {
         (Value::Object(members), Value::Null) => drop(members.remove(&member).unwrap_or_else(|| panic!("{pointer} is not there"))),
         (Value::Object(members), value) => drop(members.insert(member, value)),
+        (Value::Array(members), value) if member == members.len().to_string() => members.push(value),
         (Value::Array(members), value) => members[member.parse::<usize>().expect("an index")] = value,
         (other, _) => panic!("{pointer} in {other}"),
     }
 }
 
-#[test]
-fn each_fault_is_found() {
-    let sound = render(&everything());
-    assert_eq!(faults(&sound), Vec::<String>::new());
+/// A manifest that is spoilt: the object, the member, what it is instead, and what is said of it.
+pub type Spoilt = (&'static str, String, Value, &'static str);
+
+pub fn spoilt() -> Vec<Spoilt> {
     let service = "Service switchboard-system/switchboard";
     let monitor = "ServiceMonitor switchboard-system/switchboard";
     let network = "NetworkPolicy switchboard-system/switchboard";
@@ -43,7 +44,7 @@ fn each_fault_is_found() {
     let job = "Job switchboard-system/switchboard-uninstall-check";
     let pod = |rest: &str| format!("{POD}{rest}");
     let container = |rest: &str| format!("{CONTAINER}{rest}");
-    let rows: Vec<(&str, String, Value, &str)> = vec![
+    vec![
         (service, "/metadata/labels/app.kubernetes.io~1part-of".into(), Value::Null, "has no proper label app.kubernetes.io/part-of"),
         (service, "/metadata/namespace".into(), Value::Null, "or has none"),
         (service, "/kind".into(), json!("Secret"), "is of no known kind"),
@@ -86,6 +87,8 @@ fn each_fault_is_found() {
         (DEPLOYMENT, pod("/automountServiceAccountToken"), Value::Null, "mounts the token by default"),
         (DEPLOYMENT, pod("/enableServiceLinks"), Value::Null, "is told all Services"),
         (DEPLOYMENT, pod("/hostNetwork"), json!(true), "has hostNetwork"),
+        (DEPLOYMENT, pod("/hostIPC"), json!(true), "has hostIPC"),
+        (DEPLOYMENT, pod("/hostPID"), json!(true), "has hostPID"),
         (DEPLOYMENT, pod("/securityContext/runAsNonRoot"), json!(false), "may run as root"),
         (DEPLOYMENT, pod("/securityContext/runAsUser"), json!(0), "may run as root"),
         (DEPLOYMENT, pod("/securityContext/seccompProfile/type"), json!("Unconfined"), "has no seccomp profile"),
@@ -102,6 +105,7 @@ fn each_fault_is_found() {
         (DEPLOYMENT, container("/securityContext/privileged"), json!(true), "has more rights"),
         (DEPLOYMENT, container("/ports/0/hostPort"), json!(8080), "takes a port of its node"),
         (DEPLOYMENT, container("/readinessProbe"), Value::Null, "has no readinessProbe"),
+        (DEPLOYMENT, container("/startupProbe"), Value::Null, "has no startupProbe"),
         (DEPLOYMENT, container("/livenessProbe/httpGet/port"), json!("metrics"), "has no livenessProbe, or one at a port"),
         (DEPLOYMENT, container("/livenessProbe/httpGet/path"), json!("/readyz"), "is alive only while it is ready"),
         (DEPLOYMENT, container("/env/0/valueFrom"), json!({"secretKeyRef": {"name": "a", "key": "b"}}), "has a Secret in its environment"),
@@ -116,8 +120,27 @@ fn each_fault_is_found() {
             json!(86400),
             "has a token that lives long",
         ),
-    ];
-    for (wanted, pointer, value, expected) in rows {
+        ("ClusterRole switchboard", "/rules/0/resources".into(), json!(["secrets"]), "reaches Secrets in the whole cluster"),
+        ("ClusterRole switchboard", "/rules/0/resources".into(), json!(["pods"]), "reaches what is none of its business"),
+        ("ClusterRole switchboard", "/rules/0/verbs".into(), json!(["impersonate"]), "has a power over others"),
+        ("ClusterRole switchboard", "/rules/0/nonResourceURLs".into(), json!(["/metrics"]), "reaches paths of the API server"),
+        (service, "/apiVersion".into(), json!("v1beta1"), "is of a version that may go"),
+        (DEPLOYMENT, pod("/hostAliases"), json!([{"ip": "203.0.113.1", "hostnames": ["api.plivo.com"]}]), "has hostAliases"),
+        (DEPLOYMENT, pod("/securityContext/sysctls"), json!([{"name": "kernel.msgmax", "value": "1"}]), "changes its kernel"),
+        (DEPLOYMENT, container("/securityContext/procMount"), json!("Unmasked"), "has more rights"),
+        (DEPLOYMENT, container("/ports/0/containerPort"), json!(80), "listens where only root may"),
+        (DEPLOYMENT, container("/env/1"), json!({"name": "HTTPS_PROXY", "value": "http://other"}), "is told something twice"),
+        (DEPLOYMENT, container("/env/0/name"), json!("PLIVO_AUTH_TOKEN"), "has a Secret in its environment"),
+        (DEPLOYMENT, "/spec/strategy/type".into(), json!("Unknown"), "is replaced in an unknown way"),
+        (DEPLOYMENT, pod("/restartPolicy"), json!("Never"), "is not started again"),
+    ]
+}
+
+#[test]
+fn each_fault_is_found() {
+    let sound = render(&everything());
+    assert_eq!(faults(&sound), Vec::<String>::new());
+    for (wanted, pointer, value, expected) in spoilt() {
         let mut objects = sound.clone();
         let object = objects.iter_mut().find(|object| key(object) == wanted).unwrap_or_else(|| panic!("no {wanted}"));
         change(object, &pointer, value.clone());

@@ -83,13 +83,7 @@ pub fn faults(objects: &[Value]) -> Vec<String> {
                     say("can keep a node from being drained");
                 }
             }
-            "Role" | "ClusterRole" => {
-                for rule in list(&object["rules"]) {
-                    if ["apiGroups", "resources", "verbs"].iter().any(|member| texts(&rule[*member]).iter().any(|one| one.contains('*'))) {
-                        say("has a wildcard");
-                    }
-                }
-            }
+            "Role" | "ClusterRole" => role(object, objects, &mut say),
             "RoleBinding" | "ClusterRoleBinding" => binding(object, objects, &mut say),
             _ => {}
         }
@@ -101,6 +95,9 @@ fn named(object: &Value, say: &mut dyn FnMut(&str)) {
     let (kind, metadata) = (text(&object["kind"]), &object["metadata"]);
     if text(&object["apiVersion"]).is_empty() || text(&metadata["name"]).is_empty() {
         say("has no version or no name");
+    }
+    if ["alpha", "beta"].iter().any(|stage| text(&object["apiVersion"]).contains(stage)) {
+        say("is of a version that may go");
     }
     match metadata["namespace"].as_str() {
         None if OF_THE_CLUSTER.contains(&kind) => {}
@@ -126,6 +123,12 @@ fn deployment(object: &Value, objects: &[Value], say: &mut dyn FnMut(&str)) {
         say("selects by what an upgrade changes");
     }
     let pod = &template["spec"];
+    if !["Recreate", "RollingUpdate"].contains(&text(&spec["strategy"]["type"])) {
+        say("is replaced in an unknown way");
+    }
+    if !["", "Always"].contains(&text(&pod["restartPolicy"])) {
+        say("is not started again");
+    }
     if spec["replicas"].as_i64().is_some_and(|replicas| replicas > 1) && list(&pod["topologySpreadConstraints"]).is_empty() {
         say("puts all its Pods on one node");
     }
@@ -184,7 +187,7 @@ fn pod(object: &Value, objects: &[Value], say: &mut dyn FnMut(&str)) {
     if pod["enableServiceLinks"] != false {
         say("is told all Services of its namespace");
     }
-    for member in ["hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers", "initContainers"] {
+    for member in ["hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers", "hostAliases", "initContainers"] {
         if !pod[member].is_null() {
             say(&format!("has {member}"));
         }
@@ -192,6 +195,9 @@ fn pod(object: &Value, objects: &[Value], say: &mut dyn FnMut(&str)) {
     let context = &pod["securityContext"];
     if context["runAsNonRoot"] != true || context["runAsUser"] == 0 || context["runAsGroup"] == 0 {
         say("may run as root");
+    }
+    if !context["sysctls"].is_null() {
+        say("changes its kernel");
     }
     if context["seccompProfile"] != json!({"type": "RuntimeDefault"}) {
         say("has no seccomp profile");
@@ -230,8 +236,19 @@ fn container(container: &Value, pod: &Value, say: &mut dyn FnMut(&str)) {
     if list(&container["ports"]).iter().any(|port| !port["hostPort"].is_null()) {
         say("takes a port of its node");
     }
-    if !container["envFrom"].is_null() || list(&container["env"]).iter().any(|one| !one["valueFrom"]["secretKeyRef"].is_null()) {
+    if list(&container["ports"]).iter().any(|port| port["containerPort"].as_i64().is_none_or(|port| port <= 1024)) {
+        say("listens where only root may");
+    }
+    let secret = |one: &Value| {
+        let name = text(&one["name"]).to_ascii_uppercase();
+        !one["valueFrom"]["secretKeyRef"].is_null() || ["TOKEN", "PASSWORD", "SECRET"].iter().any(|word| name.contains(word))
+    };
+    if !container["envFrom"].is_null() || list(&container["env"]).iter().any(secret) {
         say("has a Secret in its environment");
+    }
+    let told: Vec<&str> = list(&container["env"]).iter().map(|one| text(&one["name"])).collect();
+    if told.iter().collect::<std::collections::BTreeSet<_>>().len() != told.len() {
+        say("is told something twice");
     }
     if !container["lifecycle"].is_null() || !container["command"].is_null() {
         say("runs something else than its image");
@@ -324,6 +341,39 @@ fn network_policy(object: &Value, objects: &[Value], say: &mut dyn FnMut(&str)) 
     }
     if list(&spec["egress"]).iter().any(|rule| list(&rule["ports"]).is_empty()) {
         say("lets everything out");
+    }
+}
+
+/// Kinds of others that a role may reach, by group; our own kinds besides.
+const REACHED: [(&str, &str); 3] = [("", "secrets"), ("", "namespaces"), ("events.k8s.io", "events")];
+const LEASES: (&str, &str) = ("coordination.k8s.io", "leases");
+const POWERS: [&str; 6] = ["approve", "bind", "escalate", "impersonate", "sign", "use"];
+
+fn role(object: &Value, objects: &[Value], say: &mut dyn FnMut(&str)) {
+    let bound = |binding: &Value| binding["roleRef"]["kind"] == object["kind"] && binding["roleRef"]["name"] == object["metadata"]["name"];
+    let everywhere = object["kind"] == "ClusterRole" && of(objects, "ClusterRoleBinding").any(bound);
+    for rule in list(&object["rules"]) {
+        if ["apiGroups", "resources", "verbs"].iter().any(|member| texts(&rule[*member]).iter().any(|one| one.contains('*'))) {
+            say("has a wildcard");
+        }
+        if !rule["nonResourceURLs"].is_null() {
+            say("reaches paths of the API server");
+        }
+        if texts(&rule["verbs"]).iter().any(|verb| POWERS.contains(verb)) {
+            say("has a power over others");
+        }
+        let (groups, resources) = (texts(&rule["apiGroups"]), texts(&rule["resources"]));
+        if everywhere && resources.iter().any(|resource| resource.starts_with("secrets")) {
+            say("reaches Secrets in the whole cluster");
+        }
+        for group in groups {
+            let known = |resource: &&str| REACHED.contains(&(group, resource)) || (group, *resource) == LEASES;
+            let ours = ["sipendpoints", "phonenumberbindings", "provideraccounts", "clusterprovideraccounts"];
+            let own = |resource: &&str| group == "switchboard.dev" && ours.contains(&resource.trim_end_matches("/status"));
+            if !resources.iter().all(|resource| known(resource) || own(resource)) {
+                say("reaches what is none of its business");
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod checks;
 mod faults;
 mod helm;
+mod linters;
 mod refused;
 mod rendered;
 mod shipped;

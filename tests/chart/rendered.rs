@@ -33,7 +33,9 @@ fn without_values_there_is_what_the_operator_needs_and_nothing_else() {
         DEPLOYMENT,
         JOB,
         "Role switchboard-system/switchboard",
+        "Role switchboard-system/switchboard-leader",
         "RoleBinding switchboard-system/switchboard",
+        "RoleBinding switchboard-system/switchboard-leader",
         "RoleBinding switchboard-system/switchboard-secret-reader",
         "Service switchboard-system/switchboard",
         "ServiceAccount switchboard-system/switchboard",
@@ -278,8 +280,18 @@ fn values_arrive_where_they_belong() {
         (
             json!({"extraEnv": [{"name": "HTTPS_PROXY", "value": "http://p:1"}]}),
             DEPLOYMENT,
+            format!("{first}/env/2"),
+            json!({"name": "HTTPS_PROXY", "value": "http://p:1"}),
+        ),
+        // A container that is started again in its Pod is the same candidate for the lease.
+        (
+            json!({}),
+            DEPLOYMENT,
             format!("{first}/env"),
-            json!([{"name": "HTTPS_PROXY", "value": "http://p:1"}]),
+            json!([
+                {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                {"name": "POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
+            ]),
         ),
         (json!({"nodeSelector": {"a": "b"}}), DEPLOYMENT, format!("{pod}/nodeSelector"), json!({"a": "b"})),
         (json!({"tolerations": [{"key": "a"}]}), DEPLOYMENT, format!("{pod}/tolerations"), json!([{"key": "a"}])),

@@ -22,20 +22,20 @@ use super::world::{Operator, World, endpoint_id, eventually};
 
 #[path = "../chart/helm.rs"]
 #[allow(dead_code, reason = "the other half is for what is rendered")]
-mod helm;
+pub(super) mod helm;
 
 const NAMESPACE: &str = helm::NAMESPACE;
 
 /// Programs and kubeconfig of a control plane, for commands as people type them.
-struct Shell {
-    plane: ControlPlane,
+pub(super) struct Shell {
+    pub(super) plane: ControlPlane,
     /// Where they are typed: a folder that `deploy` and `crds` can be seen from.
     folder: PathBuf,
 }
 
 impl Shell {
     /// A cluster without anything of ours.
-    async fn new(name: &str) -> Shell {
+    pub(super) async fn new(name: &str) -> Shell {
         let plane = support::own_control_plane(name).await;
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-folder"));
         let _ = std::fs::remove_dir_all(&folder);
@@ -53,7 +53,7 @@ impl Shell {
     }
 
     /// What is run before an uninstall is run meanwhile.
-    fn output(&self, script: &str) -> Output {
+    pub(super) fn output(&self, script: &str) -> Output {
         if !script.contains("helm uninstall") {
             return self.command(script);
         }
@@ -107,7 +107,7 @@ impl Shell {
     }
 
     /// What it prints, where it succeeds.
-    fn run(&self, script: &str) -> String {
+    pub(super) fn run(&self, script: &str) -> String {
         let output = self.output(script);
         let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{script}\n{out}{error}");
@@ -121,7 +121,7 @@ impl Shell {
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
-    fn write(&self, name: &str, content: &str) {
+    pub(super) fn write(&self, name: &str, content: &str) {
         std::fs::write(self.folder.join(name), content).expect("a file");
     }
 
@@ -133,7 +133,7 @@ impl Shell {
 
     /// An operator as the release describes it, but for what a simulator needs: its arguments, and its rights by a token of its
     /// ServiceAccount.
-    async fn operator(&self, world: &World) -> Operator {
+    pub(super) async fn operator(&self, world: &World) -> Operator {
         self.kubeconfig_of("switchboard", "operator.kubeconfig");
         let deployments: Api<Deployment> = Api::namespaced(world.client.clone(), NAMESPACE);
         let deployment = deployments.get("switchboard").await.expect("the Deployment");

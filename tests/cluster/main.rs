@@ -17,6 +17,7 @@ mod carrierx_accounts;
 mod cases;
 mod chart;
 mod connection;
+mod docs;
 #[cfg(feature = "failpoints")]
 mod escrow;
 #[cfg(feature = "failpoints")]
@@ -25,6 +26,8 @@ mod everywhere;
 mod generated;
 mod gitops;
 mod kills;
+#[cfg(feature = "failpoints")]
+mod leader;
 mod life;
 mod listings;
 mod lost_answers;

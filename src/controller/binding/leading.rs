@@ -14,8 +14,8 @@ pub fn leading(ctx: &Context, endpoint: &ObjectKey) -> Vec<Entry> {
     ctx.bindings.leading_to(endpoint).into_iter().filter(|entry| can_lead(ctx, entry, endpoint)).collect()
 }
 
-/// The bindings that keep the trunk group of this SipEndpoint from being deleted: those that put their numbers to it or may have, and those
-/// that are about to.
+/// The bindings that keep the trunk group of this SipEndpoint from being deleted: those that put their numbers to it or may have, as far as
+/// they know, also if they are to lead elsewhere and have not yet; and those that are about to.
 pub fn holding(ctx: &Context, endpoint: &ObjectKey, leading: Vec<Entry>, group: Option<&str>) -> Vec<Entry> {
     let held = group.map(|sid| ctx.bindings.holding(sid)).unwrap_or_default();
     let held = held.into_iter().filter(|entry| in_account_of(ctx, &entry.base, endpoint));

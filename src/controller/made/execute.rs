@@ -79,7 +79,7 @@ impl<K: Made> Pass<'_, K> {
         let outcome = match account.create(K::THING, &self.key(), username, fields).await {
             Ok(outcome) => outcome,
             // Nothing was sent: without a permit `next` closes the epoch.
-            Err(NotStarted::NoPermit | NotStarted::Tripped | NotStarted::Closed) => return Step::Again,
+            Err(NotStarted::NoPermit | NotStarted::Tripped | NotStarted::Closed | NotStarted::NotLeading) => return Step::Again,
         };
         failpoint::of(K::POINTS, "create", "after").await;
         info!(object = %self.key(), thing = K::THING.as_str(), username, outcome = outcome.class(), nonce = view.fresh.nonce, "create answered");

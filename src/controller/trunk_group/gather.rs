@@ -122,13 +122,13 @@ pub fn view(ctx: &Context, object: &TrunkGroup, gone: bool, slot: &mut Slot<Reme
     view.evidence.gets.clone_from(&slot.memory.learnt.gets);
     view.term = live.map(|account| account.things(Thing::TrunkGroup).term_began).unwrap_or_default();
     let group = view.status.endpoint_id.clone();
-    let held = in_use(ctx, &own, Vec::new(), group.as_deref());
+    let held = leading::holding(ctx, &own, Vec::new(), group.as_deref());
     // What was begun is finished, whoever needs a group now: a number would be led to one that is gone, or about to go. One that a number
     // is still led on by, and is not known to be gone, is read again instead.
     let confirmed = group.as_ref().and_then(|id| view.memory.deleted.get(id)).is_some_and(|deleted| deleted.confirmed);
     let finished = trunk_group::may_be_gone(&view) && (confirmed || held.is_empty());
     let unwanted = complete && (leading.is_empty() || finished) || !possible;
-    let users = if finished && !view.object.deleting { held } else { in_use(ctx, &own, leading, group.as_deref()) };
+    let users = if finished && !view.object.deleting { held } else { leading::holding(ctx, &own, leading, group.as_deref()) };
     let free = complete && (unwanted || view.object.deleting) && users.is_empty();
     let memory = &mut slot.memory.learnt.memory;
     memory.free_since = free.then(|| memory.free_since.unwrap_or(view.now));
@@ -138,7 +138,8 @@ pub fn view(ctx: &Context, object: &TrunkGroup, gone: bool, slot: &mut Slot<Reme
         view.object.finalizer = something && (view.object.finalizer || !view.object.deleting);
         view.object.deleting = true;
         view.object.force_orphan = given_up(endpoint);
-        view.brakes.deletion = trunk_group::in_use(&users);
+        view.brakes.deletion = trunk_group::in_use(&words(&users, &own));
+        view.brakes.passing = users.iter().all(|binding| binding.deleting);
     } else if !gone {
         view.desired = trunk_group::desired(&view.mark, recorded(endpoint));
     }
@@ -176,10 +177,10 @@ fn better(own: &Entry, led: Vec<Entry>, id: &str) -> Option<ObjectKey> {
     others.into_iter().find(|other| claim(other).prevails_over(&claim(own))).map(|other| other.base.key)
 }
 
-/// The bindings whose numbers the group leads on, as far as they know, in words: also those that are to lead elsewhere, and have not yet.
-fn in_use(ctx: &Context, endpoint: &ObjectKey, leading: Vec<bindings::Entry>, group: Option<&str>) -> Vec<String> {
-    let all: BTreeSet<ObjectKey> = leading::holding(ctx, endpoint, leading, group).into_iter().map(|entry| entry.base.key).collect();
-    all.iter().map(|binding| who(binding, endpoint)).collect()
+/// The bindings whose numbers the group leads on, in words.
+fn words(users: &[bindings::Entry], endpoint: &ObjectKey) -> Vec<String> {
+    let all: BTreeSet<&ObjectKey> = users.iter().map(|entry| &entry.base.key).collect();
+    all.into_iter().map(|binding| who(binding, endpoint)).collect()
 }
 
 fn group(object: &SipEndpoint) -> Option<&TrunkGroupStatus> {

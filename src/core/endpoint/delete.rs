@@ -84,7 +84,8 @@ fn needed(view: &View) -> bool {
         known.is_some_and(|known| !known.by.is_empty() && view.now < known.began + view.timing.settle)
             || view.memory.undeleted.contains_key(id)
     };
-    let used = || view.brakes.deletion.is_some() || view.recorded().is_some_and(|recorded| in_use(recorded.id));
+    // Who uses it and is going needs nothing that stays.
+    let used = || view.brakes.deletion.is_some() && !view.brakes.passing || view.recorded().is_some_and(|recorded| in_use(recorded.id));
     view.thing == Thing::Endpoint || view.observes() || used() || !possible(view) && view.account != AccountView::Unknown
 }
 

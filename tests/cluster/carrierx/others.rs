@@ -33,8 +33,9 @@ async fn a_trunk_group_goes_and_stays_with_who_needs_it() {
     all(vec![
         case("a number is led again while its former trunk group goes", again),
         case("a trunk group of a former object of the name", left_over),
-        case("the trunk group of a retained endpoint that nobody needs", |case| retained(case, false)),
-        case("the trunk group of a retained endpoint, to which somebody's number leads", |case| retained(case, true)),
+        case("the trunk group of a retained endpoint that nobody needs", |case| retained(case, Needed::ByNobody)),
+        case("the trunk group of a retained endpoint whose binding goes with it", |case| retained(case, Needed::UntilItsBindingIsGone)),
+        case("the trunk group of a retained endpoint, to which somebody's number leads", |case| retained(case, Needed::BySomebodyElse)),
         case("a trunk group of one is given the name of another's", taken_for_ours),
     ])
     .await;
@@ -71,19 +72,34 @@ async fn left_over(case: &'static str) -> Stage {
     stage
 }
 
-async fn retained(case: &'static str, needed: bool) -> Stage {
+#[derive(Clone, Copy, PartialEq)]
+enum Needed {
+    ByNobody,
+    UntilItsBindingIsGone,
+    BySomebodyElse,
+}
+
+async fn retained(case: &'static str, needed: Needed) -> Stage {
     let (stage, _operator) = led(case).await;
     let (endpoint, group) = whole(&stage).await;
-    if needed {
+    if needed == Needed::BySomebodyElse {
         stage.number(SECOND, json!({"trunk_group_sid": group})).await;
     }
     stage.world.patch("pbx", json!({"spec": {"deletionPolicy": "Retain"}})).await;
-    stage.world.delete_binding("main").await;
-    stage.world.binding_gone("main").await;
-    stage.world.delete("pbx").await;
+    if needed == Needed::UntilItsBindingIsGone {
+        let late = json!({"match": {"method": "PATCH", "path": "/dids/[^/]+$", "count": 1}, "delay_ms": 1000});
+        stage.admin.set_faults(json!([late])).await.expect("a fault script");
+        stage.world.delete_binding("main").await;
+        stage.world.delete("pbx").await;
+        stage.world.binding_gone("main").await;
+    } else {
+        stage.world.delete_binding("main").await;
+        stage.world.binding_gone("main").await;
+        stage.world.delete("pbx").await;
+    }
     stage.world.gone("pbx").await;
     assert!(stage.endpoints().await.contains_key(&endpoint));
-    assert_eq!(stage.groups().await.contains_key(&group), needed);
+    assert_eq!(stage.groups().await.contains_key(&group), needed == Needed::BySomebodyElse);
     stage
 }
 
@@ -334,7 +350,7 @@ async fn leads_here(case: &'static str) -> Stage {
 
 async fn two(case: &'static str) -> Stage {
     let (stage, _first) = Stage::run(case).await;
-    let _second = stage.operator(case).await;
+    let _second = Told::start(case, &stage.world, &["--no-leader-election"]).await;
     let names = ["pbx", "desk", "door"];
     for (n, name) in names.into_iter().enumerate() {
         stage.number(&format!("1516206557{n}"), json!({})).await;

@@ -471,7 +471,8 @@ impl Start {
 
     pub fn braked(self) -> Self {
         self.with(|view| {
-            view.brakes = Brakes { deletion: Some(problem(Reason::Braked)), recreation: Some((problem(Reason::Braked), None)) };
+            view.brakes =
+                Brakes { deletion: Some(problem(Reason::Braked)), passing: false, recreation: Some((problem(Reason::Braked), None)) };
         })
     }
 

@@ -421,6 +421,13 @@ fn deleting() -> Vec<Row> {
         Row("D3", "one to which somebody's number leads stays", retained().referenced("e1", 996, IN_USE), "RemoveFinalizer (Retained)"),
         Row("D3", "so it was long ago", retained().referenced("e1", 840, IN_USE), "ReadReferences e1"),
         Row("D3", "one that bindings need stays", retained().with(needed), "RemoveFinalizer (Retained)"),
+        Row("D3", "one whose bindings go with it waits for them", retained().with(needed_for_now), "Wait for a change: DeletionRefused"),
+        Row(
+            "D3",
+            "unless nothing can be done about it anyway",
+            retained().with(needed_for_now).account_not_ready(),
+            "RemoveFinalizer (Retained)",
+        ),
         Row("D3", "one that could not be deleted stays", retained().undeleted("e1", 1000, 3, true), "RemoveFinalizer (Retained)"),
         Row(
             "D3",
@@ -485,6 +492,11 @@ fn young() -> Start {
 
 fn needed(view: &mut crate::core::view::View) {
     view.brakes.deletion = Some(problem(Reason::DeletionRefused));
+}
+
+fn needed_for_now(view: &mut crate::core::view::View) {
+    needed(view);
+    view.brakes.passing = true;
 }
 
 fn groups() -> Vec<Row> {
