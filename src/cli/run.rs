@@ -115,6 +115,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let (sender, stop) = watch::channel(false);
     tokio::spawn(signals(sender));
     let metrics = Metrics::default();
+    metrics.may_drift(crate::provider::fields());
     let (candidate, mandate) = match election {
         Some(settings) => {
             let longest = Longest { create: deadlines.create, write: deadlines.write, slack: settings.terms.margin };

@@ -101,8 +101,6 @@ impl Default for Metrics {
             samples: sample::Samples::default(),
         };
         metrics.begin();
-        // Until somebody says otherwise: an operator that runs alone leads.
-        metrics.leader.set(1);
         let registry = Arc::new(metrics.registered());
         Self { registry, ..metrics }
     }
@@ -156,7 +154,7 @@ impl Metrics {
         let mut all = Registry::with_prefix("switchboard");
         // The format ends each help with a full stop and each counter with _total by itself.
         all.register("build", "The version that runs", Info::new(ByVersion { version: env!("CARGO_PKG_VERSION") }));
-        all.register("leader", "Whether this process works on objects: 1, or 0 while another one does", self.leader.clone());
+        all.register("leader", "1 while this process leads, 0 while another one does or none", self.leader.clone());
         let help = "Times an assumption of the create protocol was seen broken";
         all.register("assumption_broken", help, self.broken.clone());
         let help = "Creates of endpoints and trunk groups sent to providers, by the class of the answer";
@@ -199,7 +197,7 @@ impl Metrics {
         self.lags.observe(lag.as_secs_f64());
     }
 
-    /// Whether this process is the one that works. Before anybody says so, it is.
+    /// Whether this process leads. Before anybody says so, it does not.
     pub fn leads(&self, leads: bool) {
         self.leader.set(i64::from(leads));
     }

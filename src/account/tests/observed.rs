@@ -66,10 +66,11 @@ async fn who_waited_for_the_budget_is_told_when_let_through_and_who_gave_up_is_n
         assert_eq!(account.get(Thing::Endpoint, Lane::Repair, &key(name), "e0001").await, Err(NotStarted::NoPermit));
     }
     assert!(!account.reserve_create(&key("c")));
+    pass(1).await;
     let load = account.load();
     assert_eq!((load.allowed, load.waiting), (0, [0, 1, 2, 1]), "the listing waits as well");
     account.unwatch(&key("b"));
-    pass(6).await;
+    pass(5).await;
     told.said("");
     assert!(account.reserve_create(&key("c")));
     assert!(account.create(Thing::Endpoint, &key("c"), "x", &Fields::new()).await.is_ok());
