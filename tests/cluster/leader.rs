@@ -255,7 +255,7 @@ async fn too_slow(case: &str) {
     second.says("leading lease=").await;
     alias(&world, "hall").await;
     world.ready("alice").await;
-    eventually("the late writes have arrived", async || proxy.lease_writes().iter().any(|status| *status == 409).then_some(())).await;
+    eventually("the late writes have arrived", async || proxy.lease_writes().contains(&409).then_some(())).await;
     second.lists(3).await;
     let now = lease(&world).await;
     assert_eq!((now.holder_identity.as_deref(), now.lease_transitions), (Some("second"), Some(1)));
