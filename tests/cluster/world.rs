@@ -104,6 +104,7 @@ impl World {
             carrierx: self.carrierx.clone(),
             backup_tool: self.backup_tool.clone(),
             kubeconfig: self.kubeconfig.clone(),
+            leases: self.leases,
         }
     }
 
