@@ -25,6 +25,8 @@ pub const WHOLE: &[Whole] = &[
         test: "the_commands_for_a_cluster_that_is_well_work_and_do_no_harm",
     },
     Whole { page: "docs/security.md", file: "tests/cluster/docs.rs", test: "the_commands_for_a_cluster_that_is_well_work_and_do_no_harm" },
+    Whole { page: "docs/import.md", file: "tests/cluster/import.rs", test: "the_commands_of_the_page_on_import_work_from_top_to_bottom" },
+    Whole { page: "docs/operations.md", file: "tests/cluster/chart.rs", test: "the_commands_that_change_the_log_level_change_no_pod" },
     // Where all is well, with the endpoints alice and erin in the namespace voice: a page that can be typed there is one more row here.
     Whole { page: "docs/runbooks/", file: "tests/cluster/docs.rs", test: "the_commands_for_a_cluster_that_is_well_work_and_do_no_harm" },
 ];
@@ -142,6 +144,12 @@ pub const ELSEWHERE: &[Elsewhere] = &[
         begins: "kubectl -n argocd patch configmap argocd-cm",
         file: "tests/cluster/gitops.rs",
         says: "documented(\"patch configmap\"",
+    },
+    Elsewhere {
+        page: "docs/plan.md",
+        begins: "switchboard plan -f voice/",
+        file: "tests/cluster/plan.rs",
+        says: "what_the_plan_says_is_what_happens_and_to_say_it_nothing_is_written",
     },
     Elsewhere {
         page: "docs/gitops.md",

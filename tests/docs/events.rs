@@ -7,8 +7,21 @@ use switchboard::api::condition::Reason;
 use crate::{below, read};
 
 /// Words of the same form in the code that writes events: what was being done, and parts of conditions.
-const NO_EVENTS: [&str; 12] =
-    ["Acknowledge", "Bind", "Brake", "Create", "Delete", "Observe", "Ready", "Reconcile", "Record", "Search", "True", "Update"];
+const NO_EVENTS: [&str; 13] = [
+    "Acknowledge",
+    "Bind",
+    "Brake",
+    "Create",
+    "Delete",
+    "Observe",
+    "Ready",
+    "Reconcile",
+    "Record",
+    "Search",
+    "SipEndpoint",
+    "True",
+    "Update",
+];
 
 /// The texts in the code of the controller that look like the reason of an event.
 fn written() -> BTreeSet<String> {
