@@ -17,6 +17,7 @@ pub mod control_plane;
 pub mod demo;
 pub mod faults;
 pub mod http;
+pub mod phone;
 pub mod plivo;
 pub mod process;
 pub mod simulator;

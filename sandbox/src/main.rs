@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use sandbox::{cli_carrierx, cli_plivo, demo, process, up};
+use sandbox::{cli_carrierx, cli_plivo, demo, phone, process, up};
 
 /// A telephony provider and a Kubernetes control plane on this machine; everything listens on loopback.
 #[derive(Parser)]
@@ -34,6 +34,8 @@ enum Command {
     Plivo(cli_plivo::PlivoArgs),
     /// Start the CarrierX simulator only; print "ready http://…" (https with --tls) and stay until SIGINT or SIGTERM.
     Carrierx(cli_carrierx::CarrierxArgs),
+    /// Tell a running Plivo simulator that a phone has logged in to an endpoint.
+    Phone(phone::PhoneArgs),
     /// Tell the story of some endpoints on a real control plane with the real operator; exit code 0 if every step held.
     Demo(demo::DemoArgs),
     /// Become another program that dies with its parent.
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Command::ControlPlane { dir } => block_on(up::run(&dir, &[])),
         Command::Plivo(args) => block_on(cli_plivo::run(args)),
         Command::Carrierx(args) => block_on(cli_carrierx::run(args)),
+        Command::Phone(args) => block_on(phone::run(args)),
         Command::Demo(args) => block_on(demo::run(args)),
     };
     match run {

@@ -102,6 +102,8 @@ impl Shell {
         for (name, folder) in [("HELM_CACHE_HOME", "cache"), ("HELM_CONFIG_HOME", "config"), ("HELM_DATA_HOME", "data")] {
             command.env(name, home.join(folder));
         }
+        support::build_sandbox_if_missing();
+        command.env("SANDBOX", Path::new(env!("CARGO_BIN_EXE_switchboard")).with_file_name("sandbox"));
         command.env("PLIVO_AUTH_ID", plivo::DEFAULT_AUTH_ID).env("PLIVO_AUTH_TOKEN", plivo::DEFAULT_AUTH_TOKEN);
         command.current_dir(&self.folder).output().expect("bash")
     }
@@ -396,8 +398,7 @@ async fn the_commands_that_change_the_log_level_change_no_pod() {
         shell.run(&text);
         filters.push(filter());
     }
-    let debug = "info,switchboard=debug";
-    assert_eq!(filters, ["", debug, debug, ""]);
+    assert_eq!(filters, ["", "info,switchboard=debug", "info,switchboard=trace", ""]);
     assert_eq!(deployment(), before, "the Deployment is as it was");
     shell.plane.stop().await;
 }

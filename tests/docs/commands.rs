@@ -69,6 +69,12 @@ pub const INSTEAD: &[Instead] = &[
     },
     Instead {
         page: "docs/quick-start.md",
+        command: "cargo run --quiet -p sandbox -- phone \"$id\"",
+        typed: "\"$SANDBOX\" phone \"$id\"",
+        why: "cargo has built it for the tests",
+    },
+    Instead {
+        page: "docs/quick-start.md",
         command: "kubectl -n switchboard-system rollout status deployment/switchboard --timeout=120s",
         typed: "",
         why: "nothing runs Pods here: the test starts the operator with the arguments of the Deployment and the token of its ServiceAccount",
@@ -76,7 +82,7 @@ pub const INSTEAD: &[Instead] = &[
     Instead {
         page: "docs/quick-start.md",
         command: "kubectl -n voice wait --for=condition=Registered sipendpoint/erin --timeout=300s",
-        typed: "id=$(kubectl -n voice get sipendpoint erin -o jsonpath='{.status.endpoint_id}'); curl --fail --silent --show-error -X PUT \"$SIMULATOR/_sandbox/registrations/$id\" -d '{\"sip_contact\": \"sip:erin@192.0.2.11:5060\"}'; kubectl -n voice wait --for=condition=Registered sipendpoint/erin --timeout=300s",
+        typed: "id=$(kubectl -n voice get sipendpoint erin -o jsonpath='{.status.endpoint_id}'); \"$SANDBOX\" phone \"$id\" --at \"$SIMULATOR\"; kubectl -n voice wait --for=condition=Registered sipendpoint/erin --timeout=300s",
         why: "somebody has to set up a phone",
     },
     Instead {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the path of the certificate authorities that the image trusts: Mozilla's, as the package certifi of PyPI has them, pinned by hash
+# Prints the path of the certificate authorities that the image trusts: Mozilla's, as Python's package certifi has them, pinned by hash
 # (roots.txt). A distribution's package would be another one at each build.
 # SWITCHBOARD_CACHE: the cache folder (default: $XDG_CACHE_HOME/switchboard or ~/.cache/switchboard).
 set -euo pipefail
