@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use switchboard::cli::{Cli, Command, run};
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -14,11 +13,13 @@ fn main() -> anyhow::Result<ExitCode> {
         report(panic);
         std::process::abort();
     }));
-    match Cli::parse().command {
+    match Cli::read().command {
         Command::Crds(crds) => crds.run(&mut std::io::stdout().lock())?,
         Command::Run(args) => tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::run(*args))?,
+        Command::Plan(args) => return Ok(args.run(&mut std::io::stdout().lock())),
         // Three verdicts, three exit codes.
         Command::UninstallCheck(check) => return Ok(check.run(&mut std::io::stderr().lock())),
+        Command::Import(import) => return Ok(import.run(&mut std::io::stdout().lock())),
     }
     Ok(ExitCode::SUCCESS)
 }

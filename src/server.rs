@@ -26,6 +26,11 @@ impl Gates {
         self.lock().insert(gate, true);
     }
 
+    /// What the gate stands for holds no more.
+    pub fn close(&self, gate: &'static str) {
+        self.lock().insert(gate, false);
+    }
+
     /// The gates that are still closed.
     pub fn missing(&self) -> Vec<&'static str> {
         self.lock().iter().filter(|(_, open)| !**open).map(|(gate, _)| *gate).collect()

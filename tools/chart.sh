@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings into the chart what it is made of (definitions, rights, policies, alerts: Helm reads no file outside the chart), and renders
+# Brings into the chart what it is made of (definitions, rights, policies, alerts, dashboard: Helm reads no file outside the chart), and renders
 # deploy/switchboard.yaml, for those who have no Helm. Tests compare both.
 # usage: chart.sh [--render]   (--render: print deploy/switchboard.yaml as it has to be, and change nothing)
 set -euo pipefail
@@ -31,6 +31,7 @@ if [ "${1:-}" != --render ]; then
   cp crds/*.yaml "$files/crds/"
   cp deploy/namespaced/*.yaml "$files/namespaced/"
   cp deploy/rbac.yaml deploy/admission.yaml deploy/prometheus/alerts.yaml "$files/"
+  cp deploy/grafana/switchboard.json "$files/dashboard.json"
   render >deploy/.switchboard.yaml.part
   mv deploy/.switchboard.yaml.part deploy/switchboard.yaml
 else

@@ -66,6 +66,8 @@ pub struct RequestEntry {
     pub connection: u64,
     /// Milliseconds until it ended; none while under way.
     pub duration_ms: Option<u64>,
+    /// The id of the request, where the answer that was sent has one.
+    pub api_id: Option<String>,
 }
 
 impl AdminClient {

@@ -31,8 +31,18 @@ struct Shared {
 
 struct State {
     calls: CallBudget,
+    /// Since when those who were turned away have waited to be let through.
+    since: BTreeMap<Who, Moment>,
     internal: BTreeMap<u64, oneshot::Sender<()>>,
     next_internal: u64,
+}
+
+impl State {
+    /// Who gives up its place, and what is reserved for it.
+    fn forget(&mut self, who: &Who) {
+        self.calls.forget_waiter(who);
+        self.since.remove(who);
+    }
 }
 
 impl Shared {
@@ -46,6 +56,19 @@ impl Shared {
 pub struct Permit {
     shared: Arc<Shared>,
     ticket: Ticket,
+    lane: Lane,
+    waited: Duration,
+}
+
+/// How much of a budget is used, and who waits for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Calls that count in the window that ends now, and reserved ones.
+    pub used: usize,
+    /// So many are allowed in a window at present.
+    pub allowed: u32,
+    /// Who waits, by lane, the most urgent first.
+    pub waiting: [usize; 4],
 }
 
 impl Drop for Permit {
@@ -57,6 +80,11 @@ impl Drop for Permit {
 }
 
 impl Permit {
+    /// In which lane it was taken, how long that was waited for, and for how long it has been held.
+    pub(super) fn times(&self) -> (Lane, Duration, Duration) {
+        (self.lane, self.waited, self.shared.clock.now().since(self.ticket.issued))
+    }
+
     /// The call was answered with a 429.
     pub fn throttled(&self, retry_after: Option<Duration>) {
         let now = self.shared.clock.now();
@@ -74,7 +102,7 @@ impl Drop for InternalWaiter<'_> {
     fn drop(&mut self) {
         let mut state = self.shared.state();
         state.internal.remove(&self.number);
-        state.calls.forget_waiter(&Who::Internal(self.number));
+        state.forget(&Who::Internal(self.number));
         drop(state);
         self.shared.changed.notify_one();
     }
@@ -84,8 +112,8 @@ impl Budget {
     /// At most `limit` calls in any five seconds. The window before `began` counts as used up, so until five seconds after it only
     /// what `provider_limit` leaves beyond that is used.
     pub fn new(limit: u32, provider_limit: u32, began: Moment, clock: Clock, wake: Waker) -> Self {
-        let state =
-            State { calls: CallBudget::new(limit, provider_limit, began, rand::random()), internal: BTreeMap::new(), next_internal: 0 };
+        let calls = CallBudget::new(limit, provider_limit, began, rand::random());
+        let state = State { calls, since: BTreeMap::new(), internal: BTreeMap::new(), next_internal: 0 };
         Self { shared: Arc::new(Shared { clock, wake, changed: Notify::new(), state: Mutex::new(state) }) }
     }
 
@@ -98,6 +126,14 @@ impl Budget {
     /// Calls per five seconds at present.
     pub fn limit(&self) -> u32 {
         self.shared.state().calls.limit()
+    }
+
+    /// How much of it is used at present.
+    pub fn load(&self) -> Load {
+        let now = self.shared.clock.now();
+        let state = self.shared.state();
+        let (used, allowed) = state.calls.load(now);
+        Load { used, allowed, waiting: state.calls.waiting() }
     }
 
     /// Until when nothing is sent because of a 429.
@@ -119,7 +155,12 @@ impl Budget {
     /// Whether a create permit is reserved for the object from now on; if not, it is queued and woken later.
     pub fn reserve_create(&self, who: &ObjectKey) -> bool {
         let now = self.shared.clock.now();
-        let reserved = self.shared.state().calls.reserve(now, Lane::Create, &Who::Create(who.clone()));
+        let (who, mut state) = (Who::Create(who.clone()), self.shared.state());
+        let reserved = state.calls.reserve(now, Lane::Create, &who);
+        if !reserved {
+            state.since.entry(who).or_insert(now);
+        }
+        drop(state);
         self.shared.changed.notify_one();
         reserved
     }
@@ -127,8 +168,8 @@ impl Budget {
     /// Gives back what is reserved for the object and its places in queues.
     pub fn forget(&self, who: &ObjectKey) {
         let mut state = self.shared.state();
-        state.calls.forget_waiter(&Who::Object(who.clone()));
-        state.calls.forget_waiter(&Who::Create(who.clone()));
+        state.forget(&Who::Object(who.clone()));
+        state.forget(&Who::Create(who.clone()));
         drop(state);
         self.shared.changed.notify_one();
     }
@@ -155,10 +196,17 @@ impl Budget {
 
     fn try_take_as(&self, lane: Lane, who: &Who) -> Result<Permit, Queued> {
         let now = self.shared.clock.now();
-        let ticket = self.shared.state().calls.try_take(now, lane, who);
-        match ticket {
-            Some(ticket) => Ok(Permit { shared: Arc::clone(&self.shared), ticket }),
+        let mut state = self.shared.state();
+        match state.calls.try_take(now, lane, who) {
+            Some(ticket) => {
+                let waited = state.since.remove(who).map_or(Duration::ZERO, |since| now.since(since));
+                Ok(Permit { shared: Arc::clone(&self.shared), ticket, lane, waited })
+            }
             None => {
+                if !state.since.contains_key(who) {
+                    state.since.insert(who.clone(), now);
+                }
+                drop(state);
                 self.shared.changed.notify_one();
                 Err(Queued)
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::account::budget::Permit;
 use crate::account::shelf::not_had;
 use crate::account::{Account, Inner, Lane, ObjectKey, PROBE_EVERY, Thing, remotes};
+use crate::core::call::{Answer, Call, Subject, Verb};
 use crate::core::fields::{Fields, Number, Remote, Role};
 use crate::core::mark::Mark;
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
@@ -21,6 +22,8 @@ pub enum NotStarted {
     Tripped,
     /// The account is no longer attached, or its credentials are not proven yet; woken when they are (if watched).
     Closed,
+    /// This process does not lead, or not for as long as the call may take; woken when the lease is renewed.
+    NotLeading,
 }
 
 /// Counts a create while it is under way, however that ends.
@@ -75,8 +78,11 @@ impl Drop for DeleteInFlight<'_> {
 }
 
 impl Inner {
-    /// What every answer means for the account, whoever asked.
-    pub(super) fn learn<T>(&self, permit: &Permit, asked: &Arc<dyn Provider>, outcome: &Outcome<T>) {
+    /// What every answer means for the account, whoever asked. The call is counted.
+    pub(super) fn learn<T>(&self, permit: &Permit, asked: &Arc<dyn Provider>, call: Call, outcome: &Outcome<T>) {
+        let (lane, waited, took) = permit.times();
+        self.observer.waited(self.id.provider, lane, waited);
+        self.observer.called(self.id.provider, call, Answer::of(outcome), took);
         if let Outcome::Refused(Refusal { kind, message, retry_after }) = outcome {
             match kind {
                 RefusalKind::Throttled => permit.throttled(*retry_after),
@@ -98,13 +104,15 @@ impl Account {
             return Outcome::Refused(Refusal { kind: RefusalKind::Unreachable, message, retry_after: None });
         };
         let outcome = provider.identify().await;
-        inner.learn(&permit, provider, &outcome);
+        inner.learn(&permit, provider, Call::new(Verb::Identify, Subject::Account), &outcome);
         outcome
     }
 
     /// Whether a create permit is kept for `who` from now on, until used or for 12 s. If not, `who` is woken when it is.
     pub fn reserve_create(&self, who: &ObjectKey) -> bool {
-        self.inner.started().is_ok() && self.inner.budget.reserve_create(who)
+        let inner = &self.inner;
+        // No intent is written for a create that could not be sent.
+        inner.started().is_ok() && inner.mandate.may_prepare(who, &inner.wake) && inner.budget.reserve_create(who)
     }
 
     /// Creates a thing with the reserved permit. Sent at most once; the answer, if there is one, is in all listings from then on.
@@ -112,12 +120,13 @@ impl Account {
     pub async fn create(&self, thing: Thing, who: &ObjectKey, label: &str, fields: &Fields) -> Result<Outcome<Created>, NotStarted> {
         let inner = &self.inner;
         inner.started()?;
+        inner.mandate.may_create(who, &inner.wake)?;
         let permit = inner.budget.try_take_create(who).map_err(|_| NotStarted::NoPermit)?;
         let provider = inner.provider();
         let Some(remotes) = remotes(&*provider, thing) else { return Ok(not_had(thing)) };
         let _in_flight = CreateInFlight::new(inner, thing);
-        let outcome = remotes.create(label, fields).await;
-        inner.learn(&permit, &provider, &outcome);
+        let outcome = inner.mandate.within(remotes.create(label, fields)).await;
+        inner.learn(&permit, &provider, Call::new(Verb::Create, thing), &outcome);
         if let Outcome::Done(created) = &outcome {
             let answered = || Remote {
                 id: created.id.clone(),
@@ -141,7 +150,7 @@ impl Account {
             Some(remotes) => remotes.get(id).await,
             None => not_had(thing),
         };
-        self.inner.learn(&permit, &provider, &outcome);
+        self.inner.learn(&permit, &provider, Call::new(Verb::Get, thing), &outcome);
         Ok(outcome)
     }
 
@@ -154,7 +163,7 @@ impl Account {
             Some(remotes) => remotes.find(mark).await,
             None => not_had(thing),
         };
-        self.inner.learn(&permit, &provider, &outcome);
+        self.inner.learn(&permit, &provider, Call::new(Verb::Find, thing), &outcome);
         let unselective = match &outcome {
             Outcome::Done(page) => page.more == Some(true),
             Outcome::Refused(refusal) => refusal.kind == RefusalKind::Invalid,
@@ -175,7 +184,7 @@ impl Account {
             Some(remotes) => remotes.references(id).await,
             None => not_had(thing),
         };
-        self.inner.learn(&permit, &provider, &outcome);
+        self.inner.learn(&permit, &provider, Call::new(Verb::References, thing), &outcome);
         Ok(outcome)
     }
 
@@ -188,12 +197,12 @@ impl Account {
         id: &str,
         change: &Fields,
     ) -> Result<Outcome<Option<Remote>>, NotStarted> {
-        let (permit, provider) = self.permit(lane, who)?;
+        let (permit, provider) = self.permit_to_write(lane, who)?;
         let outcome = match remotes(&*provider, thing) {
-            Some(remotes) => remotes.update(id, change).await,
+            Some(remotes) => self.inner.mandate.within(remotes.update(id, change)).await,
             None => not_had(thing),
         };
-        self.inner.learn(&permit, &provider, &outcome);
+        self.inner.learn(&permit, &provider, Call::new(Verb::Update, thing), &outcome);
         let amendment = match &outcome {
             Outcome::Done(Some(remote)) => Amendment::Shown(remote.clone()),
             Outcome::Done(None) => Amendment::Updated(id.to_owned(), change.clone()),
@@ -205,11 +214,11 @@ impl Account {
 
     /// Deletes a thing; listings follow the answer. (Not found changes no listing: it may be too new to be seen.)
     pub async fn delete(&self, thing: Thing, lane: Lane, who: &ObjectKey, id: &str) -> Result<Outcome<()>, NotStarted> {
-        let (permit, provider) = self.permit(lane, who)?;
+        let (permit, provider) = self.permit_to_write(lane, who)?;
         let Some(remotes) = remotes(&*provider, thing) else { return Ok(not_had(thing)) };
         let _in_flight = DeleteInFlight::new(&self.inner, thing, id);
-        let outcome = remotes.delete(id).await;
-        self.inner.learn(&permit, &provider, &outcome);
+        let outcome = self.inner.mandate.within(remotes.delete(id)).await;
+        self.inner.learn(&permit, &provider, Call::new(Verb::Delete, thing), &outcome);
         if outcome == Outcome::Done(()) {
             self.inner.state().things(thing).amend(Amendment::Deleted(id.to_owned()));
         }
@@ -220,26 +229,33 @@ impl Account {
     pub async fn get_number(&self, lane: Lane, who: &ObjectKey, number: &str, id: Option<&str>) -> Result<Outcome<Number>, NotStarted> {
         let (permit, provider) = self.permit(lane, who)?;
         let outcome = provider.get_number(number, id).await;
-        self.inner.learn(&permit, &provider, &outcome);
+        self.inner.learn(&permit, &provider, Call::new(Verb::Get, Subject::Number), &outcome);
         Ok(outcome)
     }
 
-    /// Changes fields of a number that was seen to have this id ([`Number::id`]); listings follow the answer. Done says that the provider
+    /// Changes fields of a number, written as the provider does; by the provider's id of it, if it is known ([`Number::id`]). Listings follow
+    /// the answer. Done says that the provider
     /// took the call, not that it kept the values: that is what [`Account::get_number`] is for.
     pub async fn update_number(
         &self,
         lane: Lane,
         who: &ObjectKey,
-        (number, id): (&str, &str),
+        (number, id): (&str, Option<&str>),
         change: &Fields,
     ) -> Result<Outcome<()>, NotStarted> {
-        let (permit, provider) = self.permit(lane, who)?;
-        let outcome = provider.update_number(id, change).await;
-        self.inner.learn(&permit, &provider, &outcome);
+        let (permit, provider) = self.permit_to_write(lane, who)?;
+        let outcome = self.inner.mandate.within(provider.update_number(number, id, change)).await;
+        self.inner.learn(&permit, &provider, Call::new(Verb::Update, Subject::Number), &outcome);
         if outcome == Outcome::Done(()) {
             self.inner.amend::<Numbers>(NumberUpdated { number: number.to_owned(), change: change.clone() });
         }
         Ok(outcome)
+    }
+
+    fn permit_to_write(&self, lane: Lane, who: &ObjectKey) -> Result<(Permit, Arc<dyn Provider>), NotStarted> {
+        self.inner.started()?;
+        self.inner.mandate.may_write(who, &self.inner.wake)?;
+        self.permit(lane, who)
     }
 
     fn permit(&self, lane: Lane, who: &ObjectKey) -> Result<(Permit, Arc<dyn Provider>), NotStarted> {

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::account::budget::Budget;
+use crate::account::observer::Observer;
 use crate::account::shelf::{Endpoints, Listable, Shelf, TrunkGroups};
 use crate::core::capabilities::Capabilities;
 use crate::core::fields::{Remote, Secret};
@@ -24,6 +25,8 @@ pub mod budget;
 mod calls;
 mod collections;
 mod contacts;
+mod leadership;
+pub mod observer;
 mod registry;
 mod shelf;
 pub mod snapshot;
@@ -38,6 +41,7 @@ pub use crate::core::sighting::numbers::NumberExpectation;
 pub use crate::core::view::Thing;
 pub use calls::NotStarted;
 pub use contacts::{Contacts, Fingerprint, Told};
+pub use leadership::{Longest, Mandate};
 pub use registry::{AccountSettings, Accounts, Owner, Standing};
 pub use snapshot::{Snapshot, SnapshotView};
 
@@ -138,7 +142,10 @@ struct Inner {
     clock: Clock,
     settings: Settings,
     wake: Waker,
+    mandate: Mandate,
     budget: Budget,
+    observer: Arc<dyn Observer>,
+    opened: Moment,
     provider: RwLock<Arc<dyn Provider>>,
     changed: Changed,
     /// Whose listing runs.
@@ -264,6 +271,16 @@ impl Inner {
     }
 }
 
+/// What all accounts of a process share.
+#[derive(Clone)]
+struct Surroundings {
+    settings: Settings,
+    clock: Clock,
+    wake: Waker,
+    mandate: Mandate,
+    observer: Arc<dyn Observer>,
+}
+
 /// The provider's things of this kind, if it has any.
 fn remotes(provider: &dyn Provider, thing: Thing) -> Option<&dyn Remotes> {
     match thing {
@@ -274,23 +291,24 @@ fn remotes(provider: &dyn Provider, thing: Thing) -> Option<&dyn Remotes> {
 
 impl Account {
     /// Starts the account's tasks: its budget and its sweeps. Must be called inside a tokio runtime.
-    #[expect(clippy::too_many_arguments, reason = "called in one place, with what only that place has")]
     fn open(
         id: AccountId,
         provider: Arc<dyn Provider>,
         unproven: bool,
         (limit, provider_limit): (u32, u32),
         began: Moment,
-        clock: Clock,
-        settings: Settings,
-        wake: Waker,
+        around: Surroundings,
     ) -> Arc<Self> {
+        let Surroundings { settings, clock, wake, mandate, observer } = around;
         let inner = Arc::new(Inner {
             id,
             clock,
             settings,
             budget: Budget::new(limit, provider_limit, began, clock, Arc::clone(&wake)),
             wake,
+            mandate,
+            observer,
+            opened: clock.now(),
             provider: RwLock::new(provider),
             changed: Changed::default(),
             turn: Semaphore::new(1),

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::account::{Account, AccountId, Clock, Lane, ObjectKey, PROBE_EVERY, Settings, Tripped, Waker};
+use crate::account::observer::Observer;
+use crate::account::{Account, AccountId, Clock, Lane, Mandate, ObjectKey, PROBE_EVERY, Settings, Surroundings, Tripped, Waker};
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
 use crate::core::time::Moment;
 use crate::provider::Provider;
@@ -101,22 +102,33 @@ struct Attached {
 
 /// All live accounts.
 pub struct Accounts {
-    settings: Settings,
-    clock: Clock,
+    around: Surroundings,
     began: Moment,
-    wake: Waker,
     attached: Mutex<Attached>,
 }
 
 impl Accounts {
     /// None yet. To be made when the process begins: the five seconds before count as used up by another one.
     pub fn new(settings: Settings, clock: Clock, wake: Waker) -> Self {
-        Self { settings, clock, began: clock.now(), wake, attached: Mutex::default() }
+        let around = Surroundings { settings, clock, wake, mandate: Mandate::undisputed(), observer: Arc::new(()) };
+        Self { around, began: clock.now(), attached: Mutex::default() }
+    }
+
+    /// What changes something at a provider is begun within this mandate only.
+    #[must_use]
+    pub fn within(self, mandate: Mandate) -> Self {
+        Self { around: Surroundings { mandate, ..self.around }, ..self }
+    }
+
+    /// With somebody who counts what all of them do.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { around: Surroundings { observer, ..self.around }, ..self }
     }
 
     /// The clock of all evidence.
     pub fn clock(&self) -> Clock {
-        self.clock
+        self.around.clock
     }
 
     /// The account object leads to this account, with these credentials, which were accepted before, and settings; an earlier attachment
@@ -143,7 +155,7 @@ impl Accounts {
                 None => (self.began, capabilities.provider_limit),
             };
             let limits = (settings.budget.unwrap_or(capabilities.default_budget), provider_limit);
-            Account::open(id, Arc::clone(&provider), !proven, limits, began, self.clock, self.settings, Arc::clone(&self.wake))
+            Account::open(id, Arc::clone(&provider), !proven, limits, began, self.around.clone())
         });
         Self::note_refused(&mut attached, &account);
         let same = attached.by_owner.get(&owner.key).filter(|before| Arc::ptr_eq(&before.provider, &provider));
@@ -151,7 +163,7 @@ impl Accounts {
             same.map(|before| (before.proven, before.rejected.clone(), before.probe_at, before.checked, before.stale, before.version));
         let (known, rejected, probe_at, checked, stale, version) = same.unwrap_or_else(|| {
             attached.versions += 1;
-            (false, None, Moment::default(), self.clock.now(), None, attached.versions)
+            (false, None, Moment::default(), self.around.clock.now(), None, attached.versions)
         });
         let (uid, proven) = (owner.uid, proven || known);
         let account = Arc::clone(&account);
@@ -183,7 +195,7 @@ impl Accounts {
     pub fn standing(&self, owner: &ObjectKey) -> Option<Standing> {
         let attached = self.attached();
         let attachment = attached.by_owner.get(owner)?;
-        let (account, now) = (&attachment.account, self.clock.now());
+        let (account, now) = (&attachment.account, self.around.clock.now());
         let turn = attached.checks.get(owner).map_or(Duration::ZERO, |until| until.since(now + PROBE_EVERY));
         let rejected = |message, from: Moment| Standing::Rejected { message, due: from.since(now).max(turn) };
         Some(match (&attachment.rejected, account.tripped()) {
@@ -211,7 +223,7 @@ impl Accounts {
             let served = attached.by_owner.values().any(|other| Arc::ptr_eq(&other.account, &account) && other.works());
             let lane = if served && !account.uses(&provider) { Lane::Repair } else { Lane::Urgent };
             let doubtful = !attachment.works();
-            let now = self.clock.now();
+            let now = self.around.clock.now();
             attached.checks.retain(|_, until| *until > now);
             let before = attached.checks.get(owner).copied();
             if doubtful {
@@ -243,7 +255,7 @@ impl Accounts {
             Outcome::Done(id) if *id == account.id().id => {
                 let anew = !attachment.works();
                 (attachment.proven, attachment.rejected) = (true, None);
-                (attachment.checked, attachment.stale) = (self.clock.now(), None);
+                (attachment.checked, attachment.stale) = (self.around.clock.now(), None);
                 woken.extend(self.settle(&mut attached, &account));
                 heals = account.uses(&provider).then_some(anew);
                 if heals.is_some() && was_tripped {
@@ -252,7 +264,7 @@ impl Accounts {
             }
             Outcome::Refused(refusal) if refusal.kind == RefusalKind::Credentials => {
                 attachment.rejected = None;
-                attachment.refused(&refusal.message, self.clock.now() + PROBE_EVERY);
+                attachment.refused(&refusal.message, self.around.clock.now() + PROBE_EVERY);
                 woken.extend(self.settle(&mut attached, &account));
             }
             // They are of another account, whatever they were before.
@@ -311,22 +323,22 @@ impl Accounts {
         let owners = || by_owner.values().filter(|attachment| Arc::ptr_eq(&attachment.account, account));
         // What nobody has ever confirmed comes last.
         let Some(newest) = owners().max_by_key(|attachment| (attachment.works(), attachment.proven, attachment.version)) else {
-            closed.insert(account.id().clone(), self.clock.now());
+            closed.insert(account.id().clone(), self.around.clock.now());
             account.close();
             return Vec::new();
         };
         let default = newest.provider.capabilities().default_budget;
         let speaks = |one: &&Attachment| one.works() || Arc::ptr_eq(&one.provider, &newest.provider);
         let limit = owners().filter(speaks).map(|one| one.settings.budget.unwrap_or(default)).min().unwrap_or(default);
-        let period = owners().filter(speaks).map(|one| one.settings.sweep_period.unwrap_or(self.settings.sweep_period)).min();
+        let period = owners().filter(speaks).map(|one| one.settings.sweep_period.unwrap_or(self.around.settings.sweep_period)).min();
         let (changed, works) = (account.use_provider(&newest.provider, newest.proven), newest.works());
-        account.configure(limit, period.unwrap_or(self.settings.sweep_period));
+        account.configure(limit, period.unwrap_or(self.around.settings.sweep_period));
         if changed && works { self.doubt_others(attached, account) } else { Vec::new() }
     }
 
     /// The account works with what it uses now; that of the others may have ended with what it used before.
     fn doubt_others(&self, attached: &mut Attached, account: &Account) -> Vec<ObjectKey> {
-        let now = self.clock.now();
+        let now = self.around.clock.now();
         let all = attached.by_owner.iter_mut().filter(|(_, one)| one.account.id() == account.id());
         let mut due = Vec::new();
         for (key, one) in all.filter(|(_, one)| one.works() && !account.uses(&one.provider)) {
@@ -338,7 +350,7 @@ impl Accounts {
     }
 
     fn wake(&self, who: &[ObjectKey]) {
-        who.iter().for_each(|key| (self.wake)(key));
+        who.iter().for_each(|key| (self.around.wake)(key));
     }
 
     fn attached(&self) -> MutexGuard<'_, Attached> {

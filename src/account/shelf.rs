@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use crate::account::snapshot::History;
 use crate::account::{Inner, Lane, ObjectKey, State, Thing};
+use crate::core::call::Subject;
 use crate::core::fields::{Application, Number, Remote};
 use crate::core::listing::{Assembler, SurplusHabit};
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
@@ -176,6 +177,8 @@ impl Shelved for Applications {
 pub(super) trait Listable: 'static {
     /// For the log.
     const NAME: &'static str;
+    /// What it is a collection of.
+    const SUBJECT: Subject;
     /// What its listings are.
     type Of: Shelved;
 
@@ -205,6 +208,7 @@ pub(super) struct Endpoints;
 
 impl Listable for Endpoints {
     const NAME: &'static str = "endpoints";
+    const SUBJECT: Subject = Subject::Endpoint;
     type Of = Sightings;
 
     fn shelf(state: &mut State) -> &mut Shelf<Sightings> {
@@ -233,6 +237,7 @@ pub(super) struct TrunkGroups;
 
 impl Listable for TrunkGroups {
     const NAME: &'static str = "trunk groups";
+    const SUBJECT: Subject = Subject::TrunkGroup;
     type Of = Sightings;
 
     fn shelf(state: &mut State) -> &mut Shelf<Sightings> {
@@ -267,6 +272,7 @@ impl Listable for TrunkGroups {
 
 impl Listable for Numbers {
     const NAME: &'static str = "numbers";
+    const SUBJECT: Subject = Subject::Number;
     type Of = Self;
 
     fn shelf(state: &mut State) -> &mut Shelf<Self> {
@@ -288,6 +294,7 @@ impl Listable for Numbers {
 
 impl Listable for Applications {
     const NAME: &'static str = "applications";
+    const SUBJECT: Subject = Subject::Application;
     type Of = Self;
 
     fn shelf(state: &mut State) -> &mut Shelf<Self> {

@@ -11,6 +11,7 @@ use tokio::sync::SemaphorePermit;
 use crate::account::budget::Permit;
 use crate::account::shelf::{Listable, Shelved};
 use crate::account::{Inner, Lane, ObjectKey, State};
+use crate::core::call::{Call, Verb};
 use crate::core::listing::{Assembler, Step};
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::time::Moment;
@@ -116,7 +117,7 @@ async fn pages<C: Listable>(inner: &Inner, first: Permit) {
             let provider = inner.provider();
             let outcome = tokio::time::timeout(PAGE_DEADLINE, C::page(&*provider, offset, limit)).await.ok();
             if let Some(outcome) = &outcome {
-                inner.learn(&permit, &provider, outcome);
+                inner.learn(&permit, &provider, Call::new(Verb::List, C::SUBJECT), outcome);
             }
             outcome
         } else {
@@ -185,6 +186,7 @@ fn publish<C: Listable>(inner: &Inner, began: Moment) -> bool {
     let mut listed = running.assembler.finish();
     let serving = std::mem::take(&mut shelf.serving);
     if listed.pages == 0 {
+        inner.observer.listed(inner.id.provider, C::SUBJECT, false, ended.since(began));
         // Nothing was learnt: the next one serves them.
         for (key, lane) in serving {
             shelf.want(key, lane);
@@ -195,6 +197,7 @@ fn publish<C: Listable>(inner: &Inner, began: Moment) -> bool {
     let complete = listed.proof.is_complete();
     let (count, pages) = (listed.items.len(), listed.pages);
     tracing::debug!(account = %inner.id, collection = C::NAME, count, pages, proof = ?listed.proof, "listed");
+    inner.observer.listed(inner.id.provider, C::SUBJECT, complete, ended.since(began));
     shelf.history.publish((began, ended), listed.proof, listed.items, &running.since);
     let mut woken: BTreeSet<ObjectKey> = serving.into_keys().collect();
     woken.extend(C::Of::contradicted(shelf));

@@ -12,8 +12,10 @@ mod applications;
 mod budget;
 mod contacts;
 mod credentials;
+mod leadership;
 mod listings;
 mod numbers;
+mod observed;
 mod sharing;
 mod trunk_groups;
 
@@ -236,7 +238,7 @@ impl Provider for Fake {
         })
     }
 
-    fn update_number<'a>(&'a self, number: &'a str, change: &'a Fields) -> BoxFuture<'a, Outcome<()>> {
+    fn update_number<'a>(&'a self, number: &'a str, _id: Option<&'a str>, change: &'a Fields) -> BoxFuture<'a, Outcome<()>> {
         self.answer("update number", move |state| {
             for one in state.numbers.iter_mut().filter(|one| one.number == number) {
                 one.fields.extend(change.clone());

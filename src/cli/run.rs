@@ -2,23 +2,26 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use clap::Args;
 use tokio::sync::watch;
 use tracing::info;
 
-use super::shared::{ProviderArgs, client, duration, installation, namespace};
-use crate::account::Clock;
+use super::lease::LeaseArgs;
+use super::shared::{ProviderArgs, client, duration, installation, lease_client, namespace};
+use crate::account::{Clock, Longest, Mandate};
 use crate::controller::Start;
 use crate::controller::clock::Clocks;
 use crate::controller::context::Settings;
+use crate::controller::leader::Candidate;
 use crate::controller::secrets::{Granter, Roles};
 use crate::core::view::Timing;
 use crate::metrics::Metrics;
 use crate::provider::transport::Deadlines;
 use crate::server::{self, Gates};
-use crate::telemetry::{self, LogFormat};
+use crate::telemetry::{self, LogArgs};
 
 /// The settings of the operator. Each flag is an environment variable as well.
 #[derive(Args, Clone, Debug)]
@@ -44,6 +47,10 @@ pub struct RunArgs {
     #[arg(long, env = "SWITCHBOARD_NO_ESCROW")]
     pub no_escrow: bool,
 
+    /// The lease by which processes agree on one that works, the others stand by.
+    #[command(flatten)]
+    pub lease: LeaseArgs,
+
     /// Where the providers are.
     #[command(flatten)]
     pub providers: ProviderArgs,
@@ -52,6 +59,10 @@ pub struct RunArgs {
     /// agree on it. Shorter than the default only against a sandbox.
     #[arg(long, env = "SWITCHBOARD_SETTLE", default_value = "150s", value_parser = duration, value_name = "DURATION")]
     pub settle: Duration,
+
+    /// Longest that one update or deletion at a provider may take.
+    #[arg(long, env = "SWITCHBOARD_UPDATE_TIMEOUT", default_value = "20s", value_parser = duration, value_name = "DURATION")]
+    pub update_timeout: Duration,
 
     /// How often everything in an account is listed, unless the account says otherwise: drift and registration are seen this fast.
     #[arg(long, env = "SWITCHBOARD_SWEEP_PERIOD", default_value = "60s", value_parser = duration, value_name = "DURATION")]
@@ -74,13 +85,9 @@ pub struct RunArgs {
     #[arg(long, env = "SWITCHBOARD_HEALTH_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub health_listen: SocketAddr,
 
-    /// Log lines for people or for machines.
-    #[arg(long, env = "SWITCHBOARD_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
-
-    /// What to log: a level, or a filter such as switchboard=debug,kube=info.
-    #[arg(long, env = "SWITCHBOARD_LOG", default_value = "info,kube_runtime=error", value_name = "FILTER")]
-    pub log: String,
+    /// What is logged.
+    #[command(flatten)]
+    pub logs: LogArgs,
 }
 
 /// Runs until SIGTERM or SIGINT.
@@ -88,13 +95,14 @@ pub struct RunArgs {
 /// # Errors
 /// If a setting is wrong, the API server cannot be reached at the start, or a part of the operator ends by itself.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
-    telemetry::start(args.log_format, &args.log)?;
+    tokio::spawn(telemetry::start(&args.logs)?.follow());
     let timing = Timing { settle: args.settle, retry_base: args.retry_base };
-    let places = args.providers.places(Deadlines::with_create(timing.create()))?;
+    let deadlines = Deadlines { write: args.update_timeout, ..Deadlines::with_create(timing.create()) };
+    let places = args.providers.places(deadlines)?;
     let clock = Clock::start();
+    let election = args.lease.election(&args.operator_namespace, deadlines)?;
     let clocks = Clocks::new(clock);
     let gates = Gates::default();
-    gates.add("caches");
     let client = client(Some(&clocks)).await?;
     let installation = installation(&client, args.installation_id.as_deref()).await?;
     // Who could read kube-system has the ClusterRole, wherever it is told to work.
@@ -107,6 +115,21 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let (sender, stop) = watch::channel(false);
     tokio::spawn(signals(sender));
     let metrics = Metrics::default();
+    metrics.may_drift(crate::provider::fields());
+    let (candidate, mandate) = match election {
+        Some(settings) => {
+            let longest = Longest { create: deadlines.create, write: deadlines.write, slack: settings.terms.margin };
+            let mandate = Mandate::elected(clock, longest);
+            let client = lease_client(settings.terms.call).await?;
+            let candidate = Candidate::new(client, clock, settings, mandate.clone(), gates.clone(), metrics.clone());
+            (Some(candidate), mandate)
+        }
+        None => {
+            info!("without leader election: no other process may work on the same objects");
+            metrics.leads(true);
+            (None, Mandate::undisputed())
+        }
+    };
     let health = server::serve(args.health_listen, gates.clone(), metrics.clone().page());
     let settings = Settings {
         timing,
@@ -129,13 +152,51 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         writer,
         gates,
         metrics,
+        mandate,
     };
     tokio::select! {
-        ended = crate::controller::run(start, stop) => ended?,
+        ended = lead(start, candidate, stop) => ended?,
         ended = health => ended?,
     }
     info!("stopped");
     Ok(())
+}
+
+/// Stands by until this process leads, works as long as it does, and lets the lease go when all that was begun has ended.
+async fn lead(start: Start, candidate: Option<Candidate>, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+    // From the moment when this process leads, or would; until then it is ready without.
+    let gates = start.gates.clone();
+    let Some(mut candidate) = candidate else {
+        gates.add("caches");
+        return crate::controller::run(start, stop).await;
+    };
+    if !candidate.acquire(&stop, || gates.add("caches")).await {
+        return Ok(());
+    }
+    let (stop_work, stopped) = watch::channel(false);
+    let mut work = pin!(crate::controller::run(start, stopped));
+    let (ended, loss) = {
+        let mut hold = pin!(candidate.hold());
+        tokio::select! {
+            ended = &mut work => (Some(ended), None),
+            loss = &mut hold => (None, Some(loss)),
+            _ = stop.wait_for(|stop| *stop) => {
+                // What was begun is ended under the lease.
+                stop_work.send_replace(true);
+                tokio::select! {
+                    ended = &mut work => (Some(ended), None),
+                    loss = &mut hold => (None, Some(loss)),
+                }
+            }
+        }
+    };
+    let Some(loss) = loss else {
+        candidate.release().await;
+        return ended.unwrap_or(Ok(()));
+    };
+    stop_work.send_replace(true);
+    work.await?;
+    anyhow::bail!("this process leads no more: {loss}; it ends so that it is started anew")
 }
 
 /// Names this process in intents: the Pod, else something unique.

@@ -94,6 +94,17 @@ pub async fn client(clocks: Option<&Clocks>) -> anyhow::Result<Client> {
     Ok(ClientBuilder::try_from(config)?.with_layer(&layer).build())
 }
 
+/// A client for the lease alone: it retries nothing by itself and gives up soon, connecting included.
+///
+/// # Errors
+/// As [`client`].
+pub async fn lease_client(longest: Duration) -> anyhow::Result<Client> {
+    let mut config = Config::infer().await.context("no way to an API server: neither a kubeconfig nor a ServiceAccount was found")?;
+    (config.connect_timeout, config.read_timeout, config.write_timeout) = (Some(longest), Some(longest), Some(longest));
+    (config.reset_reader_on_write, config.default_retry) = (true, false);
+    Ok(Client::try_from(config)?)
+}
+
 /// Whose marks are made: the given id, else the uid of the namespace kube-system.
 ///
 /// # Errors

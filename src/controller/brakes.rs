@@ -24,6 +24,7 @@ use crate::core::brake::{Acknowledged, Brake, Held, Kind, Look, Stamp, Who, recr
 use crate::core::key::ObjectKey;
 use crate::core::time::Moment;
 use crate::core::view::{self, Problem, View};
+use crate::telemetry::audit::TARGET;
 
 /// The brakes by account, and the wrong tokens that people have been told of.
 #[derive(Debug, Default)]
@@ -195,16 +196,17 @@ pub async fn account(ctx: &Context, object: &AccountObject, id: &AccountId, spea
         let (answer, engaged) = ask(ctx, id, |brake| (brake.acknowledge(token, now), !brake.engaged().is_empty()));
         match answer {
             Acknowledged::Released(kind, held) => {
-                info!(account = %owner, provider_account = %id, token, ?kind, held = held.len(), "audit: brake acknowledged");
+                let (brake, held_now, writer) = (format!("{kind:?}"), held.len(), &ctx.writer);
+                info!(target: TARGET, action = "acknowledge", kind = %owner.kind, account = %owner, token, brake, held = held_now, writer, "brake acknowledged");
                 let note = format!("{token} was acknowledged: {} objects go on", held.len());
                 event_about(ctx, &object.reference, EventType::Warning, "BrakeAcknowledged", "Acknowledge", note).await;
                 woken.extend(held);
             }
             Acknowledged::Wrong if engaged && news(ctx, owner, token) => {
-                warn!(account = %owner, provider_account = %id, token, "audit: a brake was to be acknowledged with a token that is none");
+                let (token, writer) = (token.chars().take(64).collect::<String>(), &ctx.writer);
+                warn!(target: TARGET, action = "acknowledge", kind = %owner.kind, account = %owner, token, writer, "a brake was to be acknowledged with a token that is none");
                 let note = format!(
-                    "{} is not the token of a brake that holds: nothing is released. The condition Braked shows the right one",
-                    token.chars().take(64).collect::<String>()
+                    "{token} is not the token of a brake that holds: nothing is released. The condition Braked shows the right one"
                 );
                 event_about(ctx, &object.reference, EventType::Warning, "WrongToken", "Acknowledge", note).await;
             }

@@ -28,6 +28,7 @@ use crate::controller::report::event_about;
 use crate::controller::secrets::Content;
 use crate::core::account::NoEscrow;
 use crate::core::key::{Kind, ObjectKey};
+use crate::telemetry::audit::TARGET;
 
 /// What its name begins with; the account's uid follows.
 const NAME: &str = "switchboard-escrow-";
@@ -136,7 +137,7 @@ pub async fn read(ctx: &Context, object: &AccountObject) -> Result<Content, NoEs
         Ok(Some(secret)) => {
             let note = "its own Secret cannot be read; deletions that are due are served by the credentials in escrow, and nothing else is done with them";
             if ctx.escrows.uses(object.uid(), true) {
-                info!(account = %object.key, "audit: {note}");
+                info!(target: TARGET, action = "use_escrow", kind = %object.key.kind, account = %object.key, writer = ctx.writer, "{note}");
                 event_about(ctx, &object.reference, EventType::Normal, "EscrowUsed", "Reconcile", note.to_owned()).await;
             }
             Ok(Content::of(secret))

@@ -11,6 +11,7 @@ use crate::controller::context::{AccountState, Context};
 use crate::controller::gather;
 use crate::controller::managed::{Managed, account_of, key};
 use crate::controller::memories::Slot;
+use crate::controller::observe;
 use crate::controller::report;
 use crate::controller::report::NotWritten;
 use crate::core::action::{Action, Finding};
@@ -19,6 +20,7 @@ use crate::core::key::ObjectKey;
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::time::Moment;
 use crate::failpoint;
+use crate::metrics::Acted;
 
 /// Between two attempts to reach the API server within one pass.
 const API_RETRY: Duration = Duration::from_millis(500);
@@ -42,6 +44,8 @@ pub struct Pass<'a, K: Managed> {
     pub object: K,
     /// What is remembered.
     pub slot: &'a mut Slot<K::Memory>,
+    /// What became of the present action, as far as anybody has said.
+    pub acted: Acted,
 }
 
 impl<K: Managed> Pass<'_, K> {
@@ -110,7 +114,13 @@ impl<K: Managed> Pass<'_, K> {
     }
 
     /// Tells the log that a call failed, and the account that its credentials did.
-    pub fn warn<T>(&self, outcome: &Outcome<T>) {
+    pub fn warn<T>(&mut self, outcome: &Outcome<T>) {
+        self.acted = match outcome {
+            Outcome::Done(_) => Acted::Done,
+            Outcome::NotFound { .. } => Acted::NotFound,
+            Outcome::Refused(_) => Acted::Refused,
+            Outcome::Unknown(_) => Acted::Unknown,
+        };
         let message = match outcome {
             Outcome::Done(_) | Outcome::NotFound { .. } => return,
             Outcome::Refused(refusal) => &refusal.message,
@@ -155,6 +165,7 @@ impl<K: Managed> Pass<'_, K> {
             Ok(object) => {
                 self.object = object;
                 K::note(self.ctx, &self.object);
+                observe::reported(self.ctx, &self.object, view, finding);
                 K::reported(self, view, finding).await;
                 Step::Stop(until)
             }
@@ -164,6 +175,12 @@ impl<K: Managed> Pass<'_, K> {
 
     /// What a write means for the pass: its answer is the object from now on; a lost race or a lost answer is read again, live.
     pub async fn written(&mut self, view: &K::View, answer: Result<K, NotWritten>) -> Step {
+        self.acted = match &answer {
+            Ok(_) => self.acted,
+            Err(NotWritten::Gone) => Acted::Gone,
+            Err(NotWritten::Conflict) => Acted::Conflict,
+            Err(NotWritten::Failed(_)) => Acted::Failed,
+        };
         let error = match answer {
             Ok(object) => {
                 self.object = object;

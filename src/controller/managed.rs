@@ -14,6 +14,7 @@ use crate::controller::execute::{Pass, Step};
 use crate::controller::memories::{Memories, Slot};
 use crate::core::action::{Action, Finding, Release};
 use crate::core::key::{Kind, ObjectKey};
+use crate::core::shared::Viewed;
 use crate::core::tenancy::Use;
 use crate::core::time::Moment;
 use crate::core::view::{Object, Thing};
@@ -28,7 +29,7 @@ pub trait Managed:
     /// Its status.
     type Status: Clone + Default + Serialize + Send + Sync;
     /// What decisions about it look at.
-    type View: Send + Sync;
+    type View: Viewed + Send + Sync;
     /// What this process remembers of one between two passes. Losing it costs time, never safety.
     type Memory: Default + Send + Sync + 'static;
 

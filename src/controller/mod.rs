@@ -1,6 +1,7 @@
 //! The shell on kube-runtime: streams → Controllers → exit when any part ends.
 
 pub mod account;
+mod audit;
 pub mod binding;
 pub mod brakes;
 pub mod census;
@@ -12,10 +13,13 @@ pub mod escrow;
 mod execute;
 pub mod gather;
 pub mod index;
+pub mod leader;
 pub mod made;
 pub mod managed;
 pub mod memories;
+pub mod observe;
 pub mod pass;
+pub mod plan;
 pub mod report;
 mod rollback;
 pub mod secrets;
@@ -40,7 +44,7 @@ use kube_runtime::reflector::ObjectRef;
 use tokio::sync::watch as signal;
 use tracing::{debug, info, warn};
 
-use crate::account::{Accounts, Clock, Contacts, Settings as AccountSettings};
+use crate::account::{Accounts, Clock, Contacts, Mandate, Settings as AccountSettings};
 use crate::api::cluster_provider_account::ClusterProviderAccount;
 use crate::api::phone_number_binding::PhoneNumberBinding;
 use crate::api::provider_account::ProviderAccount;
@@ -100,6 +104,8 @@ pub struct Start {
     pub gates: Gates,
     /// What is counted.
     pub metrics: Metrics,
+    /// Until when providers may be called with what changes something.
+    pub mandate: Mandate,
 }
 
 /// Runs until `stop` says so, then lets running creates be recorded. Ends early if any part ends.
@@ -122,7 +128,9 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         sweep_period: start.settings.sweep_period,
         retry_base: start.settings.timing.retry_base,
     };
-    let accounts = Arc::new(Accounts::new(settings, start.clock, wake()));
+    start.metrics.may_drift(crate::provider::fields());
+    let accounts = Accounts::new(settings, start.clock, wake()).within(start.mandate.clone()).observed_by(Arc::new(start.metrics.clone()));
+    let accounts = Arc::new(accounts);
     // Amnesia guard: what was created after the backup was made is at the provider, and nobody here knows of it.
     let in_new_term = Arc::clone(&accounts);
     let went_back: watch::WentBack = Arc::new(move || in_new_term.begin_term());
@@ -181,6 +189,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
         passes: signal::Sender::new(0),
         metrics: start.metrics,
     });
+    observe::show(&ctx, binding_caches.iter().map(|cache| cache.store.clone()).collect());
     // The streams are not polled yet, so nobody has missed it.
     let _ = shell.set(Arc::clone(&ctx));
     let concurrency = Config::default().concurrency(ctx.settings.concurrency);
@@ -246,7 +255,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
     };
     let asked = *stop.borrow_and_update();
     ctx.stopping.store(true, Ordering::SeqCst);
-    drain(&ctx).await;
+    drain(&ctx, &start.mandate).await;
     match ended {
         Some(part) if !asked => anyhow::bail!("{part} ended by itself; the process ends so that it is started anew"),
         _ => Ok(()),
@@ -318,15 +327,17 @@ fn trunk_group_controller(
     })
 }
 
-/// Waits for running passes: a create that was sent is recorded before the process ends.
-async fn drain(ctx: &Context) {
+/// Waits for running passes: a create that was sent is recorded before the process ends. Who does not lead any more has no time left but
+/// what was its own.
+async fn drain(ctx: &Context, mandate: &Mandate) {
     let mut passes = ctx.passes.subscribe();
     let running = *passes.borrow();
     if running > 0 {
         info!(running, "shutting down; running passes are finished");
     }
-    if tokio::time::timeout(DRAIN, passes.wait_for(|running| *running == 0)).await.is_err() {
-        warn!("some passes did not end in {DRAIN:?}; their intents are durable and are resolved after the next start");
+    let left = mandate.rest().map_or(DRAIN, |rest| rest.min(DRAIN));
+    if tokio::time::timeout(left, passes.wait_for(|running| *running == 0)).await.is_err() {
+        warn!("some passes did not end in {left:?}; their intents are durable and are resolved after the next start");
     }
 }
 

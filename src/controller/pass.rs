@@ -15,6 +15,7 @@ use crate::controller::report;
 use crate::core::action::Action;
 use crate::core::key::ObjectKey;
 use crate::core::time::Moment;
+use crate::metrics::{Acted, Reconciled};
 
 /// Steps of one pass. A create takes five; more than this means that something goes round in a circle.
 const STEPS: usize = 40;
@@ -40,11 +41,21 @@ pub enum ReconcileError {
 pub async fn reconcile<K: Managed>(object: Arc<K>, ctx: Arc<Context>) -> Result<Requeue, ReconcileError> {
     let Some(uid) = object.uid() else { return Ok(Requeue::await_change()) };
     let Some(slot) = K::memories(&ctx).take(&uid, &key(&*object)) else {
+        ctx.metrics.reconciled(K::KIND, Reconciled::Busy, Duration::ZERO);
         // An abandoned pass still works on it and wakes the object when it is through.
         return Ok(Requeue::requeue(Duration::from_secs(5)));
     };
+    let began = ctx.clock.now();
     let task = tokio::spawn(whole_pass(Arc::clone(&ctx), object, uid, slot));
-    match tokio::time::timeout(PASS, task).await {
+    let ended = tokio::time::timeout(PASS, task).await;
+    let outcome = match &ended {
+        Ok(Ok(Some(_))) => Reconciled::Waiting,
+        Ok(Ok(None)) => Reconciled::Settled,
+        Ok(Err(_)) => Reconciled::Broken,
+        Err(_) => Reconciled::TooLong,
+    };
+    ctx.metrics.reconciled(K::KIND, outcome, ctx.clock.now().since(began));
+    match ended {
         Ok(Ok(until)) => Ok(match until {
             Some(until) => Requeue::requeue(until.since(ctx.clock.now()).max(Duration::from_millis(5))),
             // Nothing is known that would wake it before: a look now and then, spread so that not all come at once (trap T21).
@@ -99,14 +110,16 @@ async fn pass<K: Managed>(ctx: &Context, object: Arc<K>, slot: &mut Slot<K::Memo
         }
     };
     K::begin(&mut slot.memory, ctx.clock.now());
-    let mut pass = Pass { ctx, object, slot };
+    let mut pass = Pass { ctx, object, slot, acted: Acted::Done };
     let mut over = gone;
     for _ in 0..STEPS {
         let view = K::gather(ctx, &pass.object, gone, pass.slot).await;
         let action = K::next(&view);
         debug!(object = %key(&pass.object), %action, "next");
         K::look(&mut pass, &view, &action);
+        pass.acted = Acted::at_first(action.name());
         let step = K::perform(&mut pass, &view, &action).await;
+        ctx.metrics.acted(action.name(), pass.acted);
         pass.slot.version = pass.slot.version.max(version(&pass.object));
         match step {
             Step::Again => {}

@@ -201,6 +201,32 @@ impl Finding {
     }
 }
 
+/// All that [`Action::name`] answers, in the order of the actions.
+pub const NAMES: [&str; 22] = [
+    "AddFinalizer",
+    "StorePassword",
+    "WriteConnection",
+    "Reserve",
+    "WriteIntent",
+    "Create",
+    "Record",
+    "CloseEpoch",
+    "List",
+    "Find",
+    "Get",
+    "ReadReferences",
+    "Update",
+    "WriteTombstone",
+    "DeleteEndpoint",
+    "ClearTombstone",
+    "Forget",
+    "ReadRivals",
+    "WritePlaced",
+    "RemoveFinalizer",
+    "Wait",
+    "Done",
+];
+
 impl Action {
     /// The verb, for logs and metrics.
     pub fn name(&self) -> &'static str {

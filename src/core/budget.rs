@@ -50,6 +50,16 @@ pub enum Lane {
 impl Lane {
     /// All, most urgent first.
     pub const ALL: [Lane; 4] = [Lane::Urgent, Lane::Create, Lane::Repair, Lane::Sweep];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Lane::Urgent => "urgent",
+            Lane::Create => "create",
+            Lane::Repair => "repair",
+            Lane::Sweep => "sweep",
+        }
+    }
 }
 
 /// Who waits for a permit.
@@ -208,6 +218,16 @@ impl CallBudget {
     /// Calls per window at present.
     pub fn limit(&self) -> u32 {
         self.current
+    }
+
+    /// How many calls count in the window that ends now, and how many are allowed.
+    pub fn load(&self, now: Moment) -> (usize, u32) {
+        (self.used(now), self.allowed(now))
+    }
+
+    /// How many wait, by lane, the most urgent first.
+    pub fn waiting(&self) -> [usize; 4] {
+        Lane::ALL.map(|lane| self.queued.values().filter(|queued| **queued == lane).count())
     }
 
     /// Until when nothing is sent because of a 429.

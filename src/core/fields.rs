@@ -74,6 +74,11 @@ impl Things {
         Self { text, members }
     }
 
+    /// Of each it is known what all of these members are.
+    pub fn say(&self, names: &[&str]) -> bool {
+        self.members.iter().all(|members| names.iter().all(|name| members.contains_key(name)))
+    }
+
     /// As many as were observed, each of them one of these as far as it shows.
     fn agree(&self, observed: &Self) -> bool {
         let mut left: Vec<_> = self.members.iter().collect();

@@ -20,6 +20,10 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 5] =
+        [Kind::SipEndpoint, Kind::TrunkGroup, Kind::PhoneNumberBinding, Kind::ProviderAccount, Kind::ClusterProviderAccount];
+
     /// As it stands in a manifest, or, of what is no object of its own, in messages.
     pub fn as_str(self) -> &'static str {
         match self {

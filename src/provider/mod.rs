@@ -20,17 +20,20 @@ use crate::api::refs::{ProviderKind, SecretKeyRef};
 use crate::api::sip_endpoint::SipEndpointSpec;
 use crate::core::binding::view as binding;
 use crate::core::capabilities::Capabilities;
-use crate::core::fields::{Application, Fields, Number, Remote, Secret};
+use crate::core::fields::{Application, FieldName, Fields, Number, PASSWORD, Remote, Secret};
 use crate::core::key::ObjectKey;
 use crate::core::mark::{Mark, Place, base_from_name};
 use crate::core::outcome::{Outcome, Refusal, RefusalKind};
 use crate::core::view::{Desired, Password, Problem};
+use crate::provider::manifest::Written;
 use crate::provider::transport::{BaseUrl, TransportOptions};
 
 mod answers;
 pub mod carrierx;
 mod credentials;
+pub mod manifest;
 pub mod plivo;
+pub mod read_only;
 pub mod transport;
 
 /// Things of one kind that are made, read, changed and deleted at a provider: endpoints, or the trunk groups that lead numbers to them.
@@ -82,10 +85,11 @@ pub trait Provider: Send + Sync + 'static {
     fn get_number<'a>(&'a self, number: &'a str, id: Option<&'a str>) -> BoxFuture<'a, Outcome<Number>>;
     /// One page of the listing of all numbers that the account holds.
     fn list_numbers(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Number>>>;
-    /// Changes the given fields of the number with this [`Number::id`]. The caller includes what [`Capabilities::number_carried`] names;
+    /// Changes the given fields of a number that the account holds, written as the provider does; of the one with this [`Number::id`], if it
+    /// is known. The caller includes what [`Capabilities::number_carried`] names;
     /// `""` is none. Done proves nothing but that it was taken: read it back. Not found may be the number or what it is to point at: read
     /// the number to know.
-    fn update_number<'a>(&'a self, id: &'a str, change: &'a Fields) -> BoxFuture<'a, Outcome<()>>;
+    fn update_number<'a>(&'a self, number: &'a str, id: Option<&'a str>, change: &'a Fields) -> BoxFuture<'a, Outcome<()>>;
     /// One page of the listing of all applications; empty where there are none.
     fn list_applications(&self, offset: u64, limit: u64) -> BoxFuture<'_, Outcome<Page<Application>>>;
     /// Whether the endpoint has this password; `None` where the answer says nothing about it. In memory only.
@@ -219,6 +223,17 @@ pub trait Dialect: Sync {
     fn target<'s>(&self, spec: &'s PhoneNumberBindingSpec) -> Result<Target<'s>, Problem>;
     /// What a binding wants of a number that this (an application, a trunk group; `""` for none) is to answer.
     fn number(&self, spec: &PhoneNumberBindingSpec, answered_by: String) -> Fields;
+    /// An endpoint as it is, as the member of a spec that takes it over and changes nothing: the inverse of [`Dialect::desired`]. It names only
+    /// what the answer shows and what is not the default, and no Secret.
+    ///
+    /// # Errors
+    /// Why there is no such spec, without a value that may be secret.
+    fn describe(&self, remote: &Remote) -> Result<Written<SipEndpointSpec>, String>;
+    /// A number as it is, as target and alias of a binding that changes nothing: the inverse of [`Dialect::number`].
+    ///
+    /// # Errors
+    /// Why there is no such binding.
+    fn describe_number(&self, number: &Number) -> Result<Written<PhoneNumberBindingSpec>, String>;
 }
 
 /// The providers that this version knows.
@@ -232,6 +247,11 @@ fn of_kind(kind: ProviderKind) -> Option<&'static dyn Dialect> {
 
 fn of_endpoint(spec: &SipEndpointSpec) -> Option<&'static dyn Dialect> {
     dialects().iter().find(|dialect| dialect.speaks(spec)).copied()
+}
+
+/// The fields of all providers' things that a spec can manage.
+pub fn fields() -> impl Iterator<Item = FieldName> {
+    [PASSWORD].iter().chain(plivo::fields::ALL).chain(carrierx::fields::ALL).copied()
 }
 
 /// The Secret of an account's credentials; `None` if the spec names no provider of this version.

@@ -14,7 +14,8 @@ const OF_THE_CLUSTER: [&str; 6] = [
     "ValidatingAdmissionPolicyBinding",
 ];
 /// The kinds that there may be besides: no Secret, no Pod, no Job but for Helm, nothing unforeseen.
-const IN_A_NAMESPACE: [&str; 10] = [
+const IN_A_NAMESPACE: [&str; 11] = [
+    "ConfigMap",
     "Deployment",
     "Job",
     "NetworkPolicy",

@@ -26,6 +26,7 @@ fn without_values_there_is_what_the_operator_needs_and_nothing_else() {
         "ClusterRole switchboard-secret-writer",
         "ClusterRole switchboard-view",
         "ClusterRoleBinding switchboard",
+        "ConfigMap switchboard-system/switchboard-log",
         "CustomResourceDefinition clusterprovideraccounts.switchboard.dev",
         "CustomResourceDefinition phonenumberbindings.switchboard.dev",
         "CustomResourceDefinition provideraccounts.switchboard.dev",
@@ -33,7 +34,9 @@ fn without_values_there_is_what_the_operator_needs_and_nothing_else() {
         DEPLOYMENT,
         JOB,
         "Role switchboard-system/switchboard",
+        "Role switchboard-system/switchboard-leader",
         "RoleBinding switchboard-system/switchboard",
+        "RoleBinding switchboard-system/switchboard-leader",
         "RoleBinding switchboard-system/switchboard-secret-reader",
         "Service switchboard-system/switchboard",
         "ServiceAccount switchboard-system/switchboard",
@@ -97,6 +100,7 @@ fn each_switch_adds_and_takes_away_its_objects() {
         (json!({"podDisruptionBudget": {"enabled": true}}), vec!["PodDisruptionBudget switchboard-system/switchboard"], vec![]),
         (json!({"serviceMonitor": {"enabled": true}}), vec!["ServiceMonitor switchboard-system/switchboard"], vec![]),
         (json!({"prometheusRule": {"enabled": true}}), vec!["PrometheusRule switchboard-system/switchboard"], vec![]),
+        (json!({"grafanaDashboard": {"enabled": true}}), vec!["ConfigMap switchboard-system/switchboard-dashboard"], vec![]),
         (
             json!({"namespaceMode": true, "installationId": "site-a", "namespaces": [{"name": "voice"}]}),
             voice,
@@ -167,11 +171,16 @@ fn container_of<'a>(rendered: &'a [Value], wanted: &str) -> &'a Value {
 
 #[test]
 fn each_value_becomes_its_argument_and_the_operator_understands_them() {
-    let usual = ["run", "--operator-namespace=switchboard-system", "--service-account=switchboard", "--log-format=json"];
+    let usual = [
+        "run",
+        "--operator-namespace=switchboard-system",
+        "--service-account=switchboard",
+        "--log-format=json",
+        "--log-file=/etc/switchboard/log/filter",
+    ];
     assert_eq!(texts(&container(&render(&json!({})))["args"]), usual);
     let rows: Vec<(Value, &[&str])> = vec![
         (json!({"installationId": "site-a"}), &["--installation-id=site-a"]),
-        (json!({"log": {"filter": "debug"}}), &["--log=debug"]),
         (json!({"provider": {"ca": {"configMap": "ca"}}}), &["--provider-ca-file=/etc/switchboard/provider-ca/ca.crt"]),
         (json!({"provider": {"ca": {"secret": "ca"}}}), &["--provider-ca-file=/etc/switchboard/provider-ca/ca.crt"]),
         // Consent is not what the operator watches.
@@ -194,6 +203,31 @@ fn each_value_becomes_its_argument_and_the_operator_understands_them() {
         assert_eq!((run.operator_namespace.as_str(), run.service_account.as_str()), ("switchboard-system", "switchboard"));
         assert_eq!(run.health_listen.port(), 8080, "{name}: that of the probes");
     }
+}
+
+#[test]
+fn another_log_level_changes_its_config_map_and_no_pod() {
+    let filter = |values: &Value| {
+        let mut rendered = render(values);
+        let name = "ConfigMap switchboard-system/switchboard-log";
+        let at = rendered.iter().position(|object| key(object) == name).expect("a ConfigMap");
+        let map = rendered.remove(at);
+        assert_eq!(map["data"].as_object().map(|data| data.len()), Some(1), "{map}");
+        // Where the argument of the operator leads to.
+        let rest = one(&rendered, DEPLOYMENT);
+        let spec = &rest["spec"]["template"]["spec"];
+        let volume = spec["volumes"].as_array().expect("volumes").iter().find(|volume| volume["name"] == "log").expect("a volume");
+        assert_eq!(volume["configMap"], json!({"name": map["metadata"]["name"], "optional": true}));
+        let mounts = container(&rendered)["volumeMounts"].as_array().expect("mounts");
+        let mount = mounts.iter().find(|mount| mount["name"] == "log").expect("a mount");
+        let argument = format!("--log-file={}/filter", text(&mount["mountPath"]));
+        assert!(texts(&container(&rendered)["args"]).contains(&argument.as_str()), "{argument}");
+        (text(&map["data"]["filter"]).to_owned(), Value::from(rendered).to_string())
+    };
+    let (usual, before) = filter(&json!({}));
+    let (debug, after) = filter(&json!({"log": {"filter": "switchboard=debug"}}));
+    assert_eq!((usual.as_str(), debug.as_str()), ("", "switchboard=debug"));
+    assert_eq!(before, after, "nothing but the ConfigMap");
 }
 
 #[test]
@@ -277,8 +311,18 @@ fn values_arrive_where_they_belong() {
         (
             json!({"extraEnv": [{"name": "HTTPS_PROXY", "value": "http://p:1"}]}),
             DEPLOYMENT,
+            format!("{first}/env/2"),
+            json!({"name": "HTTPS_PROXY", "value": "http://p:1"}),
+        ),
+        // A container that is started again in its Pod is the same candidate for the lease.
+        (
+            json!({}),
+            DEPLOYMENT,
             format!("{first}/env"),
-            json!([{"name": "HTTPS_PROXY", "value": "http://p:1"}]),
+            json!([
+                {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                {"name": "POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
+            ]),
         ),
         (json!({"nodeSelector": {"a": "b"}}), DEPLOYMENT, format!("{pod}/nodeSelector"), json!({"a": "b"})),
         (json!({"tolerations": [{"key": "a"}]}), DEPLOYMENT, format!("{pod}/tolerations"), json!([{"key": "a"}])),
@@ -325,7 +369,7 @@ fn values_arrive_where_they_belong() {
             json!({"serviceMonitor": {"enabled": true, "interval": "30s"}}),
             "ServiceMonitor switchboard-system/switchboard",
             "/spec/endpoints".into(),
-            json!([{"port": "http", "path": "/metrics", "interval": "30s"}]),
+            json!([{"port": "http", "path": "/metrics", "honorLabels": true, "interval": "30s"}]),
         ),
     ];
     for (values, object, pointer, expected) in rows {

@@ -129,11 +129,21 @@ fn the_alerts_are_those_of_deploy() {
 }
 
 #[test]
+fn the_dashboard_is_that_of_deploy() {
+    let rendered = render(&json!({"grafanaDashboard": {"enabled": true, "labels": {"team": "voice"}}}));
+    let map = one(&rendered, "ConfigMap switchboard-system/switchboard-dashboard");
+    let shown: Value = serde_json::from_str(text(&map["data"]["switchboard.json"])).expect("JSON");
+    assert_eq!(shown, serde_json::from_str::<Value>(&read("deploy/grafana/switchboard.json")).expect("JSON"));
+    assert_eq!((text(&map["metadata"]["labels"]["grafana_dashboard"]), text(&map["metadata"]["labels"]["team"])), ("1", "voice"));
+}
+
+#[test]
 fn the_chart_holds_fresh_copies_of_what_it_is_made_of() {
     let mut copies = vec![
         ("deploy/rbac.yaml".to_owned(), "rbac.yaml".to_owned()),
         ("deploy/admission.yaml".to_owned(), "admission.yaml".to_owned()),
         ("deploy/prometheus/alerts.yaml".to_owned(), "alerts.yaml".to_owned()),
+        ("deploy/grafana/switchboard.json".to_owned(), "dashboard.json".to_owned()),
     ];
     for (folder, copy) in [("crds", "crds"), ("deploy/namespaced", "namespaced")] {
         for folder in [folder.to_owned(), format!("deploy/chart/files/{copy}")] {

@@ -28,6 +28,7 @@ pub fn everything() -> Value {
         "podDisruptionBudget": {"enabled": true},
         "serviceMonitor": {"enabled": true, "interval": "30s", "labels": {"release": "prometheus"}},
         "prometheusRule": {"enabled": true, "labels": {"release": "prometheus"}},
+        "grafanaDashboard": {"enabled": true, "labels": {"grafana_dashboard": "1"}},
         "podLabels": {"team": "voice"},
         "podAnnotations": {"example.com/note": "yes"},
         "nodeSelector": {"kubernetes.io/os": "linux"},

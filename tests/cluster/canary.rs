@@ -152,6 +152,7 @@ async fn no_secret_of_an_account_of_several_namespaces_is_found_anywhere_but_in_
 /// A control plane, and a search for what opens it.
 async fn watched(name: &str) -> (ControlPlane, Search) {
     let plane = audited_control_plane(name, Rights::Cluster).await;
+    support::allow_leases_for_tests(&plane.client().await).await;
     let search = Search::default();
     let kubeconfig = std::fs::read_to_string(plane.operator_kubeconfig()).expect("the operator's kubeconfig");
     let (_, own) = kubeconfig.split_once("token: ").expect("a token");

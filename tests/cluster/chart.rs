@@ -290,8 +290,8 @@ async fn allowed(shell: &Shell, client: &Client) {
     let selector = ListParams::default().labels("app.kubernetes.io/name=switchboard,app.kubernetes.io/instance=switchboard");
     let pod = eventually("there is a Pod", async || pods.list(&selector).await.expect("a list").items.pop()).await;
     let spec = pod.spec.expect("a spec");
-    // Nothing was added on the way: no token by itself, no second volume.
-    assert_eq!((spec.automount_service_account_token, spec.volumes.map(|volumes| volumes.len())), (Some(false), Some(1)));
+    // Nothing was added on the way: no token by itself, no further volume.
+    assert_eq!((spec.automount_service_account_token, spec.volumes.map(|volumes| volumes.len())), (Some(false), Some(2)));
 }
 
 /// The policies of the release are enforced.
@@ -381,5 +381,23 @@ async fn the_commands_of_the_page_on_installation_work_from_top_to_bottom() {
         }
     }
     assert!(commands > 20, "{commands}");
+    shell.plane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_that_change_the_log_level_change_no_pod() {
+    let shell = Shell::new("operations-page").await;
+    shell.run(&format!("helm install switchboard deploy/chart --namespace {NAMESPACE} --create-namespace --set installationId=site-a"));
+    let deployment = || shell.run(&format!("kubectl -n {NAMESPACE} get deployment switchboard -o jsonpath={{.metadata.generation}}"));
+    let filter = || shell.run(&format!("kubectl -n {NAMESPACE} get configmap switchboard-log -o jsonpath={{.data.filter}}"));
+    let before = deployment();
+    let mut filters = vec![filter()];
+    for (_, text) in blocks(&helm::read("docs/operations.md")).into_iter().filter(|(info, _)| info == "sh") {
+        shell.run(&text);
+        filters.push(filter());
+    }
+    let debug = "info,switchboard=debug";
+    assert_eq!(filters, ["", debug, debug, ""]);
+    assert_eq!(deployment(), before, "the Deployment is as it was");
     shell.plane.stop().await;
 }

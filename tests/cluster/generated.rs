@@ -218,7 +218,7 @@ async fn two() {
     let world = World::new("generated").await;
     world.may_write().await;
     let _first = Told::start("two operators, one", &world, &[]).await;
-    let _second = Told::start("two operators, another", &world, &[]).await;
+    let _second = Told::start("two operators, another", &world, &["--no-leader-election"]).await;
     for _ in 0..3 {
         apply(&world).await;
         world.ready("alice").await;

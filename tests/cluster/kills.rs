@@ -124,7 +124,7 @@ async fn a_kill_after_a_lost_answer_leaves_exactly_one_endpoint_or_none_for_a_de
                 let mut case = Case::new(&name, json!([first_create(fault), blind()])).await;
                 case.start().await;
                 case.apply().await;
-                case.says("create answered").await;
+                case.says("provider call action=\"create\"").await;
                 let object = case.world.endpoints().get("alice").await.expect("the object");
                 Case::unresolved(&object);
                 restarted(&mut case, meanwhile).await;

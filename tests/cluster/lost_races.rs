@@ -23,9 +23,9 @@ async fn a_write_that_is_overtaken_or_whose_answer_is_lost_makes_nothing_twice()
     .await;
 }
 
-async fn behind(case: &str, world: &World, harm: Harm, lag: Duration) -> (Proxy, Told) {
+async fn behind(case: &str, world: &World, harm: Harm, lag: Duration, arguments: &[&str]) -> (Proxy, Told) {
     let proxy = Proxy::start(world, harm, lag).await;
-    let operator = world.operator_with(&[], &[("KUBECONFIG", proxy.kubeconfig())]).await;
+    let operator = world.operator_with(arguments, &[("KUBECONFIG", proxy.kubeconfig())]).await;
     (proxy, Told::new(case, operator))
 }
 
@@ -47,7 +47,7 @@ async fn live(world: &World, names: &[String]) {
 
 async fn harmed(case: &str, harm: Harm) {
     let world = World::new("races").await;
-    let (proxy, _operator) = behind(case, &world, harm, Duration::ZERO).await;
+    let (proxy, _operator) = behind(case, &world, harm, Duration::ZERO, &[]).await;
     let names = names("race", 3);
     live(&world, &names).await;
     let writes = proxy.writes();
@@ -62,7 +62,7 @@ async fn harmed(case: &str, harm: Harm) {
 
 async fn restless(case: &str) {
     let world = World::new("races").await;
-    let (proxy, _operator) = behind(case, &world, Harm::None, Duration::ZERO).await;
+    let (proxy, _operator) = behind(case, &world, Harm::None, Duration::ZERO, &[]).await;
     let names = names("race", 3);
     let done = AtomicBool::new(false);
     let writer = async {
@@ -88,14 +88,15 @@ async fn restless(case: &str) {
 
 async fn lagging(case: &str) {
     let world = World::new("races").await;
-    let (_proxy, _operator) = behind(case, &world, Harm::None, Duration::from_secs(2)).await;
+    let (_proxy, _operator) = behind(case, &world, Harm::None, Duration::from_secs(2), &[]).await;
     live(&world, &names("late", 5)).await;
 }
 
 async fn two(case: &str) {
     let world = World::new("races").await;
-    let (proxy, _second) = behind(&format!("{case}, that one"), &world, Harm::None, Duration::from_secs(3)).await;
-    let _first = Told::new(&format!("{case}, the other"), world.operator().await);
+    let (proxy, _second) =
+        behind(&format!("{case}, that one"), &world, Harm::None, Duration::from_secs(3), &["--no-leader-election"]).await;
+    let _first = Told::new(&format!("{case}, the other"), world.operator_with(&["--no-leader-election"], &[]).await);
     live(&world, &names("late", 8)).await;
     assert!(!proxy.writes().is_empty(), "the one behind did not take part");
 }

@@ -5,6 +5,7 @@ mod admission;
 mod adoption;
 mod api_refusals;
 mod api_samples;
+mod audit;
 mod brakes;
 mod budget;
 #[cfg(feature = "failpoints")]
@@ -25,19 +26,24 @@ mod everywhere;
 #[cfg(feature = "failpoints")]
 mod generated;
 mod gitops;
+mod import;
 mod kills;
+#[cfg(feature = "failpoints")]
+mod leader;
 mod life;
 mod listings;
 mod lost_answers;
 mod lost_races;
 mod lost_state;
 mod many;
+mod metrics;
 #[cfg(feature = "failpoints")]
 mod monitors;
 #[cfg(feature = "failpoints")]
 mod namespaces;
 mod numbers;
 mod observe;
+mod plan;
 mod policies;
 mod provider_ca;
 mod proxy;

@@ -1,4 +1,4 @@
-//! Between an operator and the API server: makes writes lose their race, loses their answers, and lets the watch lag behind.
+//! Between an operator and the API server: makes writes lose their race, loses their answers, lets the watch lag behind, and cuts everything off.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 use switchboard::api::{FINALIZER_ENDPOINT, SipEndpoint};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::support;
 use super::world::World;
@@ -54,6 +54,12 @@ struct Shared {
     writes: Mutex<Vec<Write>>,
     /// SipEndpoints of this namespace are not shown for now.
     held: watch::Sender<Option<String>>,
+    /// Nothing passes for now, in neither direction.
+    cut: watch::Sender<bool>,
+    /// A write of a Lease is passed on so much later.
+    slow_lease: Mutex<Duration>,
+    /// The answers to replaced Leases.
+    leases: Mutex<Vec<u16>>,
 }
 
 /// A running proxy; it stops when it is dropped.
@@ -82,6 +88,9 @@ impl Proxy {
             harmed: Mutex::default(),
             writes: Mutex::default(),
             held: watch::Sender::new(None),
+            cut: watch::Sender::new(false),
+            slow_lease: Mutex::default(),
+            leases: Mutex::default(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -113,6 +122,21 @@ impl Proxy {
         self.shared.held.send_replace(None);
     }
 
+    /// Nothing passes any more: who asks waits, who watches hears nothing.
+    pub fn cut(&self) {
+        self.shared.cut.send_replace(true);
+    }
+
+    /// Writes of Leases reach the API server so much later, whether somebody still waits for the answer or not.
+    pub fn slow_lease(&self, delay: Duration) {
+        *self.shared.slow_lease.lock().expect("no panic while locked") = delay;
+    }
+
+    /// What the API server answered to each Lease that was replaced.
+    pub fn lease_writes(&self) -> Vec<u16> {
+        self.shared.leases.lock().expect("no panic while locked").clone()
+    }
+
     /// All writes of SipEndpoints and Secrets so far.
     pub fn writes(&self) -> Vec<Write> {
         self.shared.writes.lock().expect("no panic while locked").clone()
@@ -120,6 +144,27 @@ impl Proxy {
 }
 
 async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let delay = *shared.slow_lease.lock().expect("no panic while locked");
+    if request.method() != Method::PUT || !request.uri().path().contains("/leases/") || delay.is_zero() {
+        return pass(shared, request).await;
+    }
+    // A task of its own: it is passed on also if the one who sent it has gone.
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, 4 << 20).await else { return plain(StatusCode::BAD_REQUEST, "no body") };
+    let late = tokio::spawn(async move {
+        sleep(delay).await;
+        pass(shared, Request::from_parts(parts, Body::from(body))).await
+    });
+    late.await.expect("a task that does not panic")
+}
+
+/// Until something may pass. An error means that the proxy is ending.
+async fn open(shared: &Shared) {
+    let _ = shared.cut.subscribe().wait_for(|cut| !*cut).await;
+}
+
+async fn pass(shared: Arc<Shared>, request: Request) -> Response {
+    open(&shared).await;
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, 4 << 20).await else { return plain(StatusCode::BAD_REQUEST, "no body") };
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
@@ -148,6 +193,7 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
             let _ = objects.patch(object, &PatchParams::default(), &patch).await;
         }
     }
+    let lease = parts.method == Method::PUT && target.contains("/leases/");
     let mut request = http::Request::builder().method(parts.method).uri(&target);
     for name in [header::CONTENT_TYPE, header::ACCEPT] {
         if let Some(value) = parts.headers.get(&name) {
@@ -156,13 +202,25 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     }
     let request = request.body(kube::client::Body::from(body.to_vec())).expect("a request like the one that came");
     let Ok(answer) = shared.upstream.send(request).await else { return plain(StatusCode::BAD_GATEWAY, "no answer") };
+    if lease {
+        shared.leases.lock().expect("no panic while locked").push(answer.status().as_u16());
+    }
     if let Some((_, object, kind)) = write {
         let status = answer.status().as_u16();
         shared.writes.lock().expect("no panic while locked").push(Write { kind, object, status, harmed: harm != Harm::None });
     }
+    open(&shared).await;
     let (mut parts, body) = answer.into_parts();
     parts.headers.remove(header::TRANSFER_ENCODING);
-    let data = http_body_util::BodyExt::into_data_stream(body);
+    let gate = Arc::clone(&shared);
+    let data = http_body_util::BodyExt::into_data_stream(body).then(move |chunk| {
+        let gate = Arc::clone(&gate);
+        async move {
+            open(&gate).await;
+            chunk
+        }
+    });
+    let data = data.boxed();
     match harm {
         Harm::GatewayTimeout => {
             let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Timeout", "code": 504});

@@ -59,6 +59,11 @@ impl Told {
         assert!(well, "{} did not end well:\n{log}", self.who);
     }
 
+    /// Waits until it has ended by itself; answers whether it ended well, and what it said.
+    pub async fn ended(mut self) -> (bool, String) {
+        self.operator.take().expect("it is taken once").ended().await
+    }
+
     /// How many listings it has finished: complete ones, others.
     pub fn listings(&self) -> (usize, usize) {
         let log = self.log();

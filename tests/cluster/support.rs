@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::client::Body;
@@ -47,9 +47,15 @@ pub async fn own_control_plane(name: &str) -> ControlPlane {
 /// The same, with options for its folder.
 pub async fn own_control_plane_with(name: &str, options: impl FnOnce(PathBuf) -> Options) -> ControlPlane {
     build_sandbox_if_missing();
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let plane = ControlPlane::start_with(options(dir)).await.unwrap_or_else(|error| panic!("no control plane: {error:#}"));
-    install(&plane.client().await).await;
+    let options = options(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+    let audited = options.audit_log;
+    let plane = ControlPlane::start_with(options).await.unwrap_or_else(|error| panic!("no control plane: {error:#}"));
+    let client = plane.client().await;
+    install(&client).await;
+    // Where it is looked at what the operator may do and does, it has the rights of `deploy/` and no other.
+    if !audited {
+        allow_leases_for_tests(&client).await;
+    }
     plane
 }
 
@@ -82,6 +88,31 @@ async fn install(client: &Client) {
     for crd in switchboard::api::crd::all() {
         define(client, &crd).await;
     }
+}
+
+/// The name of what lets the operator have other leases in its namespace than the one that `deploy/` names.
+const LEASES: &str = "leases-of-tests";
+
+/// Each test has operators of its own, so each has a lease.
+pub async fn allow_leases_for_tests(client: &Client) {
+    let metadata = json!({"name": LEASES, "namespace": "switchboard-system"});
+    let rules = json!([{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]}]);
+    let role: Role = serde_json::from_value(json!({"metadata": metadata, "rules": rules})).expect("a role");
+    let binding: RoleBinding = serde_json::from_value(json!({
+        "metadata": metadata,
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": LEASES},
+        "subjects": [{"kind": "ServiceAccount", "name": "switchboard", "namespace": "switchboard-system"}],
+    }))
+    .expect("a binding");
+    let params = PostParams::default();
+    Api::namespaced(client.clone(), "switchboard-system").create(&params, &role).await.expect("a role");
+    Api::namespaced(client.clone(), "switchboard-system").create(&params, &binding).await.expect("a binding");
+}
+
+/// Whether operators in tests may have leases of their own.
+pub async fn has_leases_for_tests(client: &Client) -> bool {
+    let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), "switchboard-system");
+    bindings.get_opt(LEASES).await.expect("an answer").is_some()
 }
 
 /// Applies a definition and waits until its objects are served.

@@ -1,4 +1,5 @@
-//! Two operators that both believe to be the only one, on the same objects. Leader election will make this rare, never impossible.
+//! Two operators that both believe to be the only one, on the same objects. Leader election makes this rare, never impossible; here there
+//! is none.
 
 use serde_json::{Value, json};
 
@@ -13,8 +14,8 @@ struct Pair {
 
 async fn pair(case: &str) -> Pair {
     let world = World::new("pair").await;
-    let first = Told::new(&format!("{case}, first"), world.operator().await);
-    let second = Told::new(&format!("{case}, second"), world.operator().await);
+    let first = Told::new(&format!("{case}, first"), world.operator_with(&["--no-leader-election"], &[]).await);
+    let second = Told::new(&format!("{case}, second"), world.operator_with(&["--no-leader-election"], &[]).await);
     Pair { world, first, second }
 }
 

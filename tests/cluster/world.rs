@@ -42,12 +42,22 @@ pub struct World {
     pub backup_tool: Client,
     /// With the operator's rights.
     kubeconfig: PathBuf,
+    /// There may be a lease for each world, beside the one that `deploy/` has.
+    leases: bool,
 }
 
 /// A running operator. It is killed when it is dropped.
 pub struct Operator {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        // Two in one world are the same candidate for its lease: then the first of them ends, and a test of both would be one of the second.
+        let alone = !self.log().contains("somebody else uses our identity");
+        assert!(alone || std::thread::panicking(), "two operators at a time need --no-leader-election, or an --identity each");
+    }
 }
 
 impl World {
@@ -79,8 +89,23 @@ impl World {
             carrierx: self.carrierx.clone(),
             backup_tool: self.backup_tool.clone(),
             kubeconfig: self.kubeconfig.clone(),
+            leases: self.leases,
         };
         world.furnished().await
+    }
+
+    /// The same world for somebody else.
+    pub fn beside_itself(&self) -> World {
+        World {
+            client: self.client.clone(),
+            namespace: self.namespace.clone(),
+            simulator: Arc::clone(&self.simulator),
+            admin: self.simulator.admin(),
+            carrierx: self.carrierx.clone(),
+            backup_tool: self.backup_tool.clone(),
+            kubeconfig: self.kubeconfig.clone(),
+            leases: self.leases,
+        }
     }
 
     /// Another cluster with the same provider: a namespace of the same name that consents, and nothing else in it.
@@ -98,7 +123,8 @@ impl World {
     pub async fn bare(plane: &ControlPlane, namespace: String, simulator: Arc<Simulator>) -> World {
         let (client, backup_tool) = (plane.client().await, support::backup_tool_of(plane).await);
         let (admin, kubeconfig) = (simulator.admin(), plane.operator_kubeconfig().to_owned());
-        World { client, namespace, simulator, admin, carrierx: OnceCell::new(), backup_tool, kubeconfig }
+        let leases = support::has_leases_for_tests(&client).await;
+        World { client, namespace, simulator, admin, carrierx: OnceCell::new(), backup_tool, kubeconfig, leases }
     }
 
     async fn furnished(self) -> World {
@@ -235,7 +261,13 @@ impl World {
         }
     }
 
-    /// Starts an operator for this world's namespace.
+    /// The name of the lease of operators that work in this world's namespace.
+    pub fn lease(&self) -> &str {
+        if self.leases { &self.namespace } else { "switchboard" }
+    }
+
+    /// Starts an operator for this world's namespace. One that was killed is followed at once: the next one is the same candidate for the
+    /// lease, so two at a time have to be told to do without.
     pub async fn operator(&self) -> Operator {
         self.operator_with(&[], &[]).await
     }
@@ -266,10 +298,16 @@ impl World {
             ("--health-listen", "127.0.0.1:0"),
             ("--plivo-url", self.simulator.url()),
             ("--log", "info,switchboard=debug,kube_runtime=error"),
+            ("--lease-name", if namespaces.is_empty() { "switchboard" } else { self.lease() }),
+            ("--identity", "tests"),
         ];
         // A namespace is one more, anything else instead.
         for (name, value) in defaults.into_iter().filter(|(name, _)| !arguments.contains(name)) {
             command.args([name, value]);
+        }
+        // The lease of a world is beside that of `deploy/`, whatever the operator is told of its own namespace.
+        if self.leases && !namespaces.is_empty() && !arguments.contains(&"--lease-namespace") {
+            command.args(["--lease-namespace", "switchboard-system"]);
         }
         if let Some(carrierx) = self.carrierx.get().filter(|_| !arguments.contains(&"--carrierx-url")) {
             command.args(["--carrierx-url", carrierx.url()]);
@@ -364,15 +402,25 @@ impl Operator {
         format!("{}\n{}", read("cmdline"), read("environ"))
     }
 
-    /// What `/metrics` answers, at the address that it logged.
-    pub async fn metrics(&self) -> String {
+    /// Where it serves, as it logged it.
+    fn address(&self) -> String {
         let log = self.log();
         let line = log.lines().find(|line| line.contains("readyz and /metrics")).expect("it serves metrics");
         let (_, rest) = line.split_once("address").expect("an address");
         // As text or as JSON.
-        let address: String = rest.chars().skip_while(|one| "=\":".contains(*one)).take_while(|one| !"\" ,}".contains(*one)).collect();
-        let answer = reqwest::get(format!("http://{address}/metrics")).await.expect("an answer").error_for_status().expect("a page");
-        assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+        rest.chars().skip_while(|one| "=\":".contains(*one)).take_while(|one| !"\" ,}".contains(*one)).collect()
+    }
+
+    /// What `/metrics` answers, at the address that it logged.
+    pub async fn metrics(&self) -> String {
+        self.metrics_as("*/*", "application/openmetrics-text; version=1.0.0; charset=utf-8").await
+    }
+
+    /// What it answers to who accepts this, which is to be of this type.
+    pub async fn metrics_as(&self, accepted: &str, expected: &str) -> String {
+        let request = reqwest::Client::new().get(format!("http://{}/metrics", self.address())).header("accept", accepted);
+        let answer = request.send().await.expect("an answer").error_for_status().expect("a page");
+        assert_eq!(answer.headers()["content-type"], expected);
         answer.text().await.expect("a text")
     }
 
@@ -381,6 +429,19 @@ impl Operator {
         let pid = self.child.id().expect("a running operator").to_string();
         let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().await.expect("kill");
         assert!(sent.success(), "kill -{name} {pid}");
+    }
+
+    /// Waits until it has ended by itself; answers whether it ended well, and what it said.
+    pub async fn ended(mut self) -> (bool, String) {
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        let status = status.unwrap_or_else(|_| panic!("the operator does not end:\n{}", self.log()));
+        (status.expect("a child").success(), self.log())
+    }
+
+    /// What `/readyz` answers: whether it is ready, and what it waits for.
+    pub async fn readyz(&self) -> (bool, String) {
+        let answer = reqwest::get(format!("http://{}/readyz", self.address())).await.expect("an answer");
+        (answer.status().is_success(), answer.text().await.expect("a text"))
     }
 
     /// SIGKILL, from outside: no destructor runs.

@@ -172,7 +172,7 @@ pub async fn run(client: &CarrierX, op: Op) -> Told {
         Op::GetNumber => told(client.get_number(NUMBER, Some(SID)).await),
         Op::FindNumber => told(client.get_number(NUMBER, None).await),
         Op::ListNumbers => told(client.list_numbers(0, 1000).await),
-        Op::UpdateNumber => told(client.update_number(SID, &Fields::from([("trunk_group_sid", text(OTHER))])).await),
+        Op::UpdateNumber => told(client.update_number(NUMBER, Some(SID), &Fields::from([("trunk_group_sid", text(OTHER))])).await),
     }
 }
 

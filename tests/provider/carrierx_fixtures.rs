@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
-use switchboard::core::fields::{Address, Fields, Role, Value};
+use switchboard::core::fields::{Address, Fields, Remote, Role, Value};
 use switchboard::core::outcome::Outcome;
 use switchboard::provider::Provider;
 
 use crate::PATIENT;
-use crate::carrierx::client_of;
+use crate::carrierx::{NUMBER, client_of};
 use crate::script::{Act, Server, json as answer};
 
 const PARTNER: &str = "ed437757-002d-4ecc-aa5a-efdf5e50dba0";
@@ -51,6 +51,26 @@ fn done<T: std::fmt::Debug>(outcome: Outcome<T>, what: &str, body: &Json) -> T {
         Outcome::Done(value) => value,
         other => panic!("{what}: {other:?}"),
     }
+}
+
+/// The recorded endpoints, as the client reads them.
+pub async fn remotes() -> Vec<Remote> {
+    let mut remotes = Vec::new();
+    for name in [
+        "endpoint.create.third_party.200.json",
+        "endpoint.update.200.json",
+        "endpoint.get.200.json",
+        "endpoint.create.conference.200.json",
+        "endpoint.system_gateway.legacy-item.json",
+    ] {
+        let body = recorded(name);
+        let mut own = body.clone();
+        // Whoever it was recorded for, here it is read as their own.
+        own["partner_sid"] = json!(PARTNER);
+        let (_server, client) = answering(&own).await;
+        remotes.push(done(client.endpoints().get(body["endpoint_sid"].as_str().expect("a SID")).await, name, &body));
+    }
+    remotes
 }
 
 #[tokio::test]
@@ -130,7 +150,11 @@ async fn every_recorded_trunk_group_and_number_is_read() {
         let number = done(client.get_number("15162065574", Some(sid)).await, name, &body);
         assert_eq!((number.id.as_str(), number.obstacle), (sid, None), "{name}");
         assert_eq!(number.fields, Fields::from([("alias", text("")), ("trunk_group_sid", text(""))]), "{name}: N/A is no name");
-        assert_eq!(client.update_number(sid, &Fields::from([("trunk_group_sid", text(""))])).await, Outcome::Done(()), "{name}");
+        assert_eq!(
+            client.update_number(NUMBER, Some(sid), &Fields::from([("trunk_group_sid", text(""))])).await,
+            Outcome::Done(()),
+            "{name}"
+        );
     }
 }
 

@@ -78,7 +78,7 @@ async fn a_number_is_pointed_somewhere_or_nowhere_and_named_or_not() {
     ];
     for (change, expected) in table {
         let (server, client) = provider(vec![("PATCH", 200, json!({"did_sid": SID}))]).await;
-        assert_eq!(client.update_number(SID, &change).await, Outcome::Done(()));
+        assert_eq!(client.update_number(NUMBER, Some(SID), &change).await, Outcome::Done(()));
         assert_eq!(serde_json::from_str::<Json>(&server.requests()[0].body).expect("JSON"), expected);
     }
 }
@@ -87,11 +87,23 @@ async fn a_number_is_pointed_somewhere_or_nowhere_and_named_or_not() {
 async fn a_number_whose_sid_nobody_knows_is_looked_up_before_it_is_changed() {
     let found = list(&[crate::carrierx::did(NUMBER, None)], false);
     let (server, client) = provider(vec![("GET", 200, found), ("PATCH", 200, json!({"did_sid": SID}))]).await;
-    assert_eq!(client.update_number(NUMBER, &Fields::from([("trunk_group_sid", text(""))])).await, Outcome::Done(()));
+    assert_eq!(client.update_number(NUMBER, None, &Fields::from([("trunk_group_sid", text(""))])).await, Outcome::Done(()));
     assert_eq!(asked(&server)[1], r#"PATCH /phonenumber/dids/{} {"trunk_group_sid":null}"#);
     let (server, client) = provider(vec![("GET", 200, list(&[], false))]).await;
-    let outcome = client.update_number(NUMBER, &Fields::from([("trunk_group_sid", text(""))])).await;
+    let outcome = client.update_number(NUMBER, None, &Fields::from([("trunk_group_sid", text(""))])).await;
     assert_eq!((outcome, asked(&server).len()), (Outcome::NotFound { proven: true }, 1));
+}
+
+#[tokio::test]
+async fn a_sid_of_digits_is_a_sid_and_no_number() {
+    // Also one that is another number of the account.
+    for sid in ["15162065575", "7", "00000000000000000000"] {
+        let (server, client) = provider(vec![("PATCH", 200, json!({"did_sid": sid}))]).await;
+        let outcome = client.update_number(NUMBER, Some(sid), &Fields::from([("trunk_group_sid", text(""))])).await;
+        assert_eq!(outcome, Outcome::Done(()), "{sid}");
+        let lines: Vec<String> = server.requests().iter().map(|seen| seen.line().to_owned()).collect();
+        assert_eq!(lines, [format!("PATCH /core/v2/phonenumber/dids/{sid}")]);
+    }
 }
 
 #[tokio::test]
@@ -173,11 +185,13 @@ async fn what_must_not_be_sent_is_refused_before_anything_is_sent() {
         kinds.push((sid, kind(groups.update(sid, &leads).await)));
         kinds.push((sid, kind(groups.delete(sid).await)));
         kinds.push((sid, kind(groups.references(sid).await)));
-        kinds.push((sid, kind(client.update_number(sid, &point).await)));
+        kinds.push((sid, kind(client.update_number(NUMBER, Some(sid), &point).await)));
         kinds.push((sid, kind(groups.create("x", &Fields::from([("endpoint_sid", text(sid))])).await)));
     }
     for number in ["", "+15162065574", "1516-206", "1\" or \"", "１", &long] {
         kinds.push((number, kind(client.get_number(number, None).await)));
+        kinds.push((number, kind(client.update_number(number, None, &point).await)));
+        kinds.push((number, kind(client.update_number(number, Some(SID), &point).await)));
     }
     for change in [
         Fields::new(),
@@ -186,7 +200,7 @@ async fn what_must_not_be_sent_is_refused_before_anything_is_sent() {
         Fields::from([("string_key_1", text("x"))]),
         Fields::from([("trunk_group_sid", Value::Secret(Secret::new("1".into())))]),
     ] {
-        kinds.push(("update number", kind(client.update_number(SID, &change).await)));
+        kinds.push(("update number", kind(client.update_number(NUMBER, Some(SID), &change).await)));
     }
     let both = Fields::from([("name", text("x")), ("endpoint_sid", text(SID))]);
     let other = Fields::from([("acls", text("[]"))]);

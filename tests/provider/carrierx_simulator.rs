@@ -223,7 +223,9 @@ async fn life(switches: &[(&str, &str)]) {
     assert_eq!((number.obstacle.as_ref(), number.fields["trunk_group_sid"].text()), (None, Some("")), "{}", at("number"));
     assert_eq!(client.get_number("15169999999", None).await, Outcome::NotFound { proven: true }, "{}", at("a number of nobody"));
     done(
-        client.update_number(&number.id, &Fields::from([("trunk_group_sid", text(&group.id)), ("alias", text("desk"))])).await,
+        client
+            .update_number(&number.number, Some(&number.id), &Fields::from([("trunk_group_sid", text(&group.id)), ("alias", text("desk"))]))
+            .await,
         &at("bind"),
     );
     let bound = done(client.get_number(NUMBER, Some(&number.id)).await, &at("number"));
@@ -236,7 +238,7 @@ async fn life(switches: &[(&str, &str)]) {
     );
 
     // All of it goes, from the end.
-    let unbound = client.update_number(&number.id, &Fields::from([("trunk_group_sid", text(""))])).await;
+    let unbound = client.update_number(&number.number, Some(&number.id), &Fields::from([("trunk_group_sid", text(""))])).await;
     let shown = done(client.get_number(NUMBER, Some(&number.id)).await, &at("number")).fields["trunk_group_sid"].clone();
     match unbound {
         Outcome::Done(()) if world.is("unbind_null", "ignore") => assert_eq!(shown.text(), Some(group.id.as_str())),

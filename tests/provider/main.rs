@@ -9,6 +9,7 @@ mod carrierx_secrets;
 mod carrierx_simulator;
 mod fixtures;
 mod harm;
+mod manifests;
 mod numbers;
 mod requests;
 mod script;
@@ -137,7 +138,7 @@ async fn run(client: &Plivo, op: Op) -> Told {
         Op::GetNumber => told(client.get_number(ID, None).await),
         Op::ListNumbers => told(client.list_numbers(0, 20).await),
         Op::ListApplications => told(client.list_applications(0, 20).await),
-        Op::UpdateNumber => told(client.update_number(ID, &pointed()).await),
+        Op::UpdateNumber => told(client.update_number(ID, None, &pointed()).await),
     }
 }
 

@@ -124,7 +124,7 @@ async fn recorded_numbers_and_applications_come_through_the_client() {
     assert_eq!((page.items.len(), page.total), (3, Some(20)));
     let page: Page<Application> = done(client.list_applications(0, 20).await, "list applications");
     assert_eq!(page.items.iter().filter(|application| application.name == "app1").count(), 4, "names are not unique");
-    done(client.update_number("17609915566", &crate::pointed()).await, "update");
+    done(client.update_number("17609915566", None, &crate::pointed()).await, "update");
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn an_update_that_is_not_plainly_done_is_unknown() {
     let partial = r#"{"message": "partially changed", "api_id": "63f0761a"}"#;
     for (status, answer) in [(202, async_answer), (200, async_answer), (206, partial), (206, "{}")] {
         let server = Server::start(move |_| Act::Say(http(status, JSON, answer))).await;
-        let outcome = client(&server.url(), PATIENT).update_number(NUMBER, &crate::pointed()).await;
+        let outcome = client(&server.url(), PATIENT).update_number(NUMBER, None, &crate::pointed()).await;
         assert!(matches!(outcome, Outcome::Unknown(Doubt { kind: DoubtKind::Unreadable, .. })), "{status} {answer}: {outcome:?}");
     }
 }
@@ -176,21 +176,21 @@ async fn life(switch: &str, value: &str) {
     let get = async |step: &str| done(client.get_number(NUMBER, None).await, &at(step));
     assert_eq!(text(&get("get").await, "app_id"), Some("4711"), "{}", at("get"));
 
-    done(client.update_number(NUMBER, &change("4712", Some("Main line"))).await, &at("update"));
+    done(client.update_number(NUMBER, None, &change("4712", Some("Main line"))).await, &at("update"));
     let read = get("get pointed").await;
     let alias = if (switch, value) == ("number_alias", "lower") { "main line" } else { "Main line" };
     assert_eq!((text(&read, "app_id"), text(&read, "alias")), (Some("4712"), Some(alias)), "{}", at("get pointed"));
     // An alias alone does not move the number.
-    done(client.update_number(NUMBER, &change("4712", Some(""))).await, &at("update alias"));
+    done(client.update_number(NUMBER, None, &change("4712", Some(""))).await, &at("update alias"));
     assert_eq!((text(&get("get").await, "app_id"), text(&get("get").await, "alias")), (Some("4712"), Some("")), "{}", at("update alias"));
 
-    done(client.update_number(NUMBER, &change("", None)).await, &at("unassign"));
+    done(client.update_number(NUMBER, None, &change("", None)).await, &at("unassign"));
     let none = if (switch, value) == ("number_detach", "default_app") { "4711" } else { "" };
     assert_eq!(text(&get("get unassigned").await, "app_id"), Some(none), "{}", at("get unassigned"));
 
     // Who is answered "not found" cannot tell which of the two is meant, but can read the number.
     let proven = value != "html";
-    let unknown = client.update_number(NUMBER, &change("4799", None)).await;
+    let unknown = client.update_number(NUMBER, None, &change("4799", None)).await;
     match (switch, value) {
         ("unknown_app_id", "accept") => assert_eq!(unknown, Outcome::Done(())),
         ("unknown_app_id", "404") => assert_eq!(unknown, Outcome::NotFound { proven }),
@@ -204,7 +204,7 @@ async fn life(switch: &str, value: &str) {
     names.sort();
     assert_eq!(names, ["fallback", "ivr"], "{}", at("applications"));
 
-    done(client.update_number(NUMBER, &change("4712", None)).await, &at("update"));
+    done(client.update_number(NUMBER, None, &change("4712", None)).await, &at("update"));
     simulator.admin().cascade("4712").await.expect("a deletion");
     let left = if (switch, value) == ("app_delete_numbers", "dangling") { "4712" } else { "" };
     assert_eq!(text(&get("get after the application").await, "app_id"), Some(left), "{}", at("get after the application"));
@@ -213,7 +213,12 @@ async fn life(switch: &str, value: &str) {
 
     simulator.admin().delete_number(NUMBER).await.expect("a deletion");
     assert_eq!(client.get_number(NUMBER, None).await, Outcome::NotFound { proven }, "{}", at("get what is gone"));
-    assert_eq!(client.update_number(NUMBER, &change("4711", None)).await, Outcome::NotFound { proven }, "{}", at("update what is gone"));
+    assert_eq!(
+        client.update_number(NUMBER, None, &change("4711", None)).await,
+        Outcome::NotFound { proven },
+        "{}",
+        at("update what is gone")
+    );
     assert_eq!(done(client.list_numbers(0, 20).await, &at("list nothing")).items, []);
 
     let state = simulator.admin().state().await.expect("a state");
@@ -239,10 +244,10 @@ async fn a_move_to_a_subaccount_shows_and_one_back_is_not_sent() {
     let parent = json!({"auth_token": "subaccountsubaccountsubaccountsubaccount", "parent": sandbox::plivo::DEFAULT_AUTH_ID});
     simulator.admin().put_account(sub, parent).await.expect("a subaccount");
     let to = |sub: &str| change("4711", None).into_iter().chain([("subaccount", Value::Text(sub.to_owned()))]).collect::<Fields>();
-    done(client.update_number(NUMBER, &to(sub)).await, "move");
+    done(client.update_number(NUMBER, None, &to(sub)).await, "move");
     assert_eq!(text(&done(client.get_number(NUMBER, None).await, "get"), "subaccount"), Some(sub));
     let sent = simulator.admin().requests().await.expect("requests").len();
-    assert!(matches!(client.update_number(NUMBER, &to("")).await, Outcome::Refused(Refusal { kind: RefusalKind::Invalid, .. })));
+    assert!(matches!(client.update_number(NUMBER, None, &to("")).await, Outcome::Refused(Refusal { kind: RefusalKind::Invalid, .. })));
     assert_eq!(simulator.admin().requests().await.expect("requests").len(), sent);
     simulator.stop().await;
 }
@@ -252,11 +257,11 @@ async fn a_compliance_application_that_may_not_be_changed_is_refused_in_words() 
     let (simulator, client) = account(&[]).await;
     let with = change("4711", None).into_iter().chain([("compliance_application_id", Value::Text("20372631212782797".to_owned()))]);
     let with: Fields = with.collect();
-    let outcome = client.update_number(NUMBER, &with).await;
+    let outcome = client.update_number(NUMBER, None, &with).await;
     let Outcome::Refused(Refusal { kind: RefusalKind::Invalid, message, .. }) = outcome else { panic!("{outcome:?}") };
     assert!(message.contains("compliance"), "{message}");
     simulator.admin().patch_number(NUMBER, json!({"compliance_status": "pending"})).await.expect("a status");
-    done(client.update_number(NUMBER, &with).await, "update");
+    done(client.update_number(NUMBER, None, &with).await, "update");
     assert_eq!(text(&done(client.get_number(NUMBER, None).await, "get"), "compliance_application_id"), Some("20372631212782797"));
     simulator.stop().await;
 }

@@ -89,7 +89,7 @@ async fn an_update_of_a_number_names_its_application_always_and_nothing_that_is_
     ];
     for (change, expected) in table {
         let server = Server::start(|_| Act::Say(http(202, "", r#"{"message": "changed"}"#))).await;
-        assert_eq!(client(&server.url(), PATIENT).update_number(ID, &change).await, Outcome::Done(()));
+        assert_eq!(client(&server.url(), PATIENT).update_number(ID, None, &change).await, Outcome::Done(()));
         let body: Json = serde_json::from_str(&server.requests()[0].body).expect("JSON");
         assert_eq!(body, expected);
     }
@@ -115,7 +115,7 @@ async fn what_must_not_be_sent_is_refused_before_anything_is_sent() {
     }
     for number in ["", "+14155550100", "1415-555", "1/2", "..", "1?x=1", "14155550100\n", "１", &long] {
         kinds.push((number, kind(client.get_number(number, None).await)));
-        kinds.push((number, kind(client.update_number(number, &pointed()).await)));
+        kinds.push((number, kind(client.update_number(number, None, &pointed()).await)));
     }
     let app_id = || ("app_id", text(""));
     for change in [
@@ -127,7 +127,7 @@ async fn what_must_not_be_sent_is_refused_before_anything_is_sent() {
         Fields::from([app_id(), ("callback_url", text("http://evil.example"))]),
         Fields::from([("app_id", Value::Secret(Secret::new("1".into())))]),
     ] {
-        kinds.push(("update number", kind(client.update_number(ID, &change).await)));
+        kinds.push(("update number", kind(client.update_number(ID, None, &change).await)));
     }
     let without_app_id = Fields::from([("alias", text("a"))]);
     let unknown = Fields::from([("app_id", text("")), ("callback_url", text("http://evil.example"))]);

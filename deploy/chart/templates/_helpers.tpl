@@ -86,9 +86,13 @@ affinity: {{- toYaml . | nindent 2 }}
 image: {{ if .digest }}{{ printf "%s@%s" .repository .digest | quote }}{{ else }}{{ printf "%s:%s" .repository (default $.Chart.AppVersion .tag) | quote }}{{ end }}
 imagePullPolicy: {{ .pullPolicy }}
 {{- end }}
-{{- with .Values.extraEnv }}
-env: {{- toYaml . | nindent 2 }}
-{{- end }}
+env:
+  # Which Pod it is: a container that is started again in it takes its own lease back at once.
+  - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+  - {name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}
+  {{- with .Values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 resources: {{- toYaml .Values.resources | nindent 2 }}
 securityContext:
   allowPrivilegeEscalation: false

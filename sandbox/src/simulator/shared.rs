@@ -44,14 +44,17 @@ pub(crate) struct Row {
     pub(crate) answered: bool,
     pub(crate) connection: u64,
     pub(crate) duration_ms: Option<u64>,
+    /// The id of the request in the answer that was sent.
+    pub(crate) api_id: Option<String>,
 }
 
 impl Row {
     pub(crate) fn to_json(&self, n: usize) -> Value {
-        let Self { at_ms, method, path, query, account, status, executed, answered, connection, duration_ms } = self;
+        let Self { at_ms, method, path, query, account, status, executed, answered, connection, duration_ms, api_id } = self;
         json!({
             "n": n, "at_ms": at_ms, "method": method, "path": path, "query": query, "account": account, "status": status,
             "executed": executed, "answered": answered, "connection": connection, "duration_ms": duration_ms,
+            "api_id": api_id,
         })
     }
 }

@@ -79,6 +79,7 @@ pub(crate) async fn provider<P: Provider>(AxumState(shared): AxumState<Arc<Share
             answered: false,
             connection,
             duration_ms: None,
+            api_id: None,
         };
         state.requests.push(row);
         let logged = Logged { shared: Arc::clone(&shared), index: state.requests.len() - 1, at_ms };
@@ -103,11 +104,11 @@ pub(crate) async fn provider<P: Provider>(AxumState(shared): AxumState<Arc<Share
     }
     let kind = fault.map_or(FaultAnswer::Normal, |fault| fault.answer);
     match kind {
-        FaultAnswer::Normal => end(&logged, Some(answer.status), response(answer)),
+        FaultAnswer::Normal => sent(&logged, answer),
         FaultAnswer::Fixed(fixed) => {
             let headers = fixed.headers.clone().into_iter().collect();
             let body = fixed.body_with(|name| answer.member(name));
-            end(&logged, Some(fixed.status), response(Answer { status: fixed.status, headers, body, trailing: false }))
+            sent(&logged, Answer { status: fixed.status, headers, body, trailing: false })
         }
         FaultAnswer::Redirect => {
             let answer = Answer { status: 307, headers: vec![("location".to_owned(), path)], ..Answer::default() };
@@ -178,6 +179,13 @@ fn effect<P: Provider>(state: &mut State<P>, call: &Call, now_ms: u64, fault: Op
     }
     state.note(done.effects, now_ms);
     done.answer
+}
+
+/// A whole answer.
+fn sent<P: Provider>(logged: &Logged<P>, answer: Answer) -> Response<Body> {
+    let api_id = answer.member("api_id");
+    logged.with(|row| row.api_id = api_id);
+    end(logged, Some(answer.status), response(answer))
 }
 
 fn end<P: Provider>(logged: &Logged<P>, status: Option<u16>, response: Response<Body>) -> Response<Body> {

@@ -87,10 +87,7 @@ async fn ten_thousand_numbers_cost_one_listing_a_period_however_often_fifty_of_t
     for round in 0..3 {
         for index in 0..50 {
             let (who, app_id) = (binding(index), format!("{round}"));
-            assert_eq!(
-                account.update_number(Lane::Urgent, &who, (&digits(index), &digits(index)), &pointed(&app_id)).await,
-                Ok(Outcome::Done(()))
-            );
+            assert_eq!(account.update_number(Lane::Urgent, &who, (&digits(index), None), &pointed(&app_id)).await, Ok(Outcome::Done(())));
             assert_eq!(account.get_number(Lane::Urgent, &who, &digits(index), None).await, Ok(Outcome::Done(number(index, &app_id))));
             account.watch_number(who, expected(index, &app_id));
         }
@@ -116,7 +113,7 @@ async fn an_update_while_numbers_are_listed_is_in_that_listing() {
     account.watch_number(binding(1), expected(1, "9"));
     tokio::time::sleep(Duration::from_millis(150)).await;
     // The first page is behind: the listing has seen the old value.
-    assert_eq!(account.update_number(Lane::Urgent, &binding(1), (&digits(1), &digits(1)), &pointed("9")).await, Ok(Outcome::Done(())));
+    assert_eq!(account.update_number(Lane::Urgent, &binding(1), (&digits(1), None), &pointed("9")).await, Ok(Outcome::Done(())));
     pass(2).await;
     assert_eq!(account.numbers().complete.and_then(|listing| listing.items.get(&digits(1)).cloned()), Some(number(1, "9")));
     assert_eq!(world.woken(), Vec::<String>::new());
@@ -163,7 +160,7 @@ async fn a_tripped_account_lists_no_numbers_and_wakes_who_watches_one_when_it_wo
     fake.credentials_bad.store(true, Ordering::Relaxed);
     assert!(matches!(account.get_number(Lane::Urgent, &binding(1), &digits(1), None).await, Ok(Outcome::Refused(_))));
     let before = fake.calls();
-    assert_eq!(account.update_number(Lane::Urgent, &binding(1), (&digits(1), &digits(1)), &pointed("9")).await, Err(NotStarted::Tripped));
+    assert_eq!(account.update_number(Lane::Urgent, &binding(1), (&digits(1), None), &pointed("9")).await, Err(NotStarted::Tripped));
     pass(3 * PERIOD).await;
     assert_eq!(fake.calls(), before);
     fake.credentials_bad.store(false, Ordering::Relaxed);

@@ -12,20 +12,25 @@ use kube_runtime::controller::Action as Requeue;
 use tracing::warn;
 
 use self::object::{AccountKind, AccountObject, home, key_of};
-use crate::account::Owner;
+use crate::account::{Account, Owner};
 use crate::api::condition::{Reason, Verdict as Kstatus};
 use crate::controller::context::{AccountState, Context};
 use crate::controller::pass::ReconcileError;
 use crate::controller::watch::Track;
 use crate::controller::{brakes, escrow};
-use crate::core::account::{Access, Facts, Serves, unguarded, verdict};
+use crate::core::account::{Access, Facts, Serves, Users, unguarded, verdict};
 use crate::core::key::ObjectKey;
 use crate::core::view::Problem;
+use crate::metrics::Reconciled;
 use crate::provider::permissions;
 
 /// Brings the account object's live account and status up to date.
 pub async fn reconcile<K: AccountKind>(object: Arc<K>, ctx: Arc<Context>) -> Result<Requeue, ReconcileError> {
-    Ok(bring_up_to_date(&AccountObject::of(&*object), &ctx).await)
+    let began = ctx.clock.now();
+    let again = bring_up_to_date(&AccountObject::of(&*object), &ctx).await;
+    let outcome = if again == Requeue::await_change() { Reconciled::Settled } else { Reconciled::Waiting };
+    ctx.metrics.reconciled(K::KIND, outcome, ctx.clock.now().since(began));
+    Ok(again)
 }
 
 async fn bring_up_to_date(object: &AccountObject, ctx: &Context) -> Requeue {
@@ -71,12 +76,7 @@ async fn bring_up_to_date(object: &AccountObject, ctx: &Context) -> Requeue {
     if !newer {
         report::write_status(ctx, object, &new).await;
     }
-    let (state, deletions_only) = match (verdict.serves, account) {
-        (Serves::All, Some(account)) => (AccountState::Ready(account), None),
-        (Serves::Deletions(problem), Some(account)) => (AccountState::Ready(account), Some(problem)),
-        (Serves::Nobody(problem) | Serves::Deletions(problem), _) => (AccountState::NotReady(problem), None),
-        (Serves::All, None) => (AccountState::NotReady(not_established()), None),
-    };
+    let (state, deletions_only) = served(verdict.serves, account);
     ctx.set_terms(key, |terms| (terms.deletions_only, terms.guarded) = (deletions_only, guarded));
     ctx.set_account(key, Some(state));
     if ctx.account_is_gone(object.uid()) {
@@ -86,6 +86,46 @@ async fn bring_up_to_date(object: &AccountObject, ctx: &Context) -> Requeue {
     }
     // Spread a little, so that many accounts do not come back in one moment.
     Requeue::requeue(verdict.again.mul_f64(0.9 + 0.2 * rand::random::<f64>()))
+}
+
+/// As a reconcile, for a plan: the live account is established, and nothing is written to the cluster. `users`: who refers to it. It counts as
+/// guarded: our finalizer is put on it before anything is made with it.
+pub(in crate::controller) async fn rehearse(ctx: &Context, object: &AccountObject, users: Vec<ObjectKey>) {
+    let key = &object.key;
+    let defaults = object.spec.defaults.as_ref().and_then(|defaults| defaults.deletion_policy);
+    ctx.set_terms(key, |terms| (terms.suspended, terms.deletion_policy) = (object.spec.suspend, defaults));
+    let (access, account) = access::establish(ctx, object, true).await;
+    let id = account.as_ref().map(|account| account.id().clone()).or_else(|| object.pinned());
+    if let Some(id) = &id {
+        // Who acknowledges a brake is answered by the operator, with an event.
+        let mut unheard = object.clone();
+        unheard.meta.annotations = None;
+        brakes::account(ctx, &unheard, id, access.speaks()).await;
+    }
+    let (_, engaged) = id.as_ref().map(|id| brakes::state(ctx, id)).unwrap_or_default();
+    let facts = Facts {
+        key,
+        access,
+        permissions: permissions(&object.spec),
+        deleting: object.deleting(),
+        users: Users::Known(users),
+        suspended: object.spec.suspend,
+        brakes: engaged,
+        waits: ctx.settings.waits(),
+    };
+    let (state, deletions_only) = served(verdict(&facts).serves, account);
+    ctx.set_terms(key, |terms| (terms.deletions_only, terms.guarded) = (deletions_only, true));
+    ctx.set_account(key, Some(state));
+}
+
+/// What that means for the objects of the account.
+fn served(serves: Serves, account: Option<Arc<Account>>) -> (AccountState, Option<Problem>) {
+    match (serves, account) {
+        (Serves::All, Some(account)) => (AccountState::Ready(account), None),
+        (Serves::Deletions(problem), Some(account)) => (AccountState::Ready(account), Some(problem)),
+        (Serves::Nobody(problem) | Serves::Deletions(problem), _) => (AccountState::NotReady(problem), None),
+        (Serves::All, None) => (AccountState::NotReady(not_established()), None),
+    }
 }
 
 /// Follows the watch of account objects, in its own time: a reconcile may be busy with the provider.

@@ -4,13 +4,16 @@ use kube_runtime::events::EventType;
 
 use crate::api::condition::{Condition, ConditionType, Reason};
 use crate::api::phone_number_binding::{PhoneNumberBinding, Previous};
+use crate::controller::audit;
 use crate::controller::context::Context;
+use crate::controller::observe::corrected;
 use crate::controller::report::event;
 use crate::core::action::{Action, Cause, Finding, Release, Source};
 use crate::core::binding::answer;
 use crate::core::binding::view::View;
 use crate::core::outcome::{Refusal, RefusalKind};
 use crate::core::view::Trouble;
+use crate::telemetry::{self, audit::Subject};
 
 /// After a write of what must not be forgotten.
 pub async fn wrote(ctx: &Context, object: &PhoneNumberBinding, view: &View, action: &Action) {
@@ -36,9 +39,12 @@ pub async fn reported(ctx: &Context, object: &PhoneNumberBinding, view: &View, f
 
 /// After an update.
 pub async fn updated(ctx: &Context, object: &PhoneNumberBinding, view: &View, action: &Action) {
-    let Action::Update { differences, cause, .. } = action else { return };
+    let Action::Update { differences, cause, change, .. } = action else { return };
     let reason = match cause {
-        Cause::Drifted => "DriftCorrected",
+        Cause::Drifted => {
+            corrected(ctx, differences, change);
+            "DriftCorrected"
+        }
         // It is told that the number is bound when it is read back.
         Cause::Edited | Cause::Followed if !compared(&view.status.conditions) => return,
         Cause::Edited | Cause::Followed | Cause::Rotated => "Updated",
@@ -61,6 +67,10 @@ pub async fn refused(ctx: &Context, object: &PhoneNumberBinding, view: &View, tr
 /// Before an object is let go in a way that people should know of.
 pub async fn release(ctx: &Context, object: &PhoneNumberBinding, release: Release) {
     let number = &object.spec.number;
+    if let Some(why) = audit::left(release) {
+        let subject = audit::subject(ctx, object, "number", "let_go");
+        telemetry::audit::left(&Subject { id: Some(number.clone()), why: Some(why), ..subject });
+    }
     let status = object.status.as_ref();
     let target = status.map_or(answer::APP_ID, answer::recorded);
     let noun = answer::noun(target);

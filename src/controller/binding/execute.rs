@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
 use kube::{Api, ResourceExt};
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::api::phone_number_binding::PhoneNumberBinding;
+use crate::controller::audit;
 use crate::controller::binding::announce;
 use crate::controller::binding::bindings::{Entry, Name};
 use crate::controller::deadline;
@@ -19,6 +20,7 @@ use crate::core::budget::Lane;
 use crate::core::fields::Fields;
 use crate::core::outcome::Outcome;
 use crate::failpoint;
+use crate::telemetry::audit::{Subject, about};
 
 /// Bindings on a page.
 const PAGE: u32 = 500;
@@ -102,7 +104,7 @@ impl Pass<'_, PhoneNumberBinding> {
     /// By its id, if that is what is asked.
     async fn get_number(&mut self, view: &View, asked: &str, lane: Lane) -> Step {
         let Some(account) = self.account() else { return Step::Stop(None) };
-        let id = (asked != view.number).then_some(asked);
+        let id = by_id(view, asked);
         let began = self.ctx.clock.now();
         failpoint::at("get", "before").await;
         let outcome = match account.get_number(lane, &self.key(), &view.number, id).await {
@@ -126,12 +128,18 @@ impl Pass<'_, PhoneNumberBinding> {
             PhoneNumberBinding::begin(&mut self.slot.memory, now);
             return self.read_again(view).await.0;
         }
-        let outcome = match account.update_number(Lane::Urgent, &self.key(), (&view.number, id), change).await {
+        let subject = Subject {
+            id: Some(id.to_owned()),
+            fields: audit::names(change),
+            why: Some(audit::cause(cause)),
+            ..audit::subject(self.ctx, &self.object, "number", "update")
+        };
+        let (who, known) = (self.key(), by_id(view, id));
+        let outcome = match about(subject, account.update_number(Lane::Urgent, &who, (&view.number, known), change)).await {
             Ok(outcome) => outcome,
             Err(refused) => return self.not_started(view, refused, Lane::Urgent, || ()).await,
         };
         failpoint::at("update", "after").await;
-        info!(object = %self.key(), number = view.number, ?cause, outcome = outcome.class(), "update answered");
         self.warn(&outcome);
         self.slot.memory.learnt.updated(view, change, cause, &outcome, self.ctx.clock.now());
         match outcome {
@@ -144,4 +152,9 @@ impl Pass<'_, PhoneNumberBinding> {
         }
         Step::Again
     }
+}
+
+/// The provider's id of a number, if it has one besides the number itself.
+fn by_id<'a>(view: &View, id: &'a str) -> Option<&'a str> {
+    (id != view.number).then_some(id)
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::account::Account;
 use crate::api::FINALIZER_BINDING;
+use crate::api::condition::Reason;
 use crate::api::phone_number_binding::{PhoneNumberBinding, PhoneNumberBindingStatus};
 use crate::api::refs::{AccountIdentity, AccountRef};
 use crate::controller::context::Context;
@@ -22,6 +23,7 @@ use crate::core::action::{Action, Finding, Release};
 use crate::core::binding::memory::Learnt;
 use crate::core::binding::view::View;
 use crate::core::binding::{self, expectation, status};
+use crate::core::fields::{Difference, FieldName, diff};
 use crate::core::key::{Kind, ObjectKey};
 use crate::core::tenancy::Use;
 use crate::core::time::Moment;
@@ -134,6 +136,9 @@ impl Managed for PhoneNumberBinding {
     }
 
     async fn reported(pass: &mut Pass<'_, Self>, view: &View, finding: &Finding) {
+        if finding.reason == Reason::Drifted && report::stalls(&view.status.conditions, finding).is_some() {
+            drifted(view).into_iter().for_each(|field| pass.ctx.metrics.drifted(field));
+        }
         report::finding(pass.ctx, &pass.object, &view.status.conditions, finding).await;
         announce::reported(pass.ctx, &pass.object, view, finding).await;
     }
@@ -145,6 +150,12 @@ impl Managed for PhoneNumberBinding {
     async fn releasing(ctx: &Context, object: &Self, release: Release) {
         announce::release(ctx, object, release).await;
     }
+}
+
+/// The fields that are seen to differ from what is wanted.
+fn drifted(view: &View) -> Vec<FieldName> {
+    let (Some(wanted), Some(seen)) = (view.wanted(), view.evidence.observed()) else { return Vec::new() };
+    diff(wanted, &seen.number.fields).into_iter().filter(Difference::is_shown).map(|difference| difference.field).collect()
 }
 
 /// The object may not use the account that it refers to, or there is none.

@@ -15,12 +15,12 @@ use crate::controller::execute::{Pass, Step};
 use crate::controller::managed::Managed;
 use crate::controller::report;
 use crate::controller::secrets::{Content, NotWritten, generated};
-use crate::core::action::Action;
 use crate::core::endpoint::connection::{ConnectionSecret, Entries, Held, KEYS, PASSWORD};
 use crate::core::key::ObjectKey;
 use crate::core::view::{Desired, Password, Problem, View};
 use crate::failpoint;
 use crate::provider;
+use crate::telemetry::audit::TARGET;
 
 /// The Secret that the spec names, as it is now. An object that is going does not look at it: it goes with the object by itself.
 pub async fn secret(ctx: &Context, object: &SipEndpoint, key: &ObjectKey) -> Option<ConnectionSecret> {
@@ -133,8 +133,8 @@ impl Pass<'_, SipEndpoint> {
         failpoint::at(point, "after").await;
         match answer {
             Ok(version) => {
-                let (action, now) = (Action::WriteConnection(entries.clone()), self.ctx.clock.now());
-                info!(object = %key, secret = secret.name, %action, "audit: connection Secret written");
+                let now = self.ctx.clock.now();
+                info!(target: TARGET, action = "write_secret", kind = "SipEndpoint", namespace = key.namespace, name = key.name, secret = secret.name, fields = entries.keys().copied().collect::<Vec<_>>().join(","), writer = self.ctx.writer, "connection Secret written");
                 self.slot.memory.learnt.connection_written(secret, entries, version, now);
                 Step::Again
             }

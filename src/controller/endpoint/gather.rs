@@ -6,6 +6,7 @@ use kube::ResourceExt;
 
 use crate::account::Account;
 use crate::api::condition::Reason;
+use crate::api::ledger::SecretVersion;
 use crate::api::policy::DeletionPolicy;
 use crate::api::refs::{AccountIdentity, ProviderKind};
 use crate::api::sip_endpoint::SipEndpoint;
@@ -20,6 +21,7 @@ use crate::controller::memories::Slot;
 use crate::controller::{brakes, trunk_group};
 use crate::core::endpoint::connection::ConnectionSecret;
 use crate::core::evidence::{Evidence, Listing};
+use crate::core::fields::Secret;
 use crate::core::key::ObjectKey;
 use crate::core::mark::{Installation, Mark, recognise};
 use crate::core::tenancy::{Use, adoptable};
@@ -95,6 +97,18 @@ fn at(account: &AccountView, pinned: Option<&AccountIdentity>) -> Option<Provide
         AccountView::Ready { provider, .. } => Some(*provider).filter(|at| pinned.is_none_or(|pinned| pinned.provider == *at)),
         AccountView::Unknown | AccountView::Missing(_) | AccountView::NotReady(_) => None,
     }
+}
+
+/// What this view would want, were this the password in the connection Secret; `None` where none is generated. For a plan.
+pub fn with_generated(ctx: &Context, object: &SipEndpoint, view: &View, password: (Secret, SecretVersion)) -> Option<Desired> {
+    if !provider::generates_password(&object.spec) {
+        return None;
+    }
+    let (key, account) = (key(object), account_of(object));
+    let state = ctx.account(&account);
+    let application = gather::application(state.as_ref(), &key, provider::app_name(&object.spec));
+    let at = at(&view.account, view.status.account.as_ref()).map(|at| (&account, at));
+    Some(provider::desired(&object.spec, at, &key.name, &view.mark, Ok(Some(password)), application))
 }
 
 /// What becomes of the endpoint when the object goes: what its spec says, else an adopted one stays, else what its account says.

@@ -3,19 +3,20 @@
 
 use std::borrow::Cow;
 
-use kube_runtime::events::EventType;
-use tracing::info;
-
 use crate::api::ANNOTATION_FORCE_ORPHAN;
 use crate::api::condition::Condition;
 use crate::api::policy::ManagementPolicy;
 use crate::api::sip_endpoint::{SipEndpoint, SipEndpointStatus};
+use crate::controller::audit;
 use crate::controller::context::Context;
 use crate::controller::made::{Made, Remembered};
 use crate::controller::managed::{account_of, key};
+use crate::controller::observe::corrected;
 use crate::controller::report::{event, event_about, stalls};
 use crate::core::action::{Action, Cause, Finding, Release, Why};
 use crate::core::view::{Memory, Thing, View};
+use crate::telemetry::{self, audit::Subject};
+use kube_runtime::events::EventType;
 
 async fn tell<K: Made>(ctx: &Context, object: &K, kind: EventType, reason: &str, action: &str, note: String) {
     let reason = match K::THING {
@@ -73,6 +74,7 @@ pub async fn recreated(ctx: &Context, object: &SipEndpoint, lost: &str, uri: &st
     let login = object.status.as_ref().and_then(label).unwrap_or_else(|| "-".into());
     let note = format!("endpoint was recreated: the SIP URI was {lost} and is now {uri}; phones must log in as {login}");
     event(ctx, object, EventType::Warning, "Recreated", "Create", note).await;
+    ctx.metrics.sip_uri_changed(object.metadata.namespace.as_deref().unwrap_or_default());
 }
 
 /// After an update.
@@ -82,7 +84,10 @@ pub async fn updated<K: Made>(ctx: &Context, object: &K, memory: &Remembered, ac
     let reason = match cause {
         Cause::Edited => "Updated",
         Cause::Rotated => "PasswordRotated",
-        Cause::Drifted => "DriftCorrected",
+        Cause::Drifted => {
+            corrected(ctx, differences, change);
+            "DriftCorrected"
+        }
         // Numbers, and the trunk groups that lead them.
         Cause::Followed | Cause::Restored | Cause::Unassigned => "Updated",
     };
@@ -114,6 +119,10 @@ pub async fn deleted<K: Made>(ctx: &Context, object: &K, id: &str, why: Why) {
 pub async fn release<K: Made>(ctx: &Context, object: &K, known: Option<&SipEndpointStatus>, release: Release) {
     let (thing, endpoint) = (K::THING.as_str(), object.endpoint());
     let id = known.and_then(|status| status.endpoint_id.as_deref());
+    if let Some(why) = audit::left(release).filter(|_| id.is_some() || release != Release::Retained) {
+        let subject = audit::subject(ctx, object, thing, "let_go");
+        telemetry::audit::left(&Subject { id: id.map(ToOwned::to_owned), why: Some(why), ..subject });
+    }
     match release {
         Release::Clean | Release::NeverSent => {}
         // Numbers only.
@@ -141,7 +150,6 @@ pub async fn release<K: Made>(ctx: &Context, object: &K, known: Option<&SipEndpo
             tell(ctx, object, EventType::Warning, "Orphaned", "Delete", note).await;
             let place = key(object);
             let id = id.unwrap_or("unresolved");
-            info!(object = %place, account = endpoint.spec.account_ref.name, thing, id, "audit: given up by {ANNOTATION_FORCE_ORPHAN}");
             if let Some(account) = ctx.account_object(&account_of(object)) {
                 let note = format!(
                     "{thing} {id} of SipEndpoint {} was given up by {ANNOTATION_FORCE_ORPHAN}; it may still be at the provider",

@@ -1,18 +1,18 @@
 //! The create protocol at work: writes of the ledger, calls at the provider, and what each answer teaches.
 
-use tracing::info;
-
 use crate::account::NotStarted;
 use crate::api::ledger::Intent;
+use crate::controller::audit;
 use crate::controller::execute::{Pass, Step};
 use crate::controller::made::{Made, announce, monitors};
 use crate::controller::report;
-use crate::core::action::{Action, Finding, Why};
+use crate::core::action::{Action, Cause, Finding, Why};
 use crate::core::budget::Lane;
 use crate::core::fields::Fields;
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::view::View;
 use crate::failpoint;
+use crate::telemetry::audit::{Subject, about};
 
 impl<K: Made> Pass<'_, K> {
     /// Performs an action that is the same for all things that are made.
@@ -76,13 +76,13 @@ impl<K: Made> Pass<'_, K> {
         // Without an account nothing is sent either, and `next` closes the epoch.
         let Some(account) = self.account() else { return Step::Again };
         let handed = self.ctx.clock.now();
-        let outcome = match account.create(K::THING, &self.key(), username, fields).await {
+        let subject = self.created_by(view, fields);
+        let outcome = match about(subject, account.create(K::THING, &self.key(), username, fields)).await {
             Ok(outcome) => outcome,
             // Nothing was sent: without a permit `next` closes the epoch.
-            Err(NotStarted::NoPermit | NotStarted::Tripped | NotStarted::Closed) => return Step::Again,
+            Err(NotStarted::NoPermit | NotStarted::Tripped | NotStarted::Closed | NotStarted::NotLeading) => return Step::Again,
         };
         failpoint::of(K::POINTS, "create", "after").await;
-        info!(object = %self.key(), thing = K::THING.as_str(), username, outcome = outcome.class(), nonce = view.fresh.nonce, "create answered");
         self.warn(&outcome);
         let mut shown = None;
         let outcome = outcome.map(|created| {
@@ -159,7 +159,8 @@ impl<K: Made> Pass<'_, K> {
         let began = self.ctx.clock.now();
         failpoint::of(K::POINTS, "update", "before").await;
         let Some(account) = self.account() else { return Step::Stop(None) };
-        let outcome = match account.update(K::THING, Lane::Urgent, &self.key(), id, change).await {
+        let subject = self.updated_by(action, id, change);
+        let outcome = match about(subject, account.update(K::THING, Lane::Urgent, &self.key(), id, change)).await {
             Ok(outcome) => outcome,
             Err(refused) => return self.not_started(view, refused, Lane::Urgent, || ()).await,
         };
@@ -178,12 +179,12 @@ impl<K: Made> Pass<'_, K> {
         let began = self.ctx.clock.now();
         failpoint::of(K::POINTS, "delete", "before").await;
         let Some(account) = self.account() else { return Step::Stop(None) };
-        let outcome = match account.delete(K::THING, Lane::Urgent, &self.key(), id).await {
+        let subject = Subject { id: Some(id.to_owned()), why: Some(audit::why(why)), ..self.subject("delete") };
+        let outcome = match about(subject, account.delete(K::THING, Lane::Urgent, &self.key(), id)).await {
             Ok(outcome) => outcome,
             Err(refused) => return self.not_started(view, refused, Lane::Urgent, || ()).await,
         };
         failpoint::of(K::POINTS, "delete", "after").await;
-        info!(object = %self.key(), thing = K::THING.as_str(), id, ?why, outcome = outcome.class(), "delete answered");
         self.warn(&outcome);
         self.slot.memory.learnt.deleted(view, id, &outcome, began, self.ctx.clock.now());
         if outcome == Outcome::Done(()) {
@@ -191,5 +192,27 @@ impl<K: Made> Pass<'_, K> {
             monitors::wrote(self, view, action);
         }
         Step::Again
+    }
+
+    fn subject(&self, action: &'static str) -> Subject {
+        audit::subject(self.ctx, &self.object, K::THING.as_str(), action)
+    }
+
+    /// Who creates something with these fields: the announcement in the ledger stands for it.
+    fn created_by(&self, view: &View, fields: &Fields) -> Subject {
+        let intent = view.status.ledger.as_ref().and_then(|ledger| ledger.intent.as_ref());
+        // Later ones follow a refusal, a create that never took effect or was not sent in time, or an endpoint that is gone.
+        let why = intent.map(|intent| if intent.epoch > 1 { "again" } else { "first" });
+        let (epoch, nonce) = (intent.map(|intent| intent.epoch), intent.map(|intent| intent.nonce.clone()));
+        Subject { fields: audit::names(fields), why, epoch, nonce, ..self.subject("create") }
+    }
+
+    fn updated_by(&self, action: &Action, id: &str, change: &Fields) -> Subject {
+        let cause = match action {
+            Action::Update { cause: Cause::Drifted, .. } if self.slot.memory.follows(change) => Some(Cause::Followed),
+            Action::Update { cause, .. } => Some(*cause),
+            _ => None,
+        };
+        Subject { id: Some(id.to_owned()), fields: audit::names(change), why: cause.map(audit::cause), ..self.subject("update") }
     }
 }

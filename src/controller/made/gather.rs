@@ -17,8 +17,8 @@ pub fn remember(ctx: &Context, view: &mut View, slot: &mut Slot<Remembered>) {
     view.memory = slot.memory.learnt.memory.clone();
 }
 
-/// The intent's age on the API server's clock.
-fn intent_age(ctx: &Context, view: &View) -> Option<Duration> {
+/// The newest intent's age on the API server's clock.
+pub fn intent_age(ctx: &Context, view: &View) -> Option<Duration> {
     let issued = view.intent()?.issued_time.0;
     Duration::try_from(ctx.clock.server_now()?.duration_since(issued)).ok()
 }

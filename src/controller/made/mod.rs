@@ -6,13 +6,15 @@ mod execute;
 pub mod gather;
 mod monitors;
 
+use crate::api::condition::Reason;
 use crate::api::sip_endpoint::{SipEndpoint, SipEndpointStatus};
 use crate::controller::context::Context;
 use crate::controller::execute::Pass;
 use crate::controller::managed::Managed;
+use crate::controller::report::stalls;
 use crate::core::action::{Action, Finding, Release};
 use crate::core::expectation;
-use crate::core::fields::{Fields, Value};
+use crate::core::fields::{Difference, FieldName, Fields, PASSWORD, Value, diff};
 use crate::core::memory::Learnt;
 use crate::core::monitor::{Broken, Watch};
 use crate::core::time::Moment;
@@ -93,7 +95,18 @@ pub async fn wrote<K: Made>(pass: &mut Pass<'_, K>, view: &View, action: &Action
 
 /// After a status write that begins a state which somebody has to end.
 pub async fn reported<K: Made>(pass: &mut Pass<'_, K>, view: &View, finding: &Finding) {
+    if finding.reason == Reason::Drifted && stalls(&view.status.conditions, finding).is_some() {
+        drifted(view).into_iter().for_each(|field| pass.ctx.metrics.drifted(field));
+    }
     announce::finding(pass.ctx, &pass.object, &view.status.conditions, finding).await;
+}
+
+/// The fields that are seen to differ from what is wanted.
+fn drifted(view: &View) -> Vec<FieldName> {
+    let (Desired::Wanted(wanted), Some(recorded)) = (&view.desired, view.recorded()) else { return Vec::new() };
+    let Some(seen) = view.evidence.observed(recorded.id) else { return Vec::new() };
+    let shown = diff(&wanted.fields, &seen.remote.fields).into_iter().filter(Difference::is_shown).map(|difference| difference.field);
+    shown.chain((view.evidence.password_matches == Some(false)).then_some(PASSWORD)).collect()
 }
 
 /// Before it is let go in a way that people should know of. `known` is the status in the words of the view.

@@ -14,7 +14,7 @@ const PORT: i64 = 5060;
 const TRANSPORT: &str = "udp";
 const DIRECTION: &str = "any";
 /// What an address has.
-const MEMBERS: [&str; 8] = ["ip", "port", "transport", "direction", "dst_port", "priority", "srtp", "location_sid"];
+pub(super) const MEMBERS: [&str; 8] = ["ip", "port", "transport", "direction", "dst_port", "priority", "srtp", "location_sid"];
 
 /// One address, without what it logs in with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,6 +13,7 @@ use crate::core::outcome::{Outcome, Refusal, RefusalKind};
 use crate::provider::Page;
 use crate::provider::answers::{Read, is_id, kind, outcome, refused, tidy, unknown};
 use crate::provider::transport::{Answer, BODY_LIMIT, BaseUrl, Call, Failure, Request, Scrubber, Transport, TransportOptions, Unusable};
+use crate::telemetry::audit;
 
 /// Largest answer to a listing, in bytes: a page has up to 1000 objects of 0.5 to several KiB.
 const LIST_LIMIT: usize = 8 << 20;
@@ -39,11 +40,13 @@ pub(super) struct Operation<'a> {
     secrets: Vec<Secret>,
     /// The scopes that it needs: what a 403 is about.
     scopes: &'static str,
+    /// The member of the answer that is the SID of what was made.
+    makes: Option<&'static str>,
 }
 
 impl<'a> Operation<'a> {
     pub(super) fn new<const N: usize>(name: &'static str, call: Call, method: Method, path: [&'a str; N], scopes: &'static str) -> Self {
-        Self { name, call, method, path: path.to_vec(), query: Vec::new(), body: None, secrets: Vec::new(), scopes }
+        Self { name, call, method, path: path.to_vec(), query: Vec::new(), body: None, secrets: Vec::new(), scopes, makes: None }
     }
 
     /// With one more query argument.
@@ -61,6 +64,12 @@ impl<'a> Operation<'a> {
     /// With this body.
     pub(super) fn sending(mut self, body: impl Into<Value>) -> Self {
         self.body = Some(body.into().to_string().into_bytes());
+        self
+    }
+
+    /// What it makes has its SID in this member of the answer.
+    pub(super) fn making(mut self, key: &'static str) -> Self {
+        self.makes = Some(key);
         self
     }
 
@@ -94,12 +103,14 @@ impl Api {
     /// Sends once, and reads the answer.
     pub(super) async fn call<T>(&self, operation: Operation<'_>, read: impl FnOnce(&Answer) -> Read<T>) -> Outcome<T> {
         let started = Instant::now();
-        let Operation { name, call, method, path: below, query, body, secrets, scopes } = operation;
+        let Operation { name, call, method, path: below, query, body, secrets, scopes, makes } = operation;
         let mut path = vec!["core", "v2"];
         path.extend(&below);
         // Only pages have a limit on what they hold.
         let answer_limit = if query.iter().any(|(argument, _)| *argument == "limit") { LIST_LIMIT } else { BODY_LIMIT };
         let request = Request { call, method, path: &path, trailing_slash: false, query: &query, body, answer_limit };
+        let shown = format!("/{}", path.join("/"));
+        let audited = (call != Call::Read).then(|| audit::Request::begins(name, shown.clone()));
         let answer = self.transport.send(request).await;
         let outcome = match &answer {
             Ok(answer) => scoped(outcome(read(answer)), answer.status, scopes),
@@ -107,13 +118,26 @@ impl Api {
             Err(Failure::NoAnswer(doubt)) => unknown(doubt.kind, format!("no answer from CarrierX: {}", doubt.message)),
         };
         let outcome = tidy(outcome, &secrets.iter().fold(self.scrubber.clone(), Scrubber::with));
-        let status = answer.as_ref().ok().map(|answer| answer.status);
-        let (class, kind, duration_ms) = (outcome.class(), kind(&outcome), started.elapsed().as_millis());
-        let path = format!("/{}", path.join("/"));
-        // One line for each mutation, reads only for those who look for them. Never a body, in either direction, and never a query.
-        match call {
-            Call::Read => tracing::debug!(op = name, path, status, outcome = class, kind, duration_ms, "provider read"),
-            _ => tracing::info!(op = name, path, status, outcome = class, kind, duration_ms, "provider call"),
+        let (status, kind) = (answer.as_ref().ok().map(|answer| answer.status), kind(&outcome));
+        // One line for each mutation that left us, reads only for those who look for them. Never a body, in either direction, and never a
+        // query. Answers have no id of the request.
+        match audited {
+            None => {
+                let duration_ms = started.elapsed().as_millis();
+                tracing::debug!(op = name, path = shown, status, outcome = outcome.class(), kind, duration_ms, "provider read");
+            }
+            Some(request) if matches!(answer, Err(Failure::NotSent(_))) => request.not_sent(),
+            Some(request) => {
+                let made = makes.filter(|_| matches!(outcome, Outcome::Done(_)));
+                let made = made.and_then(|key| wire::sid(answer.as_ref().ok()?.object()?, key));
+                request.ended(&audit::End {
+                    status,
+                    request_id: None,
+                    made: made.as_deref(),
+                    outcome: outcome.class(),
+                    reason: kind.as_deref(),
+                });
+            }
         }
         outcome
     }

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use super::fields::{ALIAS, TRUNK_GROUP_SID};
-use super::{CarrierX, Credentials, DEFAULT_URL, desired};
+use super::{CarrierX, Credentials, DEFAULT_URL, desired, manifest};
 use crate::api::condition::Reason;
 use crate::api::phone_number_binding::PhoneNumberBindingSpec;
 use crate::api::provider_account::ProviderAccountSpec;
 use crate::api::refs::{ProviderKind, SecretKeyRef};
 use crate::api::sip_endpoint::SipEndpointSpec;
-use crate::core::fields::{Fields, Value as Field};
+use crate::core::fields::{Fields, Number, Remote, Value as Field};
 use crate::core::mark::{Mark, Place, name_from_name};
 use crate::core::view::{Desired, Password, Problem};
 use crate::provider::credentials::one_line;
+use crate::provider::manifest::Written;
 use crate::provider::transport::{BaseUrl, TransportOptions};
 use crate::provider::{self, Connection, Given, NamedApplication, Target, Value, invalid_target, unknown_provider};
 
@@ -115,6 +116,14 @@ impl provider::Dialect for Dialect {
     fn number(&self, spec: &PhoneNumberBindingSpec, answered_by: String) -> Fields {
         let alias = spec.alias.clone().map(|alias| (ALIAS, alias));
         alias.into_iter().chain([(TRUNK_GROUP_SID, answered_by)]).map(|(field, value)| (field, Field::Text(value))).collect()
+    }
+
+    fn describe(&self, remote: &Remote) -> Result<Written<SipEndpointSpec>, String> {
+        manifest::endpoint(remote)
+    }
+
+    fn describe_number(&self, number: &Number) -> Result<Written<PhoneNumberBindingSpec>, String> {
+        manifest::number(number)
     }
 }
 

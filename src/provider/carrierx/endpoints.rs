@@ -39,7 +39,7 @@ impl Endpoints {
         let operation = Operation::new("create_endpoint", Call::Create, Method::POST, ["endpoints"], CREATE);
         let own = self.0.partner();
         let read = |answer: &Answer| made(answer, name, |object| fields::endpoint(object, own.as_deref()), KEY);
-        self.0.call(operation.sending(body.members).hiding(body.secrets), read).await
+        self.0.call(operation.sending(body.members).hiding(body.secrets).making(KEY), read).await
     }
 
     async fn get(&self, sid: &str) -> Outcome<Remote> {

@@ -40,6 +40,21 @@ pub const ENDPOINT_SID: FieldName = "endpoint_sid";
 pub const TRUNK_GROUP_SID: FieldName = "trunk_group_sid";
 /// Of a number: what it is called; `""` is nothing. CarrierX says `name`, and `N/A` for none.
 pub const ALIAS: FieldName = "alias";
+/// What a spec can manage, but for the password.
+pub const ALL: &[FieldName] = &[
+    TYPE,
+    NAME,
+    ADDRESSES,
+    CAPACITY,
+    AUTH_REQUIRED,
+    OUT_SIP_USERNAME,
+    ATTRIBUTES,
+    TRANSFORMATIONS,
+    PROPERTIES,
+    ENDPOINT_SID,
+    TRUNK_GROUP_SID,
+    ALIAS,
+];
 /// What CarrierX writes for the name of something without one.
 pub(super) const UNNAMED: &str = "N/A";
 /// A trunk that names no endpoint, or no trunk.

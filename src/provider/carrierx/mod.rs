@@ -22,6 +22,7 @@ mod endpoints;
 pub mod fields;
 mod identify;
 mod logins;
+mod manifest;
 mod numbers;
 mod trunk_groups;
 mod wire;
@@ -118,8 +119,8 @@ impl Provider for CarrierX {
         Box::pin(self.api.numbers(offset, limit))
     }
 
-    fn update_number<'a>(&'a self, id: &'a str, change: &'a Fields) -> BoxFuture<'a, Outcome<()>> {
-        Box::pin(self.api.change_number(id, change))
+    fn update_number<'a>(&'a self, number: &'a str, id: Option<&'a str>, change: &'a Fields) -> BoxFuture<'a, Outcome<()>> {
+        Box::pin(self.api.change_number(number, id, change))
     }
 
     /// There are none at CarrierX: nothing is asked.

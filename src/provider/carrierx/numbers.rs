@@ -18,6 +18,7 @@ const READ: &str = "phonenumber.manage or phonenumber.read, and partners.manage 
 const UPDATE: &str = "phonenumber.manage or phonenumber.update, and partners.manage or partners.update";
 
 const KEY: &str = "did_sid";
+const NO_NUMBER: &str = "not a number: at most 20 digits, no plus";
 /// Room for one that should not be there.
 const FEW: u64 = 2;
 
@@ -25,7 +26,7 @@ impl Api {
     /// By its SID, if that is known; a number that was rented again has another one.
     pub(super) async fn number(&self, digits: &str, sid: Option<&str>) -> Outcome<Number> {
         if !is_number(digits) {
-            return not_sent("not a number: at most 20 digits, no plus");
+            return not_sent(NO_NUMBER);
         }
         // Where nobody knows its SID the number itself may be given for it.
         if let Some(sid) = sid.filter(|sid| *sid != digits && is_id(sid)) {
@@ -99,9 +100,12 @@ impl Api {
         }
     }
 
-    /// `id`: its SID, or its digits where that is not known.
-    pub(super) async fn change_number(&self, id: &str, change: &Fields) -> Outcome<()> {
-        if !is_id(id) {
+    /// By its SID; where that is not known, it is looked up by its digits before. What looks like digits may be a SID all the same.
+    pub(super) async fn change_number(&self, digits: &str, sid: Option<&str>, change: &Fields) -> Outcome<()> {
+        if !is_number(digits) {
+            return not_sent(NO_NUMBER);
+        }
+        if sid.is_some_and(|sid| !is_id(sid)) {
             return no_such_sid();
         }
         let mut body = wire::Object::new();
@@ -118,9 +122,9 @@ impl Api {
             return not_sent("a change of a number changes something");
         }
         let found;
-        let sid = match is_number(id) {
-            false => id,
-            true => match self.number_by_digits(id).await {
+        let sid = match sid {
+            Some(sid) => sid,
+            None => match self.number_by_digits(digits).await {
                 Outcome::Done(number) => {
                     found = number.id;
                     &found

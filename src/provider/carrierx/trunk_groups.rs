@@ -53,7 +53,7 @@ impl TrunkGroups {
         let operation = Operation::new("create_trunk_group", Call::Create, Method::POST, ["trunk_groups"], CREATE);
         let own = self.0.partner();
         let read = |answer: &Answer| made(answer, name, |object| fields::trunk_group(object, own.as_deref()), KEY);
-        self.0.call(operation.with("with_trunks", "true").sending(sent), read).await
+        self.0.call(operation.with("with_trunks", "true").sending(sent).making(KEY), read).await
     }
 
     async fn get(&self, sid: &str) -> Outcome<Remote> {

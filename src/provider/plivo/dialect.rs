@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use super::credentials::auth_id;
-use super::{Credentials, DEFAULT_URL, Plivo, binding, desired};
+use super::{Credentials, DEFAULT_URL, Plivo, binding, desired, manifest};
 use crate::api::ENDPOINT_REF_ON_PLIVO;
 use crate::api::condition::Reason;
 use crate::api::phone_number_binding::PhoneNumberBindingSpec;
 use crate::api::provider_account::ProviderAccountSpec;
 use crate::api::refs::{ProviderKind, SecretKeyRef};
 use crate::api::sip_endpoint::SipEndpointSpec;
-use crate::core::fields::Fields;
+use crate::core::fields::{Fields, Number, Remote};
 use crate::core::mark::{Mark, Place, base_from_name};
 use crate::core::view::{Desired, Password, Problem};
 use crate::provider::credentials::one_line;
+use crate::provider::manifest::Written;
 use crate::provider::transport::{BaseUrl, TransportOptions};
 use crate::provider::{self, Connection, Given, NamedApplication, Target, Value, invalid_target, unknown_provider};
 
@@ -100,5 +101,13 @@ impl provider::Dialect for Dialect {
 
     fn number(&self, spec: &PhoneNumberBindingSpec, answered_by: String) -> Fields {
         binding::desired(spec, answered_by)
+    }
+
+    fn describe(&self, remote: &Remote) -> Result<Written<SipEndpointSpec>, String> {
+        Ok(manifest::endpoint(remote))
+    }
+
+    fn describe_number(&self, number: &Number) -> Result<Written<PhoneNumberBindingSpec>, String> {
+        manifest::number(number)
     }
 }

@@ -14,6 +14,9 @@ pub const SUBACCOUNT: FieldName = "subaccount";
 /// The compliance application of a number; `""` is none.
 pub const COMPLIANCE_APPLICATION_ID: FieldName = "compliance_application_id";
 
+/// What a spec can manage, but for the password.
+pub const ALL: &[FieldName] = &[ALIAS, APP_ID, SUBACCOUNT, COMPLIANCE_APPLICATION_ID];
+
 /// Desired fields as a request body. `Err` names a field that Plivo does not have, or one of the wrong kind: it is never sent,
 /// since one unknown key makes Plivo refuse the whole update.
 pub fn change(fields: &Fields) -> Result<UpdateEndpoint<'_>, FieldName> {

@@ -13,6 +13,7 @@ use crate::core::capabilities::{Capabilities, Together};
 use crate::core::fields::{Application, Fields, Number, Remote, Secret};
 use crate::core::mark::Place;
 use crate::core::outcome::{DoubtKind, Outcome, RefusalKind};
+use crate::telemetry::audit;
 
 pub mod binding;
 mod classify;
@@ -20,6 +21,7 @@ mod credentials;
 pub mod desired;
 mod dialect;
 pub mod fields;
+mod manifest;
 mod numbers;
 pub mod wire;
 
@@ -73,11 +75,13 @@ struct Operation<'a> {
     body: Option<Vec<u8>>,
     /// The password in the body: the answer may repeat it.
     password: Option<&'a Secret>,
+    /// The member of the answer that is the id of what was made.
+    makes: Option<&'static str>,
 }
 
 impl<'a> Operation<'a> {
     fn new<const N: usize>(name: &'static str, call: Call, method: Method, path: [&'a str; N]) -> Self {
-        Self { name, call, method, path: path.to_vec(), query: &[], body: None, password: None }
+        Self { name, call, method, path: path.to_vec(), query: &[], body: None, password: None, makes: None }
     }
 }
 
@@ -109,6 +113,9 @@ impl Plivo {
             body: operation.body,
             answer_limit: BODY_LIMIT,
         };
+        let below: String = operation.path.iter().map(|segment| format!("{segment}/")).collect();
+        let shown = format!("/v1/Account/{}…/{below}", self.auth_id.get(..4).unwrap_or_default());
+        let audited = (operation.call != Call::Read).then(|| audit::Request::begins(operation.name, shown.clone()));
         let answer = self.transport.send(request).await;
         let outcome = match &answer {
             Ok(answer) => outcome(read(answer)),
@@ -116,18 +123,30 @@ impl Plivo {
             Err(Failure::NoAnswer(doubt)) => unknown(doubt.kind, format!("no answer from Plivo: {}", doubt.message)),
         };
         let outcome = tidy(outcome, &self.scrubber_for(operation.password));
-        let answer = answer.as_ref().ok();
-        let api_id = answer.and_then(|answer| answer.json().ok()).and_then(wire::api_id);
-        let (status, class, kind) = (answer.map(|answer| answer.status), outcome.class(), kind(&outcome));
-        let duration_ms = started.elapsed().as_millis();
-        let below: String = operation.path.iter().map(|segment| format!("{segment}/")).collect();
-        let path = format!("/v1/Account/{}…/{below}", self.auth_id.get(..4).unwrap_or_default());
-        // One line for each mutation, reads only for those who look for them. Never a body, in either direction.
-        match operation.call {
-            Call::Read => {
-                tracing::debug!(op = operation.name, path, api_id, status, outcome = class, kind, duration_ms, "provider read")
+        let answered = answer.as_ref().ok();
+        let body = answered.and_then(|answer| answer.json().ok());
+        let (api_id, status, kind) = (body.and_then(wire::api_id), answered.map(|answer| answer.status), kind(&outcome));
+        // One line for each mutation that left us, reads only for those who look for them. Never a body, in either direction.
+        match audited {
+            None => {
+                let duration_ms = started.elapsed().as_millis();
+                tracing::debug!(
+                    op = operation.name,
+                    path = shown,
+                    api_id,
+                    status,
+                    outcome = outcome.class(),
+                    kind,
+                    duration_ms,
+                    "provider read"
+                );
             }
-            _ => tracing::info!(op = operation.name, path, api_id, status, outcome = class, kind, duration_ms, "provider call"),
+            Some(request) if matches!(answer, Err(Failure::NotSent(_))) => request.not_sent(),
+            Some(request) => {
+                let made = operation.makes.filter(|_| matches!(outcome, Outcome::Done(_))).and_then(|key| body?.get(key)?.as_str());
+                let made = made.filter(|id| wire::is_id(id));
+                request.ended(&audit::End { status, request_id: api_id, made, outcome: outcome.class(), reason: kind.as_deref() });
+            }
         }
         outcome
     }
@@ -178,7 +197,7 @@ impl Plivo {
                 }
             }
         };
-        self.call(Operation { body: Some(body), password, ..operation }, read).await
+        self.call(Operation { body: Some(body), password, makes: Some("endpoint_id"), ..operation }, read).await
     }
 
     async fn get_endpoint(&self, id: &str) -> Outcome<Remote> {
@@ -282,7 +301,7 @@ impl Provider for Plivo {
         Box::pin(self.numbers(offset, limit))
     }
 
-    fn update_number<'a>(&'a self, number: &'a str, change: &'a Fields) -> BoxFuture<'a, Outcome<()>> {
+    fn update_number<'a>(&'a self, number: &'a str, _id: Option<&'a str>, change: &'a Fields) -> BoxFuture<'a, Outcome<()>> {
         Box::pin(self.change_number(number, change))
     }
 

@@ -9,8 +9,10 @@ use sandbox::carrierx::Options;
 use sandbox::control_plane::ControlPlane;
 use sandbox::plivo::{self, Simulator};
 use serde_json::{Value, json};
+use switchboard::api::ProviderAccount;
 
 use super::{HOME, Search, end, own_objects, talkative};
+use crate::observe::{account_message, account_reason};
 use crate::support;
 use crate::world::{World, eventually, reason};
 
@@ -52,6 +54,59 @@ async fn of_type(world: &World, kind: &str) -> Value {
 
 async fn capacity(world: &World, capacity: u32) {
     world.patch("alice", json!({"spec": {"carrierx": {"capacity": capacity}}})).await;
+}
+
+/// Credentials are refused, in answers that repeat them and what was sent with them: first to a change (403), then to whatever is asked with
+/// the next token (401). Answers with the token that works in the end.
+async fn unauthorised(plane: &ControlPlane, search: &Search, world: &World, user: &str, token: &str) -> String {
+    let admin = world.carrierx().await.admin();
+    let says = async |status: u16| {
+        account_reason(world, "carrierx", "CredentialsRejected").await;
+        let accounts: Api<ProviderAccount> = Api::namespaced(world.client.clone(), &world.namespace);
+        let what = format!("CarrierX answered {status}");
+        eventually(&what, async || account_message(&accounts.get("carrierx").await.expect("the account")).contains(&what).then_some(()))
+            .await;
+        search.place(format!("objects, a refusal of credentials with {status}"), own_objects(plane, world).await);
+    };
+    let given = async |token: &str| {
+        admin.rotate_token(token).await.expect("another token");
+        world.carrierx_account("carrierx", token, json!({})).await;
+    };
+    let (out, login) = (search.plant("out_sip_password of a 403"), search.plant("sip_password of a 403"));
+    let all = format!("out_sip_password {out}, {user}:{login}, Authorization: Bearer {token}");
+    let errors = json!([{"field": all, "message": format!("{all:?}"), "reference_sid": token}]);
+    let forbidden = json!({"answer": {"status": 403, "body": {"message": all, "errors": errors}}, "execute": false});
+    breaks(world, &[("PATCH", "/endpoints/", forbidden)]).await;
+    world.secret("logins", &[("out", &out), ("username", user), ("password", &login)]).await;
+    says(403).await;
+
+    let bodies: [fn(&str) -> Value; 3] =
+        [|all| json!({"message": all, "errors": []}), |all| json!(canaries::html(all)), |all| json!(canaries::url_encoded(all))];
+    for (number, body) in bodies.into_iter().enumerate() {
+        let token = search.plant(&format!("bearer token {number} that is answered 401"));
+        let all = format!("Authorization: Bearer {token}; {token}");
+        let headers = json!({"www-authenticate": format!("Bearer realm=\"{token}\""), "x-request": all});
+        let answer =
+            json!({"match": {"method": "GET"}, "answer": {"status": 401, "headers": headers, "body": body(&all)}, "execute": false});
+        let before = admin.requests().await.expect("the requests").len() as u64;
+        admin.set_faults(json!([answer])).await.expect("a fault script");
+        given(&token).await;
+        let asked = async || {
+            let requests = admin.requests_since(before).await.expect("the requests");
+            requests.iter().any(|request| request.status == Some(401)).then_some(())
+        };
+        eventually("the next token is tried", asked).await;
+        says(401).await;
+    }
+
+    admin.clear_faults().await.expect("no faults");
+    let third = search.plant("the bearer token after those");
+    given(&third).await;
+    account_reason(world, "carrierx", "Available").await;
+    let rotated = async || (of_type(world, "third_party").await["out_sip_password"] == json!(out)).then_some(());
+    eventually("the logins are rotated at last", rotated).await;
+    world.ready("alice").await;
+    third
 }
 
 /// A static peer with all logins there are, led to by a number, and a hosted one, while everything is repeated that was sent.
@@ -121,6 +176,8 @@ pub async fn peer(plane: &ControlPlane, search: &Search, number: usize) {
     world.ready("alice").await;
     search.place(format!("objects, {NAME}"), own_objects(plane, &world).await);
 
+    let token = unauthorised(plane, search, &world, &user, &token).await;
+    let authorised = format!("Authorization: Bearer {token}, {token}");
     breaks(
         &world,
         &[

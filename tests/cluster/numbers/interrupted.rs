@@ -166,7 +166,7 @@ async fn an_update_whose_answer_was_lost_is_looked_for_and_its_late_execution_is
                 match meanwhile {
                     Meanwhile::Nothing => drop(world.bound("main").await),
                     Meanwhile::Deleted => {
-                        operator.says("update answered").await;
+                        operator.says("provider call action=\"update\" thing=\"number\"").await;
                         world.delete_binding("main").await;
                         world.binding_gone("main").await;
                     }

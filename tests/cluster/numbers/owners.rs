@@ -157,7 +157,7 @@ async fn unattended(case: &'static str) -> World {
 async fn two_operators(case: &'static str) -> World {
     let (line, _first) = Line::run(case).await;
     let world = line.world;
-    let _second = Told::start(case, &world, &[]).await;
+    let _second = Told::start(case, &world, &["--no-leader-election"]).await;
     let numbers: Vec<String> = (0..10).map(|n| format!("1415555020{n}")).collect();
     for number in &numbers {
         world.number(number, json!({"app_id": line.before})).await;
@@ -187,7 +187,7 @@ async fn two_operators(case: &'static str) -> World {
 async fn frozen(case: &'static str, deleted: bool) -> World {
     let line = Line::new().await;
     let world = line.world;
-    let first = world.operator_with(&[], &[("SWITCHBOARD_FAILPOINT", "update.before,freeze")]).await;
+    let first = world.operator_with(&["--no-leader-election"], &[("SWITCHBOARD_FAILPOINT", "update.before,freeze")]).await;
     world.binding("main", NUMBER, json!({"app_id": line.ivr}), json!({})).await;
     eventually("the first operator stands still", async || first.is_frozen().then_some(())).await;
     let _second = Told::start(case, &world, &[]).await;
@@ -215,7 +215,7 @@ async fn frozen_at_a_drift(case: &'static str) -> World {
     let (line, operator) = Line::bound(case, json!({})).await;
     let world = line.world;
     operator.kill().await;
-    let first = world.operator_with(&[], &[("SWITCHBOARD_FAILPOINT", "rivals.before,freeze")]).await;
+    let first = world.operator_with(&["--no-leader-election"], &[("SWITCHBOARD_FAILPOINT", "rivals.before,freeze")]).await;
     world.repoint(NUMBER, &line.other).await;
     eventually("the first operator stands still", async || first.is_frozen().then_some(())).await;
     let _second = Told::start(case, &world, &[]).await;

@@ -1,0 +1,198 @@
+//! An apply that is not one: the API server is asked for a dry run, which fills in defaults, checks the schema and asks its admission. Nothing
+//! is stored.
+
+use http::{Method, Request, StatusCode, header};
+use k8s_openapi::api::core::v1::Secret;
+use kube::client::Body;
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Map, Value, json};
+
+use super::manifests::Manifest;
+use crate::api::{ANNOTATION_CONNECTION, ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED};
+use crate::controller::deadline;
+use crate::core::key::Kind;
+
+/// What `kubectl apply` keeps of the last one.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// What the apply means for an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// There is none of that name yet.
+    New,
+    /// It says something else then.
+    Changed,
+    /// It says the same.
+    Same,
+}
+
+/// A kind of ours by its name in manifests, and its plural.
+pub fn kind_of(manifest: &Manifest) -> Option<(Kind, &'static str)> {
+    let kinds = [
+        (Kind::SipEndpoint, "sipendpoints"),
+        (Kind::PhoneNumberBinding, "phonenumberbindings"),
+        (Kind::ProviderAccount, "provideraccounts"),
+        (Kind::ClusterProviderAccount, "clusterprovideraccounts"),
+    ];
+    let ours = manifest.text("/apiVersion").starts_with(&format!("{}/", crate::api::GROUP));
+    kinds.into_iter().find(|(kind, _)| ours && kind.as_str() == manifest.text("/kind"))
+}
+
+/// The object as the API server would store it.
+///
+/// # Errors
+/// What the API server says against it, in its own words.
+pub async fn dry_run(client: &Client, manifest: &Manifest, plural: &str, namespace: &str) -> anyhow::Result<(Value, Fate)> {
+    let place = if namespace.is_empty() { String::new() } else { format!("namespaces/{namespace}/") };
+    let all = format!("/apis/{}/{place}{plural}", manifest.text("/apiVersion"));
+    let one = format!("{all}/{}", manifest.text("/metadata/name"));
+    let live = match send(client, Method::GET, &one, "", &Value::Null).await? {
+        (StatusCode::NOT_FOUND, _) => None,
+        (status, live) if status.is_success() => Some(live),
+        (_, answer) => anyhow::bail!("{}", said(&answer)),
+    };
+    let query = "?dryRun=All&fieldValidation=Strict&fieldManager=kubectl";
+    let (status, answer) = match &live {
+        None => {
+            let mut new = manifest.object.clone();
+            if !namespace.is_empty() {
+                new["metadata"]["namespace"] = json!(namespace);
+            }
+            if let Some(new) = new.as_object_mut() {
+                new.remove("status");
+            }
+            send(client, Method::POST, &format!("{all}{query}"), "application/json", &new).await?
+        }
+        Some(live) => {
+            let patch = patch(live, &manifest.object);
+            send(client, Method::PATCH, &format!("{one}{query}"), "application/merge-patch+json", &patch).await?
+        }
+    };
+    if !status.is_success() {
+        anyhow::bail!("{}", said(&answer));
+    }
+    let fate = match &live {
+        None => Fate::New,
+        Some(live) if says(live) == says(&answer) => Fate::Same,
+        Some(_) => Fate::Changed,
+    };
+    Ok((answer, fate))
+}
+
+/// What of an object its reconcile looks at, but for what the operator writes itself.
+fn says(object: &Value) -> (Value, Vec<Value>) {
+    let annotation = |name: &str| object["metadata"]["annotations"][name].clone();
+    (object["spec"].clone(), [ANNOTATION_PAUSED, ANNOTATION_FORCE_ORPHAN, ANNOTATION_CONNECTION].map(annotation).into())
+}
+
+/// What an apply changes: the spec is the manifest's, nobody else writes there; of annotations those that the last apply brought and this
+/// one does not are taken away, and others stay.
+fn patch(live: &Value, manifest: &Value) -> Value {
+    let metadata = |of: &Value, what: &str| of["metadata"][what].as_object().cloned().unwrap_or_default();
+    let last = live["metadata"]["annotations"][LAST_APPLIED].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let mut annotations: Map<String, Value> = metadata(manifest, "annotations");
+    for name in last.iter().flat_map(|last| metadata(last, "annotations")).map(|(name, _)| name) {
+        annotations.entry(name).or_insert(Value::Null);
+    }
+    json!({
+        "metadata": {"annotations": annotations, "labels": metadata(manifest, "labels")},
+        "spec": difference(&live["spec"], &manifest["spec"]),
+    })
+}
+
+/// The merge patch that makes `old` to `new`.
+fn difference(old: &Value, new: &Value) -> Value {
+    let (Value::Object(old), Value::Object(new)) = (old, new) else { return new.clone() };
+    let gone = old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null));
+    let kept = new.iter().map(|(key, value)| (key.clone(), old.get(key).map_or_else(|| value.clone(), |old| difference(old, value))));
+    Value::Object(gone.chain(kept).collect())
+}
+
+async fn send(client: &Client, method: Method, path: &str, content: &str, body: &Value) -> anyhow::Result<(StatusCode, Value)> {
+    let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
+    let mut request = Request::builder().method(method).uri(path);
+    if !content.is_empty() {
+        request = request.header(header::CONTENT_TYPE, content);
+    }
+    let request = request.body(Body::from(body))?;
+    let answer = deadline(client.send(request)).await?;
+    let status = answer.status();
+    let body = tokio::time::timeout(std::time::Duration::from_secs(10), answer.into_body().collect_bytes()).await??;
+    Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+}
+
+/// The API server's own words. Of a field that it does not know it tells after the whole object.
+fn said(answer: &Value) -> String {
+    const STRICT: &str = "strict decoding error: ";
+    let message = answer["message"].as_str().unwrap_or("the API server answered without saying why");
+    message.rsplit_once(STRICT).map_or_else(|| message.to_owned(), |(_, rest)| format!("{STRICT}{rest}"))
+}
+
+/// A Secret of a manifest as it will be, if that is not how it is already.
+///
+/// # Errors
+/// It is no Secret.
+pub async fn secret(client: &Client, manifest: &Manifest, namespace: &str) -> anyhow::Result<Option<Secret>> {
+    // What stands in it must not be shown.
+    let parsed: Result<Secret, _> = serde_json::from_value(manifest.object.clone());
+    let Ok(mut secret) = parsed else {
+        anyhow::bail!("{}: Secret {} cannot be read as one", manifest.source, manifest.text("/metadata/name"))
+    };
+    let mut data = secret.data.take().unwrap_or_default();
+    for (key, value) in secret.string_data.take().unwrap_or_default() {
+        data.insert(key, k8s_openapi::ByteString(value.into_bytes()));
+    }
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    // Who may not read it is told when somebody needs it; a manifest is as good.
+    let live = deadline(secrets.get_opt(&secret.name_any())).await.ok().flatten();
+    if let Some(live) = &live {
+        let mut all = live.data.clone().unwrap_or_default();
+        let before = all.clone();
+        all.extend(data);
+        if all == before {
+            return Ok(None);
+        }
+        data = all;
+        secret.metadata.owner_references.clone_from(&live.metadata.owner_references);
+    }
+    secret.data = Some(data);
+    secret.metadata.namespace = Some(namespace.to_owned());
+    secret.metadata.uid = live.and_then(|live| live.metadata.uid).or_else(|| Some("after-apply".to_owned()));
+    secret.metadata.resource_version = Some("after-apply".to_owned());
+    Ok(Some(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_unknown_field_only_the_field_is_told() {
+        let table = [
+            (
+                json!({"message": " \"\" is invalid: patch: Invalid value: \"{…}\": strict decoding error: unknown field \"spec.colour\""}),
+                "strict decoding error: unknown field \"spec.colour\"",
+            ),
+            (json!({"message": "spec.number: Forbidden"}), "spec.number: Forbidden"),
+            (json!("hello"), "the API server answered without saying why"),
+        ];
+        for (answer, expected) in table {
+            assert_eq!(said(&answer), expected);
+        }
+    }
+
+    #[test]
+    fn an_apply_takes_away_what_the_manifest_does_not_say_any_more_and_leaves_what_others_have_annotated() {
+        let last = json!({"metadata": {"annotations": {"switchboard.dev/paused": "true"}}}).to_string();
+        let live = json!({
+            "metadata": {"annotations": {"switchboard.dev/paused": "true", "team": "voice", LAST_APPLIED: last}, "labels": {"a": "b"}},
+            "spec": {"accountRef": {"name": "main", "kind": "ProviderAccount"}, "plivo": {"alias": "old", "app_id": "1"}, "driftPolicy": "Report"},
+        });
+        let manifest = json!({"spec": {"accountRef": {"name": "main"}, "plivo": {"alias": "new"}}});
+        let expected = json!({
+            "metadata": {"annotations": {"switchboard.dev/paused": null}, "labels": {}},
+            "spec": {"accountRef": {"name": "main", "kind": null}, "plivo": {"alias": "new", "app_id": null}, "driftPolicy": null},
+        });
+        assert_eq!(patch(&live, &manifest), expected);
+    }
+}
