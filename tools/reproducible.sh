@@ -5,11 +5,13 @@
 set -euo pipefail
 profile=${1:-release}
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# It takes long, and somebody may commit meanwhile.
+commit=$(git rev-parse HEAD)
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 digests=()
 for folder in first "somewhere else/and deeper"; do
   mkdir -p "$dir/$folder"
-  git archive HEAD | tar -x -C "$dir/$folder"
+  git archive "$commit" | tar -x -C "$dir/$folder"
   binary=$(cd "$dir/$folder" && env -u CARGO_TARGET_DIR tools/image/static.sh "$profile")
   digests+=("$(sha256sum <"$binary" | cut -d' ' -f1)")
   mv "$binary" "$dir/program-${#digests[@]}"
