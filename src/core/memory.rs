@@ -264,6 +264,14 @@ impl Learnt {
                 self.sent(view, Updated { change: change.clone(), at: now, times });
                 // What a change answers is as good as a read that began when it was answered.
                 if let Some(remote) = shown {
+                    // It also says what became of what was sent before: a field may be part of another one.
+                    for (field, before) in &mut self.memory.shown {
+                        if let Some(value) =
+                            remote.fields.get(field).filter(|value| before.value.is_plain() && !before.value.agrees(Some(value)))
+                        {
+                            *before = Shown { value: value.clone(), at: now };
+                        }
+                    }
                     let taken = change.iter().filter(|(field, value)| !value.is_plain() || value.agrees(remote.fields.get(*field)));
                     let taken = taken.map(|(field, value)| (*field, Shown { value: value.clone(), at: now }));
                     self.memory.shown.extend(taken);

@@ -245,7 +245,10 @@ impl Stage {
         for kind in kinds {
             self.swept_of(kind, 2).await;
         }
-        assert_eq!(self.writes_since(since).await, Vec::<String>::new(), "at rest nothing is written at the provider");
+        let ledger = self.admin.ledger().await.expect("the ledger");
+        let executed: Vec<String> =
+            ledger.iter().map(|one| format!("{} ms: {} by {}: {}", one.at_ms, one.op, one.actor, one.request)).collect();
+        assert_eq!(self.writes_since(since).await, Vec::<String>::new(), "at rest nothing is written at the provider: {executed:#?}");
         assert_eq!(self.versions().await, before, "at rest nothing is written to the API server");
     }
 

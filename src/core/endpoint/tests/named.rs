@@ -394,6 +394,22 @@ fn stale() -> Vec<Row> {
     ]
 }
 
+/// A list that is replaced takes with it what stands beside it, under a name of its own: see the attributes at CarrierX.
+#[test]
+fn what_a_later_answer_shows_counts_more_than_what_an_earlier_one_did() {
+    let answered = |app_id: &str| {
+        let mut start = recorded().shown(&[("app_id", text("ivr"))], 990);
+        let mut now = remote("e1");
+        now.fields.extend([("alias", text("reception")), ("app_id", text(app_id))]);
+        let change = [("alias", text("reception"))].into();
+        start.teach(|learnt, view| learnt.updated(view, "e1", &change, &Outcome::Done(Some(now)), at(992), at(993)));
+        let shown = start.view.memory.shown.get("app_id").expect("it was shown");
+        (shown.value.clone(), shown.at)
+    };
+    assert_eq!(answered("ivr"), (text("ivr"), at(990)), "the same as before");
+    assert_eq!(answered("lobby"), (text("lobby"), at(993)), "the update of another field has changed it");
+}
+
 fn other_password() -> Remote {
     Remote { password_digest: Some(password(3)), ..remote("e1") }
 }
