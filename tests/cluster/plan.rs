@@ -92,6 +92,7 @@ async fn what_the_plan_says_is_what_happens_and_to_say_it_nothing_is_written() {
     let wrong = manifests(&[
         &number("reception", "12", "app_id: \"1\""),
         &endpoint("alice", "alias: Alice, colour: red, passwordSecretRef: {name: alice-sip}", ""),
+        &endpoint("\"alice?x=\"", "alias: Alice, passwordSecretRef: {name: alice-sip}", ""),
     ]);
     planner.plan("refused", &["-f", "-"], &wrong, 1).await;
     world.delete_binding("reception").await;

@@ -1,19 +1,24 @@
 //! An apply that is not one: the API server is asked for a dry run, which fills in defaults, checks the schema and asks its admission. Nothing
 //! is stored.
 
-use http::{Method, Request, StatusCode, header};
+use http::{Method, Request, StatusCode, Uri, header};
 use k8s_openapi::api::core::v1::Secret;
 use kube::client::Body;
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Map, Value, json};
 
 use super::manifests::Manifest;
-use crate::api::{ANNOTATION_CONNECTION, ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED};
+use crate::api::{ANNOTATION_CONNECTION, ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED, GROUP, VERSION};
+use crate::cli::shared;
 use crate::controller::deadline;
 use crate::core::key::Kind;
 
 /// What `kubectl apply` keeps of the last one.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// What makes a request that would write a dry run.
+const DRY_RUN: (&str, &str) = ("dryRun", "All");
+/// Longest name of an object, in characters.
+const LONGEST_NAME: usize = 253;
 
 /// What the apply means for an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +39,36 @@ pub fn kind_of(manifest: &Manifest) -> Option<(Kind, &'static str)> {
         (Kind::ProviderAccount, "provideraccounts"),
         (Kind::ClusterProviderAccount, "clusterprovideraccounts"),
     ];
-    let ours = manifest.text("/apiVersion").starts_with(&format!("{}/", crate::api::GROUP));
-    kinds.into_iter().find(|(kind, _)| ours && kind.as_str() == manifest.text("/kind"))
+    kinds.into_iter().find(|(kind, _)| ours(manifest) && kind.as_str() == manifest.text("/kind"))
+}
+
+/// Of our group, in whatever version.
+pub fn ours(manifest: &Manifest) -> bool {
+    let group = manifest.text("/apiVersion").split('/').next();
+    group == Some(GROUP)
+}
+
+/// What the manifest says of its place goes into the addresses of requests, so it must be nothing else than a place.
+///
+/// # Errors
+/// What is wrong with it, as the API server would say it.
+pub fn placed(manifest: &Manifest, namespace: &str) -> Result<(), String> {
+    let (version, kind, name) = (manifest.text("/apiVersion"), manifest.text("/kind"), manifest.text("/metadata/name"));
+    if ours(manifest) && (version != format!("{GROUP}/{VERSION}") || kind_of(manifest).is_none()) {
+        return Err(format!("no matches for kind {kind:?} in version {version:?}"));
+    }
+    if !subdomain(name) {
+        return Err(format!(
+            "metadata.name: Invalid value: {name:?}: a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character"
+        ));
+    }
+    shared::namespace(namespace).map(drop).map_err(|why| format!("metadata.namespace: Invalid value: {why}"))
+}
+
+fn subdomain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let label = |label: &str| label.starts_with(plain) && label.ends_with(plain) && label.chars().all(|c| plain(c) || c == '-');
+    name.len() <= LONGEST_NAME && name.split('.').all(label)
 }
 
 /// The object as the API server would store it.
@@ -51,7 +84,7 @@ pub async fn dry_run(client: &Client, manifest: &Manifest, plural: &str, namespa
         (status, live) if status.is_success() => Some(live),
         (_, answer) => anyhow::bail!("{}", said(&answer)),
     };
-    let query = "?dryRun=All&fieldValidation=Strict&fieldManager=kubectl";
+    let query = format!("?{}={}&fieldValidation=Strict&fieldManager=kubectl", DRY_RUN.0, DRY_RUN.1);
     let (status, answer) = match &live {
         None => {
             let mut new = manifest.object.clone();
@@ -108,6 +141,7 @@ fn difference(old: &Value, new: &Value) -> Value {
     Value::Object(gone.chain(kept).collect())
 }
 
+/// Nothing that would write leaves here, however its address came about.
 async fn send(client: &Client, method: Method, path: &str, content: &str, body: &Value) -> anyhow::Result<(StatusCode, Value)> {
     let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
     let mut request = Request::builder().method(method).uri(path);
@@ -115,10 +149,16 @@ async fn send(client: &Client, method: Method, path: &str, content: &str, body: 
         request = request.header(header::CONTENT_TYPE, content);
     }
     let request = request.body(Body::from(body))?;
+    anyhow::ensure!(request.method() == Method::GET || dry(request.uri()), "a request that is no dry run is not made");
     let answer = deadline(client.send(request)).await?;
     let status = answer.status();
     let body = tokio::time::timeout(std::time::Duration::from_secs(10), answer.into_body().collect_bytes()).await??;
     Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+}
+
+/// As the API server reads the query.
+fn dry(uri: &Uri) -> bool {
+    uri.query().unwrap_or_default().split('&').any(|pair| pair.split_once('=') == Some(DRY_RUN))
 }
 
 /// The API server's own words. Of a field that it does not know it tells after the whole object.
@@ -165,6 +205,20 @@ pub async fn secret(client: &Client, manifest: &Manifest, namespace: &str) -> an
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_would_write_is_a_dry_run_by_its_query_and_by_nothing_else() {
+        for (path, expected) in [
+            ("/apis/switchboard.dev/v1alpha1/sipendpoints/alice?dryRun=All&fieldManager=kubectl", true),
+            ("/apis/switchboard.dev/v1alpha1/sipendpoints/alice?fieldManager=kubectl&dryRun=All", true),
+            ("/apis/switchboard.dev/v1alpha1/sipendpoints/alice?x=?dryRun=All&fieldManager=kubectl", false),
+            ("/apis/switchboard.dev/v1alpha1/sipendpoints/alice#?dryRun=All&fieldManager=kubectl", false),
+            ("/apis/switchboard.dev/v1alpha1/sipendpoints/dryRun=All", false),
+            ("/apis/switchboard.dev/v1alpha1/sipendpoints/alice?dryRun=", false),
+        ] {
+            assert_eq!(dry(&path.parse().expect("an address")), expected, "{path}");
+        }
+    }
 
     #[test]
     fn of_an_unknown_field_only_the_field_is_told() {

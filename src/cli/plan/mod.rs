@@ -144,7 +144,8 @@ impl PlanArgs {
 struct Applied {
     objects: Vec<(Kind, Value)>,
     fates: Fates,
-    refused: Vec<(ObjectKey, String)>,
+    /// Which (as people name it), and why.
+    refused: Vec<(String, String)>,
     secrets: Vec<Secret>,
     /// Kinds that are none of ours, and how many of each.
     others: BTreeMap<String, usize>,
@@ -155,21 +156,31 @@ impl Applied {
         let mut applied = Self::default();
         for manifest in manifests {
             let own = Some(manifest.text("/metadata/namespace")).filter(|named| !named.is_empty()).unwrap_or(home).to_owned();
-            let Some((kind, plural)) = apply::kind_of(&manifest) else {
-                match (manifest.text("/apiVersion"), manifest.text("/kind")) {
-                    ("v1", "Secret") => applied.secrets.extend(apply::secret(client, &manifest, &own).await?),
-                    (_, other) => *applied.others.entry(other.to_owned()).or_default() += 1,
-                }
+            let (of_kind, name) = (apply::kind_of(&manifest), manifest.text("/metadata/name"));
+            let is_secret = (manifest.text("/apiVersion"), manifest.text("/kind")) == ("v1", "Secret");
+            if !is_secret && !apply::ours(&manifest) {
+                *applied.others.entry(manifest.text("/kind").to_owned()).or_default() += 1;
+                continue;
+            }
+            let namespace = if of_kind.is_some_and(|(kind, _)| kind == Kind::ClusterProviderAccount) { "" } else { own.as_str() };
+            let place = if namespace.is_empty() { String::new() } else { format!("{namespace}/") };
+            let called = format!("{} {place}{name}", manifest.text("/kind"));
+            // Before anything is asked about it.
+            if let Err(why) = apply::placed(&manifest, &own) {
+                applied.refused.push((called, why));
+                continue;
+            }
+            let Some((kind, plural)) = of_kind else {
+                applied.secrets.extend(apply::secret(client, &manifest, &own).await?);
                 continue;
             };
-            let namespace = if kind == Kind::ClusterProviderAccount { String::new() } else { own };
-            let key = ObjectKey { kind, namespace: namespace.clone(), name: manifest.text("/metadata/name").to_owned() };
-            match apply::dry_run(client, &manifest, plural, &namespace).await {
+            let key = ObjectKey { kind, namespace: namespace.to_owned(), name: name.to_owned() };
+            match apply::dry_run(client, &manifest, plural, namespace).await {
                 Ok((object, fate)) => {
                     applied.fates.insert(key, fate);
                     applied.objects.push((kind, object));
                 }
-                Err(error) => applied.refused.push((key, format!("{error:#}"))),
+                Err(error) => applied.refused.push((called, format!("{error:#}"))),
             }
         }
         Ok(applied)
@@ -338,3 +349,6 @@ fn same_installation(cluster: &Cluster, namespaces: &BTreeSet<String>, own: &str
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

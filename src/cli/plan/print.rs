@@ -49,7 +49,7 @@ struct Counts {
 
 /// The whole text, and how it turns out. `refused`: objects that the API server would not take, with its words. `all`: also objects of which
 /// there is nothing to say, and every action.
-pub fn print(planned: &[Planned], fates: Option<&Fates>, refused: &[(ObjectKey, String)], all: bool) -> (String, Outcome) {
+pub fn print(planned: &[Planned], fates: Option<&Fates>, refused: &[(String, String)], all: bool) -> (String, Outcome) {
     let mut counts = Counts { failed: refused.len(), ..Counts::default() };
     let mut text = String::new();
     let objects = planned.iter().filter(|planned| planned.key.kind != Kind::TrunkGroup);
@@ -59,8 +59,8 @@ pub fn print(planned: &[Planned], fates: Option<&Fates>, refused: &[(ObjectKey, 
         let parts: Vec<&Planned> = std::iter::once(object).chain(group).collect();
         text.push_str(&told(&parts, fates, &mut counts, all));
     }
-    for (key, why) in refused {
-        let _ = writeln!(text, "{} {key} cannot be applied: {}", key.kind, why.trim_end());
+    for (object, why) in refused {
+        let _ = writeln!(text, "{} cannot be applied: {}", object.escape_debug(), why.trim_end());
     }
     if !text.is_empty() {
         text.push('\n');
