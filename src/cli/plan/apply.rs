@@ -1,6 +1,8 @@
 //! An apply that is not one: the API server is asked for a dry run, which fills in defaults, checks the schema and asks its admission. Nothing
 //! is stored.
 
+use std::collections::BTreeSet;
+
 use http::{Method, Request, StatusCode, Uri, header};
 use k8s_openapi::api::core::v1::Secret;
 use kube::client::Body;
@@ -8,7 +10,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Map, Value, json};
 
 use super::manifests::Manifest;
-use crate::api::{ANNOTATION_CONNECTION, ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED, GROUP, VERSION};
+use crate::api::{GROUP, VERSION};
 use crate::cli::shared;
 use crate::controller::deadline;
 use crate::core::key::Kind;
@@ -21,12 +23,14 @@ const DRY_RUN: (&str, &str) = ("dryRun", "All");
 const LONGEST_NAME: usize = 253;
 
 /// What the apply means for an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// There is none of that name yet.
     New,
-    /// It says something else then.
-    Changed,
+    /// It says something else then, in these fields.
+    Changed(Vec<String>),
+    /// An account that says the same, and has other credentials.
+    Renewed,
     /// It says the same.
     Same,
 }
@@ -106,23 +110,45 @@ pub async fn dry_run(client: &Client, manifest: &Manifest, plural: &str, namespa
     }
     let fate = match &live {
         None => Fate::New,
-        Some(live) if says(live) == says(&answer) => Fate::Same,
-        Some(_) => Fate::Changed,
+        Some(live) => match changes(live, &answer) {
+            fields if fields.is_empty() => Fate::Same,
+            fields => Fate::Changed(fields),
+        },
     };
     Ok((answer, fate))
 }
 
-/// What of an object its reconcile looks at, but for what the operator writes itself.
-fn says(object: &Value) -> (Value, Vec<Value>) {
-    let annotation = |name: &str| object["metadata"]["annotations"][name].clone();
-    (object["spec"].clone(), [ANNOTATION_PAUSED, ANNOTATION_FORCE_ORPHAN, ANNOTATION_CONNECTION].map(annotation).into())
+/// Where the object says something else, in what people write and the operator looks at: the spec and Switchboard's annotations. The server
+/// has filled in its defaults on both sides.
+fn changes(live: &Value, new: &Value) -> Vec<String> {
+    let annotations = |object: &Value| {
+        let all = object["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
+        let own = |name: &String| name.split_once('/').is_some_and(|(group, _)| group == GROUP);
+        Value::Object(all.into_iter().filter(|(name, _)| own(name)).collect())
+    };
+    let mut fields = Vec::new();
+    differing("spec", &live["spec"], &new["spec"], &mut fields);
+    differing("metadata.annotations", &annotations(live), &annotations(new), &mut fields);
+    fields
+}
+
+fn differing(path: &str, old: &Value, new: &Value, fields: &mut Vec<String>) {
+    match (old, new) {
+        _ if old == new => {}
+        (Value::Object(before), Value::Object(after)) => {
+            let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+            keys.into_iter().for_each(|key| differing(&format!("{path}.{key}"), &old[key], &new[key], fields));
+        }
+        _ => fields.push(path.to_owned()),
+    }
 }
 
 /// What an apply changes: the spec is the manifest's, nobody else writes there; of annotations those that the last apply brought and this
 /// one does not are taken away, and others stay.
 fn patch(live: &Value, manifest: &Value) -> Value {
     let metadata = |of: &Value, what: &str| of["metadata"][what].as_object().cloned().unwrap_or_default();
-    let last = live["metadata"]["annotations"][LAST_APPLIED].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let last = live["metadata"]["annotations"][LAST_APPLIED].as_str().map(ToOwned::to_owned);
+    let last = last_applied(last.as_ref());
     let mut annotations: Map<String, Value> = metadata(manifest, "annotations");
     for name in last.iter().flat_map(|last| metadata(last, "annotations")).map(|(name, _)| name) {
         annotations.entry(name).or_insert(Value::Null);
@@ -168,6 +194,11 @@ fn said(answer: &Value) -> String {
     message.rsplit_once(STRICT).map_or_else(|| message.to_owned(), |(_, rest)| format!("{STRICT}{rest}"))
 }
 
+/// What the last apply has said, if there was one.
+fn last_applied(live: Option<&String>) -> Option<Value> {
+    serde_json::from_str(live?).ok()
+}
+
 /// A Secret of a manifest as it will be, if that is not how it is already.
 ///
 /// # Errors
@@ -178,7 +209,9 @@ pub async fn secret(client: &Client, manifest: &Manifest, namespace: &str) -> an
     let Ok(mut secret) = parsed else {
         anyhow::bail!("{}: Secret {} cannot be read as one", manifest.source, manifest.text("/metadata/name"))
     };
-    let mut data = secret.data.take().unwrap_or_default();
+    let given = secret.data.take().unwrap_or_default();
+    let named: BTreeSet<String> = given.keys().cloned().collect();
+    let mut data = given;
     for (key, value) in secret.string_data.take().unwrap_or_default() {
         data.insert(key, k8s_openapi::ByteString(value.into_bytes()));
     }
@@ -188,6 +221,11 @@ pub async fn secret(client: &Client, manifest: &Manifest, namespace: &str) -> an
     if let Some(live) = &live {
         let mut all = live.data.clone().unwrap_or_default();
         let before = all.clone();
+        // As an apply does it: keys that it once wrote to `data` and that are not there any more go. Of `stringData`, which no Secret keeps,
+        // nothing is ever taken away.
+        let last = last_applied(live.metadata.annotations.as_ref().and_then(|all| all.get(LAST_APPLIED)));
+        let once = last.as_ref().and_then(|last| last["data"].as_object());
+        all.retain(|key, _| named.contains(key) || !once.is_some_and(|once| once.contains_key(key)));
         all.extend(data);
         if all == before {
             return Ok(None);
@@ -205,6 +243,26 @@ pub async fn secret(client: &Client, manifest: &Manifest, namespace: &str) -> an
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_is_changed_where_it_says_something_else_and_not_by_what_an_apply_leaves_behind() {
+        let spec = json!({"deletionPolicy": "Delete", "plivo": {"alias": "a", "app_id": "1"}, "adopt": [{"id": "1"}]});
+        let live = json!({"metadata": {"annotations": {"team": "voice", LAST_APPLIED: "{}"}, "resourceVersion": "1", "managedFields": []}, "spec": spec});
+        let table = [
+            (json!({"metadata": {"annotations": {LAST_APPLIED: "{1}"}, "managedFields": [1]}, "spec": spec, "status": {}}), vec![]),
+            (
+                json!({"spec": {"deletionPolicy": "Retain", "plivo": {"alias": "b"}, "adopt": [{"id": "2"}]}}),
+                vec!["spec.adopt", "spec.deletionPolicy", "spec.plivo.alias", "spec.plivo.app_id"],
+            ),
+            (
+                json!({"metadata": {"annotations": {"switchboard.dev/paused": "true"}}, "spec": spec}),
+                vec!["metadata.annotations.switchboard.dev/paused"],
+            ),
+        ];
+        for (new, expected) in table {
+            assert_eq!(changes(&live, &new), expected, "{new}");
+        }
+    }
 
     #[test]
     fn what_would_write_is_a_dry_run_by_its_query_and_by_nothing_else() {
