@@ -159,7 +159,7 @@ impl Planner {
     /// Asks for a plan; the exit code and all that is said, which holds no password and no token.
     pub async fn run(&self, arguments: &[&str], manifests: &str) -> (i32, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
-        command.arg("plan").args(arguments).args(["--plivo-url", self.world.simulator.url()]);
+        command.arg("plan").args(["--plivo-url", self.world.simulator.url()]).args(arguments);
         command.args(["--carrierx-url", self.world.carrierx().await.url()]);
         if !arguments.contains(&"-n") {
             command.args(["-n", &self.world.namespace]);
@@ -214,14 +214,19 @@ impl Planner {
         all
     }
 
-    /// Applies the manifests, lets an operator do its work, and sees that it was what the last plan has said: nothing more, nothing less.
-    pub async fn happens(&self, endpoints: &[&str], bindings: &[&str], manifests: &str) {
-        let before = self.effects().await.len();
+    /// As somebody who may.
+    pub async fn apply(&self, manifests: &str) {
         let mut command = Command::new(&self.kubectl);
         command.args(["-n", &self.world.namespace, "apply", "-f", "-"]).env("KUBECONFIG", &self.own);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("kubectl");
         child.stdin.take().expect("piped").write_all(manifests.as_bytes()).await.expect("it reads");
         assert!(child.wait().await.expect("an answer").success(), "kubectl apply");
+    }
+
+    /// Applies the manifests, lets an operator do its work, and sees that it was what the last plan has said: nothing more, nothing less.
+    pub async fn happens(&self, endpoints: &[&str], bindings: &[&str], manifests: &str) {
+        let before = self.effects().await.len();
+        self.apply(manifests).await;
         let operator = self.world.operator().await;
         // What drifted is seen with the first listing; until then the status is what it was.
         crate::world::eventually("it happens", async || (self.count(before).await == self.promised).then_some(())).await;
