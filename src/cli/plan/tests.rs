@@ -7,6 +7,8 @@ use serde_json::json;
 
 use super::*;
 
+/// Keys of a Secret.
+type Keys = &'static [&'static str];
 /// What was asked for, in order.
 type Asked = Arc<Mutex<Vec<String>>>;
 
@@ -87,9 +89,9 @@ async fn who_brings_the_namespace_along_is_told_to_apply_it_first() {
 
 #[tokio::test]
 async fn a_secret_loses_the_keys_that_an_apply_takes_away() {
-    let text = |keys: &[&str]| Value::Object(keys.iter().map(|key| ((*key).to_owned(), json!("dmFsdWU="))).collect());
+    let text = |keys: Keys| Value::Object(keys.iter().map(|key| ((*key).to_owned(), json!("dmFsdWU="))).collect());
     // What the Secret has, what the last apply has written to `data`, what the manifest has there: what there will be.
-    let table: [(&[&str], Option<&[&str]>, &[&str], Option<&[&str]>); 5] = [
+    let table: [(Keys, Option<Keys>, Keys, Option<Keys>); 5] = [
         (&["a", "b"], Some(&["a", "b"]), &["a"], Some(&["a"])),
         (&["a", "b", "c"], Some(&["a", "b"]), &["a"], Some(&["a", "c"])),
         (&["a", "b"], Some(&["a"]), &["a"], None),
