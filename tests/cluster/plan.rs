@@ -2,6 +2,8 @@
 
 mod planner;
 
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
 use sandbox::carrierx;
 use sandbox::control_plane::{self, Options};
 use sandbox::plivo;
@@ -59,6 +61,10 @@ async fn what_the_plan_says_is_what_happens_and_to_say_it_nothing_is_written() {
     planner.happens(&["alice", "carol"], &["reception"], &edited).await;
     planner.plan("settled", &["-f", "-"], &edited, 0).await;
 
+    // What is only for later changes in the cluster, and nowhere else.
+    let policy = carol.replace("driftPolicy: Report", "driftPolicy: Report\n  deletionPolicy: Retain");
+    planner.plan("policy", &["-f", "-"], &policy, 2).await;
+
     // Somebody works in the console. One object has it corrected, the other one only reported.
     let second = endpoint_id(&world.ready("carol").await);
     planner.called(&second, "2000000002");
@@ -92,6 +98,7 @@ async fn what_the_plan_says_is_what_happens_and_to_say_it_nothing_is_written() {
     let wrong = manifests(&[
         &number("reception", "12", "app_id: \"1\""),
         &endpoint("alice", "alias: Alice, colour: red, passwordSecretRef: {name: alice-sip}", ""),
+        &endpoint("\"alice?x=\"", "alias: Alice, passwordSecretRef: {name: alice-sip}", ""),
     ]);
     planner.plan("refused", &["-f", "-"], &wrong, 1).await;
     world.delete_binding("reception").await;
@@ -134,6 +141,42 @@ async fn a_number_is_planned_to_an_endpoint_over_a_trunk_group_that_nobody_has_m
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_a_manifest_of_a_secret_has_no_more_is_gone_in_the_plan_if_it_goes_in_the_apply() {
+    let plane = support::control_plane();
+    let world = World::new("plan-keys").await;
+    let planner = Planner::new(plane, &world).await;
+    let secrets: Api<Secret> = Api::namespaced(world.client.clone(), &world.namespace);
+    // Nothing is ever taken away of what came with stringData.
+    for (field, goes) in [("data", true), ("stringData", false)] {
+        let name = format!("{}-sip", field.to_lowercase());
+        let secret = |keys: &str| format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}}}\n{field}: {{{keys}}}\n");
+        planner.apply(&secret("password: Y2FuYXJ5LTdmM2ExOQ==, pin: MTIzNA==")).await;
+        let fewer = secret("pin: MTIzNA==");
+        let alice = endpoint("alice", &format!("passwordSecretRef: {{name: {name}}}"), "");
+        let (code, said) = planner.run(&["-f", "-"], &manifests(&[&fewer, &alice])).await;
+        assert_eq!((code, said.contains("SecretKeyMissing")), (2, goes), "{field}: {said}");
+        planner.apply(&fewer).await;
+        let data = secrets.get(&name).await.expect("the Secret").data.unwrap_or_default();
+        assert_eq!(data.contains_key("password"), !goes, "{field}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_does_not_even_say_whose_the_credentials_are_is_not_waited_for_longer_than_for_the_rest() {
+    let plane = support::control_plane();
+    let world = World::new("plan-silent").await;
+    world.secret("alice-sip", &[("password", PASSWORD)]).await;
+    let planner = Planner::new(plane, &world).await;
+    // Connections are made, and nobody answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", silent.local_addr().expect("an address"));
+    let alice = endpoint("alice", "passwordSecretRef: {name: alice-sip}", "");
+    let (code, said) = planner.run(&["-f", "-", "--timeout", "300ms", "--plivo-url", &url], &alice).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("cannot be asked: it did not answer in time (--timeout)"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_right_the_plan_says_which_one_is_missing() {
     let plane = support::control_plane();
     let world = World::new("plan-rights").await;
@@ -166,7 +209,7 @@ async fn without_a_right_the_plan_says_which_one_is_missing() {
 fn the_page_about_plans_shows_what_a_plan_says() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(root.join("docs/plan.md")).expect("docs/plan.md");
-    for golden in ["new", "nothing", "drift"] {
+    for golden in ["new", "nothing", "drift", "policy"] {
         let text = std::fs::read_to_string(planner::golden(golden)).expect("a golden file");
         assert!(page.contains(&format!("```text\n{text}```\n")), "docs/plan.md does not show tests/fixtures/plan/{golden}.txt as it is");
     }

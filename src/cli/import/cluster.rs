@@ -5,7 +5,8 @@ use std::fmt::Debug;
 use anyhow::{Context as _, anyhow, bail};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, ListParams};
-use kube::core::NamespaceResourceScope;
+use kube::core::error_boundary::InvalidObject;
+use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
@@ -107,16 +108,33 @@ async fn known<K>(client: &Client, namespace: &str) -> anyhow::Result<(Vec<K>, b
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
 {
-    match list(&Api::<K>::all(client.clone())).await {
+    match list::<K>(&Api::all(client.clone())).await {
         Err(kube::Error::Api(status)) if status.code == 403 => {}
-        found => return Ok((found.with_context(|| format!("listing {}", K::plural(&())))?, true)),
+        found => return Ok((decoded(found.with_context(|| format!("listing {}", K::plural(&())))?)?, true)),
     }
-    let listed = list(&Api::<K>::namespaced(client.clone(), namespace)).await;
+    let listed = list::<K>(&Api::namespaced(client.clone(), namespace)).await;
     let listed = listed.map_err(|error| explained(error, "list", &of_group::<K>(), Some(namespace), None))?;
-    Ok((listed, false))
+    Ok((decoded(listed)?, false))
 }
 
-async fn list<K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug>(api: &Api<K>) -> kube::Result<Vec<K>> {
+/// What an object that cannot be read has already must not be imported beside it, so none may be left out.
+fn decoded<K: Resource<DynamicType = ()>>(all: Vec<DeserializeGuard<K>>) -> anyhow::Result<Vec<K>> {
+    all.into_iter().map(|object| object.0.map_err(|broken| undecodable(&K::kind(&()), &of_group::<K>(), &broken))).collect()
+}
+
+fn undecodable(kind: &str, resource: &str, broken: &InvalidObject) -> anyhow::Error {
+    let namespace = broken.metadata.namespace.as_deref().unwrap_or_default();
+    let name = broken.metadata.name.as_deref().unwrap_or_default();
+    anyhow!(
+        "{kind} {namespace}/{name} cannot be read: {}. What it has at the provider cannot be told apart from what is free. Mend it (`kubectl -n {namespace} edit {resource} {name}`), or use the release of switchboard that the CustomResourceDefinitions in the cluster are from",
+        broken.error
+    )
+}
+
+async fn list<K>(api: &Api<DeserializeGuard<K>>) -> kube::Result<Vec<DeserializeGuard<K>>>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
     let mut params = ListParams::default().limit(PAGE);
     let mut all = Vec::new();
     loop {
@@ -203,10 +221,41 @@ pub(super) fn place<K: Resource>(object: &K) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kube::client::Body;
+    use serde_json::json;
+
     use super::*;
 
     fn refusal(code: u16, message: &str) -> kube::Error {
         kube::Error::Api(Box::new(kube::core::Status { code, message: message.to_owned(), ..kube::core::Status::default() }))
+    }
+
+    #[tokio::test]
+    async fn an_object_that_cannot_be_read_is_named_with_what_to_do_about_it() {
+        let good = json!({"metadata": {"namespace": "voice", "name": "alice"}, "spec": {"accountRef": {"name": "plivo"}, "plivo": {}}});
+        let broken = json!({"metadata": {"namespace": "voice", "name": "odd"}, "spec": {"accountRef": 12}});
+        for (items, expected) in [
+            (vec![&good], None),
+            (
+                vec![&good, &broken],
+                Some(["SipEndpoint voice/odd cannot be read", "kubectl -n voice edit sipendpoints.switchboard.dev odd"]),
+            ),
+        ] {
+            let page = json!({"metadata": {}, "items": items}).to_string();
+            let service = tower::service_fn(move |_: http::Request<Body>| {
+                let answer = http::Response::new(Body::from(page.clone().into_bytes()));
+                std::future::ready(Ok::<_, std::convert::Infallible>(answer))
+            });
+            let found = known::<SipEndpoint>(&Client::new(service, "voice"), "voice").await;
+            match (found, expected) {
+                (Ok((found, everywhere)), None) => assert_eq!((found.len(), everywhere), (1, true)),
+                (Err(error), Some(words)) => {
+                    let said = format!("{error:#}");
+                    assert!(words.iter().all(|words| said.contains(words)), "{said}");
+                }
+                (found, _) => panic!("{found:?}"),
+            }
+        }
     }
 
     #[test]

@@ -1,27 +1,36 @@
 //! An apply that is not one: the API server is asked for a dry run, which fills in defaults, checks the schema and asks its admission. Nothing
 //! is stored.
 
-use http::{Method, Request, StatusCode, header};
+use std::collections::BTreeSet;
+
+use http::{Method, Request, StatusCode, Uri, header};
 use k8s_openapi::api::core::v1::Secret;
 use kube::client::Body;
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Map, Value, json};
 
 use super::manifests::Manifest;
-use crate::api::{ANNOTATION_CONNECTION, ANNOTATION_FORCE_ORPHAN, ANNOTATION_PAUSED};
+use crate::api::{GROUP, VERSION};
+use crate::cli::shared;
 use crate::controller::deadline;
 use crate::core::key::Kind;
 
 /// What `kubectl apply` keeps of the last one.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// What makes a request that would write a dry run.
+const DRY_RUN: (&str, &str) = ("dryRun", "All");
+/// Longest name of an object, in characters.
+const LONGEST_NAME: usize = 253;
 
 /// What the apply means for an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// There is none of that name yet.
     New,
-    /// It says something else then.
-    Changed,
+    /// It says something else then, in these fields.
+    Changed(Vec<String>),
+    /// An account that says the same, and has other credentials.
+    Renewed,
     /// It says the same.
     Same,
 }
@@ -34,8 +43,36 @@ pub fn kind_of(manifest: &Manifest) -> Option<(Kind, &'static str)> {
         (Kind::ProviderAccount, "provideraccounts"),
         (Kind::ClusterProviderAccount, "clusterprovideraccounts"),
     ];
-    let ours = manifest.text("/apiVersion").starts_with(&format!("{}/", crate::api::GROUP));
-    kinds.into_iter().find(|(kind, _)| ours && kind.as_str() == manifest.text("/kind"))
+    kinds.into_iter().find(|(kind, _)| ours(manifest) && kind.as_str() == manifest.text("/kind"))
+}
+
+/// Of our group, in whatever version.
+pub fn ours(manifest: &Manifest) -> bool {
+    let group = manifest.text("/apiVersion").split('/').next();
+    group == Some(GROUP)
+}
+
+/// What the manifest says of its place goes into the addresses of requests, so it must be nothing else than a place.
+///
+/// # Errors
+/// What is wrong with it, as the API server would say it.
+pub fn placed(manifest: &Manifest, namespace: &str) -> Result<(), String> {
+    let (version, kind, name) = (manifest.text("/apiVersion"), manifest.text("/kind"), manifest.text("/metadata/name"));
+    if ours(manifest) && (version != format!("{GROUP}/{VERSION}") || kind_of(manifest).is_none()) {
+        return Err(format!("no matches for kind {kind:?} in version {version:?}"));
+    }
+    if !subdomain(name) {
+        return Err(format!(
+            "metadata.name: Invalid value: {name:?}: a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character"
+        ));
+    }
+    shared::namespace(namespace).map(drop).map_err(|why| format!("metadata.namespace: Invalid value: {why}"))
+}
+
+fn subdomain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let label = |label: &str| label.starts_with(plain) && label.ends_with(plain) && label.chars().all(|c| plain(c) || c == '-');
+    name.len() <= LONGEST_NAME && name.split('.').all(label)
 }
 
 /// The object as the API server would store it.
@@ -51,7 +88,7 @@ pub async fn dry_run(client: &Client, manifest: &Manifest, plural: &str, namespa
         (status, live) if status.is_success() => Some(live),
         (_, answer) => anyhow::bail!("{}", said(&answer)),
     };
-    let query = "?dryRun=All&fieldValidation=Strict&fieldManager=kubectl";
+    let query = format!("?{}={}&fieldValidation=Strict&fieldManager=kubectl", DRY_RUN.0, DRY_RUN.1);
     let (status, answer) = match &live {
         None => {
             let mut new = manifest.object.clone();
@@ -73,23 +110,45 @@ pub async fn dry_run(client: &Client, manifest: &Manifest, plural: &str, namespa
     }
     let fate = match &live {
         None => Fate::New,
-        Some(live) if says(live) == says(&answer) => Fate::Same,
-        Some(_) => Fate::Changed,
+        Some(live) => match changes(live, &answer) {
+            fields if fields.is_empty() => Fate::Same,
+            fields => Fate::Changed(fields),
+        },
     };
     Ok((answer, fate))
 }
 
-/// What of an object its reconcile looks at, but for what the operator writes itself.
-fn says(object: &Value) -> (Value, Vec<Value>) {
-    let annotation = |name: &str| object["metadata"]["annotations"][name].clone();
-    (object["spec"].clone(), [ANNOTATION_PAUSED, ANNOTATION_FORCE_ORPHAN, ANNOTATION_CONNECTION].map(annotation).into())
+/// Where the object says something else, in what people write and the operator looks at: the spec and Switchboard's annotations. The server
+/// has filled in its defaults on both sides.
+fn changes(live: &Value, new: &Value) -> Vec<String> {
+    let annotations = |object: &Value| {
+        let all = object["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
+        let own = |name: &String| name.split_once('/').is_some_and(|(group, _)| group == GROUP);
+        Value::Object(all.into_iter().filter(|(name, _)| own(name)).collect())
+    };
+    let mut fields = Vec::new();
+    differing("spec", &live["spec"], &new["spec"], &mut fields);
+    differing("metadata.annotations", &annotations(live), &annotations(new), &mut fields);
+    fields
+}
+
+fn differing(path: &str, old: &Value, new: &Value, fields: &mut Vec<String>) {
+    match (old, new) {
+        _ if old == new => {}
+        (Value::Object(before), Value::Object(after)) => {
+            let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+            keys.into_iter().for_each(|key| differing(&format!("{path}.{key}"), &old[key], &new[key], fields));
+        }
+        _ => fields.push(path.to_owned()),
+    }
 }
 
 /// What an apply changes: the spec is the manifest's, nobody else writes there; of annotations those that the last apply brought and this
 /// one does not are taken away, and others stay.
 fn patch(live: &Value, manifest: &Value) -> Value {
     let metadata = |of: &Value, what: &str| of["metadata"][what].as_object().cloned().unwrap_or_default();
-    let last = live["metadata"]["annotations"][LAST_APPLIED].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let last = live["metadata"]["annotations"][LAST_APPLIED].as_str().map(ToOwned::to_owned);
+    let last = last_applied(last.as_ref());
     let mut annotations: Map<String, Value> = metadata(manifest, "annotations");
     for name in last.iter().flat_map(|last| metadata(last, "annotations")).map(|(name, _)| name) {
         annotations.entry(name).or_insert(Value::Null);
@@ -108,6 +167,7 @@ fn difference(old: &Value, new: &Value) -> Value {
     Value::Object(gone.chain(kept).collect())
 }
 
+/// Nothing that would write leaves here, however its address came about.
 async fn send(client: &Client, method: Method, path: &str, content: &str, body: &Value) -> anyhow::Result<(StatusCode, Value)> {
     let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
     let mut request = Request::builder().method(method).uri(path);
@@ -115,10 +175,16 @@ async fn send(client: &Client, method: Method, path: &str, content: &str, body: 
         request = request.header(header::CONTENT_TYPE, content);
     }
     let request = request.body(Body::from(body))?;
+    anyhow::ensure!(request.method() == Method::GET || dry(request.uri()), "a request that is no dry run is not made");
     let answer = deadline(client.send(request)).await?;
     let status = answer.status();
     let body = tokio::time::timeout(std::time::Duration::from_secs(10), answer.into_body().collect_bytes()).await??;
     Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+}
+
+/// As the API server reads the query.
+fn dry(uri: &Uri) -> bool {
+    uri.query().unwrap_or_default().split('&').any(|pair| pair.split_once('=') == Some(DRY_RUN))
 }
 
 /// The API server's own words. Of a field that it does not know it tells after the whole object.
@@ -126,6 +192,11 @@ fn said(answer: &Value) -> String {
     const STRICT: &str = "strict decoding error: ";
     let message = answer["message"].as_str().unwrap_or("the API server answered without saying why");
     message.rsplit_once(STRICT).map_or_else(|| message.to_owned(), |(_, rest)| format!("{STRICT}{rest}"))
+}
+
+/// What the last apply has said, if there was one.
+fn last_applied(live: Option<&String>) -> Option<Value> {
+    serde_json::from_str(live?).ok()
 }
 
 /// A Secret of a manifest as it will be, if that is not how it is already.
@@ -138,7 +209,9 @@ pub async fn secret(client: &Client, manifest: &Manifest, namespace: &str) -> an
     let Ok(mut secret) = parsed else {
         anyhow::bail!("{}: Secret {} cannot be read as one", manifest.source, manifest.text("/metadata/name"))
     };
-    let mut data = secret.data.take().unwrap_or_default();
+    let given = secret.data.take().unwrap_or_default();
+    let named: BTreeSet<String> = given.keys().cloned().collect();
+    let mut data = given;
     for (key, value) in secret.string_data.take().unwrap_or_default() {
         data.insert(key, k8s_openapi::ByteString(value.into_bytes()));
     }
@@ -148,6 +221,11 @@ pub async fn secret(client: &Client, manifest: &Manifest, namespace: &str) -> an
     if let Some(live) = &live {
         let mut all = live.data.clone().unwrap_or_default();
         let before = all.clone();
+        // As an apply does it: keys that it once wrote to `data` and that are not there any more go. Of `stringData`, which no Secret keeps,
+        // nothing is ever taken away.
+        let last = last_applied(live.metadata.annotations.as_ref().and_then(|all| all.get(LAST_APPLIED)));
+        let once = last.as_ref().and_then(|last| last["data"].as_object());
+        all.retain(|key, _| named.contains(key) || !once.is_some_and(|once| once.contains_key(key)));
         all.extend(data);
         if all == before {
             return Ok(None);
@@ -165,6 +243,40 @@ pub async fn secret(client: &Client, manifest: &Manifest, namespace: &str) -> an
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_is_changed_where_it_says_something_else_and_not_by_what_an_apply_leaves_behind() {
+        let spec = json!({"deletionPolicy": "Delete", "plivo": {"alias": "a", "app_id": "1"}, "adopt": [{"id": "1"}]});
+        let live = json!({"metadata": {"annotations": {"team": "voice", LAST_APPLIED: "{}"}, "resourceVersion": "1", "managedFields": []}, "spec": spec});
+        let table = [
+            (json!({"metadata": {"annotations": {LAST_APPLIED: "{1}"}, "managedFields": [1]}, "spec": spec, "status": {}}), vec![]),
+            (
+                json!({"spec": {"deletionPolicy": "Retain", "plivo": {"alias": "b"}, "adopt": [{"id": "2"}]}}),
+                vec!["spec.adopt", "spec.deletionPolicy", "spec.plivo.alias", "spec.plivo.app_id"],
+            ),
+            (
+                json!({"metadata": {"annotations": {"switchboard.dev/paused": "true"}}, "spec": spec}),
+                vec!["metadata.annotations.switchboard.dev/paused"],
+            ),
+        ];
+        for (new, expected) in table {
+            assert_eq!(changes(&live, &new), expected, "{new}");
+        }
+    }
+
+    #[test]
+    fn what_would_write_is_a_dry_run_by_its_query_and_by_nothing_else() {
+        for (path, expected) in [
+            ("/apis/switchboard.dev/v1alpha1/sipendpoints/alice?dryRun=All&fieldManager=kubectl", true),
+            ("/apis/switchboard.dev/v1alpha1/sipendpoints/alice?fieldManager=kubectl&dryRun=All", true),
+            ("/apis/switchboard.dev/v1alpha1/sipendpoints/alice?x=?dryRun=All&fieldManager=kubectl", false),
+            ("/apis/switchboard.dev/v1alpha1/sipendpoints/alice#?dryRun=All&fieldManager=kubectl", false),
+            ("/apis/switchboard.dev/v1alpha1/sipendpoints/dryRun=All", false),
+            ("/apis/switchboard.dev/v1alpha1/sipendpoints/alice?dryRun=", false),
+        ] {
+            assert_eq!(dry(&path.parse().expect("an address")), expected, "{path}");
+        }
+    }
 
     #[test]
     fn of_an_unknown_field_only_the_field_is_told() {

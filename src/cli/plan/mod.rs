@@ -120,7 +120,7 @@ impl PlanArgs {
         applied.lay_over(&mut cluster)?;
         let wanted = match self.filenames.is_empty() {
             true => present(&cluster, Some(&spaces).filter(|_| !self.all_namespaces)),
-            false => applied.concerned(&cluster),
+            false => applied.concerned(&cluster, &self.operator_namespace),
         };
         let settings = Settings {
             timing,
@@ -144,7 +144,8 @@ impl PlanArgs {
 struct Applied {
     objects: Vec<(Kind, Value)>,
     fates: Fates,
-    refused: Vec<(ObjectKey, String)>,
+    /// Which (as people name it), and why.
+    refused: Vec<(String, String)>,
     secrets: Vec<Secret>,
     /// Kinds that are none of ours, and how many of each.
     others: BTreeMap<String, usize>,
@@ -153,23 +154,43 @@ struct Applied {
 impl Applied {
     async fn of(client: &Client, manifests: Vec<Manifest>, home: &str) -> anyhow::Result<Self> {
         let mut applied = Self::default();
+        let namespaces = manifests.iter().filter(|manifest| (manifest.text("/apiVersion"), manifest.text("/kind")) == ("v1", "Namespace"));
+        let made: BTreeSet<String> = namespaces.map(|manifest| manifest.text("/metadata/name").to_owned()).collect();
         for manifest in manifests {
             let own = Some(manifest.text("/metadata/namespace")).filter(|named| !named.is_empty()).unwrap_or(home).to_owned();
-            let Some((kind, plural)) = apply::kind_of(&manifest) else {
-                match (manifest.text("/apiVersion"), manifest.text("/kind")) {
-                    ("v1", "Secret") => applied.secrets.extend(apply::secret(client, &manifest, &own).await?),
-                    (_, other) => *applied.others.entry(other.to_owned()).or_default() += 1,
-                }
+            let (of_kind, name) = (apply::kind_of(&manifest), manifest.text("/metadata/name"));
+            let is_secret = (manifest.text("/apiVersion"), manifest.text("/kind")) == ("v1", "Secret");
+            if !is_secret && !apply::ours(&manifest) {
+                *applied.others.entry(manifest.text("/kind").to_owned()).or_default() += 1;
+                continue;
+            }
+            let namespace = if of_kind.is_some_and(|(kind, _)| kind == Kind::ClusterProviderAccount) { "" } else { own.as_str() };
+            let place = if namespace.is_empty() { String::new() } else { format!("{namespace}/") };
+            let called = format!("{} {place}{name}", manifest.text("/kind"));
+            // Before anything is asked about it.
+            if let Err(why) = apply::placed(&manifest, &own) {
+                applied.refused.push((called, why));
+                continue;
+            }
+            let Some((kind, plural)) = of_kind else {
+                applied.secrets.extend(apply::secret(client, &manifest, &own).await?);
                 continue;
             };
-            let namespace = if kind == Kind::ClusterProviderAccount { String::new() } else { own };
-            let key = ObjectKey { kind, namespace: namespace.clone(), name: manifest.text("/metadata/name").to_owned() };
-            match apply::dry_run(client, &manifest, plural, &namespace).await {
+            let key = ObjectKey { kind, namespace: namespace.to_owned(), name: name.to_owned() };
+            match apply::dry_run(client, &manifest, plural, namespace).await {
                 Ok((object, fate)) => {
                     applied.fates.insert(key, fate);
                     applied.objects.push((kind, object));
                 }
-                Err(error) => applied.refused.push((key, format!("{error:#}"))),
+                Err(error) => {
+                    let mut why = format!("{error:#}");
+                    if made.contains(namespace) && why.contains(&format!("namespaces {namespace:?} not found")) {
+                        why.push_str("; Namespace ");
+                        why.push_str(namespace);
+                        why.push_str(" is among the manifests, and a dry run makes none: apply it first, then ask for the plan");
+                    }
+                    applied.refused.push((called, why));
+                }
             }
         }
         Ok(applied)
@@ -188,28 +209,39 @@ impl Applied {
         Ok(())
     }
 
+    /// Accounts whose credentials are among the manifests, and not as they were.
+    fn renewed(&self, cluster: &Cluster, operator_namespace: &str) -> Vec<ObjectKey> {
+        let credentials =
+            |namespace: &str, spec: &ProviderAccountSpec| provider::credentials_secret(spec).is_some_and(|name| self.has(namespace, name));
+        let own = cluster.accounts.iter().map(|account| (account.namespace().unwrap_or_default(), account));
+        let own = own.filter(|(namespace, account)| credentials(namespace, &account.spec));
+        let own = own.map(|(namespace, account)| ObjectKey::account(namespace, account.name_any()));
+        let shared = cluster.shared.iter().filter(|account| credentials(operator_namespace, &account.spec.common()));
+        own.chain(shared.map(|account| ObjectKey::cluster_account(account.name_any()))).collect()
+    }
+
+    /// There is such a Secret in the manifests.
+    fn has(&self, namespace: &str, name: &str) -> bool {
+        self.secrets.iter().any(|secret| secret.name_any() == name && secret.namespace().as_deref() == Some(namespace))
+    }
+
     /// The objects of the manifests, and those for which they change something.
-    fn concerned(&self, cluster: &Cluster) -> BTreeSet<ObjectKey> {
+    fn concerned(&mut self, cluster: &Cluster, operator_namespace: &str) -> BTreeSet<ObjectKey> {
+        for account in self.renewed(cluster, operator_namespace) {
+            let fate = self.fates.entry(account).or_insert(Fate::Renewed);
+            if *fate == Fate::Same {
+                *fate = Fate::Renewed;
+            }
+        }
         let changed = |key: &ObjectKey| self.fates.get(key).is_some_and(|fate| *fate != Fate::Same);
         let managed = |key: &&ObjectKey| matches!(key.kind, Kind::SipEndpoint | Kind::PhoneNumberBinding);
         let mut wanted: BTreeSet<ObjectKey> = self.fates.keys().filter(|key| managed(key) || changed(key)).cloned().collect();
-        let secret = |namespace: &str, name: &str| {
-            self.secrets.iter().any(|secret| secret.name_any() == name && secret.namespace().as_deref() == Some(namespace))
-        };
-        let credentials =
-            |namespace: &str, spec: &ProviderAccountSpec| provider::credentials_secret(spec).is_some_and(|name| secret(namespace, name));
-        let own = cluster.accounts.iter().filter(|account| credentials(&account.namespace().unwrap_or_default(), &account.spec));
-        let renewed: BTreeSet<ObjectKey> =
-            own.map(|account| ObjectKey::account(account.namespace().unwrap_or_default(), account.name_any())).collect();
-        let account = |namespace: &str, account: &AccountRef| {
-            let key = ObjectKey::referred(namespace, account);
-            changed(&key) || renewed.contains(&key)
-        };
+        let account = |namespace: &str, account: &AccountRef| changed(&ObjectKey::referred(namespace, account));
         for object in &cluster.endpoints {
             let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
             let secrets = provider::secrets(&object.spec).into_iter().map(|at| at.name);
             let mut secrets = secrets.chain(object.spec.connection_secret.iter().map(|at| at.name.clone()));
-            if secrets.any(|name| secret(&namespace, &name)) || account(&namespace, &object.spec.account_ref) {
+            if secrets.any(|name| self.has(&namespace, &name)) || account(&namespace, &object.spec.account_ref) {
                 wanted.insert(ObjectKey::endpoint(namespace, name));
             }
         }
@@ -338,3 +370,6 @@ fn same_installation(cluster: &Cluster, namespaces: &BTreeSet<String>, own: &str
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

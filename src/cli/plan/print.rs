@@ -42,6 +42,8 @@ struct Counts {
     delete: usize,
     adopt: usize,
     unchanged: usize,
+    /// Changed in the cluster, and nothing of it at the provider.
+    cluster: usize,
     waits: usize,
     failed: usize,
     other: usize,
@@ -49,7 +51,7 @@ struct Counts {
 
 /// The whole text, and how it turns out. `refused`: objects that the API server would not take, with its words. `all`: also objects of which
 /// there is nothing to say, and every action.
-pub fn print(planned: &[Planned], fates: Option<&Fates>, refused: &[(ObjectKey, String)], all: bool) -> (String, Outcome) {
+pub fn print(planned: &[Planned], fates: Option<&Fates>, refused: &[(String, String)], all: bool) -> (String, Outcome) {
     let mut counts = Counts { failed: refused.len(), ..Counts::default() };
     let mut text = String::new();
     let objects = planned.iter().filter(|planned| planned.key.kind != Kind::TrunkGroup);
@@ -59,14 +61,14 @@ pub fn print(planned: &[Planned], fates: Option<&Fates>, refused: &[(ObjectKey, 
         let parts: Vec<&Planned> = std::iter::once(object).chain(group).collect();
         text.push_str(&told(&parts, fates, &mut counts, all));
     }
-    for (key, why) in refused {
-        let _ = writeln!(text, "{} {key} cannot be applied: {}", key.kind, why.trim_end());
+    for (object, why) in refused {
+        let _ = writeln!(text, "{} cannot be applied: {}", object.escape_debug(), why.trim_end());
     }
     if !text.is_empty() {
         text.push('\n');
     }
     text.push_str(&summary(&counts));
-    let changes = counts.create + counts.update + counts.delete + counts.adopt + counts.other + counts.waits;
+    let changes = counts.create + counts.update + counts.delete + counts.adopt + counts.other + counts.cluster + counts.waits;
     let outcome = match () {
         () if counts.failed > 0 => Outcome::Failed,
         () if changes > 0 => Outcome::Changes,
@@ -96,10 +98,14 @@ fn told(parts: &[&Planned], fates: Option<&Fates>, counts: &mut Counts, all: boo
     counts.failed += usize::from(!failed.is_empty());
     counts.waits += usize::from(waits && failed.is_empty());
     let quiet = steps.is_empty();
-    counts.unchanged += usize::from(quiet && !waits && failed.is_empty());
+    let fate = fates.and_then(|fates| fates.get(key)).filter(|fate| **fate != Fate::Same);
+    let idle = steps.iter().all(|(_, step)| step.change == Change::Note) && !waits && failed.is_empty();
+    let cluster_only = fate.filter(|_| idle);
+    counts.cluster += usize::from(cluster_only.is_some());
+    counts.unchanged += usize::from(quiet && idle && cluster_only.is_none());
     let foreign = fates.is_some_and(|fates| !fates.contains_key(key));
     // What others wait for is none of these manifests' business.
-    if quiet && failed.is_empty() && !all && (said.is_empty() || foreign) {
+    if quiet && failed.is_empty() && !all && cluster_only.is_none() && (said.is_empty() || foreign) {
         if foreign {
             counts.waits -= usize::from(waits);
             counts.unchanged -= usize::from(!waits);
@@ -109,7 +115,8 @@ fn told(parts: &[&Planned], fates: Option<&Fates>, counts: &mut Counts, all: boo
     let note = match fates.map(|fates| fates.get(key)) {
         None | Some(Some(Fate::Same)) => "",
         Some(Some(Fate::New)) => " (new)",
-        Some(Some(Fate::Changed)) => " (changed)",
+        Some(Some(Fate::Changed(_))) => " (changed)",
+        Some(Some(Fate::Renewed)) => " (new credentials)",
         Some(None) => " (not in the manifests)",
     };
     let mut text = format!("{} {key}{note}:\n", key.kind);
@@ -125,7 +132,14 @@ fn told(parts: &[&Planned], fates: Option<&Fates>, counts: &mut Counts, all: boo
     for Said { how, finding, .. } in &said {
         let _ = writeln!(text, "  {how} ({}): {}", finding.reason, full_stop(&plain(&finding.message)));
     }
-    if quiet && failed.is_empty() && said.is_empty() {
+    match cluster_only {
+        Some(Fate::Changed(fields)) => {
+            let _ = writeln!(text, "  nothing is done at the provider (in the cluster changes {})", fields.join(", ").escape_debug());
+        }
+        Some(_) => text.push_str("  nothing is done at the provider\n"),
+        None => {}
+    }
+    if quiet && failed.is_empty() && said.is_empty() && cluster_only.is_none() {
         text.push_str("  nothing to do\n");
     }
     if all {
@@ -162,12 +176,15 @@ fn ending(end: &End) -> Option<Said<'_>> {
 }
 
 fn summary(counts: &Counts) -> String {
-    let Counts { create, update, delete, adopt, unchanged, waits, failed, .. } = counts;
+    let Counts { create, update, delete, adopt, unchanged, cluster, waits, failed, .. } = counts;
     let mut parts = vec![format!("{create} to create"), format!("{update} to update"), format!("{delete} to delete")];
     if *adopt > 0 {
         parts.push(format!("{adopt} to take over"));
     }
     parts.push(format!("{unchanged} unchanged"));
+    if *cluster > 0 {
+        parts.push(format!("{cluster} changed in the cluster only"));
+    }
     if *waits > 0 {
         parts.push(format!("{waits} {} (see above)", if *waits == 1 { "waits" } else { "wait" }));
     }

@@ -35,7 +35,10 @@ impl Rehearsal {
             if let Some(budget) = &mut object.spec.budget {
                 budget.requests_per_5_seconds = (budget.requests_per_5_seconds / 2).max(1);
             }
-            account::rehearse(&ctx, &object, users).await;
+            if self.reader.within(account::rehearse(&ctx, &object, users)).await.is_none() {
+                let message = "it did not answer in time (--timeout)".to_owned();
+                ctx.set_account(&key, Some(AccountState::NotReady(Problem { reason: Reason::ProviderUnreachable, message })));
+            }
             if wanted.contains(&key) {
                 self.account(&key);
             }

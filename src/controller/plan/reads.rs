@@ -47,6 +47,11 @@ impl Reader {
         }
     }
 
+    /// What this comes to, if it does so in time.
+    pub async fn within<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        timeout_at(self.until, work).await.ok()
+    }
+
     async fn pause(&self) -> Result<(), ()> {
         let next = async {
             tokio::select! {
