@@ -124,6 +124,13 @@ impl Candidate {
         }
     }
 
+    /// Ends without letting the Lease go, because something is still under way: others take over when it expires, and not before.
+    pub fn keep(&mut self) {
+        self.mandate.end();
+        self.metrics.leads(false);
+        warn!(lease = self.name(), "calls are still under way; the lease is not let go, others take over when it expires");
+    }
+
     async fn step(&mut self) {
         match self.elector.next(self.clock.now(), self.early) {
             Step::Wait(until) => tokio::select! {

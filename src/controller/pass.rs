@@ -46,6 +46,8 @@ pub async fn reconcile<K: Managed>(object: Arc<K>, ctx: Arc<Context>) -> Result<
         return Ok(Requeue::requeue(Duration::from_secs(5)));
     };
     let began = ctx.clock.now();
+    // Counted before it is spawned: who waits for all passes to end waits for this one too.
+    ctx.passes.send_modify(|running| *running += 1);
     let task = tokio::spawn(whole_pass(Arc::clone(&ctx), object, uid, slot));
     let ended = tokio::time::timeout(PASS, task).await;
     let outcome = match &ended {
@@ -67,7 +69,6 @@ pub async fn reconcile<K: Managed>(object: Arc<K>, ctx: Arc<Context>) -> Result<
 }
 
 async fn whole_pass<K: Managed>(ctx: Arc<Context>, object: Arc<K>, uid: String, mut slot: Slot<K::Memory>) -> Option<Moment> {
-    ctx.passes.send_modify(|running| *running += 1);
     let key = key(&*object);
     let began = ctx.clock.now();
     let (until, gone) = pass(&ctx, object, &mut slot).await;

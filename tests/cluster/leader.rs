@@ -26,6 +26,7 @@ async fn one_of_two_works_and_the_other_takes_over_and_nothing_is_done_twice() {
     side_by_side::run(vec![
         case("the leader is killed", killed),
         case("the leader is told to end in the middle of its work", ended),
+        case("the leader is told to end, and a call takes longer than that may", outlasting),
         case("the leader is started again under its identity", restarted),
         case("the leader is cut off from the API server", cut_off),
         case("the lease is written slowly", slow),
@@ -150,6 +151,34 @@ async fn ended(case: &str) {
     second.terminate().await;
     let free = lease(&world).await;
     assert_eq!((free.holder_identity.as_deref(), free.lease_duration_seconds), (Some(""), Some(1)));
+}
+
+/// A leader that ends while one of its calls is still on its way keeps its lease: the next one begins when that has expired.
+async fn outlasting(case: &str) {
+    let patient = ["--lease-duration", "12s", "--update-timeout", "8s", "--shutdown-timeout", "500ms"];
+    let (world, first, mut second) = pair(case, &patient).await;
+    world.endpoint("alice", json!({"alias": "desk"}), json!({})).await;
+    world.ready("alice").await;
+    let update = json!({"method": "POST", "path": "/Endpoint/[^/]+/$", "count": 1});
+    world.admin.set_faults(json!([{"match": update, "answer": "normal", "delay_ms": 7000}])).await.expect("a fault");
+    alias(&world, "hall").await;
+    eventually("the update is on its way", async || {
+        let requests = world.admin.requests().await.expect("the requests");
+        let update = |path: &str| path.contains("/Endpoint/") && !path.ends_with("/Endpoint/");
+        requests.iter().any(|request| request.method == "POST" && update(&request.path)).then_some(())
+    })
+    .await;
+    first.signal("TERM").await;
+    let (well, log) = first.ended().await;
+    assert!(well && log.contains("some passes did not end") && log.contains("the lease is not let go"), "{log}");
+    let kept = lease(&world).await;
+    assert_eq!(kept.holder_identity.as_deref(), Some("first"), "{log}");
+    second.says("leading lease=").await;
+    let taken = lease(&world).await;
+    let (renewed, acquired) = (kept.renew_time.expect("a time").0, taken.acquire_time.expect("a time").0);
+    assert!(acquired >= renewed + Duration::from_secs(12), "renewed at {renewed}, taken at {acquired}");
+    world.ready("alice").await;
+    assert_eq!(world.exactly_one("alice").await["alias"], "hall");
 }
 
 async fn restarted(case: &str) {
