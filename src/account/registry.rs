@@ -108,7 +108,7 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// None yet. To be made when the process begins: the five seconds before count as used up by another one.
+    /// None yet. To be made when this process begins to lead, and not while it stands by: the five seconds before count as used up by another one.
     pub fn new(settings: Settings, clock: Clock, wake: Waker) -> Self {
         let around = Surroundings { settings, clock, wake, mandate: Mandate::undisputed(), observer: Arc::new(()) };
         Self { around, began: clock.now(), attached: Mutex::default() }

@@ -72,6 +72,11 @@ pub struct RunArgs {
     #[arg(long, env = "SWITCHBOARD_RETRY_BASE", default_value = "1s", value_parser = duration, value_name = "DURATION")]
     pub retry_base: Duration,
 
+    /// How long the process waits, after SIGTERM, for what it has begun. What takes longer is given up, and the lease is then not let go but
+    /// expires by itself. Keep it some seconds below the Pod's terminationGracePeriodSeconds.
+    #[arg(long, env = "SWITCHBOARD_SHUTDOWN_TIMEOUT", default_value = "24s", value_parser = duration, value_name = "DURATION")]
+    pub shutdown_timeout: Duration,
+
     /// Identity of this installation in the ownership mark. Pin it in Git: with the same id a rebuilt cluster finds its endpoints
     /// again. Without it the uid of the namespace kube-system is used.
     #[arg(long, env = "SWITCHBOARD_INSTALLATION_ID", value_name = "ID")]
@@ -153,6 +158,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         gates,
         metrics,
         mandate,
+        drain: args.shutdown_timeout,
     };
     tokio::select! {
         ended = lead(start, candidate, stop) => ended?,
@@ -162,40 +168,46 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Stands by until this process leads, works as long as it does, and lets the lease go when all that was begun has ended.
+/// Stands by until this process leads, works as long as it does, and lets the lease go if all that was begun has ended.
 async fn lead(start: Start, candidate: Option<Candidate>, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     // From the moment when this process leads, or would; until then it is ready without.
     let gates = start.gates.clone();
     let Some(mut candidate) = candidate else {
         gates.add("caches");
-        return crate::controller::run(start, stop).await;
+        return crate::controller::run(start, stop).await.why;
     };
     if !candidate.acquire(&stop, || gates.add("caches")).await {
         return Ok(());
     }
     let (stop_work, stopped) = watch::channel(false);
     let mut work = pin!(crate::controller::run(start, stopped));
-    let (ended, loss) = {
+    let ended = {
         let mut hold = pin!(candidate.hold());
         tokio::select! {
-            ended = &mut work => (Some(ended), None),
-            loss = &mut hold => (None, Some(loss)),
+            ended = &mut work => Ok(ended),
+            loss = &mut hold => Err(loss),
             _ = stop.wait_for(|stop| *stop) => {
                 // What was begun is ended under the lease.
                 stop_work.send_replace(true);
                 tokio::select! {
-                    ended = &mut work => (Some(ended), None),
-                    loss = &mut hold => (None, Some(loss)),
+                    ended = &mut work => Ok(ended),
+                    loss = &mut hold => Err(loss),
                 }
             }
         }
     };
-    let Some(loss) = loss else {
-        candidate.release().await;
-        return ended.unwrap_or(Ok(()));
+    let loss = match ended {
+        Ok(ended) => {
+            match ended.drained {
+                true => candidate.release().await,
+                false => candidate.keep(),
+            }
+            return ended.why;
+        }
+        Err(loss) => loss,
     };
     stop_work.send_replace(true);
-    work.await?;
+    work.await.why?;
     anyhow::bail!("this process leads no more: {loss}; it ends so that it is started anew")
 }
 

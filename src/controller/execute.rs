@@ -22,8 +22,18 @@ use crate::core::time::Moment;
 use crate::failpoint;
 use crate::metrics::Acted;
 
+/// Until somebody whom no renewal wakes asks again whether its call fits into the lease.
+const RENEWAL: Duration = Duration::from_secs(1);
 /// Between two attempts to reach the API server within one pass.
 const API_RETRY: Duration = Duration::from_millis(500);
+
+/// How long until a call that was not begun is tried again, at the latest. `over`: the object is no more, and its pass waits on its own.
+fn pause(refused: NotStarted, over: bool, settle: Duration) -> Duration {
+    match refused {
+        NotStarted::NotLeading if over => settle.min(RENEWAL),
+        NotStarted::NotLeading | NotStarted::NoPermit | NotStarted::Tripped | NotStarted::Closed => settle,
+    }
+}
 
 /// What to do after an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,12 +150,15 @@ impl<K: Managed> Pass<'_, K> {
         if refused == NotStarted::NoPermit && lane == Lane::Repair {
             want();
         }
-        let (_, now) = K::seen(view);
-        if refused == NotStarted::NoPermit {
-            let until = K::pass_began(&self.slot.memory) + self.ctx.settings.timing.settle;
+        let settle = self.ctx.settings.timing.settle;
+        let (object, now) = K::seen(view);
+        let over = object.over();
+        // Who is over waits within this pass.
+        if refused == NotStarted::NoPermit || refused == NotStarted::NotLeading && !over {
+            let until = K::pass_began(&self.slot.memory) + settle;
             K::queued(&mut self.slot.memory, until);
         }
-        Step::Stop(Some(now + self.ctx.settings.timing.settle))
+        Step::Stop(Some(now + pause(refused, over, settle)))
     }
 
     /// The account object says what is wrong with the account; its objects only follow.
@@ -220,6 +233,27 @@ impl<K: Managed> Pass<'_, K> {
                 let (_, now) = K::seen(view);
                 (Step::Stop(Some(now + Duration::from_secs(2))), false)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_renewal_wakes_asks_soon_whether_its_call_fits_and_all_others_are_woken() {
+        let (settle, short) = (Duration::from_secs(150), Duration::from_millis(600));
+        let table = [
+            (NotStarted::NotLeading, true, settle, RENEWAL),
+            (NotStarted::NotLeading, true, short, short),
+            (NotStarted::NotLeading, false, settle, settle),
+            (NotStarted::NoPermit, true, settle, settle),
+            (NotStarted::Tripped, true, settle, settle),
+            (NotStarted::Closed, false, settle, settle),
+        ];
+        for (refused, over, settle, expected) in table {
+            assert_eq!(pause(refused, over, settle), expected, "{refused:?}, over: {over}");
         }
     }
 }

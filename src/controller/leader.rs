@@ -19,6 +19,8 @@ use crate::server::Gates;
 
 /// What readiness waits for: the Lease can be read, and somebody leads.
 const GATE: &str = "lease";
+/// The Lease's name unless it is told another.
+const USUAL: &str = "switchboard";
 /// How often letting go is tried, should somebody else write the Lease at the same time.
 const RELEASES: usize = 3;
 
@@ -46,9 +48,11 @@ pub struct Candidate {
     metrics: Metrics,
     early: bool,
     stamp: i64,
-    /// The last failure that was told: each is told once.
+    /// Failures that stand: of reads, and of writes. Each is told once.
+    unread: Option<String>,
+    unwritten: Option<String>,
+    /// Who was last told to lead instead.
     told: String,
-    failing: bool,
 }
 
 impl Candidate {
@@ -58,7 +62,20 @@ impl Candidate {
         metrics.leads(false);
         let elector = Elector::new(settings.identity.clone(), settings.terms);
         let api = Api::namespaced(client, &settings.namespace);
-        Self { api, clock, settings, elector, mandate, gates, metrics, early: false, stamp: 0, told: String::new(), failing: false }
+        Self {
+            api,
+            clock,
+            settings,
+            elector,
+            mandate,
+            gates,
+            metrics,
+            early: false,
+            stamp: 0,
+            unread: None,
+            unwritten: None,
+            told: String::new(),
+        }
     }
 
     /// Waits until this process leads; false if it is to stop before. `leading` is called before anybody is told so.
@@ -124,6 +141,13 @@ impl Candidate {
         }
     }
 
+    /// Ends without letting the Lease go, because something is still under way: others take over when it expires, and not before.
+    pub fn keep(&mut self) {
+        self.mandate.end();
+        self.metrics.leads(false);
+        warn!(lease = self.name(), "calls are still under way; the lease is not let go, others take over when it expires");
+    }
+
     async fn step(&mut self) {
         match self.elector.next(self.clock.now(), self.early) {
             Step::Wait(until) => tokio::select! {
@@ -133,19 +157,13 @@ impl Candidate {
             Step::Read => {
                 let answer = self.call(self.api.get_opt(&self.settings.name)).await;
                 let event = match answer {
-                    Ok(lease) => {
-                        self.works();
-                        Event::Read(lease.as_ref().map(read))
-                    }
+                    Ok(lease) => Event::Read(lease.as_ref().map(read)),
                     Err(error) => self.failed("get", &error),
                 };
+                let answered = event != Event::Failed;
                 self.learn(event);
-                if let Some(holder) = self.elector.holder().filter(|holder| *holder != self.told) {
-                    info!(lease = self.name(), holder, "somebody else leads");
-                    self.told = holder.to_owned();
-                }
-                if self.elector.holder().is_some() {
-                    self.gates.open(GATE);
+                if answered {
+                    self.looked();
                 }
             }
             Step::Write => {
@@ -158,7 +176,7 @@ impl Candidate {
                 };
                 let event = match answer {
                     Ok(lease) => {
-                        self.works();
+                        self.works(true);
                         self.early = false;
                         Event::Written(read(&lease))
                     }
@@ -181,31 +199,49 @@ impl Candidate {
         }
     }
 
-    fn works(&mut self) {
-        if std::mem::take(&mut self.failing) {
-            info!(lease = self.name(), "the lease can be read and written again");
-            self.told.clear();
+    /// The Lease was read. That somebody else renews it is all that who stands by needs; whether it can be written, only a write can tell.
+    fn looked(&mut self) {
+        let leader = self.elector.leader(self.clock.now()).map(str::to_owned);
+        self.works(leader.is_some());
+        let Some(leader) = leader else { return };
+        self.gates.open(GATE);
+        if leader != self.told {
+            info!(
+                lease = self.name(),
+                holder = leader,
+                "somebody else leads; it works on its own namespaces only: give operators of other namespaces a --lease-name of their own"
+            );
+            self.told = leader;
+        }
+    }
+
+    /// The Lease could be read; `fully`: and written, or need not be.
+    fn works(&mut self, fully: bool) {
+        let failed = self.unread.is_some() || self.unwritten.is_some();
+        self.unread = None;
+        if fully {
+            self.unwritten = None;
+        }
+        if failed && self.unwritten.is_none() {
+            info!(lease = self.name(), "the lease can be used again");
         }
     }
 
     /// Said once for each cause, with what to do about it.
     fn failed(&mut self, verb: &str, error: &kube::Error) -> Event {
-        let Settings { namespace, .. } = &self.settings;
+        let Settings { namespace, name, .. } = &self.settings;
         let cause = match error {
-            kube::Error::Api(status) if status.code == 403 => format!(
-                "this ServiceAccount may not {verb} leases.coordination.k8s.io in the namespace {namespace}: apply the Role and the RoleBinding \
-                 switchboard-leader (deploy/rbac.yaml, deploy/namespaced/operator.yaml, or the chart), or run one process with --no-leader-election"
-            ),
+            kube::Error::Api(status) if status.code == 403 => denied(verb, namespace, name),
             kube::Error::Api(status) if status.code == 404 => {
                 format!("there is no namespace {namespace} for the lease: --lease-namespace names it")
             }
             error => error.to_string(),
         };
-        if self.told != cause {
+        let told = if verb == "get" { &mut self.unread } else { &mut self.unwritten };
+        if told.as_ref() != Some(&cause) {
+            *told = Some(cause.clone());
             warn!(lease = self.name(), cause, "the lease cannot be used; trying again");
-            self.told = cause;
         }
-        self.failing = true;
         if self.elector.leadership().is_none() {
             self.gates.close(GATE);
         }
@@ -254,6 +290,16 @@ async fn within<T>(time: Duration, call: impl Future<Output = kube::Result<T>>) 
     }
 }
 
+fn denied(verb: &str, namespace: &str, name: &str) -> String {
+    // Who may create one may create any; other rights are for the names that the Role has.
+    let named = if name == USUAL || verb == "create" { "" } else { ", which must name it," };
+    format!(
+        "this ServiceAccount may not {verb} leases.coordination.k8s.io {name} in the namespace {namespace}: apply the Role{named} and the \
+         RoleBinding switchboard-leader (deploy/rbac.yaml, deploy/namespaced/operator.yaml, or the chart), or run one process with \
+         --no-leader-election"
+    )
+}
+
 fn read(lease: &Lease) -> Record {
     let spec = lease.spec.clone().unwrap_or_default();
     let micros = |time: Option<MicroTime>| time.map(|time| time.0.as_microsecond());
@@ -264,5 +310,21 @@ fn read(lease: &Lease) -> Record {
         stamp: micros(spec.renew_time),
         acquired: micros(spec.acquire_time),
         transitions: spec.lease_transitions.unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_use_the_lease_is_told_which_one_and_that_the_role_must_name_it_if_it_is_not_the_usual_one() {
+        let hint = "apply the Role, which must name it, and the RoleBinding switchboard-leader";
+        for (verb, name, hinted) in [("get", "switchboard", false), ("update", "other", true), ("create", "other", false)] {
+            let told = denied(verb, "voice", name);
+            assert!(told.contains(&format!("may not {verb} leases.coordination.k8s.io {name} in the namespace voice")), "{told}");
+            assert_eq!(told.contains(hint), hinted, "{told}");
+            assert_eq!(told.contains("apply the Role and the RoleBinding switchboard-leader"), !hinted, "{told}");
+        }
     }
 }

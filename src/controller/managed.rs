@@ -75,7 +75,7 @@ pub trait Managed:
     /// Performs an action of this kind, or has [`Pass::perform`] do it.
     fn perform(pass: &mut Pass<'_, Self>, view: &Self::View, action: &Action) -> impl Future<Output = Step> + Send;
 
-    /// A call waits for a permit of the budget: until then the next pass goes on where this one stops.
+    /// A call waits for a permit of the budget or for a renewal of the lease: until then the next pass goes on where this one stops.
     fn queued(_memory: &mut Self::Memory, _until: Moment) {}
     /// Before each action.
     fn look(_pass: &mut Pass<'_, Self>, _view: &Self::View, _action: &Action) {}

@@ -68,8 +68,6 @@ use crate::server::Gates;
 
 /// Longest that any one call to the API server may take.
 const CALL: Duration = Duration::from_secs(10);
-/// Longest that running creates may take to be recorded after the signal to stop; Kubernetes kills after 30 s.
-const DRAIN: Duration = Duration::from_secs(24);
 
 /// A call to the API server under its deadline.
 ///
@@ -106,13 +104,20 @@ pub struct Start {
     pub metrics: Metrics,
     /// Until when providers may be called with what changes something.
     pub mandate: Mandate,
+    /// Longest that running passes may take to end after the signal to stop.
+    pub drain: Duration,
+}
+
+/// How the controllers ended.
+pub struct Ended {
+    /// Nothing is under way any more. If not, a call may be, and nobody else may begin before that could be over.
+    pub drained: bool,
+    /// An error if a controller ended by itself.
+    pub why: anyhow::Result<()>,
 }
 
 /// Runs until `stop` says so, then lets running creates be recorded. Ends early if any part ends.
-///
-/// # Errors
-/// If a controller ends by itself.
-pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Result<()> {
+pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> Ended {
     let scopes: Vec<Option<String>> = match start.namespaces.as_slice() {
         [] => vec![None],
         namespaces => namespaces.iter().cloned().map(Some).collect(),
@@ -255,11 +260,12 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> anyhow::Resu
     };
     let asked = *stop.borrow_and_update();
     ctx.stopping.store(true, Ordering::SeqCst);
-    drain(&ctx, &start.mandate).await;
-    match ended {
-        Some(part) if !asked => anyhow::bail!("{part} ended by itself; the process ends so that it is started anew"),
+    let drained = drain(&ctx, &start.mandate, start.drain).await;
+    let why = match ended {
+        Some(part) if !asked => Err(anyhow::anyhow!("{part} ended by itself; the process ends so that it is started anew")),
         _ => Ok(()),
-    }
+    };
+    Ended { drained, why }
 }
 
 /// The controller of one kind of account objects, in one watch.
@@ -328,17 +334,19 @@ fn trunk_group_controller(
 }
 
 /// Waits for running passes: a create that was sent is recorded before the process ends. Who does not lead any more has no time left but
-/// what was its own.
-async fn drain(ctx: &Context, mandate: &Mandate) {
+/// what was its own. Answers whether all have ended.
+async fn drain(ctx: &Context, mandate: &Mandate, longest: Duration) -> bool {
     let mut passes = ctx.passes.subscribe();
     let running = *passes.borrow();
     if running > 0 {
         info!(running, "shutting down; running passes are finished");
     }
-    let left = mandate.rest().map_or(DRAIN, |rest| rest.min(DRAIN));
-    if tokio::time::timeout(left, passes.wait_for(|running| *running == 0)).await.is_err() {
+    let left = mandate.rest().map_or(longest, |rest| rest.min(longest));
+    let drained = tokio::time::timeout(left, passes.wait_for(|running| *running == 0)).await.is_ok();
+    if !drained {
         warn!("some passes did not end in {left:?}; their intents are durable and are resolved after the next start");
     }
+    drained
 }
 
 async fn stopped(mut stop: signal::Receiver<bool>) {

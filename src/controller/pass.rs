@@ -22,6 +22,9 @@ const STEPS: usize = 40;
 /// Longest a reconcile waits for its pass; the pass itself goes on (a create must be recorded).
 const PASS: Duration = Duration::from_secs(300);
 
+/// So long a pass over an object that is no more waits even while the process ends.
+const BRIEF: Duration = Duration::from_secs(1);
+
 /// How often an object is looked at that nothing wakes. Costs no call and no write if nothing changed.
 const REST: Duration = Duration::from_secs(6 * 3600);
 
@@ -46,15 +49,20 @@ pub async fn reconcile<K: Managed>(object: Arc<K>, ctx: Arc<Context>) -> Result<
         return Ok(Requeue::requeue(Duration::from_secs(5)));
     };
     let began = ctx.clock.now();
+    // Counted before it is spawned: who waits for all passes to end waits for this one too.
+    ctx.passes.send_modify(|running| *running += 1);
     let task = tokio::spawn(whole_pass(Arc::clone(&ctx), object, uid, slot));
     let ended = tokio::time::timeout(PASS, task).await;
     let outcome = match &ended {
-        Ok(Ok(Some(_))) => Reconciled::Waiting,
-        Ok(Ok(None)) => Reconciled::Settled,
-        Ok(Err(_)) => Reconciled::Broken,
-        Err(_) => Reconciled::TooLong,
+        Ok(Ok(Some(_))) => Some(Reconciled::Waiting),
+        Ok(Ok(None)) => Some(Reconciled::Settled),
+        // A panic ends the process, and nobody counts any more.
+        Ok(Err(_)) => None,
+        Err(_) => Some(Reconciled::TooLong),
     };
-    ctx.metrics.reconciled(K::KIND, outcome, ctx.clock.now().since(began));
+    if let Some(outcome) = outcome {
+        ctx.metrics.reconciled(K::KIND, outcome, ctx.clock.now().since(began));
+    }
     match ended {
         Ok(Ok(until)) => Ok(match until {
             Some(until) => Requeue::requeue(until.since(ctx.clock.now()).max(Duration::from_millis(5))),
@@ -67,7 +75,6 @@ pub async fn reconcile<K: Managed>(object: Arc<K>, ctx: Arc<Context>) -> Result<
 }
 
 async fn whole_pass<K: Managed>(ctx: Arc<Context>, object: Arc<K>, uid: String, mut slot: Slot<K::Memory>) -> Option<Moment> {
-    ctx.passes.send_modify(|running| *running += 1);
     let key = key(&*object);
     let began = ctx.clock.now();
     let (until, gone) = pass(&ctx, object, &mut slot).await;
@@ -109,10 +116,13 @@ async fn pass<K: Managed>(ctx: &Context, object: Arc<K>, slot: &mut Slot<K::Memo
             return (Some(ctx.clock.now() + Duration::from_secs(1)), false);
         }
     };
-    K::begin(&mut slot.memory, ctx.clock.now());
+    let began = ctx.clock.now();
+    K::begin(&mut slot.memory, began);
     let mut pass = Pass { ctx, object, slot, acted: Acted::Done };
     let mut over = gone;
-    for _ in 0..STEPS {
+    let mut steps = 0;
+    while steps < STEPS {
+        steps += 1;
         let view = K::gather(ctx, &pass.object, gone, pass.slot).await;
         let action = K::next(&view);
         debug!(object = %key(&pass.object), %action, "next");
@@ -130,9 +140,14 @@ async fn pass<K: Managed>(ctx: &Context, object: Arc<K>, slot: &mut Slot<K::Memo
                     K::expect(&pass, &view);
                 }
                 let (object, _) = K::seen(&view);
-                over = gone || object.deleting && !object.finalizer;
+                over = gone || object.over();
                 // Nobody would come back for what was just received for an object that is no more.
-                if over && !matches!(action, Action::Done(_)) && wait_here(ctx, K::pass_began(&pass.slot.memory), until).await {
+                let stopped = ctx.clock.now();
+                if over && !matches!(action, Action::Done(_)) && wait_here(ctx, began, until).await {
+                    // Where time passes, this is no circle.
+                    if ctx.clock.now().since(stopped) >= BRIEF / 2 {
+                        steps = 0;
+                    }
                     continue;
                 }
                 return (until, over);
@@ -144,17 +159,26 @@ async fn pass<K: Managed>(ctx: &Context, object: Arc<K>, slot: &mut Slot<K::Memo
     (Some(ctx.clock.now() + ctx.settings.timing.retry_base * 10), over)
 }
 
-/// Waits within the pass, which began then; false if that would take too long or the process is to end. What is left at the provider then
-/// belongs to the next object of that name, or is counted as orphaned.
+/// Waits within the pass, which began then; false if that would take too long. What is left at the provider then belongs to the next object
+/// of that name, or is counted as orphaned.
 async fn wait_here(ctx: &Context, began: Moment, until: Option<Moment>) -> bool {
     let until = until.unwrap_or(ctx.clock.now() + ctx.settings.timing.issue());
-    while ctx.clock.now() < until {
-        if ctx.is_stopping() || until > began + PASS {
+    loop {
+        let now = ctx.clock.now();
+        if !worth_waiting(now, began, until, ctx.is_stopping()) {
             return false;
         }
-        tokio::time::sleep(until.since(ctx.clock.now()).min(Duration::from_secs(1))).await;
+        if now >= until {
+            return true;
+        }
+        tokio::time::sleep(until.since(now).min(BRIEF)).await;
     }
-    !ctx.is_stopping() && until <= began + PASS
+}
+
+/// Whether a pass that began then waits until then. While the process ends it does if that is soon, as after a renewal of the lease: what it
+/// has begun may still be ended under the lease.
+fn worth_waiting(now: Moment, began: Moment, until: Moment, stopping: bool) -> bool {
+    until <= began + PASS && (!stopping || until <= now + BRIEF)
 }
 
 /// The cache may be older than what this process has already seen or written (trap T6): then the object is read.
@@ -171,4 +195,25 @@ async fn newest<K: Managed>(ctx: &Context, object: Arc<K>, slot: &Slot<K::Memory
 /// Kubernetes compares resourceVersions of one kind as numbers; one that is none is treated as older than everything.
 fn version(object: &impl Resource) -> u64 {
     object.meta().resource_version.as_ref().and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_over_what_is_no_more_waits_for_a_renewal_again_and_again_also_while_the_process_ends() {
+        let at = |seconds| Moment(Duration::from_secs(seconds));
+        let table = [
+            ("a first refusal", 10, 11, false, true),
+            ("a later one", 290, 291, false, true),
+            ("a settle time", 10, 160, false, true),
+            ("longer than a pass may take", 10, 311, false, false),
+            ("a renewal, at the end of the process", 10, 11, true, true),
+            ("a settle time, at the end of the process", 10, 160, true, false),
+        ];
+        for (what, now, until, stopping, expected) in table {
+            assert_eq!(worth_waiting(at(now), at(10), at(until), stopping), expected, "{what}");
+        }
+    }
 }

@@ -137,6 +137,8 @@ pub enum Loss {
     Taken(String),
     /// Nobody holds it, and it was not us who let it go.
     Cleared,
+    /// It is an older one of ours: the API server's history went back.
+    WentBack,
     /// Somebody else has written it in our name.
     Namesake,
 }
@@ -147,6 +149,7 @@ impl fmt::Display for Loss {
             Loss::NotRenewed => f.write_str("it could not be renewed in time"),
             Loss::Taken(by) => write!(f, "{by:?} holds it"),
             Loss::Cleared => f.write_str("somebody has taken our name off it"),
+            Loss::WentBack => f.write_str("it is older than what we wrote last, as after the restore of a backup of the cluster"),
             Loss::Namesake => f.write_str("somebody else uses our identity"),
         }
     }
@@ -221,6 +224,11 @@ impl Elector {
     pub fn holder(&self) -> Option<&str> {
         let record = self.seen.as_ref()?.record.as_ref()?;
         Some(record.holder.as_str()).filter(|holder| !holder.is_empty() && *holder != self.me)
+    }
+
+    /// The same, if theirs has not expired as far as is known.
+    pub fn leader(&self, now: Moment) -> Option<&str> {
+        self.holder().filter(|_| self.seen.as_ref().is_some_and(|seen| now < seen.free))
     }
 
     /// What to do now. `early`: a renewal is wanted before its time.
@@ -301,6 +309,12 @@ impl Elector {
 
     /// As somebody who waits.
     fn look(&mut self, now: Moment, record: Option<Record>) {
+        match &record {
+            // Whatever else was sent named an older version, and comes too late for ever.
+            Some(record) => self.sent.retain(|(_, stamp)| record.stamp == Some(*stamp)),
+            // A create may still come; of several only one can, and only this is let go then.
+            None => drop(self.sent.drain(..self.sent.len().saturating_sub(1))),
+        }
         let before = self.seen.as_ref().and_then(|seen| seen.record.as_ref());
         let same = record.is_some() && before.map(|before| &before.version) == record.as_ref().map(|record| &record.version);
         let free = match (&record, &self.seen) {
@@ -329,6 +343,7 @@ impl Elector {
                     None
                 }
                 None if record.stamp == Some(own.stamp) => None,
+                None if record.stamp.is_some_and(|stamp| stamp < own.stamp) => Some(Loss::WentBack),
                 None => Some(Loss::Namesake),
             };
         }

@@ -105,6 +105,13 @@ pub struct Object {
     pub force_orphan: Option<String>,
 }
 
+impl Object {
+    /// It is no more, or will not be whatever we do: nobody wakes it again.
+    pub fn over(&self) -> bool {
+        self.gone || self.deleting && !self.finalizer
+    }
+}
+
 /// An endpoint that exists already and is to become this object's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adoption {

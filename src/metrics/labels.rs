@@ -39,8 +39,6 @@ words! {
         Busy = "busy",
         /// It takes too long, and goes on by itself.
         TooLong = "too_long",
-        /// It panicked.
-        Broken = "broken",
     }
 }
 

@@ -24,7 +24,7 @@ fn every_series_is_there_from_the_start_and_counts() {
             "switchboard_visibility_lag_seconds_count 0",
             "switchboard_leader 0",
             concat!("switchboard_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
-            "switchboard_reconciles_total{kind=\"TrunkGroup\",outcome=\"broken\"} 0",
+            "switchboard_reconciles_total{kind=\"TrunkGroup\",outcome=\"too_long\"} 0",
             "switchboard_actions_total{action=\"Create\",outcome=\"unknown\"} 0",
             "switchboard_provider_calls_total{provider=\"CarrierX\",operation=\"find\",thing=\"trunk_group\",outcome=\"throttled\"} 0",
             "switchboard_provider_call_duration_seconds_count{provider=\"Plivo\",operation=\"identify\"} 0",
@@ -41,7 +41,7 @@ fn every_series_is_there_from_the_start_and_counts() {
     metrics.visibility_lag(Duration::ZERO);
     metrics.visibility_lag(Duration::from_secs(50));
     metrics.leads(true);
-    metrics.reconciled(Kind::TrunkGroup, Reconciled::Broken, Duration::from_secs(3));
+    metrics.reconciled(Kind::TrunkGroup, Reconciled::TooLong, Duration::from_secs(3));
     metrics.acted("Create", Acted::Unknown);
     metrics.called(ProviderKind::CarrierX, Call::new(Verb::Find, Subject::TrunkGroup), Called::Throttled, Duration::from_millis(20));
     metrics.waited(ProviderKind::Plivo, Lane::Urgent, Duration::ZERO);
@@ -57,7 +57,7 @@ fn every_series_is_there_from_the_start_and_counts() {
             "switchboard_visibility_lag_seconds_bucket{le=\"60.0\"} 2",
             "switchboard_visibility_lag_seconds_count 2",
             "switchboard_leader 1",
-            "switchboard_reconciles_total{kind=\"TrunkGroup\",outcome=\"broken\"} 1",
+            "switchboard_reconciles_total{kind=\"TrunkGroup\",outcome=\"too_long\"} 1",
             "switchboard_reconcile_duration_seconds_bucket{le=\"10.0\",kind=\"TrunkGroup\"} 1",
             "switchboard_actions_total{action=\"Create\",outcome=\"unknown\"} 1",
             "switchboard_provider_calls_total{provider=\"CarrierX\",operation=\"find\",thing=\"trunk_group\",outcome=\"throttled\"} 1",

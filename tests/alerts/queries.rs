@@ -67,6 +67,10 @@ fn faults(query: &str, exported: &BTreeMap<String, (String, Labels)>) -> Vec<Str
             found.push(format!("{name} is a {kind}"));
         }
         known.extend(labels.keys().map(String::as_str));
+        // Those of the Pod that is scraped, where no label of ours has such a name.
+        if name == "switchboard_leader" {
+            known.extend(["job", "namespace"]);
+        }
         for (label, operator, value) in matchers {
             let Some(values) = labels.get(&label) else {
                 found.push(format!("{name} has no label {label}"));
@@ -125,6 +129,7 @@ fn a_query_for_what_there_is_not_is_found() {
         ("sum by (namespace) (switchboard_sweeps_total)", 1),
         ("max by (namespace) (switchboard_objects) and on (pod) switchboard_leader", 1),
         ("rate(switchboard_sweep_duration_seconds[5m])", 1),
+        ("max by (job, namespace) (switchboard_leader) == 0", 0),
         ("rate(switchboard_leader_bucket[5m])", 1),
     ];
     for (query, expected) in table {

@@ -26,6 +26,7 @@ async fn one_of_two_works_and_the_other_takes_over_and_nothing_is_done_twice() {
     side_by_side::run(vec![
         case("the leader is killed", killed),
         case("the leader is told to end in the middle of its work", ended),
+        case("the leader is told to end, and a call takes longer than that may", outlasting),
         case("the leader is started again under its identity", restarted),
         case("the leader is cut off from the API server", cut_off),
         case("the lease is written slowly", slow),
@@ -36,6 +37,7 @@ async fn one_of_two_works_and_the_other_takes_over_and_nothing_is_done_twice() {
         case("somebody deletes the lease", deleted),
         case("somebody gives the lease away", given_away),
         case("the lease may not be used", forbidden),
+        case("the lease may be read and not written", unwritable),
     ])
     .await;
 }
@@ -150,6 +152,34 @@ async fn ended(case: &str) {
     second.terminate().await;
     let free = lease(&world).await;
     assert_eq!((free.holder_identity.as_deref(), free.lease_duration_seconds), (Some(""), Some(1)));
+}
+
+/// A leader that ends while one of its calls is still on its way keeps its lease: the next one begins when that has expired.
+async fn outlasting(case: &str) {
+    let patient = ["--lease-duration", "12s", "--update-timeout", "8s", "--shutdown-timeout", "500ms"];
+    let (world, first, mut second) = pair(case, &patient).await;
+    world.endpoint("alice", json!({"alias": "desk"}), json!({})).await;
+    world.ready("alice").await;
+    let update = json!({"method": "POST", "path": "/Endpoint/[^/]+/$", "count": 1});
+    world.admin.set_faults(json!([{"match": update, "answer": "normal", "delay_ms": 7000}])).await.expect("a fault");
+    alias(&world, "hall").await;
+    eventually("the update is on its way", async || {
+        let requests = world.admin.requests().await.expect("the requests");
+        let update = |path: &str| path.contains("/Endpoint/") && !path.ends_with("/Endpoint/");
+        requests.iter().any(|request| request.method == "POST" && update(&request.path)).then_some(())
+    })
+    .await;
+    first.signal("TERM").await;
+    let (well, log) = first.ended().await;
+    assert!(well && log.contains("some passes did not end") && log.contains("the lease is not let go"), "{log}");
+    let kept = lease(&world).await;
+    assert_eq!(kept.holder_identity.as_deref(), Some("first"), "{log}");
+    second.says("leading lease=").await;
+    let taken = lease(&world).await;
+    let (renewed, acquired) = (kept.renew_time.expect("a time").0, taken.acquire_time.expect("a time").0);
+    assert!(acquired >= renewed + Duration::from_secs(12), "renewed at {renewed}, taken at {acquired}");
+    world.ready("alice").await;
+    assert_eq!(world.exactly_one("alice").await["alias"], "hall");
 }
 
 async fn restarted(case: &str) {
@@ -348,7 +378,7 @@ async fn forbidden(case: &str) {
     let elsewhere = support::namespace(&world.client, "lease").await;
     let lease = [&BRIEF[..], &["--lease-namespace", &elsewhere, "--lease-name", "switchboard"]].concat();
     let mut operator = start(case, &world, "first", &lease, &[]).await;
-    operator.says(&format!("this ServiceAccount may not get leases.coordination.k8s.io in the namespace {elsewhere}")).await;
+    operator.says(&format!("this ServiceAccount may not get leases.coordination.k8s.io switchboard in the namespace {elsewhere}")).await;
     operator.says("switchboard-leader (deploy/rbac.yaml").await;
     assert_eq!(operator.readyz().await, (false, "waiting for: lease".to_owned()));
     world.endpoint("alice", json!({}), json!({})).await;
@@ -370,4 +400,38 @@ async fn forbidden(case: &str) {
     eventually("it is ready", async || operator.readyz().await.0.then_some(())).await;
     let log = operator.log();
     assert_eq!(log.matches("may not get leases").count(), 1, "said once:\n{log}");
+}
+
+/// One that can only look says so once, is never ready, and does nothing.
+async fn unwritable(case: &str) {
+    let world = World::new("leader").await;
+    let elsewhere = support::namespace(&world.client, "lease").await;
+    let metadata = json!({"name": "lookers"});
+    let rules = json!([{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get"]}]);
+    let role: Role = serde_json::from_value(json!({"metadata": metadata, "rules": rules})).expect("a role");
+    let binding: RoleBinding = serde_json::from_value(json!({
+        "metadata": metadata,
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "lookers"},
+        "subjects": [{"kind": "ServiceAccount", "name": "switchboard", "namespace": "switchboard-system"}],
+    }))
+    .expect("a binding");
+    Api::namespaced(world.client.clone(), &elsewhere).create(&PostParams::default(), &role).await.expect("a role");
+    Api::namespaced(world.client.clone(), &elsewhere).create(&PostParams::default(), &binding).await.expect("a binding");
+
+    let log = "info,switchboard=debug,switchboard::controller::leader=trace";
+    let lease = [&BRIEF[..], &["--lease-namespace", &elsewhere, "--lease-name", "other", "--log", log]].concat();
+    let mut operator = start(case, &world, "first", &lease, &[]).await;
+    operator.says("may not create leases.coordination.k8s.io other in the namespace").await;
+    let attempts = || operator.log().matches("event=Failed").count();
+    let some = attempts();
+    eventually("several attempts", async || {
+        assert_eq!(operator.readyz().await, (false, "waiting for: lease".to_owned()));
+        (attempts() > some + 4).then_some(())
+    })
+    .await;
+    let log = operator.log();
+    idle(&log);
+    let (_, since) = log.split_once("may not create leases").expect("it said so");
+    assert!(!since.contains("may not create leases") && !since.contains("the lease cannot be used"), "said once:\n{log}");
+    assert!(!since.contains("the lease can be"), "nothing has been mended:\n{log}");
 }

@@ -211,6 +211,7 @@ fn what_others_do_to_the_lease_of_a_leader() {
         ("another holder", Some(record("9", "other", 105)), Err(Loss::Taken("other".into()))),
         ("another holder, under our stamp", Some(record("9", "other", 100)), Err(Loss::Taken("other".into()))),
         ("no holder", Some(record("9", "", 100)), Err(Loss::Cleared)),
+        ("our own from earlier, as after a restore", Some(record("9", ME, 99)), Err(Loss::WentBack)),
         ("our name under another stamp", Some(record("9", ME, 105)), Err(Loss::Namesake)),
         ("no stamp", Some(Record { stamp: None, ..own }), Err(Loss::Namesake)),
     ];
@@ -245,6 +246,24 @@ fn who_stood_still_while_it_took_the_lease_does_not_lead_on_the_strength_of_that
     assert_eq!((one.leadership(), one.next(at(40), false)), (None, Step::Read));
     one.learn(at(40), JITTER, Event::Read(Some(stored(&write, "1"))));
     assert_eq!(one.next(at(40), false), Step::Write, "its own is taken at once");
+}
+
+#[test]
+fn who_cannot_write_remembers_no_more_of_its_attempts_than_could_still_be_executed() {
+    let expired = Record { duration: Some(Duration::ZERO), ..record("5", "other", 1) };
+    for (what, seen, kept) in [("none is there", None, true), ("one that has expired", Some(expired), false)] {
+        let mut one = Elector::new(ME, terms());
+        for second in (10..100).step_by(3) {
+            one.learn(at(second), JITTER, Event::Read(seen.clone()));
+            assert!(one.sent.len() <= 1, "{what}: {:?}", one.sent);
+            assert_eq!(one.may_hold(), kept && second > 10, "{what}, at {second}");
+            one.write(at(second), i64::try_from(second).expect("small"));
+            one.learn(at(second), JITTER, Event::Failed);
+        }
+        // The last one was executed all the same.
+        one.learn(at(103), JITTER, Event::Read(Some(record("6", ME, 97))));
+        assert!(one.release(&record("6", ME, 97), 104).is_some(), "{what}");
+    }
 }
 
 #[test]
