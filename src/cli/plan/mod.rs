@@ -25,7 +25,7 @@ use self::print::{Fates, Outcome, print};
 use super::shared::{ProviderArgs, client, duration, installation, namespace};
 use crate::account::Clock;
 use crate::api::provider_account::ProviderAccountSpec;
-use crate::api::refs::AccountRef;
+use crate::api::refs::{AccountKind, AccountRef};
 use crate::api::{ClusterProviderAccount, ProviderAccount, SipEndpoint};
 use crate::controller::clock::Clocks;
 use crate::controller::context::Settings;
@@ -116,8 +116,8 @@ impl PlanArgs {
         spaces.extend((!self.all_namespaces && self.filenames.is_empty()).then(|| home.clone()));
         let mut cluster = listed(&client, &spaces).await?;
         let installation = installation(&client, self.installation_id.as_deref()).await?;
-        same_installation(&cluster, &spaces, installation.part())?;
         applied.lay_over(&mut cluster)?;
+        same_installation(&cluster, &spaces, installation.part())?;
         let wanted = match self.filenames.is_empty() {
             true => present(&cluster, Some(&spaces).filter(|_| !self.all_namespaces)),
             false => applied.concerned(&cluster, &self.operator_namespace),
@@ -357,11 +357,18 @@ where
     }
 }
 
-/// A plan under another installation id than the operator's would make everything anew.
+/// A plan under another installation id than the operator's would make everything anew. Of accounts for several namespaces those count that
+/// something here refers to: another operator may serve the others.
 fn same_installation(cluster: &Cluster, namespaces: &BTreeSet<String>, own: &str) -> anyhow::Result<()> {
     let within = |account: &&ProviderAccount| namespaces.contains(&account.namespace().unwrap_or_default()) || namespaces.is_empty();
     let own_accounts = cluster.accounts.iter().filter(within).filter_map(|account| account.status.as_ref());
-    let said = own_accounts.chain(cluster.shared.iter().filter_map(|account| account.status.as_ref()));
+    let here = |namespace: Option<String>| namespaces.is_empty() || namespaces.contains(&namespace.unwrap_or_default());
+    let endpoints = cluster.endpoints.iter().filter(|object| here(object.namespace())).map(|object| &object.spec.account_ref);
+    let bindings = cluster.bindings.iter().filter(|object| here(object.namespace())).map(|object| &object.spec.account_ref);
+    let used: BTreeSet<&str> =
+        endpoints.chain(bindings).filter(|of| of.kind == AccountKind::ClusterProviderAccount).map(|of| of.name.as_str()).collect();
+    let shared = cluster.shared.iter().filter(|account| used.contains(account.name_any().as_str()));
+    let said = own_accounts.chain(shared.filter_map(|account| account.status.as_ref()));
     for other in said.filter_map(|status| status.installation.as_deref()) {
         anyhow::ensure!(
             other == own,
