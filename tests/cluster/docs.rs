@@ -229,6 +229,7 @@ impl Desk {
     async fn types(&self, page: &str, part: &Part) {
         let mut shell = Command::new("bash");
         shell.args(["-euo", "pipefail", "-c", &script(&part.typed)]).current_dir(&self.folder).kill_on_drop(true);
+        shell.env("SANDBOX", Path::new(env!("CARGO_BIN_EXE_switchboard")).with_file_name("sandbox"));
         check(page, &shell.output().await.expect("bash"));
     }
 }

@@ -399,7 +399,14 @@ impl Operator {
             let bytes = std::fs::read(format!("/proc/{pid}/{file}")).expect("a running operator");
             String::from_utf8_lossy(&bytes).replace('\0', "\n")
         };
-        format!("{}\n{}", read("cmdline"), read("environ"))
+        // For a moment after it was started a program has neither.
+        let given = || Some(format!("{}\n{}", read("cmdline"), read("environ"))).filter(|given| given.len() > 1);
+        let all = std::iter::repeat_with(given).take(1000).inspect(|given| {
+            if given.is_none() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        all.flatten().next().expect("arguments of a running operator")
     }
 
     /// Where it serves, as it logged it.
