@@ -6,11 +6,11 @@ demo:
 	cargo build --workspace
 	cargo run --quiet --package sandbox -- demo
 
-# Everything, against a real kube-apiserver and the simulator. Needs Rust and Go; the first run builds the control plane. Eight tests at
+# Everything, against a real kube-apiserver and the simulator. Needs Rust and Go; the first run builds the control plane. Six tests at
 # a time whatever the machine: they wait (for settle times, for budgets) far more than they work.
 test:
 	tools/build.sh etcd kube-apiserver kube-controller-manager kubectl helm >/dev/null
-	RUST_TEST_THREADS=8 cargo test --workspace --features switchboard/failpoints
+	RUST_TEST_THREADS=6 cargo test --workspace --features switchboard/failpoints
 
 # The image and the chart as people use them, on a node of its own: kubelet, containerd, the operator as a Pod, providers over TLS. Needs root;
 # status 77 says that this machine cannot run a node.

@@ -125,8 +125,8 @@ impl Candidate {
                 Ok(Some(lease)) => read(&lease),
                 Ok(None) => return,
                 Err(error) => {
-                    warn!(lease = self.name(), %error, "the lease cannot be let go; others take over when it expires");
-                    return;
+                    debug!(lease = self.name(), %error, "the lease cannot be read; trying again");
+                    continue;
                 }
             };
             let stamp = self.stamp();
@@ -139,6 +139,7 @@ impl Candidate {
                 Err(error) => debug!(lease = self.name(), %error, "the lease was not let go; reading again"),
             }
         }
+        warn!(lease = self.name(), "the lease could not be let go; others take over when it expires");
     }
 
     /// Ends without letting the Lease go, because something is still under way: others take over when it expires, and not before.

@@ -137,7 +137,9 @@ async fn ended(case: &str) {
     world.admin.set_switches(json!({"latency_ms": 200})).await.expect("a switch");
     apply_all(&world, &names).await;
     eventually("a create", async || (creates_sent(&world).await > 0).then_some(())).await;
-    first.terminate().await;
+    first.signal("TERM").await;
+    let (well, log) = first.ended().await;
+    assert!(well && log.contains("the lease is let go"), "{log}");
     second.says("leading lease=").await;
     all_ready(&world, &names).await;
     exactly_one_each(&world, &names).await;

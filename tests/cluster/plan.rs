@@ -14,7 +14,6 @@ use crate::support;
 use crate::world::{World, endpoint_id};
 
 /// A number at the other provider.
-/// Of these numbers only, since other tests share the cluster: who binds one elsewhere would be a rival.
 const NUMBER: &str = "14155550177";
 const DID: &str = "15162065577";
 
@@ -113,8 +112,8 @@ async fn what_the_plan_says_is_what_happens_and_to_say_it_nothing_is_written() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_is_planned_to_an_endpoint_over_a_trunk_group_that_nobody_has_made_yet() {
-    let plane = support::control_plane();
-    let world = World::new("plan-peers").await;
+    let plane = support::quiet_control_plane();
+    let world = World::on(plane, "plan-peers", plivo::Options::default()).await;
     let admin = world.with_carrierx(carrierx::Options::default()).await;
     admin.create_did(json!({"phonenumber": DID})).await.expect("a number");
     let mut planner = Planner::new(plane, &world).await;
@@ -143,8 +142,8 @@ async fn a_number_is_planned_to_an_endpoint_over_a_trunk_group_that_nobody_has_m
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_a_manifest_of_a_secret_has_no_more_is_gone_in_the_plan_if_it_goes_in_the_apply() {
-    let plane = support::control_plane();
-    let world = World::new("plan-keys").await;
+    let plane = support::quiet_control_plane();
+    let world = World::on(plane, "plan-keys", plivo::Options::default()).await;
     let planner = Planner::new(plane, &world).await;
     let secrets: Api<Secret> = Api::namespaced(world.client.clone(), &world.namespace);
     // Nothing is ever taken away of what came with stringData.
@@ -164,8 +163,8 @@ async fn a_key_that_a_manifest_of_a_secret_has_no_more_is_gone_in_the_plan_if_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_does_not_even_say_whose_the_credentials_are_is_not_waited_for_longer_than_for_the_rest() {
-    let plane = support::control_plane();
-    let world = World::new("plan-silent").await;
+    let plane = support::quiet_control_plane();
+    let world = World::on(plane, "plan-silent", plivo::Options::default()).await;
     world.secret("alice-sip", &[("password", PASSWORD)]).await;
     let planner = Planner::new(plane, &world).await;
     // Connections are made, and nobody answers.
@@ -179,8 +178,8 @@ async fn a_provider_that_does_not_even_say_whose_the_credentials_are_is_not_wait
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_right_the_plan_says_which_one_is_missing() {
-    let plane = support::control_plane();
-    let world = World::new("plan-rights").await;
+    let plane = support::quiet_control_plane();
+    let world = World::on(plane, "plan-rights", plivo::Options::default()).await;
     world.secret("alice-sip", &[("password", PASSWORD)]).await;
     let planner = Planner::with(plane, &world, &[("", &["secrets"], &["get"])]).await;
     let alice = endpoint("alice", "passwordSecretRef: {name: alice-sip}", "");

@@ -39,6 +39,12 @@ pub fn second_control_plane() -> &'static ControlPlane {
     &SECOND
 }
 
+/// One in which no operator works in all namespaces: what others say of their objects is seen there by nobody.
+pub fn quiet_control_plane() -> &'static ControlPlane {
+    static QUIET: LazyLock<ControlPlane> = LazyLock::new(|| shared("quiet"));
+    &QUIET
+}
+
 /// One for the caller alone.
 pub async fn own_control_plane(name: &str) -> ControlPlane {
     own_control_plane_with(name, Options::new).await

@@ -18,6 +18,7 @@ use switchboard::api::{ProviderAccount, SipEndpoint};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::support;
@@ -50,6 +51,8 @@ pub struct World {
 pub struct Operator {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
+    /// Ends with what it logs.
+    reader: JoinHandle<()>,
 }
 
 impl Drop for Operator {
@@ -360,13 +363,13 @@ impl Operator {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("the operator");
         let lines: Arc<Mutex<Vec<String>>> = Arc::default();
         let (stderr, kept) = (child.stderr.take().expect("piped"), Arc::clone(&lines));
-        tokio::spawn(async move {
+        let reader = tokio::spawn(async move {
             let mut reader = BufReader::new(stderr).lines();
             while let Ok(Some(line)) = reader.next_line().await {
                 kept.lock().expect("no panic while locked").push(line);
             }
         });
-        Operator { child, lines }
+        Operator { child, lines, reader }
     }
 
     /// What it has logged so far.
@@ -442,7 +445,7 @@ impl Operator {
     pub async fn ended(mut self) -> (bool, String) {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         let status = status.unwrap_or_else(|_| panic!("the operator does not end:\n{}", self.log()));
-        (status.expect("a child").success(), self.log())
+        (status.expect("a child").success(), self.last_words().await)
     }
 
     /// What `/readyz` answers: whether it is ready, and what it waits for.
@@ -463,7 +466,14 @@ impl Operator {
         assert!(sent.success());
         let status = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
         let ended = status.is_ok_and(|status| status.is_ok_and(|status| status.success()));
-        (ended, self.log())
+        (ended, self.last_words().await)
+    }
+
+    /// All that it has logged, now that it has ended.
+    async fn last_words(&mut self) -> String {
+        // Who was not ended logs on.
+        let _ = tokio::time::timeout(Duration::from_secs(5), &mut self.reader).await;
+        self.log()
     }
 }
 
