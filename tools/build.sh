@@ -7,12 +7,11 @@
 # KUBEBUILDER_ASSETS: what this folder holds is taken as it is and only the rest is built (Go is needed for that only).
 # SWITCHBOARD_CACHE: the cache folder (default: $XDG_CACHE_HOME/switchboard or ~/.cache/switchboard).
 set -euo pipefail
-say() { echo "tools/build.sh: $*" >&2; }
+# shellcheck source=tools/cache.sh
+. "$(dirname "${BASH_SOURCE[0]}")/cache.sh"
 want=("$@"); [ $# -gt 0 ] || want=(etcd kube-apiserver kube-controller-manager kubectl)
 assets=${KUBEBUILDER_ASSETS:-}
 [ -z "$assets" ] || assets=$(cd -- "$assets" 2>/dev/null && pwd -P) || { say "KUBEBUILDER_ASSETS is no folder"; exit 1; }
-cache=${SWITCHBOARD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/switchboard}
-mkdir -p "$cache"; cache=$(cd -- "$cache" && pwd -P)
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export CGO_ENABLED=0 GOWORK=off GOFLAGS="-mod=readonly -trimpath -buildvcs=false -tags=grpcnotrace,notest"
 
@@ -63,11 +62,7 @@ go() { "${SWITCHBOARD_SANDBOX_BIN:?}" __child $$ "$(type -P go)" "$@"; }
 [ -n "${SWITCHBOARD_SANDBOX_BIN:-}" ] || unset -f go
 for name in "${build[@]}"; do
   out=$(home "$name")
-  mkdir -p "$out"
-  # The compiler inherits the lock: should this script be killed, the next one waits until nothing runs any more.
-  exec 9>"$out/.lock"
-  flock 9
-  rm -f "$out"/.*.part
+  fill "$out"
   [ ! -x "$out/$name" ] || continue
   say "building $name (once for these pins; minutes, not seconds) …"
   if [ "$name" = helm ]; then compile_helm "$out/.$name.part"; else compile "$name" "$out/.$name.part"; fi

@@ -5,19 +5,14 @@
 # usage: promtool.sh
 # SWITCHBOARD_CACHE: the cache folder (default: $XDG_CACHE_HOME/switchboard or ~/.cache/switchboard).
 set -euo pipefail
-say() { echo "tools/promtool.sh: $*" >&2; }
-cache=${SWITCHBOARD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/switchboard}
-mkdir -p "$cache"; cache=$(cd -- "$cache" && pwd -P)
+# shellcheck source=tools/cache.sh
+. "$(dirname "${BASH_SOURCE[0]}")/cache.sh"
 cd "$(dirname "${BASH_SOURCE[0]}")/promtool"
 export CGO_ENABLED=0 GOWORK=off GOFLAGS="-mod=readonly -trimpath -buildvcs=false -tags=remove_all_sd,grpcnotrace,notest"
 command -v go >/dev/null || { say "Go is needed: install it"; exit 1; }
 key=$({ cat go.mod go.sum; echo "$GOFLAGS $CGO_ENABLED"; go version; } | sha256sum | cut -c1-16)
 out=$cache/promtool-$key
-mkdir -p "$out"
-# The compiler inherits the lock: should this script be killed, the next one waits until nothing runs any more.
-exec 9>"$out/.lock"
-flock 9
-rm -f "$out"/.*.part
+fill "$out"
 if [ ! -x "$out/promtool" ]; then
   say "building promtool (once for these pins; minutes, not seconds) …"
   nice go build -ldflags="-s -w" -o "$out/.promtool.part" github.com/prometheus/prometheus/cmd/promtool

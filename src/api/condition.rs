@@ -1,12 +1,12 @@
 //! Conditions and their reasons, as closed sets that print themselves.
 
-use std::fmt;
-
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-/// A set of words: an enum that prints as its variants' names.
+/// A set of words: an enum that prints as its variants' names, or as what stands behind them.
 macro_rules! words {
-    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$doc:meta])* $word:ident,)+ }) => {
+    (@text $word:ident) => { stringify!($word) };
+    (@text $word:ident $text:literal) => { $text };
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$doc:meta])* $word:ident $(= $text:literal)?,)+ }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum $name { $($(#[$doc])* $word,)+ }
@@ -15,28 +15,29 @@ macro_rules! words {
             /// Every word, in the order of declaration.
             pub const ALL: &[Self] = &[$(Self::$word,)+];
 
-            /// The word as it stands in the object.
+            /// The word, as objects and labels have it.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$word => stringify!($word),)+ }
+                match self { $(Self::$word => $crate::api::condition::words!(@text $word $($text)?),)+ }
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
             }
         }
 
         impl std::str::FromStr for $name {
-            type Err = UnknownWord;
+            type Err = $crate::api::condition::UnknownWord;
 
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
-                Self::ALL.iter().copied().find(|word| word.as_str() == text).ok_or(UnknownWord)
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::ALL.iter().copied().find(|word| word.as_str() == text).ok_or($crate::api::condition::UnknownWord)
             }
         }
     };
 }
+pub(crate) use words;
 
 /// A word that is not of the closed set, as an object written by a newer version may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! What several subcommands need: the way to the cluster and to the providers.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,8 +9,11 @@ use anyhow::Context as _;
 use clap::Args;
 use http::Response;
 use k8s_openapi::api::core::v1::Namespace;
+use kube::api::ListParams;
 use kube::client::ClientBuilder;
-use kube::{Api, Client, Config, ResourceExt};
+use kube::core::DeserializeGuard;
+use kube::{Api, Client, Config, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 use tower::util::MapResponseLayer;
 
 use crate::api::refs::ProviderKind;
@@ -125,6 +129,29 @@ pub async fn installation(client: &Client, id: Option<&str>) -> anyhow::Result<I
         Err(error) => return Err(error).context("the installation id could not be derived from the namespace kube-system"),
     };
     Ok(Installation::new(&namespace.uid().context("kube-system has no uid")?))
+}
+
+/// Objects in one answer of the API server.
+const PAGE: u32 = 500;
+
+/// All objects, page by page, with those that cannot be decoded among them.
+///
+/// # Errors
+/// The API server's, or a page that takes too long.
+pub async fn list<K>(api: &Api<DeserializeGuard<K>>) -> kube::Result<Vec<DeserializeGuard<K>>>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    let mut params = ListParams::default().limit(PAGE);
+    let mut all = Vec::new();
+    loop {
+        let page = deadline(api.list(&params)).await?;
+        all.extend(page.items);
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(all),
+        }
+    }
 }
 
 #[cfg(test)]

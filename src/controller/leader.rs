@@ -21,8 +21,10 @@ use crate::server::Gates;
 const GATE: &str = "lease";
 /// The Lease's name unless it is told another.
 const USUAL: &str = "switchboard";
-/// How often letting go is tried, should somebody else write the Lease at the same time.
+/// How often letting go is tried, should somebody else write the Lease at the same time or a try not be answered.
 const RELEASES: usize = 3;
+/// Calls that letting go may take as long as, all tries together: whoever ends the process does not wait for ever.
+const RELEASE_CALLS: u32 = 2;
 
 /// Where the Lease is and who asks for it.
 #[derive(Clone, Debug)]
@@ -120,26 +122,33 @@ impl Candidate {
     pub async fn release(&mut self) {
         self.mandate.end();
         self.metrics.leads(false);
+        if tokio::time::timeout(self.settings.terms.call * RELEASE_CALLS, self.let_go()).await != Ok(true) {
+            warn!(lease = self.name(), "the lease could not be let go; others take over when it expires");
+        }
+    }
+
+    /// False if it may be ours still.
+    async fn let_go(&mut self) -> bool {
         for _ in 0..RELEASES {
             let read = match self.call(self.api.get_opt(&self.settings.name)).await {
                 Ok(Some(lease)) => read(&lease),
-                Ok(None) => return,
+                Ok(None) => return true,
                 Err(error) => {
                     debug!(lease = self.name(), %error, "the lease cannot be read; trying again");
                     continue;
                 }
             };
             let stamp = self.stamp();
-            let Some(write) = self.elector.release(&read, stamp) else { return };
+            let Some(write) = self.elector.release(&read, stamp) else { return true };
             match self.call(self.api.replace(&self.settings.name, &PostParams::default(), &self.lease(&write))).await {
                 Ok(_) => {
                     info!(lease = self.name(), "the lease is let go");
-                    return;
+                    return true;
                 }
                 Err(error) => debug!(lease = self.name(), %error, "the lease was not let go; reading again"),
             }
         }
-        warn!(lease = self.name(), "the lease could not be let go; others take over when it expires");
+        false
     }
 
     /// Ends without letting the Lease go, because something is still under way: others take over when it expires, and not before.

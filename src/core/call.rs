@@ -2,29 +2,9 @@
 
 use std::fmt;
 
+use crate::api::condition::words;
 use crate::core::outcome::{Outcome, RefusalKind};
 use crate::core::view::Thing;
-
-/// A closed set of words as they stand in labels.
-macro_rules! words {
-    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$doc:meta])* $word:ident = $text:literal,)+ }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name { $($(#[$doc])* $word,)+ }
-
-        impl $name {
-            /// Every word, in the order of declaration.
-            pub const ALL: &[Self] = &[$(Self::$word,)+];
-
-            /// The word.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$word => $text,)+ }
-            }
-        }
-    };
-}
-pub(crate) use words;
 
 words! {
     /// What is asked of a provider.
@@ -138,7 +118,7 @@ impl Call {
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.verb.as_str(), self.subject.as_str())
+        write!(f, "{} {}", self.verb, self.subject)
     }
 }
 

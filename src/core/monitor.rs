@@ -7,22 +7,24 @@
 
 use std::time::Duration;
 
+use crate::api::condition::words;
 use crate::api::ledger::MAX_TOMBSTONES;
 use crate::core::action::{Action, Closed, Release, Why};
 use crate::core::outcome::Outcome;
 use crate::core::time::Moment;
 use crate::core::view::View;
 
-/// The assumptions under which an object never has two endpoints at the same instant. Where one is broken, it may have two for a
-/// moment; it ends with one all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Assumption {
-    /// A1: a create has taken effect when the settle time is over.
-    LateExecution,
-    /// A2: a create leaves within its share of the settle time after its intent was announced.
-    Freeze,
-    /// A3: what was created is visible within its share of the settle time after the answer.
-    Visibility,
+words! {
+    /// The assumptions under which an object never has two endpoints at the same instant. Where one is broken, it may have two for a
+    /// moment; it ends with one all the same. `docs/design.md` has a section on them.
+    pub enum Assumption {
+        /// A create has taken effect when the settle time is over.
+        LateExecution = "A1",
+        /// A create leaves within its share of the settle time after its intent was announced.
+        Freeze = "A2",
+        /// What was created is visible within its share of the settle time after the answer.
+        Visibility = "A3",
+    }
 }
 
 /// An assumption that was seen broken.

@@ -1,32 +1,9 @@
 //! What stands in labels: words of closed sets, and the namespace of an object where alerts are routed by it. No object, account, number,
 //! user or Secret has a name here.
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::EncodeLabelSet;
 
-use crate::core::call::words;
-
-/// An assumption of the create protocol; `docs/design.md` says what each means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub enum Assumption {
-    /// Creates take effect within the settle time.
-    A1,
-    /// The process does not stand still between check and send.
-    A2,
-    /// What was created becomes visible in time.
-    A3,
-}
-
-/// The class of an answer to a create.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-#[expect(non_camel_case_types, reason = "a label's value is the name of its variant")]
-pub enum Answer {
-    /// It was made.
-    done,
-    /// It was not, certainly.
-    refused,
-    /// Nobody knows.
-    unknown,
-}
+use crate::api::condition::words;
 
 words! {
     /// How a reconcile ended.
@@ -110,12 +87,7 @@ pub(super) fn possible(action: &str) -> &'static [Acted] {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ByAssumption {
-    pub assumption: Assumption,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct ByAnswer {
-    pub outcome: Answer,
+    pub assumption: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -22,19 +22,19 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-pub use self::labels::{Acted, Answer, Assumption, Ownership, Reconciled, Registration};
+pub use self::labels::{Acted, Ownership, Reconciled, Registration};
 use self::labels::{
-    ByAction, ByAnswer, ByAssumption, ByCall, ByCollection, ByField, ByKind, ByLane, ByOperation, ByReconciled, BySweep, ByVersion,
-    possible,
+    ByAction, ByAssumption, ByCall, ByCollection, ByField, ByKind, ByLane, ByOperation, ByReconciled, BySweep, ByVersion, possible,
 };
 pub use self::plain::plain;
 pub use self::sample::{NO_STATUS, OTHER, Sample, reason};
 use crate::api::refs::ProviderKind;
 use crate::core::action::NAMES;
 use crate::core::budget::Lane;
-use crate::core::call::{Answer as Called, Call, Subject};
+use crate::core::call::{Answer, Call, Subject};
 use crate::core::fields::FieldName;
 use crate::core::key::Kind;
+use crate::core::monitor::Assumption;
 
 /// What the text is, as HTTP names it.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -60,7 +60,6 @@ type Histograms<S> = Family<S, Histogram, fn() -> Histogram>;
 pub struct Metrics {
     registry: Arc<Registry>,
     broken: Family<ByAssumption, Counter>,
-    creates: Family<ByAnswer, Counter>,
     lags: Histogram,
     leader: Gauge,
     reconciles: Family<ByReconciled, Counter>,
@@ -85,7 +84,6 @@ impl Default for Metrics {
         let metrics = Self {
             registry: Arc::default(),
             broken: Family::default(),
-            creates: Family::default(),
             lags: Histogram::new(LAGS),
             leader: Gauge::default(),
             reconciles: Family::default(),
@@ -109,11 +107,8 @@ impl Default for Metrics {
 impl Metrics {
     /// Every series whose labels are of closed sets begins here.
     fn begin(&self) {
-        for assumption in [Assumption::A1, Assumption::A2, Assumption::A3] {
-            drop(self.broken.get_or_create(&ByAssumption { assumption }));
-        }
-        for outcome in [Answer::done, Answer::refused, Answer::unknown] {
-            drop(self.creates.get_or_create(&ByAnswer { outcome }));
+        for assumption in Assumption::ALL {
+            drop(self.broken.get_or_create(&ByAssumption { assumption: assumption.as_str() }));
         }
         for kind in Kind::ALL.map(Kind::as_str) {
             for outcome in Reconciled::ALL {
@@ -132,7 +127,7 @@ impl Metrics {
         for provider in ProviderKind::ALL.iter().map(|provider| provider.as_str()) {
             for call in Call::all() {
                 let (operation, thing) = (call.verb.as_str(), call.subject.as_str());
-                for outcome in Called::ALL.iter().map(|answer| answer.as_str()) {
+                for outcome in Answer::ALL.iter().map(|answer| answer.as_str()) {
                     drop(self.calls.get_or_create(&ByCall { provider, operation, thing, outcome }));
                 }
                 drop(self.call_durations.get_or_create(&ByOperation { provider, operation }));
@@ -157,8 +152,6 @@ impl Metrics {
         all.register("leader", "1 while this process leads, 0 while another one does or none", self.leader.clone());
         let help = "Times an assumption of the create protocol was seen broken";
         all.register("assumption_broken", help, self.broken.clone());
-        let help = "Creates of endpoints and trunk groups sent to providers, by the class of the answer";
-        all.register("creates", help, self.creates.clone());
         let help = "How long after the answer to a create looks did not show the endpoint; 0 if the first look did";
         all.register_with_unit("visibility_lag", help, Unit::Seconds, self.lags.clone());
         all.register("reconciles", "Reconciles of objects, by how they ended", self.reconciles.clone());
@@ -184,12 +177,7 @@ impl Metrics {
 
     /// An assumption was seen broken.
     pub fn broken(&self, assumption: Assumption) {
-        self.broken.get_or_create(&ByAssumption { assumption }).inc();
-    }
-
-    /// A create was answered, or it is certain that it will not be.
-    pub fn create(&self, outcome: Answer) {
-        self.creates.get_or_create(&ByAnswer { outcome }).inc();
+        self.broken.get_or_create(&ByAssumption { assumption: assumption.as_str() }).inc();
     }
 
     /// An endpoint of ours was seen for the first time.
@@ -215,7 +203,7 @@ impl Metrics {
     }
 
     /// A call was answered.
-    pub fn called(&self, provider: ProviderKind, call: Call, answer: Called, took: Duration) {
+    pub fn called(&self, provider: ProviderKind, call: Call, answer: Answer, took: Duration) {
         let (provider, operation) = (provider.as_str(), call.verb.as_str());
         let labels = ByCall { provider, operation, thing: call.subject.as_str(), outcome: answer.as_str() };
         self.calls.get_or_create(&labels).inc();

@@ -18,9 +18,6 @@ fn every_series_is_there_from_the_start_and_counts() {
             "switchboard_assumption_broken_total{assumption=\"A1\"} 0",
             "switchboard_assumption_broken_total{assumption=\"A2\"} 0",
             "switchboard_assumption_broken_total{assumption=\"A3\"} 0",
-            "switchboard_creates_total{outcome=\"done\"} 0",
-            "switchboard_creates_total{outcome=\"refused\"} 0",
-            "switchboard_creates_total{outcome=\"unknown\"} 0",
             "switchboard_visibility_lag_seconds_count 0",
             "switchboard_leader 0",
             concat!("switchboard_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
@@ -36,14 +33,13 @@ fn every_series_is_there_from_the_start_and_counts() {
     );
     let before = metrics.text().expect("text");
     assert!(before.ends_with("# EOF\n"), "{before}");
-    metrics.broken(Assumption::A2);
-    metrics.create(Answer::unknown);
+    metrics.broken(Assumption::Freeze);
     metrics.visibility_lag(Duration::ZERO);
     metrics.visibility_lag(Duration::from_secs(50));
     metrics.leads(true);
     metrics.reconciled(Kind::TrunkGroup, Reconciled::TooLong, Duration::from_secs(3));
     metrics.acted("Create", Acted::Unknown);
-    metrics.called(ProviderKind::CarrierX, Call::new(Verb::Find, Subject::TrunkGroup), Called::Throttled, Duration::from_millis(20));
+    metrics.called(ProviderKind::CarrierX, Call::new(Verb::Find, Subject::TrunkGroup), Answer::Throttled, Duration::from_millis(20));
     metrics.waited(ProviderKind::Plivo, Lane::Urgent, Duration::ZERO);
     metrics.listed(ProviderKind::Plivo, Subject::Application, false, Duration::from_secs(1));
     metrics.drifted("alias");
@@ -52,7 +48,6 @@ fn every_series_is_there_from_the_start_and_counts() {
         &metrics,
         &[
             "switchboard_assumption_broken_total{assumption=\"A2\"} 1",
-            "switchboard_creates_total{outcome=\"unknown\"} 1",
             "switchboard_visibility_lag_seconds_bucket{le=\"0.0\"} 1",
             "switchboard_visibility_lag_seconds_bucket{le=\"60.0\"} 2",
             "switchboard_visibility_lag_seconds_count 2",
@@ -132,7 +127,7 @@ async fn who_asks_for_plain_text_gets_it() {
         assert_eq!(answer.headers()[CONTENT_TYPE], expected, "{accept:?}");
         let body = answer.into_body().collect().await.expect("a body").to_bytes();
         let text = String::from_utf8(body.to_vec()).expect("text");
-        assert_eq!(text.contains("# TYPE switchboard_creates_total counter"), expected == PLAIN);
+        assert_eq!(text.contains("# TYPE switchboard_assumption_broken_total counter"), expected == PLAIN);
         assert_eq!(text.ends_with("# EOF\n"), expected == OPEN_METRICS);
     }
 }

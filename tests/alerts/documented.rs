@@ -36,7 +36,6 @@ fn the_words_that_the_page_names_are_those_of_the_labels() {
         ("switchboard_provider_endpoints", "state"),
         ("switchboard_reconciles_total", "outcome"),
         ("switchboard_actions_total", "outcome"),
-        ("switchboard_creates_total", "outcome"),
         ("switchboard_provider_calls_total", "outcome"),
         ("switchboard_budget_waiting", "lane"),
         ("switchboard_sweeps_total", "outcome"),

@@ -6,6 +6,7 @@ mod exported;
 mod objects;
 mod promtool;
 mod queries;
+mod tool;
 
 use std::path::{Path, PathBuf};
 

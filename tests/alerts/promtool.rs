@@ -1,31 +1,13 @@
 //! Prometheus' own judgement: its tool reads the rules, runs them through cases, and reads what the operator exports.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::LazyLock;
+use std::path::Path;
 
+use crate::tool::{checked, run, said};
 use crate::{alerts, checkout, exported, list, panels, read, text, yaml};
 
 /// Cases for the rules.
 const CASES: &str = "tests/alerts/rules.yaml";
-
-/// The tool; built where it is missing, which takes minutes, once.
-static PROMTOOL: LazyLock<PathBuf> = LazyLock::new(|| {
-    let built = Command::new(checkout("tools/promtool.sh")).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-    let built = built.expect("tools/promtool.sh");
-    assert!(built.status.success(), "tools/promtool.sh: {}; what it said is above", built.status);
-    PathBuf::from(String::from_utf8(built.stdout).expect("a path").trim()).join("promtool")
-});
-
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-fn run(arguments: &[&str], file: &Path) -> Output {
-    Command::new(&*PROMTOOL).args(arguments).arg(file).stdin(Stdio::null()).output().expect("promtool")
-}
 
 #[test]
 fn the_rules_are_valid_and_nothing_in_them_is_doubtful() {
@@ -73,19 +55,6 @@ fn the_queries_of_dashboard_and_pages_are_valid() {
     std::fs::write(&file, format!("groups:\n  - name: queries\n    rules:\n{}\n", rules.join("\n"))).expect("a file");
     let output = run(&["check", "rules", "--lint=none"], &file);
     assert!(output.status.success(), "{}\n{}", said(&output), std::fs::read_to_string(&file).expect("the file"));
-}
-
-/// What promtool says of a text in the older format.
-fn checked(text: &str) -> Output {
-    let mut child = Command::new(&*PROMTOOL)
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool");
-    child.stdin.take().expect("piped").write_all(text.as_bytes()).expect("it reads");
-    child.wait_with_output().expect("an answer")
 }
 
 /// `tests/cluster/metrics.rs` does the same with what a running operator answers.

@@ -107,12 +107,7 @@ fn rules_and_dashboard_ask_for_what_there_is() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // What nobody looks at is there for those who look for the cause: few.
     let unasked: Vec<&String> = exported.keys().filter(|name| !asked.contains(*name)).collect();
-    let for_causes = [
-        "switchboard_creates_total",
-        "switchboard_reconcile_duration_seconds",
-        "switchboard_sweep_duration_seconds",
-        "switchboard_sweeps_total",
-    ];
+    let for_causes = ["switchboard_reconcile_duration_seconds", "switchboard_sweep_duration_seconds", "switchboard_sweeps_total"];
     assert_eq!(unasked, for_causes);
 }
 

@@ -17,6 +17,7 @@ use sandbox::plivo::{self, Simulator};
 use serde_json::{Value, json};
 use switchboard::api::ProviderAccount;
 
+use super::docs::page::{Block, blocks};
 use super::support;
 use super::world::{Operator, World, endpoint_id, eventually};
 
@@ -352,25 +353,12 @@ fn gone(shell: &Shell) {
     }
 }
 
-/// The blocks of code of a page: what stands behind the three backticks, and the text.
-fn blocks(page: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut lines = page.lines();
-    while let Some(line) = lines.next() {
-        if let Some(info) = line.strip_prefix("```") {
-            let text: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            found.push((info.to_owned(), text.join("\n") + "\n"));
-        }
-    }
-    found
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_of_the_page_on_installation_work_from_top_to_bottom() {
     let shell = Shell::new("install-page").await;
     shell.write("company-ca.pem", &helm::read("tests/fixtures/tls/root.pem"));
     let mut commands = 0;
-    for (info, text) in blocks(&helm::read("docs/install.md")) {
+    for Block { info, text, .. } in blocks(&helm::read("docs/install.md")) {
         match info.split_once(' ') {
             Some(("yaml", file)) => shell.write(file, &text),
             None if info == "sh" => {
@@ -394,8 +382,8 @@ async fn the_commands_that_change_the_log_level_change_no_pod() {
     let filter = || shell.run(&format!("kubectl -n {NAMESPACE} get configmap switchboard-log -o jsonpath={{.data.filter}}"));
     let before = deployment();
     let mut filters = vec![filter()];
-    for (_, text) in blocks(&helm::read("docs/operations.md")).into_iter().filter(|(info, _)| info == "sh") {
-        shell.run(&text);
+    for block in blocks(&helm::read("docs/operations.md")).into_iter().filter(|block| block.info == "sh") {
+        shell.run(&block.text);
         filters.push(filter());
     }
     assert_eq!(filters, ["", "info,switchboard=debug", "info,switchboard=trace", ""]);

@@ -20,7 +20,7 @@ use super::world::{Operator, World, eventually};
 #[allow(dead_code, reason = "the other half is for what is compared")]
 mod commands;
 #[path = "../docs/page.rs"]
-mod page;
+pub(super) mod page;
 
 /// Stands before the output of each command.
 const MARK: char = '\u{1}';

@@ -16,6 +16,7 @@ use switchboard::core::mark::{Installation, Mark, Place};
 use tokio::process::Command;
 
 use super::cases::{all, case, room};
+use super::docs::page::{Block, blocks};
 use super::observe::{Told, listings};
 use super::support;
 use super::world::{World, eventually, observed, reason};
@@ -561,19 +562,6 @@ async fn five_hundred_endpoints_are_imported_and_taken_over_without_a_single_cha
     assert!(said.summary().contains("0 manifests, 600 managed already"), "{}", said.error);
 }
 
-/// The blocks of code of a page: what stands behind the three backticks, and the text.
-fn blocks(page: &str) -> Vec<(&str, String)> {
-    let mut found = Vec::new();
-    let mut lines = page.lines();
-    while let Some(line) = lines.next() {
-        if let Some(info) = line.strip_prefix("```") {
-            let text: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            found.push((info, text.join("\n") + "\n"));
-        }
-    }
-    found
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_of_the_page_on_import_work_from_top_to_bottom() {
     let world = world(7007).await;
@@ -592,8 +580,8 @@ async fn the_commands_of_the_page_on_import_work_from_top_to_bottom() {
     std::fs::create_dir_all(&at).expect("a folder");
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/import.md")).expect("the page");
     let mut commands = 0;
-    for (info, text) in blocks(&page) {
-        match info {
+    for Block { info, text, .. } in blocks(&page) {
+        match info.as_str() {
             "sh" => {
                 for line in text.lines() {
                     let here = line.replace("-n voice", &format!("-n {}", world.namespace));

@@ -89,7 +89,8 @@ async fn life(case: &str) {
 
     let series = series(&operator).await;
     let made = world.effects("create_endpoint").await.len();
-    assert_eq!((made, series["switchboard_creates_total{outcome=\"done\"}"]), (2, 2.0));
+    let created = "switchboard_provider_calls_total{provider=\"Plivo\",operation=\"create\",thing=\"endpoint\",outcome=\"done\"}";
+    assert_eq!((made, series[created]), (2, 2.0));
     assert_eq!(series["switchboard_visibility_lag_seconds_bucket{le=\"0.0\"}"], 2.0, "both were seen at the first look");
 }
 

@@ -84,17 +84,8 @@ impl World {
 
     /// Another namespace that consents, with an account object of the same name and Plivo account.
     pub async fn beside(&self, name: &str) -> World {
-        let world = World {
-            client: self.client.clone(),
-            namespace: support::namespace(&self.client, name).await,
-            simulator: Arc::clone(&self.simulator),
-            admin: self.simulator.admin(),
-            carrierx: self.carrierx.clone(),
-            backup_tool: self.backup_tool.clone(),
-            kubeconfig: self.kubeconfig.clone(),
-            leases: self.leases,
-        };
-        world.furnished().await
+        let namespace = support::namespace(&self.client, name).await;
+        World { namespace, ..self.beside_itself() }.furnished().await
     }
 
     /// The same world for somebody else.

@@ -5,16 +5,14 @@
 # usage: node.sh
 # SWITCHBOARD_CACHE: the cache folder (default: $XDG_CACHE_HOME/switchboard or ~/.cache/switchboard).
 set -euo pipefail
+# shellcheck source=tools/cache.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../cache.sh"
 cd "$(dirname "${BASH_SOURCE[0]}")"
-cache=${SWITCHBOARD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/switchboard}
-mkdir -p "$cache"; cache=$(cd -- "$cache" && pwd -P)
 key=$({ cat node.sh ../image/pack.sh pause/main.go /etc/os-release; go version; } | sha256sum | cut -c1-16)
 out=$cache/node-$key
-mkdir -p "$out"
-exec 9>"$out/.lock"
-flock 9
+fill "$out"
 if [ ! -e "$out/complete" ]; then
-  echo "tools/e2e/node.sh: fetching containerd, runc and CNI plugins …" >&2
+  say "fetching containerd, runc and CNI plugins …"
   part=$(mktemp -d); trap 'rm -rf "$part"' EXIT
   packages=(containerd runc containernetworking-plugins)
   fetch() { (cd "$part" && apt-get -qq -o APT::Sandbox::User=root download "${packages[@]}") >&2; }

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use anyhow::{Context as _, anyhow, bail};
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, ListParams};
+use kube::api::Api;
 use kube::core::error_boundary::InvalidObject;
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::{Client, Resource, ResourceExt};
@@ -16,14 +16,12 @@ use crate::api::condition::Reason;
 use crate::api::provider_account::ProviderAccountSpec;
 use crate::api::refs::{AccountKind, AccountRef};
 use crate::api::{ClusterProviderAccount, PhoneNumberBinding, ProviderAccount, SipEndpoint};
+use crate::cli::shared::list;
 use crate::controller::account::object::AccountObject;
 use crate::controller::deadline;
 use crate::controller::secrets::Content;
 use crate::core::view::Problem;
 use crate::provider::{Connection, Places, connect, credentials_secret, unknown_provider};
-
-/// Objects in one answer of the API server.
-const PAGE: u32 = 500;
 
 /// An account object, as far as it matters here.
 pub(super) struct AccountFound {
@@ -129,22 +127,6 @@ fn undecodable(kind: &str, resource: &str, broken: &InvalidObject) -> anyhow::Er
         "{kind} {namespace}/{name} cannot be read: {}. What it has at the provider cannot be told apart from what is free. Mend it (`kubectl -n {namespace} edit {resource} {name}`), or use the release of switchboard that the CustomResourceDefinitions in the cluster are from",
         broken.error
     )
-}
-
-async fn list<K>(api: &Api<DeserializeGuard<K>>) -> kube::Result<Vec<DeserializeGuard<K>>>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
-{
-    let mut params = ListParams::default().limit(PAGE);
-    let mut all = Vec::new();
-    loop {
-        let page = deadline(api.list(&params)).await?;
-        all.extend(page.items);
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(all),
-        }
-    }
 }
 
 async fn get<K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug>(

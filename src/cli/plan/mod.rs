@@ -13,7 +13,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::ListParams;
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -22,22 +21,18 @@ use serde_json::Value;
 use self::apply::Fate;
 use self::manifests::Manifest;
 use self::print::{Fates, Outcome, print};
-use super::shared::{ProviderArgs, client, duration, installation, namespace};
+use super::shared::{self, ProviderArgs, client, duration, installation, namespace};
 use crate::account::Clock;
 use crate::api::provider_account::ProviderAccountSpec;
 use crate::api::refs::{AccountKind, AccountRef};
-use crate::api::{ClusterProviderAccount, ProviderAccount, SipEndpoint};
+use crate::api::{ClusterProviderAccount, SipEndpoint};
 use crate::controller::clock::Clocks;
 use crate::controller::context::Settings;
-use crate::controller::deadline;
 use crate::controller::plan::{Begin, Cluster, plan};
 use crate::core::key::{Kind, ObjectKey};
 use crate::core::view::Timing;
 use crate::provider;
 use crate::provider::transport::Deadlines;
-
-/// Objects in one answer of the API server.
-const PAGE: u32 = 500;
 
 /// Which manifests, and where.
 #[derive(Args, Clone, Debug)]
@@ -340,29 +335,19 @@ where
     Ok(found)
 }
 
-/// Page by page. What cannot be decoded is left alone, as the operator leaves it.
+/// What cannot be decoded is left alone, as the operator leaves it.
 async fn list<K>(api: &Api<DeserializeGuard<K>>) -> kube::Result<Vec<K>>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
 {
-    let mut params = ListParams::default().limit(PAGE);
-    let mut found = Vec::new();
-    loop {
-        let page = deadline(api.list(&params)).await?;
-        found.extend(page.items.into_iter().filter_map(|object| object.0.ok()));
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(found),
-        }
-    }
+    Ok(shared::list(api).await?.into_iter().filter_map(|object| object.0.ok()).collect())
 }
 
 /// A plan under another installation id than the operator's would make everything anew. Of accounts for several namespaces those count that
 /// something here refers to: another operator may serve the others.
 fn same_installation(cluster: &Cluster, namespaces: &BTreeSet<String>, own: &str) -> anyhow::Result<()> {
-    let within = |account: &&ProviderAccount| namespaces.contains(&account.namespace().unwrap_or_default()) || namespaces.is_empty();
-    let own_accounts = cluster.accounts.iter().filter(within).filter_map(|account| account.status.as_ref());
     let here = |namespace: Option<String>| namespaces.is_empty() || namespaces.contains(&namespace.unwrap_or_default());
+    let own_accounts = cluster.accounts.iter().filter(|account| here(account.namespace())).filter_map(|account| account.status.as_ref());
     let endpoints = cluster.endpoints.iter().filter(|object| here(object.namespace())).map(|object| &object.spec.account_ref);
     let bindings = cluster.bindings.iter().filter(|object| here(object.namespace())).map(|object| &object.spec.account_ref);
     let used: BTreeSet<&str> =

@@ -13,7 +13,6 @@ use crate::core::monitor::{Assumption, Broken, sent};
 use crate::core::outcome::Outcome;
 use crate::core::time::Moment;
 use crate::core::view::View;
-use crate::metrics;
 
 /// The reason of all these events.
 const REASON: &str = "AssumptionBroken";
@@ -30,12 +29,6 @@ pub fn look<K: Made>(pass: &mut Pass<'_, K>, view: &View, action: &Action) {
 /// After a create that was announced at `began` and handed over at `handed`.
 pub fn created<K: Made>(pass: &mut Pass<'_, K>, view: &View, (began, handed): (Moment, Moment), outcome: &Outcome<(String, String)>) {
     let ended = pass.ctx.clock.now();
-    pass.ctx.metrics.create(match outcome {
-        Outcome::Done(_) => metrics::Answer::done,
-        // A create has nothing that could be missing.
-        Outcome::Refused(_) | Outcome::NotFound { .. } => metrics::Answer::refused,
-        Outcome::Unknown(_) => metrics::Answer::unknown,
-    });
     if let Outcome::Done((id, _)) = outcome {
         pass.slot.memory.watch.answered(id, ended);
     }
@@ -64,13 +57,8 @@ fn unlisted(snapshots: &SnapshotView, id: &str) -> Option<Moment> {
 
 fn note<K: Made>(pass: &mut Pass<'_, K>, broken: Option<Broken>) {
     let Some(broken) = broken else { return };
-    let assumption = match broken.assumption {
-        Assumption::LateExecution => metrics::Assumption::A1,
-        Assumption::Freeze => metrics::Assumption::A2,
-        Assumption::Visibility => metrics::Assumption::A3,
-    };
-    pass.ctx.metrics.broken(assumption);
-    warn!(object = %pass.key(), ?assumption, seen = broken.message, "an assumption was seen broken");
+    pass.ctx.metrics.broken(broken.assumption);
+    warn!(object = %pass.key(), assumption = %broken.assumption, seen = broken.message, "an assumption was seen broken");
     pass.slot.memory.untold.push(broken);
 }
 
