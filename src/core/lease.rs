@@ -13,6 +13,10 @@ use crate::core::time::Moment;
 
 /// The duration unless a call takes so long that it needs a longer one.
 pub const USUAL: Duration = Duration::from_secs(30);
+/// Longest wait between two looks of who stands by.
+const RETRY: Duration = Duration::from_secs(2);
+/// Longest that any one request about the Lease may take.
+const CALL: Duration = Duration::from_secs(5);
 /// Shortest duration: a Lease counts in whole seconds.
 const SHORTEST: Duration = Duration::from_secs(1);
 
@@ -29,7 +33,7 @@ pub struct Terms {
     pub give_up: Duration,
     /// Ours ends so much before others may take over: 2 s.
     pub margin: Duration,
-    /// Longest that any one request may take: 5 s.
+    /// Longest that any one request may take: at most 5 s.
     pub call: Duration,
 }
 
@@ -56,8 +60,9 @@ impl Terms {
                 duration / 2
             ));
         }
-        let (retry, give_up) = (duration / 15, duration * 2 / 3);
-        Ok(Self { duration, renew, retry, give_up, margin: duration / 15, call: duration / 6 })
+        let (part, give_up) = (duration / 15, duration * 2 / 3);
+        // A longer lease is no reason to look less often for one that was let go, nor to wait longer for an answer.
+        Ok(Self { duration, renew, retry: part.min(RETRY), give_up, margin: part, call: (duration / 6).min(CALL) })
     }
 
     /// From one look of who waits to the next; `jitter` is from 0 to 1. Short enough that a lease that was let go is taken within `retry`.
