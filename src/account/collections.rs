@@ -28,6 +28,15 @@ impl Account {
         self.inner.state().things(thing).history.view()
     }
 
+    /// Whether things of this kind are listed, once in a sweep period: trunk groups only while somebody watches one.
+    pub fn lists(&self, thing: Thing) -> bool {
+        let state = self.inner.state();
+        match thing {
+            Thing::Endpoint => Endpoints::swept(&state),
+            Thing::TrunkGroup => TrunkGroups::swept(&state),
+        }
+    }
+
     /// The listings of numbers of now. Nothing, until somebody has watched one; outdated, when nobody does any more.
     pub fn numbers(&self) -> SnapshotView<Numbers> {
         self.inner.state().numbers.history.view()
@@ -72,7 +81,8 @@ impl Account {
     /// The object belongs to this account with a thing of this kind, and is woken by listings that contradict `expected`, and when the
     /// account works again. While anybody watches a trunk group they are all listed, once in a sweep period; endpoints always are.
     pub fn watch(&self, thing: Thing, who: ObjectKey, expected: Expectation) {
-        self.inner.state().things(thing).watched.insert(who, expected);
+        let now = self.inner.clock.now();
+        self.inner.state().things(thing).watch(who, expected, now);
         if thing == Thing::TrunkGroup {
             TrunkGroups::changed(&self.inner).notify_one();
         }
@@ -81,7 +91,8 @@ impl Account {
     /// The object has to do with a number of this account: it is woken by listings of numbers that contradict `expected`, and when the
     /// account works again. While anybody watches a number they are all listed, once in a sweep period.
     pub fn watch_number(&self, who: ObjectKey, expected: NumberExpectation) {
-        self.inner.state().numbers.watched.insert(who, expected);
+        let now = self.inner.clock.now();
+        self.inner.state().numbers.watch(who, expected, now);
         Numbers::changed(&self.inner).notify_one();
     }
 
@@ -93,7 +104,7 @@ impl Account {
         let mut state = self.inner.state();
         let shelf = &mut state.applications;
         let told = shelf.resolve(name);
-        let before = shelf.watched.insert(who.clone(), Named { name: name.to_owned(), told: told.clone() });
+        let before = shelf.watch(who.clone(), Named { name: name.to_owned(), told: told.clone() }, now);
         let anew = before.is_none_or(|before| before.name != name);
         let unknown = matches!(told, Resolution::NotListed | Resolution::Missing);
         let fresh = shelf.history.newest().is_some_and(|newest| now.since(newest.began) < APPLICATIONS_FRESH);

@@ -33,7 +33,8 @@ impl Observer for () {
 pub struct Freshness {
     /// What is listed.
     pub collection: Subject,
-    /// Since the last complete listing began; since the account was opened, if there was none.
+    /// Since the last complete listing began; if there was none, since it is listed: endpoints as long as the account is there, all else as
+    /// long as somebody watches.
     pub age: Duration,
     /// From the beginning of one listing to the next.
     pub period: Duration,
@@ -45,8 +46,7 @@ impl Account {
         self.inner.budget.load()
     }
 
-    /// How old what is known of each collection is that is listed at a cadence. One that was never listed whole is left out, but for the
-    /// endpoints, which are listed as long as the account lives.
+    /// How old what is known of each collection is that is listed at a cadence.
     pub fn freshness(&self) -> Vec<Freshness> {
         let inner = &self.inner;
         let all = [of::<Endpoints>(inner), of::<TrunkGroups>(inner), of::<Numbers>(inner), of::<Applications>(inner)];
@@ -60,8 +60,10 @@ fn of<C: Listable>(inner: &Inner) -> Option<Freshness> {
     let mut state = inner.state();
     let swept = offered && C::swept(&state);
     let period = state.sweep_period;
-    let listed = C::shelf(&mut state).history.complete().map(|complete| complete.began);
-    let never = || (C::SUBJECT == Subject::Endpoint).then_some(inner.opened);
-    let since: Moment = listed.or_else(never).filter(|_| swept)?;
+    let shelf = C::shelf(&mut state);
+    let began = if C::SUBJECT == Subject::Endpoint { Some(inner.opened) } else { shelf.since };
+    let listed = shelf.history.complete().map(|complete| complete.began);
+    // What is from before somebody watched again is no older than that.
+    let since: Moment = listed.max(began).filter(|_| swept)?;
     Some(Freshness { collection: C::SUBJECT, age: now.since(since), period })
 }

@@ -14,6 +14,7 @@ use crate::core::outcome::{Outcome, Refusal, RefusalKind};
 use crate::core::sighting::applications::{Applications, Resolution, resolve};
 use crate::core::sighting::numbers::{self, NumberExpectation, Numbers};
 use crate::core::sighting::{self, Amendment, Collection, Expectation, Sightings};
+use crate::core::time::Moment;
 use crate::provider::{Page, Provider};
 
 /// What the account keeps of one collection.
@@ -25,6 +26,8 @@ pub(super) struct Shelf<C: Shelved> {
     /// Who waits for the one that runs.
     pub(super) serving: BTreeMap<ObjectKey, Lane>,
     pub(super) watched: BTreeMap<ObjectKey, C::Expected>,
+    /// Since when there has always been somebody who watches.
+    pub(super) since: Option<Moment>,
     pub(super) habit: SurplusHabit,
     /// Our creates that are under way.
     pub(super) creates: u64,
@@ -48,6 +51,7 @@ impl<C: Shelved> Default for Shelf<C> {
             waiting: BTreeMap::new(),
             serving: BTreeMap::new(),
             watched: BTreeMap::new(),
+            since: None,
             habit: SurplusHabit::default(),
             creates: 0,
             deletes: BTreeMap::new(),
@@ -76,8 +80,15 @@ impl<C: Shelved> Shelf<C> {
         *wanted = lane.min(*wanted);
     }
 
+    /// What `who` expected before, if it watches already.
+    pub(super) fn watch(&mut self, who: ObjectKey, expected: C::Expected, now: Moment) -> Option<C::Expected> {
+        self.since.get_or_insert(now);
+        self.watched.insert(who, expected)
+    }
+
     pub(super) fn forget(&mut self, who: &ObjectKey) {
         self.watched.remove(who);
+        self.since = self.since.filter(|_| !self.watched.is_empty());
         self.waiting.remove(who);
         self.serving.remove(who);
     }

@@ -133,6 +133,7 @@ fn account() -> Value {
             "account": {"provider": "Plivo", "id": "MA00000000000000000"},
             "installation": "3kf",
             "endpoints": {"managed": 3, "unmanaged": 2, "orphaned": 1, "foreign": 0},
+            "trunkGroups": {"managed": 1, "unmanaged": 0, "orphaned": 0, "foreign": 4},
             "numbers": {"bound": 2, "unbound": 9},
             "gateways": [{"ip": "198.51.100.9", "port": 5060, "transport": "udp"}, {"ip": "gw.example.net"}],
             "lastSweepTime": "2026-01-02T03:04:05Z",

@@ -148,6 +148,10 @@ pub struct ProviderAccountStatus {
     /// endpoints counts the endpoints in the account, by what they are to this installation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<EndpointCounts>,
+    /// trunkGroups counts the trunk groups in the account in the same way. Absent for Plivo, and while nothing needs one: they are not
+    /// listed then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trunk_groups: Option<EndpointCounts>,
     /// numbers counts the phone numbers of the account. Absent while nothing binds one: they are not listed then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub numbers: Option<NumberCounts>,
@@ -239,7 +243,7 @@ pub struct NumberCounts {
     pub unbound: i32,
 }
 
-/// endpoints counts the endpoints in the account.
+/// endpoints and trunkGroups count what is in the account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointCounts {

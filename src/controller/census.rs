@@ -8,7 +8,7 @@ use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use tracing::warn;
 
-use crate::account::{Account, AccountId};
+use crate::account::{Account, AccountId, Snapshot, Thing};
 use crate::api::provider_account::{EndpointCounts, NumberCounts};
 use crate::api::sip_endpoint::SipEndpoint;
 use crate::controller::binding::bindings::Entry;
@@ -25,7 +25,7 @@ const PAGE: u32 = 500;
 
 /// What was counted in each account.
 #[derive(Debug, Default)]
-pub struct Censuses(Mutex<BTreeMap<AccountId, Former>>);
+pub struct Censuses(Mutex<BTreeMap<(AccountId, Thing), Former>>);
 
 #[derive(Clone, Debug, Default)]
 struct Former {
@@ -34,13 +34,39 @@ struct Former {
     names: Option<(u64, HashSet<String>)>,
 }
 
-/// What the newest complete listing shows; `None` before the first, and while the API server does not answer.
-pub async fn take(ctx: &Context, account: &Account) -> Option<EndpointCounts> {
-    let listing = account.snapshots().complete?;
+/// What the newest complete listing of things of this kind shows; as `before` until there is one, and while the API server does not
+/// answer. Nothing, where they are not listed.
+pub async fn take(ctx: &Context, account: &Account, thing: Thing, before: Option<EndpointCounts>) -> Option<EndpointCounts> {
+    // Who needs a trunk group has not said so yet when the process has just begun; its status has.
+    let needs = |object: &SipEndpoint| {
+        let status = object.status.as_ref().filter(|status| status.trunk_group.is_some());
+        status
+            .and_then(|status| status.account.as_ref())
+            .is_some_and(|of| (of.provider, &of.id) == (account.id().provider, &account.id().id))
+    };
+    if !account.lists(thing) && !ctx.all_endpoints().any(|object| needs(&object)) {
+        return None;
+    }
+    match account.things(thing).complete {
+        Some(listing) => count(ctx, account.id(), thing, &listing).await.or(before),
+        None => before,
+    }
+}
+
+async fn count(ctx: &Context, account: &AccountId, thing: Thing, listing: &Snapshot) -> Option<EndpointCounts> {
     let mut known = Known::default();
     for object in ctx.all_endpoints() {
-        let adopted = object.spec.adopt.as_ref().map(|adopt| adopt.endpoint_id.as_str());
-        let recorded = object.status.as_ref().and_then(|status| status.endpoint_id.as_deref());
+        let status = object.status.as_ref();
+        let (adopted, recorded) = match thing {
+            Thing::Endpoint => (
+                object.spec.adopt.as_ref().map(|adopt| adopt.endpoint_id.as_str()),
+                status.and_then(|status| status.endpoint_id.as_deref()),
+            ),
+            // The group is our own also where the endpoint is not.
+            Thing::TrunkGroup => {
+                (None, status.and_then(|status| status.trunk_group.as_ref()).and_then(|group| group.trunk_group_sid.as_deref()))
+            }
+        };
         let part = name_part(&ctx.installation, &object.namespace().unwrap_or_default(), &object.name_any());
         let own = adopted.is_none().then(|| mark(ctx, &object));
         known.add(part, own.as_ref(), adopted.into_iter().chain(recorded));
@@ -50,8 +76,8 @@ pub async fn take(ctx: &Context, account: &Account) -> Option<EndpointCounts> {
     if !ctx.wakers.everywhere() {
         return Some(census.counts(listing.seq, None));
     }
-    let id = account.id();
-    let mut former = ctx.censuses.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned().unwrap_or_default();
+    let id = (account.clone(), thing);
+    let mut former = ctx.censuses.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned().unwrap_or_default();
     let census = if census.needs_names() {
         let names = match former.names.take().filter(|(seq, _)| *seq == listing.seq) {
             Some((_, names)) => names,
@@ -64,7 +90,7 @@ pub async fn take(ctx: &Context, account: &Account) -> Option<EndpointCounts> {
         census
     };
     let counts = census.counts(listing.seq, Some(&mut former.orphans));
-    ctx.censuses.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), former);
+    ctx.censuses.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, former);
     Some(counts)
 }
 

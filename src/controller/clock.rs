@@ -38,14 +38,22 @@ impl Clocks {
 
     /// Now, on the API server's clock: its last answer's `Date` plus what has passed since on ours. `None` before the first answer.
     pub fn server_now(&self) -> Option<Timestamp> {
+        self.server_at(self.now())
+    }
+
+    /// A moment on the API server's clock. `None` before its first answer.
+    pub fn server_at(&self, moment: Moment) -> Option<Timestamp> {
         let (at, time) = (*self.server.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let passed = self.now().since(at);
-        time.checked_add(jiff::SignedDuration::try_from(passed).ok()?).ok()
+        let span = |span| jiff::SignedDuration::try_from(span).ok();
+        // One of both is nothing.
+        time.checked_add(span(moment.since(at))?).ok()?.checked_sub(span(at.since(moment))?).ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -57,6 +65,11 @@ mod tests {
         clock.learn(&headers);
         let time = clock.server_now().expect("learnt");
         assert!(time >= "1994-11-15T08:12:31Z".parse().expect("a time"));
+        let learnt = clock.now();
+        assert!(clock.server_at(learnt).expect("learnt") >= clock.server_at(Moment::ZERO).expect("learnt"));
+        let hour = Duration::from_secs(3600);
+        let (earlier, later) = (clock.server_at(learnt).expect("learnt"), clock.server_at(learnt + hour).expect("learnt"));
+        assert_eq!(later.duration_since(earlier), jiff::SignedDuration::from_hours(1));
         headers.insert(DATE, "yesterday".parse().expect("a header value"));
         clock.learn(&headers);
         assert!(clock.server_now().expect("still known") >= time);

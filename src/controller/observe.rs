@@ -2,7 +2,7 @@
 //! the metrics, so that no reconcile pays for it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
@@ -44,7 +44,8 @@ impl Observer for Metrics {
 pub fn show(ctx: &Arc<Context>, bindings: Vec<Store<PhoneNumberBinding>>) {
     // The context holds the metrics.
     let watched: Weak<Context> = Arc::downgrade(ctx);
-    ctx.metrics.sampled_by(move || sample(&*watched.upgrade()?, &bindings));
+    let rested = Mutex::new(Rested::default());
+    ctx.metrics.sampled_by(move || sample(&*watched.upgrade()?, &bindings, &mut rested.lock().unwrap_or_else(PoisonError::into_inner)));
 }
 
 /// Fields that were found changed by somebody else and put back. Of a change only those count that differed: others are sent along.
@@ -74,13 +75,13 @@ fn between(earlier: Timestamp, later: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }
 
-fn sample(ctx: &Context, bindings: &[Store<PhoneNumberBinding>]) -> Option<Sample> {
+fn sample(ctx: &Context, bindings: &[Store<PhoneNumberBinding>], rested: &mut Rested) -> Option<Sample> {
     if !ctx.claims.is_complete() || !ctx.bindings.is_complete() || ctx.account_objects.get().is_none() {
         return None;
     }
     let mut sample = Sample::default();
     let now = ctx.clock.server_now();
-    let mut tally = Tally::default();
+    let mut tally = Tally { before: std::mem::take(rested), ..Tally::default() };
     let endpoints: Vec<Arc<SipEndpoint>> = ctx.all_endpoints().collect();
     let mut registrations: BTreeMap<(ProviderKind, &str, Registration), u64> = BTreeMap::new();
     for object in &endpoints {
@@ -102,26 +103,28 @@ fn sample(ctx: &Context, bindings: &[Store<PhoneNumberBinding>]) -> Option<Sampl
     }
     let accounts = ctx.account_objects();
     // Several objects of a namespace may lead to one account: what it holds is there once.
-    let mut held: BTreeMap<(&str, AccountId), EndpointCounts> = BTreeMap::new();
+    let mut held: BTreeMap<(&str, AccountId, Subject), EndpointCounts> = BTreeMap::new();
     for object in &accounts {
         let conditions = object.status.as_ref().map_or(&[][..], |status| &status.conditions);
         tally.object(object.key.kind, &object.meta, conditions, now);
-        if let (Some(id), Some(counts)) = (object.pinned(), object.status.as_ref().and_then(|status| status.endpoints)) {
-            held.insert((&object.key.namespace, id), counts);
+        let Some((id, status)) = object.pinned().zip(object.status.as_ref()) else { continue };
+        for (thing, counts) in [(Subject::Endpoint, status.endpoints), (Subject::TrunkGroup, status.trunk_groups)] {
+            held.extend(counts.map(|counts| ((object.key.namespace.as_str(), id.clone(), thing), counts)));
         }
     }
-    for ((kind, namespace, reason), (count, longest)) in tally.0 {
+    *rested = tally.rested;
+    for ((kind, namespace, reason), (count, longest)) in tally.counts {
         sample.objects(kind, namespace, reason, count, longest);
     }
     for ((provider, namespace, state), count) in registrations {
         sample.registrations(provider, namespace, state, count);
     }
-    for ((namespace, id), counts) in held {
+    for ((namespace, id, thing), counts) in held {
         let EndpointCounts { managed, unmanaged, orphaned, foreign } = counts;
         let all = [(Ownership::Managed, Some(managed)), (Ownership::Unmanaged, Some(unmanaged)), (Ownership::Foreign, Some(foreign))];
         for (state, count) in all.into_iter().chain([(Ownership::Orphaned, orphaned)]) {
             let Some(count) = count.and_then(|count| u64::try_from(count).ok()) else { continue };
-            sample.endpoints(id.provider, namespace, state, count);
+            sample.resources(id.provider, namespace, (thing, state), count);
         }
     }
     for account in ctx.accounts.all() {
@@ -146,9 +149,17 @@ fn registration(conditions: &[Condition]) -> Registration {
     }
 }
 
+/// When objects, by uid, were last seen paused or suspended, as long as they are that or not ready since: their condition `Ready` is False
+/// all the while, but until then it was meant.
+type Rested = BTreeMap<String, Timestamp>;
+
 /// Objects by kind, namespace and reason: how many, and for how long the one that is not ready for the longest time is not.
 #[derive(Default)]
-struct Tally<'a>(BTreeMap<(Kind, &'a str, &'static str), (u64, Option<Duration>)>);
+struct Tally<'a> {
+    counts: BTreeMap<(Kind, &'a str, &'static str), (u64, Option<Duration>)>,
+    before: Rested,
+    rested: Rested,
+}
 
 impl<'a> Tally<'a> {
     fn object(
@@ -160,11 +171,19 @@ impl<'a> Tally<'a> {
     ) {
         let ready = conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str());
         let word = reason(ready.map(|condition| condition.reason.as_str()));
+        let uid = meta.uid.as_deref().unwrap_or_default();
         let since = match ready {
             Some(ready) if ready.status == "True" => None,
             // Somebody asked for it.
-            Some(_) if word.parse().is_ok_and(|reason: Reason| reason.verdict() == Verdict::Suspended) => None,
-            Some(ready) => Some(ready.last_transition_time.0),
+            Some(_) if word.parse().is_ok_and(|reason: Reason| reason.verdict() == Verdict::Suspended) => {
+                self.rested.extend(now.map(|now| (uid.to_owned(), now)));
+                None
+            }
+            Some(ready) => {
+                let rested = self.before.get(uid).copied();
+                self.rested.extend(rested.map(|until| (uid.to_owned(), until)));
+                Some(ready.last_transition_time.0).max(rested)
+            }
             None => meta.creation_timestamp.as_ref().map(|time| time.0),
         };
         let longest = since.zip(now).map(|(since, now)| between(since, now));
@@ -172,7 +191,7 @@ impl<'a> Tally<'a> {
     }
 
     fn count(&mut self, key: (Kind, &'a str, &'static str), not_ready: Option<Duration>) {
-        let (count, longest) = self.0.entry(key).or_default();
+        let (count, longest) = self.counts.entry(key).or_default();
         *count += 1;
         *longest = (*longest).max(not_ready);
     }
@@ -208,8 +227,36 @@ mod tests {
             let mut tally = Tally::default();
             tally.object(Kind::SipEndpoint, &meta, &conditions, Some(time(1_500)));
             let expected = (1, seconds.map(Duration::from_secs));
-            assert_eq!(tally.0, BTreeMap::from([((Kind::SipEndpoint, "voice", word), expected)]), "{sentence}");
+            assert_eq!(tally.counts, BTreeMap::from([((Kind::SipEndpoint, "voice", word), expected)]), "{sentence}");
         }
+    }
+
+    #[test]
+    fn what_was_paused_for_days_is_not_ready_since_it_goes_on() {
+        let meta = ObjectMeta { uid: Some("u-1".into()), ..ObjectMeta::default() };
+        let mut rested = Rested::default();
+        // When it is looked at, what it says (since second 1000), for how long it is not ready.
+        let steps = [
+            (1_500, Some(("False", "Conflict")), Some(500)),
+            (2_000, Some(("False", "Paused")), None),
+            (9_000, Some(("False", "Suspended")), None),
+            (9_060, Some(("False", "Progressing")), Some(60)),
+            (9_120, Some(("False", "Conflict")), Some(120)),
+            (9_180, Some(("True", "Available")), None),
+            (9_240, Some(("False", "Conflict")), Some(8_240)),
+            (9_300, None, None),
+        ];
+        for (second, said, expected) in steps {
+            let now = Timestamp::from_second(second).expect("a second");
+            let mut tally = Tally { before: std::mem::take(&mut rested), ..Tally::default() };
+            if let Some((status, reason)) = said {
+                tally.object(Kind::SipEndpoint, &meta, &[condition("Ready", status, reason, 1_000)], Some(now));
+            }
+            let longest = tally.counts.values().find_map(|(_, longest)| *longest);
+            assert_eq!(longest, expected.map(Duration::from_secs), "{second}: {said:?}");
+            rested = tally.rested;
+        }
+        assert!(rested.is_empty(), "nothing is kept of what has gone");
     }
 
     #[test]

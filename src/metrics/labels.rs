@@ -165,6 +165,14 @@ pub(super) struct ByState {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelSet)]
+pub(super) struct ByThing {
+    pub provider: &'static str,
+    pub namespace: String,
+    pub thing: &'static str,
+    pub state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelSet)]
 pub(super) struct ByNamespace {
     pub namespace: String,
 }

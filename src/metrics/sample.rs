@@ -13,7 +13,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-use super::labels::{ByCollection, ByLane, ByNamespace, ByProvider, ByReason, ByState, Ownership, Registration};
+use super::labels::{ByCollection, ByLane, ByNamespace, ByProvider, ByReason, ByState, ByThing, Ownership, Registration};
 use crate::api::condition::Reason;
 use crate::api::refs::ProviderKind;
 use crate::core::budget::Lane;
@@ -36,7 +36,7 @@ pub struct Sample {
     objects: BTreeMap<ByReason, u64>,
     not_ready: BTreeMap<ByReason, f64>,
     registrations: BTreeMap<ByState, u64>,
-    endpoints: BTreeMap<ByState, u64>,
+    resources: BTreeMap<ByThing, u64>,
     namespaces: BTreeSet<String>,
     ages: BTreeMap<ByCollection, f64>,
     overdue: BTreeMap<ByCollection, f64>,
@@ -68,10 +68,10 @@ impl Sample {
         }
     }
 
-    /// Endpoints in an account that account objects of this namespace lead to.
-    pub fn endpoints(&mut self, provider: ProviderKind, namespace: &str, state: Ownership, count: u64) {
-        let labels = ByState { provider: provider.as_str(), namespace: namespace.to_owned(), state: state.as_str() };
-        *self.endpoints.entry(labels).or_default() += count;
+    /// Endpoints or trunk groups in an account that account objects of this namespace lead to.
+    pub fn resources(&mut self, provider: ProviderKind, namespace: &str, (thing, state): (Subject, Ownership), count: u64) {
+        let (provider, thing, state) = (provider.as_str(), thing.as_str(), state.as_str());
+        *self.resources.entry(ByThing { provider, namespace: namespace.to_owned(), thing, state }).or_default() += count;
     }
 
     /// What is known of a collection of an account is this old; it is listed anew in this period. The oldest counts, and the longest overdue.
@@ -159,8 +159,8 @@ impl Collector for Samples {
         series(to, ("not_ready", help, Some(&Unit::Seconds)), gauge, seconds(&sample.not_ready))?;
         let help = "SipEndpoints that have an account, by whether a phone is registered";
         series(to, ("registrations", help, None), gauge, gauges(&sample.registrations))?;
-        let help = "Endpoints in the accounts of this namespace's account objects, by whose they are";
-        series(to, ("provider_endpoints", help, None), gauge, gauges(&sample.endpoints))?;
+        let help = "Endpoints and trunk groups in the accounts of this namespace's account objects, by whose they are";
+        series(to, ("provider_resources", help, None), gauge, gauges(&sample.resources))?;
         let help = "Time since the last complete listing began, of the account where it is longest";
         series(to, ("sweep_age", help, Some(&Unit::Seconds)), gauge, seconds(&sample.ages))?;
         let help = "By how much that exceeds the account's sweep period, where it does most";

@@ -86,7 +86,7 @@ fn a_series_of_a_namespace_is_there_as_long_as_it_has_such_an_object() {
     sample.objects(Kind::SipEndpoint, "voice", reason(Some("Available")), 2, None);
     sample.objects(Kind::SipEndpoint, "sales", reason(Some("Conflict")), 1, Some(Duration::from_secs(90)));
     sample.registrations(ProviderKind::Plivo, "voice", Registration::Registered, 2);
-    sample.endpoints(ProviderKind::Plivo, "voice", Ownership::Orphaned, 1);
+    sample.resources(ProviderKind::CarrierX, "voice", (Subject::TrunkGroup, Ownership::Orphaned), 1);
     show(Some(sample));
     assert_eq!(
         shown(),
@@ -98,7 +98,7 @@ fn a_series_of_a_namespace_is_there_as_long_as_it_has_such_an_object() {
             "switchboard_registrations{provider=\"Plivo\",namespace=\"voice\",state=\"registered\"} 2",
             "switchboard_registrations{provider=\"Plivo\",namespace=\"voice\",state=\"static_peer\"} 0",
             "switchboard_registrations{provider=\"Plivo\",namespace=\"voice\",state=\"unknown\"} 0",
-            "switchboard_provider_endpoints{provider=\"Plivo\",namespace=\"voice\",state=\"orphaned\"} 1",
+            "switchboard_provider_resources{provider=\"CarrierX\",namespace=\"voice\",thing=\"trunk_group\",state=\"orphaned\"} 1",
             "switchboard_sip_uri_changes_total{namespace=\"sales\"} 1",
             "switchboard_sip_uri_changes_total{namespace=\"voice\"} 0",
         ]

@@ -33,7 +33,7 @@ fn the_words_that_the_page_names_are_those_of_the_labels() {
     let exported = metrics(&exported());
     let closed = [
         ("switchboard_registrations", "state"),
-        ("switchboard_provider_endpoints", "state"),
+        ("switchboard_provider_resources", "state"),
         ("switchboard_reconciles_total", "outcome"),
         ("switchboard_actions_total", "outcome"),
         ("switchboard_provider_calls_total", "outcome"),

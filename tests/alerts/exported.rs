@@ -27,7 +27,9 @@ pub fn text() -> String {
             sample.registrations(provider, NAMESPACE, state, 1);
         }
         for state in Ownership::ALL.iter().copied() {
-            sample.endpoints(provider, NAMESPACE, state, 1);
+            for thing in [Subject::Endpoint, Subject::TrunkGroup] {
+                sample.resources(provider, NAMESPACE, (thing, state), 1);
+            }
         }
         for collection in [Subject::Endpoint, Subject::TrunkGroup, Subject::Number, Subject::Application] {
             sample.listed(provider, collection, Duration::from_secs(90), Duration::from_secs(60));

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
 use sandbox::plivo::{self, DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN};
 use serde_json::json;
 use switchboard::api::{ProviderAccount, SipEndpoint};
@@ -34,6 +34,7 @@ async fn accounts_that_cannot_be_used_stop_every_call_and_heal_by_themselves() {
         case("suspended", suspended()),
         case("forced orphans are told on the account", orphaned()),
         case("two objects for one account", shared()),
+        case("the time of the last sweep", swept()),
         case("a Secret that is touched, and one that is spoiled", spoiled()),
     ])
     .await;
@@ -403,6 +404,38 @@ async fn shared() {
     }
     account_reason(&world, "strict", "Available").await;
     account_reason(&world, "plivo", "Available").await;
+}
+
+/// When everything was listed, whenever that is written.
+async fn swept() {
+    let world = World::new("swept").await;
+    let _operator = Told::start("the time of the last sweep", &world, &[]).await;
+    let accounts: Api<ProviderAccount> = Api::namespaced(world.client.clone(), &world.namespace);
+    let time = async || accounts.get("plivo").await.expect("the account").status.and_then(|status| status.last_sweep_time);
+    eventually("a first time", time).await;
+    world
+        .admin
+        .set_faults(
+            json!([{"match": {"method": "GET", "path": "/Endpoint/"}, "execute": false, "answer": {"status": 503, "body": "down"}}]),
+        )
+        .await
+        .expect("a fault");
+    let since = now(&world).await;
+    eventually("no page is answered any more", async || calls_since(&world, since).await.contains(&Call::Page).then_some(())).await;
+    // The API server tells times in whole seconds, and what is derived from them may lie one behind.
+    let seconds = async || tokio::time::sleep(Duration::from_millis(2100)).await;
+    seconds().await;
+    let marker = ConfigMap { metadata: ObjectMeta { name: Some("later".into()), ..ObjectMeta::default() }, ..ConfigMap::default() };
+    let markers: Api<ConfigMap> = Api::namespaced(world.client.clone(), &world.namespace);
+    let later = markers.create(&PostParams::default(), &marker).await.expect("a marker").metadata.creation_timestamp.expect("a time").0;
+    seconds().await;
+    let long_ago = json!({"status": {"lastSweepTime": "2020-01-02T03:04:05Z"}});
+    let restored: Api<ProviderAccount> = Api::namespaced(world.backup_tool.clone(), &world.namespace);
+    restored.patch_status("plivo", &PatchParams::default(), &Patch::Merge(&long_ago)).await.expect("a status");
+    let touched = json!({"metadata": {"annotations": {"example.com/touched": "yes"}}});
+    accounts.patch("plivo", &PatchParams::default(), &Patch::Merge(&touched)).await.expect("an annotation");
+    let written = eventually("written again", async || time().await.filter(|time| time.0.as_second() > 1_600_000_000)).await;
+    assert!(written.0 < later, "{written:?} is no time of a listing: none was complete since before {later}");
 }
 
 async fn consent() {

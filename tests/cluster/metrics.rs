@@ -156,7 +156,7 @@ async fn the_metrics_tell_what_happened_and_name_nobody() {
     eventually("no series of endpoints is left", async || {
         let all = series(&operator).await;
         let left = all.keys().any(|one| {
-            one.contains("namespace=") && !one.contains("kind=\"ProviderAccount\"") && !one.starts_with("switchboard_provider_endpoints")
+            one.contains("namespace=") && !one.contains("kind=\"ProviderAccount\"") && !one.starts_with("switchboard_provider_resources")
         });
         (!left).then_some(())
     })

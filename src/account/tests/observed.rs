@@ -102,4 +102,15 @@ async fn a_listing_is_told_with_what_it_proves_and_what_is_known_grows_old_witho
     assert!(!incomplete.is_empty() && incomplete.iter().all(|one| one.starts_with("endpoint false")), "{incomplete:?}");
     assert!(age()[0].age > Duration::from_secs(140), "{:?}", age());
     assert_eq!(age().len(), 1, "nobody has to do with a number");
+
+    // Nor is it forgotten what was never listed whole, as after a start.
+    let torn = || age().into_iter().find(|one| one.collection == Subject::Number).map(|one| one.age.as_secs());
+    account.watch_number(key("n"), NumberExpectation::default());
+    pass(70).await;
+    assert_eq!(torn(), Some(70), "since somebody watches");
+    account.unwatch(&key("n"));
+    assert_eq!(torn(), None);
+    account.watch_number(key("n"), NumberExpectation::default());
+    pass(5).await;
+    assert_eq!(torn(), Some(5), "and that anew");
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use tracing::info;
 
 use super::object::AccountObject;
-use crate::account::Account;
+use crate::account::{Account, Thing};
 use crate::api::FINALIZER_ACCOUNT;
 use crate::api::condition::Reason;
 use crate::api::provider_account::ProviderAccountStatus;
@@ -113,17 +113,16 @@ pub async fn status(
     new.account = Some(AccountIdentity { provider: account.id().provider, id: account.id().id.clone() });
     if let Some(listing) = account.snapshots().complete {
         new.gateways = gateways(listing.items.iter());
-    }
-    new.numbers = census::numbers(ctx, account, old.numbers);
-    if let Some(counts) = census::take(ctx, account).await {
-        new.endpoints = Some(counts);
-        let stale = old
-            .last_sweep_time
-            .as_ref()
-            .is_none_or(|then| now.0.duration_since(then.0) >= jiff::SignedDuration::try_from(SWEEP_TIME).unwrap_or_default());
-        if stale {
-            new.last_sweep_time = Some(now);
+        // Not now: this is written for many reasons, and the listing may be old.
+        let swept = ctx.clock.server_at(listing.ended).map(Time);
+        let long = jiff::SignedDuration::try_from(SWEEP_TIME).unwrap_or_default();
+        let known = |then: &Time| swept.as_ref().is_none_or(|swept| swept.0.duration_since(then.0) < long);
+        if !old.last_sweep_time.as_ref().is_some_and(known) {
+            new.last_sweep_time = swept;
         }
     }
+    new.numbers = census::numbers(ctx, account, old.numbers);
+    new.endpoints = census::take(ctx, account, Thing::Endpoint, old.endpoints).await;
+    new.trunk_groups = census::take(ctx, account, Thing::TrunkGroup, old.trunk_groups).await;
     new
 }

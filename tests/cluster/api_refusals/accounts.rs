@@ -126,6 +126,7 @@ pub const ACCOUNT_STATUSES: Rows = &[
         "",
     ),
     (r#"{"numbers": {}}"#, ""),
+    (r#"{"trunkGroups": {"managed": 1, "unmanaged": 2, "foreign": 3}}"#, ""),
     (
         r#"{"account": {"provider": "CarrierX", "id": "p-1"}, "gateways": [{"ip": "203.0.113.9", "port": 5060, "transport": "udp"}, {"ip": "gw"}]}"#,
         "",
@@ -142,6 +143,7 @@ pub const ACCOUNT_STATUSES: Rows = &[
     (r#"{"numbers": {"bound": "2"}}"#, "status.numbers.bound | must be of type integer"),
     (r#"{"numbers": 2}"#, "status.numbers | must be of type object"),
     (r#"{"numbers": {"rented": 1}}"#, r#"unknown field "status.numbers.rented""#),
+    (r#"{"trunkGroups": {"orphaned": -1}}"#, "status.trunkGroups.orphaned | greater than or equal to 0"),
     (r#"{"endpoints": {"managed": -1}}"#, "status.endpoints.managed | greater than or equal to 0"),
     (r#"{"lastSweepTime": "now"}"#, "status.lastSweepTime | date-time"),
     (r#"{"installation": "<a*257>"}"#, "status.installation | Too long | 256"),
