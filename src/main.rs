@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use switchboard::cli::{Cli, Command, run};
+use switchboard::cli::{Cli, Command, run, to_its_end};
 
 fn main() -> anyhow::Result<ExitCode> {
     // One TLS provider for both clients, before either is built: with two in the tree the default would panic (trap T1).
@@ -15,7 +15,10 @@ fn main() -> anyhow::Result<ExitCode> {
     }));
     match Cli::read().command {
         Command::Crds(crds) => crds.run(&mut std::io::stdout().lock())?,
-        Command::Run(args) => tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::run(*args))?,
+        Command::Run(args) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            to_its_end(runtime, run::run(*args), |ended| ended)?;
+        }
         Command::Plan(args) => return Ok(args.run(&mut std::io::stdout().lock())),
         // Three verdicts, three exit codes.
         Command::UninstallCheck(check) => return Ok(check.run(&mut std::io::stderr().lock())),

@@ -11,9 +11,11 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex as Gate;
 
+use crate::account::observer::Observer;
 use crate::account::{Clock, ObjectKey, PROBE_EVERY};
 use crate::api::refs::ProviderKind;
 use crate::core::account::{Waits, pause};
+use crate::core::call::{self, Call, Subject, Verb};
 use crate::core::fields::Secret;
 use crate::core::outcome::{Doubt, DoubtKind, Outcome, Refusal, RefusalKind};
 use crate::core::time::Moment;
@@ -115,14 +117,15 @@ struct State {
 /// What the provider said of credentials that do not say whose they are.
 pub struct Contacts {
     clock: Clock,
+    observer: Arc<dyn Observer>,
     salt: [u8; 32],
     state: Mutex<State>,
 }
 
 impl Contacts {
-    /// Nobody was asked yet.
-    pub fn new(clock: Clock) -> Self {
-        Self { clock, salt: rand::random(), state: Mutex::default() }
+    /// Nobody was asked yet. `observer`: whoever counts calls is told of these as well.
+    pub fn new(clock: Clock, observer: Arc<dyn Observer>) -> Self {
+        Self { clock, observer, salt: rand::random(), state: Mutex::default() }
     }
 
     /// What tells these credentials from others. `values`: by their keys in the Secret.
@@ -148,7 +151,11 @@ impl Contacts {
                         tokio::time::sleep_until(self.clock.instant(slot)).await;
                         provider.identify().await
                     };
-                    bounded(call).await
+                    let outcome = bounded(call).await;
+                    // By no account's budget, so nothing was waited for there.
+                    let (call, took) = (Call::new(Verb::Identify, Subject::Account), self.clock.now().since(slot));
+                    self.observer.called(capabilities.provider, call, call::Answer::of(&outcome), took);
+                    outcome
                 }
                 None => unanswered("too many credentials are being checked at once".to_owned()),
             };

@@ -1,6 +1,7 @@
 //! `switchboard import`: what an account holds already, as manifests that take it over and change nothing.
 
 mod cluster;
+mod leftovers;
 mod listing;
 mod manifests;
 mod names;
@@ -16,7 +17,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 use self::cluster::AccountFound;
 use self::listing::What;
 use self::manifests::{Document, Plan, Wish};
-use super::shared::{ProviderArgs, client, namespace};
+use super::shared::{ProviderArgs, client, namespace, to_its_end};
 use crate::api::refs::{AccountKind, AccountRef};
 use crate::provider::permissions;
 use crate::provider::transport::Deadlines;
@@ -82,24 +83,26 @@ pub struct Import {
 
 /// Nothing is left to say.
 const ALL: u8 = 0;
-/// Something has no manifest, or one that does not say everything.
+/// Something has no manifest, or one that does not say everything, or a second one in the folder.
 const LEFT_OUT: u8 = 1;
 /// It could not be done. Wrong arguments end so as well.
 const FAILED: u8 = 2;
 
 impl Import {
     /// Imports. Manifests go to `out` or into the folder, all else to the standard error. The exit code is 0 if there is a manifest for
-    /// everything, 1 if something was left out, 2 if it could not be done.
+    /// everything, 1 if something was left out or stands in the folder twice, 2 if it could not be done.
     pub fn run(&self, out: &mut impl Write) -> ExitCode {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting");
-        let done = runtime.and_then(|runtime| {
-            let plan = runtime.block_on(self.plan())?;
-            self.write(plan, out)
-        });
-        ExitCode::from(done.unwrap_or_else(|error| {
-            say(&format!("{error:#}"));
-            FAILED
-        }))
+        let mut told = |plan: anyhow::Result<Plan>| {
+            let done = plan.and_then(|plan| self.write(plan, out));
+            ExitCode::from(done.unwrap_or_else(|error| {
+                say(&format!("{error:#}"));
+                FAILED
+            }))
+        };
+        match tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting") {
+            Ok(runtime) => to_its_end(runtime, self.plan(), told),
+            Err(error) => told(Err(error)),
+        }
     }
 
     async fn plan(&self) -> anyhow::Result<Plan> {
@@ -162,13 +165,15 @@ impl Import {
                         )),
                     }
                 }
+                plan.leftovers = leftovers::told(dir, &leftovers::others(dir, &plan.documents)?, &plan.documents);
             }
         }
-        for line in plan.left_out.iter().chain(&plan.partial) {
+        let unsaid = [&plan.left_out, &plan.partial, &plan.leftovers];
+        for line in unsaid.into_iter().flatten() {
             say(line);
         }
         say(&summary(&plan, written, self.dir.as_deref()));
-        Ok(if plan.left_out.is_empty() && plan.partial.is_empty() { ALL } else { LEFT_OUT })
+        Ok(if unsaid.iter().all(|lines| lines.is_empty()) { ALL } else { LEFT_OUT })
     }
 }
 
@@ -212,6 +217,9 @@ fn summary(plan: &Plan, written: usize, dir: Option<&Path>) -> String {
     }
     if !plan.partial.is_empty() {
         line.push_str(&format!(", {} left as they are (above)", counted(plan.partial.len(), "value")));
+    }
+    if !plan.leftovers.is_empty() {
+        line.push_str(&format!(", {} of an earlier import in the way (above)", counted(plan.leftovers.len(), "file")));
     }
     line
 }

@@ -10,6 +10,8 @@ pub mod uninstall_check;
 
 use clap::{Parser, Subcommand};
 
+pub use shared::to_its_end;
+
 /// SIP endpoints and phone numbers as Kubernetes objects.
 #[derive(Debug, Parser)]
 #[command(name = "switchboard", version, about, propagate_version = true)]
@@ -48,7 +50,7 @@ pub enum Command {
     /// Say what would happen if these manifests were applied, or what the operator is about to do with what is in the cluster. Writes nothing,
     /// neither to the cluster nor to a provider.
     ///
-    /// Exit code 0: nothing. 2: something would be done, or waits. 1: that cannot be told. The plan is decided by what the operator itself
+    /// Exit code 0: nothing. 2: something would be done, waits, or differs and is left so. 1: that cannot be told. The plan is decided by what the operator itself
     /// decides with, from the real cluster and the real provider, with the rights of whoever asks: to list our kinds, to apply the manifests
     /// (a dry run), and to read the Secrets that they name. Secrets are never shown.
     Plan(Box<plan::PlanArgs>),
@@ -63,6 +65,7 @@ pub enum Command {
     /// Secret, SipEndpoints and PhoneNumberBindings; and at the provider within the account's budget, nothing but lists. Passwords are left
     /// as they are, and no secret is written.
     ///
-    /// Exit code 0: everything has a manifest, or an object already. 1: something was left out, with the reason. 2: it could not be done.
+    /// Exit code 0: everything has a manifest, or an object already. 1: something was left out, or the folder has a second manifest of it, with
+    /// the reason. 2: it could not be done.
     Import(Box<import::Import>),
 }

@@ -14,6 +14,7 @@ use kube::client::ClientBuilder;
 use kube::core::DeserializeGuard;
 use kube::{Api, Client, Config, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
+use tokio::runtime::Runtime;
 use tower::util::MapResponseLayer;
 
 use crate::api::refs::ProviderKind;
@@ -131,6 +132,17 @@ pub async fn installation(client: &Client, id: Option<&str>) -> anyhow::Result<I
     Ok(Installation::new(&namespace.uid().context("kube-system has no uid")?))
 }
 
+/// So long the end of a command waits for what blocks a thread: a name that is being resolved, a file that does not answer.
+const BLOCKED: Duration = Duration::from_secs(1);
+
+/// Does the work, then tells what came of it, and only then ends the runtime. A runtime that is dropped waits without limit for what blocks
+/// a thread, and that is nobody's business any more.
+pub fn to_its_end<T, R>(runtime: Runtime, work: impl Future<Output = T>, tell: impl FnOnce(T) -> R) -> R {
+    let told = tell(runtime.block_on(work));
+    runtime.shutdown_timeout(BLOCKED);
+    told
+}
+
 /// Objects in one answer of the API server.
 const PAGE: u32 = 500;
 
@@ -156,7 +168,31 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::{RecvTimeoutError, channel};
+
     use super::*;
+
+    #[test]
+    fn what_blocks_a_thread_is_neither_waited_for_by_what_is_told_nor_by_the_end() {
+        for mut builder in [tokio::runtime::Builder::new_current_thread(), tokio::runtime::Builder::new_multi_thread()] {
+            let (free, parked) = channel::<()>();
+            let (begin, begun) = channel();
+            let (give_up, given_up) = channel();
+            let work = async move {
+                tokio::task::spawn_blocking(move || {
+                    begin.send(()).expect("somebody waits for that");
+                    // Who waits for this thread fails the test, and does not hang it.
+                    if parked.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+                        give_up.send(()).expect("somebody looks for that");
+                    }
+                });
+                begun.recv().expect("it blocks")
+            };
+            to_its_end(builder.build().expect("a runtime"), work, |()| assert!(given_up.try_recv().is_err(), "told too late"));
+            assert!(given_up.try_recv().is_err(), "it was waited for");
+            drop(free);
+        }
+    }
 
     #[test]
     fn namespaces_are_named_and_not_left_empty() {

@@ -13,7 +13,7 @@ use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use super::shared::{client, namespace};
+use super::shared::{client, namespace, to_its_end};
 use crate::api::{ClusterProviderAccount, PhoneNumberBinding, ProviderAccount, SipEndpoint};
 
 /// For everything together: whoever uninstalls waits for it.
@@ -24,8 +24,8 @@ const PAGE: u32 = 500;
 const NAMED: usize = 10;
 
 /// How to go on without the verdict.
-const ALL_THE_SAME: &str = "To uninstall all the same: `helm uninstall --no-hooks`, or the chart's value uninstall.force. Objects that are left \
-                            then wait for an operator with the same installation id.";
+const ALL_THE_SAME: &str = "To uninstall all the same: `helm uninstall --no-hooks`. Objects that are left then wait for an operator with the same \
+                            installation id.";
 
 /// Which objects are looked at.
 #[derive(Args, Clone, Debug, Default)]
@@ -72,13 +72,15 @@ impl UninstallCheck {
     /// Looks, and says on `out` what there is. Ends within 30 s. The exit code is 0 if nothing is left, 1 if something is, 2 if it cannot
     /// be told.
     pub fn run(&self, out: &mut impl Write) -> ExitCode {
-        let verdict = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(self.verdict()),
-            Err(error) => Verdict::Unknown(error.to_string()),
+        let mut tell = |verdict: Verdict| {
+            // Whoever closed it is served by the exit code.
+            let _ = writeln!(out, "{verdict}");
+            ExitCode::from(verdict.code())
         };
-        // Whoever closed it is served by the exit code.
-        let _ = writeln!(out, "{verdict}");
-        ExitCode::from(verdict.code())
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => to_its_end(runtime, self.verdict(), tell),
+            Err(error) => tell(Verdict::Unknown(error.to_string())),
+        }
     }
 
     async fn verdict(&self) -> Verdict {
@@ -258,11 +260,12 @@ mod tests {
             "  kubectl delete provideraccounts --all --all-namespaces\n",
             "  kubectl delete clusterprovideraccounts --all\n",
             "helm uninstall --no-hooks",
-            "uninstall.force",
         ] {
             assert!(said.contains(command), "{command:?} is not in:\n{said}");
         }
         assert!(!said.contains("phonenumberbindings"), "{said}");
+        // A value would have to be set by an upgrade, which Helm refuses from here on.
+        assert!(!said.contains("uninstall.force"), "{said}");
     }
 
     #[tokio::test]

@@ -172,7 +172,7 @@ pub async fn run(start: Start, mut stop: signal::Receiver<bool>) -> Ended {
         account_objects: OnceLock::new(),
         escrows: escrow::Escrows::default(),
         credentials: Mutex::default(),
-        contacts: Contacts::new(start.clock),
+        contacts: Contacts::new(start.clock, Arc::new(start.metrics.clone())),
         proven: Mutex::default(),
         endpoints: caches.iter().map(|cache| cache.store.clone()).collect(),
         claims,

@@ -519,6 +519,23 @@ async fn files() {
     assert_eq!(read(&at), first);
     let said = import(&world, &["--account", "plivo", "--dir", file.to_str().expect("a path")]).await;
     assert!(said.code == Some(2) && said.error.contains("making the folder"), "{}", said.error);
+
+    // Somebody makes a namesake, so that both get other names: the former file is of what another one is of now.
+    world.admin.create_endpoint(json!({"username": "alice", "alias": "desk"})).await.expect("an endpoint");
+    let said = import(&world, &[&arguments[..], &["--filter", "lobby"]].concat()).await;
+    assert_eq!((said.code, read(&at)), (Some(0), first.clone()), "of the others nothing is known: {}", said.error);
+    let said = import(&world, &arguments).await;
+    let told = said.about("sipendpoint-desk.yaml");
+    assert!(told.contains("an earlier import gave it another name. Delete one of the two"), "{}", said.error);
+    assert!(said.summary().ends_with(", 1 file of an earlier import in the way (above)"), "{}", said.error);
+    assert_eq!((said.code, read(&at).len()), (Some(1), 4), "{}", said.error);
+    let adopts = |text: &str| serde_saphyr::from_str::<Value>(text).expect("YAML")["spec"]["adopt"]["endpoint_id"].clone();
+    let same: Vec<String> =
+        read(&at).into_iter().filter(|(_, text)| adopts(text) == adopts(&first["sipendpoint-desk.yaml"])).map(|(name, _)| name).collect();
+    assert!(same.len() == 2 && same.iter().all(|name| told.contains(name.as_str())), "{same:?}: {told}");
+    std::fs::remove_file(&file).expect("a file");
+    let said = import(&world, &arguments).await;
+    assert_eq!((said.code, read(&at).len()), (Some(0), 3), "{}", said.error);
 }
 
 const MANY: usize = 500;

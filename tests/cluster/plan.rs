@@ -64,13 +64,18 @@ async fn what_the_plan_says_is_what_happens_and_to_say_it_nothing_is_written() {
     // What is only for later changes in the cluster, and nowhere else.
     let policy = carol.replace("driftPolicy: Report", "driftPolicy: Report\n  deletionPolicy: Retain");
     planner.plan("policy", &["-f", "-"], &policy, 2).await;
+    let labelled = carol.replace("metadata: {name: carol}", "metadata: {name: carol, labels: {team: sales}, annotations: {note: by hand}}");
+    planner.plan("labels", &["-f", "-"], &labelled, 2).await;
 
     // Somebody works in the console. One object has it corrected, the other one only reported.
     let second = endpoint_id(&world.ready("carol").await);
     planner.called(&second, "2000000002");
-    for id in [&first, &second] {
+    let in_console = async |id: &str| {
         world.admin.patch_endpoint(id, json!({"alias": "edited"})).await.expect("an edit in the console");
-    }
+    };
+    in_console(second.as_str()).await;
+    planner.plan("reported", &["-f", "-"], &edited, 2).await;
+    in_console(first.as_str()).await;
     planner.plan("drift", &["-f", "-"], &edited, 2).await;
     world.admin.delete_endpoint(&second).await.expect("a deletion in the console");
     planner.plan("vanished", &["-n", &world.namespace], "", 2).await;
@@ -187,9 +192,13 @@ async fn without_a_right_the_plan_says_which_one_is_missing() {
     assert_eq!(code, 1, "{said}");
     let (wrong, _) = planner.run(&["--no-such-flag"], "").await;
     assert_eq!(wrong, 1, "what is not understood is no change");
-    assert!(said.contains("cannot list resource \"sipendpoints\""), "{said}");
-
+    assert!(said.contains("alice cannot be applied: ") && said.contains("cannot get resource \"sipendpoints\""), "{said}");
     let kinds: &[&str] = &["sipendpoints", "phonenumberbindings", "provideraccounts"];
+    let planner = Planner::with(plane, &world, &[("switchboard.dev", kinds, &["get", "create", "patch"])]).await;
+    let (code, said) = planner.run(&["-f", "-"], &alice).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("no plan could be made: ") && said.contains("cannot list resource \"sipendpoints\""), "{said}");
+
     let planner = Planner::with(plane, &world, &[("switchboard.dev", kinds, &["get", "list"]), ("", &["secrets"], &["get"])]).await;
     let (code, said) = planner.run(&["-f", "-"], &alice).await;
     assert_eq!(code, 1, "{said}");
@@ -205,11 +214,36 @@ async fn without_a_right_the_plan_says_which_one_is_missing() {
     assert!(said.contains("plivo-credentials may not be read by whoever asks for this plan"), "{said}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_rights_end_at_one_namespace_is_told_what_is_wrong_with_a_manifest_there() {
+    let plane = support::quiet_control_plane();
+    let world = World::on(plane, "plan-role", plivo::Options::default()).await;
+    let kinds: &[&str] = &["sipendpoints", "phonenumberbindings", "provideraccounts"];
+    let rules: &[(&str, &[&str], &[&str])] =
+        &[("switchboard.dev", kinds, &["get", "list", "create", "patch"]), ("", &["secrets"], &["get"])];
+    let planner = Planner::within(plane, &world, rules).await;
+    let arguments = ["-f", "-", "--installation-id", "east"];
+    let (wrong, password) = (endpoint("alice", "colour: red", ""), secret("alice-sip", PASSWORD));
+    for manifests in [wrong.clone(), manifests(&[&password, &wrong])] {
+        let (code, said) = planner.run(&arguments, &manifests).await;
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("alice cannot be applied: ") && said.contains("unknown field \"spec.plivo.colour\""), "{said}");
+        assert!(said.ends_with("1 failed (see above).\n"), "{said}");
+    }
+    let (code, said) = planner.run(&arguments, &password).await;
+    assert_eq!((code, said.as_str()), (0, "Plan: 0 to create, 0 to update, 0 to delete, 0 unchanged.\n"));
+    // And it is enough for a whole plan.
+    let alice = endpoint("alice", "passwordSecretRef: {name: alice-sip}", "");
+    let (code, said) = planner.run(&arguments, &manifests(&[&password, &alice])).await;
+    assert_eq!(code, 2, "{said}");
+    assert!(said.ends_with("Plan: 1 to create, 0 to update, 0 to delete, 0 unchanged.\n"), "{said}");
+}
+
 #[test]
 fn the_page_about_plans_shows_what_a_plan_says() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(root.join("docs/plan.md")).expect("docs/plan.md");
-    for golden in ["new", "nothing", "drift", "policy"] {
+    for golden in ["new", "nothing", "drift", "policy", "labels"] {
         let text = std::fs::read_to_string(planner::golden(golden)).expect("a golden file");
         assert!(page.contains(&format!("```text\n{text}```\n")), "docs/plan.md does not show tests/fixtures/plan/{golden}.txt as it is");
     }

@@ -3,12 +3,32 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::account::observer::Observer;
 use crate::core::account::Waits;
+use crate::core::call::{Answer, Call, Subject};
 
 const WAITS: Waits = Waits { rest: Duration::from_secs(60), retry: Duration::from_secs(4) };
 
 fn token(contacts: &Contacts, text: &str) -> Fingerprint {
     contacts.fingerprint(ProviderKind::CarrierX, &BTreeMap::from([("token".to_owned(), Secret::new(text.to_owned()))]))
+}
+
+/// Whoever counts: the calls that it was told of.
+#[derive(Default)]
+struct Counted(Mutex<Vec<String>>);
+
+impl Observer for Counted {
+    fn called(&self, provider: ProviderKind, call: Call, answer: Answer, took: Duration) {
+        self.0.lock().unwrap().push(format!("{provider} {call} {} {took:?}", answer.as_str()));
+    }
+
+    fn waited(&self, _: ProviderKind, lane: Lane, _: Duration) {
+        self.0.lock().unwrap().push(format!("waited {}", lane.as_str()));
+    }
+
+    fn listed(&self, _: ProviderKind, collection: Subject, _: bool, _: Duration) {
+        self.0.lock().unwrap().push(format!("listed {}", collection.as_str()));
+    }
 }
 
 fn dynamic(fake: &Arc<Fake>) -> Arc<dyn Provider> {
@@ -46,7 +66,7 @@ fn objects(count: usize) -> (Vec<String>, Vec<Arc<Fake>>) {
 
 #[tokio::test(start_paused = true)]
 async fn objects_with_one_token_each_ask_whose_it_is_one_after_another() {
-    let (contacts, began) = (Contacts::new(Clock::start()), Instant::now());
+    let (contacts, began) = (Contacts::new(Clock::start(), Arc::new(())), Instant::now());
     let (names, fakes) = objects(20);
     let what = token(&contacts, "t");
     let told = all_look(&contacts, &names, &fakes, |_| what, 1).await;
@@ -62,7 +82,7 @@ async fn objects_with_one_token_each_ask_whose_it_is_one_after_another() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_is_refused_costs_one_failed_login_a_minute_however_many_objects_have_it() {
-    let (contacts, began) = (Contacts::new(Clock::start()), Instant::now());
+    let (contacts, began) = (Contacts::new(Clock::start(), Arc::new(())), Instant::now());
     let (names, fakes) = objects(20);
     fakes.iter().for_each(|fake| fake.credentials_bad.store(true, Ordering::Relaxed));
     let what = token(&contacts, "t");
@@ -78,7 +98,7 @@ async fn a_token_that_is_refused_costs_one_failed_login_a_minute_however_many_ob
 
 #[tokio::test(start_paused = true)]
 async fn an_object_that_is_given_one_wrong_token_after_another_costs_one_failed_login_a_minute() {
-    let (contacts, began, fake) = (Contacts::new(Clock::start()), Instant::now(), Fake::with(1));
+    let (contacts, began, fake) = (Contacts::new(Clock::start(), Arc::new(())), Instant::now(), Fake::with(1));
     fake.credentials_bad.store(true, Ordering::Relaxed);
     let mut waited = 0;
     for second in 0..300 {
@@ -94,7 +114,7 @@ async fn an_object_that_is_given_one_wrong_token_after_another_costs_one_failed_
 
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_does_not_answer_is_asked_ever_less_often_by_all_together_and_then_again() {
-    let (contacts, began) = (Contacts::new(Clock::start()), Instant::now());
+    let (contacts, began) = (Contacts::new(Clock::start(), Arc::new(())), Instant::now());
     let (names, fakes) = objects(10);
     fakes.iter().for_each(|fake| fake.broken.store(true, Ordering::Relaxed));
     let what = token(&contacts, "t");
@@ -109,8 +129,34 @@ async fn a_provider_that_does_not_answer_is_asked_ever_less_often_by_all_togethe
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_first_contact_counts_as_a_call_with_what_was_answered_and_what_was_not_asked_does_not() {
+    let counted = Arc::new(Counted::default());
+    let contacts = Contacts::new(Clock::start(), Arc::clone(&counted) as Arc<dyn Observer>);
+    let said = || std::mem::take(&mut *counted.0.lock().unwrap());
+    let (bad, slow, silent, good) = (Fake::with(1), Fake::with(1), Fake::with(1), Fake::with(1));
+    bad.credentials_bad.store(true, Ordering::Relaxed);
+    slow.throttle.store(1, Ordering::Relaxed);
+    silent.broken.store(true, Ordering::Relaxed);
+    let whose = async |name: &str, fake: &Arc<Fake>| contacts.whose(&key(name), &dynamic(fake), token(&contacts, name), WAITS).await;
+    for (name, fake, answer) in
+        [("bad", &bad, "credentials"), ("slow", &slow, "throttled"), ("silent", &silent, "unknown"), ("good", &good, "done")]
+    {
+        whose(name, fake).await;
+        assert_eq!(said(), [format!("Plivo identify account {answer} 100ms")], "{name}");
+    }
+    // What was answered a moment ago is not asked again.
+    for (name, fake) in [("bad", &bad), ("slow", &slow), ("silent", &silent)] {
+        whose(name, fake).await;
+        assert_eq!((said(), fake.count("identify")), (vec![], 1), "{name}");
+    }
+    // Nor does the wait for a turn belong to the call.
+    futures::future::join(whose("one", &good), whose("two", &good)).await;
+    assert_eq!(said(), ["Plivo identify account done 100ms"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_provider_that_says_when_to_come_back_is_asked_then() {
-    let (contacts, fake) = (Contacts::new(Clock::start()), Fake::with(1));
+    let (contacts, fake) = (Contacts::new(Clock::start(), Arc::new(())), Fake::with(1));
     let what = token(&contacts, "t");
     let later = || async {
         Outcome::Refused(Refusal { kind: RefusalKind::Throttled, message: "429".into(), retry_after: Some(Duration::from_secs(200)) })
@@ -125,7 +171,7 @@ async fn a_provider_that_says_when_to_come_back_is_asked_then() {
 
 #[tokio::test(start_paused = true)]
 async fn all_first_contacts_together_keep_to_what_one_account_is_allowed() {
-    let (contacts, began) = (Contacts::new(Clock::start()), Instant::now());
+    let (contacts, began) = (Contacts::new(Clock::start(), Arc::new(())), Instant::now());
     let (names, fakes) = objects(300);
     let told = all_look(&contacts, &names, &fakes, |index| token(&contacts, &index.to_string()), 1).await;
     assert!(told.iter().all(|told| *told == Told::Account("MA1".into())));
@@ -140,7 +186,7 @@ async fn all_first_contacts_together_keep_to_what_one_account_is_allowed() {
 #[tokio::test(start_paused = true)]
 async fn objects_that_led_to_an_account_before_prove_one_token_together_and_share_the_account() {
     let (world, began) = (World::new(), Instant::now());
-    let contacts = Contacts::new(world.accounts.clock());
+    let contacts = Contacts::new(world.accounts.clock(), Arc::new(()));
     let (names, fakes) = objects(5);
     fakes.iter().for_each(|fake| fake.credentials_bad.store(true, Ordering::Relaxed));
     let what = token(&contacts, "t");

@@ -1,6 +1,7 @@
 //! What the account holds, listed as the operator lists it: within the account's budget, proven complete where that is possible.
 
-use std::io::{IsTerminal, Write as _};
+use std::io::{IsTerminal, Write, stderr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,10 @@ const FAILURES: u32 = 5;
 const RETRY_BASE: Duration = Duration::from_millis(500);
 /// How often it is looked how far it has come.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long a bar is, in characters: the line has to fit into a terminal.
+const BAR: u64 = 20;
+/// What stood in the line is gone, and the next text begins it.
+const ANEW: &str = "\r\x1b[K";
 
 /// What is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,25 +86,35 @@ pub(super) async fn list(connection: Connection, from: From, what: What) -> anyh
     let key = from.owner.key.clone();
     let settings = AccountSettings { budget: from.budget, sweep_period: None };
     let live = accounts.attach(from.owner, provider, account.clone(), settings);
-    let progress = Progress::start(&tally, what);
     let listing = Listing { account: &live, tally: &tally, changed: &changed, permissions: from.permissions };
-    let (mut endpoints, mut numbers, mut unproven) = (Vec::new(), Vec::new(), Vec::new());
-    if what.endpoints {
-        let seen = || live.snapshots().newest.map(|newest| (newest.seq, newest.is_complete()));
-        // An account lists its endpoints by itself until it has them all; asking for it would be a second listing.
-        if !listing.wait(capabilities.provider, || (), seen).await? {
-            unproven.push("endpoints");
+    let work = async {
+        let mut unproven = Vec::new();
+        if what.endpoints {
+            let seen = || live.snapshots().newest.map(|newest| (newest.seq, newest.is_complete()));
+            // An account lists its endpoints by itself until it has them all; asking for it would be a second listing.
+            if !listing.wait(capabilities.provider, || (), seen).await? {
+                unproven.push("endpoints");
+            }
         }
-        endpoints = live.snapshots().newest.map(|newest| newest.items.iter().cloned().collect()).unwrap_or_default();
-    }
-    if what.numbers {
-        let seen = || live.numbers().newest.map(|newest| (newest.seq, newest.is_complete()));
-        if !listing.wait(capabilities.provider, || live.want_numbers(key.clone(), Lane::Repair), seen).await? {
-            unproven.push("numbers");
+        if what.numbers {
+            let seen = || live.numbers().newest.map(|newest| (newest.seq, newest.is_complete()));
+            if !listing.wait(capabilities.provider, || live.want_numbers(key.clone(), Lane::Repair), seen).await? {
+                unproven.push("numbers");
+            }
         }
-        numbers = live.numbers().newest.map(|newest| newest.items.iter().cloned().collect()).unwrap_or_default();
+        anyhow::Ok(unproven)
+    };
+    let wanted = [(what.endpoints, "endpoints", &tally.endpoints), (what.numbers, "numbers", &tally.numbers)];
+    let now = || wanted.iter().filter(|(wanted, ..)| *wanted).map(|(_, name, progress)| (*name, progress.now())).collect::<Vec<_>>();
+    let unproven = shown(work, stderr().is_terminal(), &mut stderr(), || far(&now())).await?;
+    let mut endpoints = Vec::new();
+    if let Some(newest) = live.snapshots().newest.filter(|_| what.endpoints) {
+        endpoints.extend(newest.items.iter().cloned());
     }
-    drop(progress);
+    let mut numbers = Vec::new();
+    if let Some(newest) = live.numbers().newest.filter(|_| what.numbers) {
+        numbers.extend(newest.items.iter().cloned());
+    }
     live.close();
     endpoints.sort_by(|one: &Remote, other| one.id.cmp(&other.id));
     Ok(Listed { account, capabilities, endpoints, numbers, unproven, calls: tally.calls() })
@@ -175,42 +190,100 @@ impl Listing<'_> {
     }
 }
 
-/// Says on a terminal how far it has come, until it is dropped.
-struct Progress(Option<tokio::task::JoinHandle<()>>);
-
-impl Progress {
-    fn start(tally: &Arc<Tally>, what: What) -> Self {
-        if !std::io::stderr().is_terminal() {
-            return Self(None);
-        }
-        let tally = Arc::clone(tally);
-        Self(Some(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(LOOK).await;
-                // Whoever closed it does without.
-                let _ = write!(std::io::stderr(), "\r\x1b[K{}", far(&tally, what));
-                let _ = std::io::stderr().flush();
+/// Does the work, and says meanwhile on a terminal how far it has come: in one line, of which nothing is left at the end.
+async fn shown<T>(work: impl Future<Output = T>, terminal: bool, out: &mut impl Write, far: impl Fn() -> String) -> T {
+    let mut work = pin!(work);
+    if !terminal {
+        return work.await;
+    }
+    // Whoever closed it does without.
+    let mut say = |text: &str| drop(write!(out, "{ANEW}{text}").and_then(|()| out.flush()));
+    let mut drawn = false;
+    loop {
+        match tokio::time::timeout(LOOK, &mut work).await {
+            Err(_) => say(&far()),
+            Ok(done) if !drawn => return done,
+            Ok(done) => {
+                say("");
+                return done;
             }
-        })))
+        }
+        drawn = true;
     }
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(task) = self.0.take() {
-            task.abort();
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
+/// How far it has come with these, one after the other: each with how many were seen, and of how many, if the provider has said so. What is
+/// being listed has a bar, what is behind it only its number, and what is before it nothing.
+fn far(parts: &[(&str, (u64, Option<u64>))]) -> String {
+    let begun = parts.iter().rposition(|(_, now)| *now != (0, None)).unwrap_or_default();
+    let one = |(index, (name, (seen, total))): (usize, &(&str, (u64, Option<u64>)))| match total {
+        Some(total) if index == begun => {
+            // It may have grown since the provider said so.
+            let total = (*total).max(*seen);
+            let full = seen.saturating_mul(BAR) / total.max(1);
+            let [full, open] = [(full, "#"), (BAR - full, ".")].map(|(length, of)| of.repeat(usize::try_from(length).unwrap_or_default()));
+            format!("{name} [{full}{open}] {seen}/{total}")
+        }
+        Some(_) | None => format!("{name} {seen}"),
+    };
+    let parts: Vec<String> = parts.iter().enumerate().take(begun + 1).map(one).collect();
+    format!("listing {}", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn how_far_it_has_come_is_a_bar_as_soon_as_it_is_known_of_how_many() {
+        let table = [
+            ((0, None), "listing endpoints 0"),
+            ((120, None), "listing endpoints 120"),
+            ((0, Some(500)), "listing endpoints [....................] 0/500"),
+            ((120, Some(500)), "listing endpoints [####................] 120/500"),
+            ((499, Some(500)), "listing endpoints [###################.] 499/500"),
+            ((500, Some(500)), "listing endpoints [####################] 500/500"),
+            // It grew while it was read.
+            ((512, Some(500)), "listing endpoints [####################] 512/512"),
+            ((1, Some(3)), "listing endpoints [######..............] 1/3"),
+        ];
+        for (now, expected) in table {
+            assert_eq!(far(&[("endpoints", now)]), expected, "{now:?}");
         }
     }
-}
 
-/// How far it has come, in a few words.
-fn far(tally: &Tally, What { endpoints, numbers }: What) -> String {
-    let one = |name: &str, (seen, total): (u64, Option<u64>)| match total {
-        Some(total) => format!("{name} {}/{total}", seen.min(total)),
-        None => format!("{name} {seen}"),
-    };
-    let parts = [(endpoints, "endpoints", tally.endpoints.now()), (numbers, "numbers", tally.numbers.now())];
-    let parts: Vec<String> = parts.into_iter().filter(|(wanted, ..)| *wanted).map(|(_, name, now)| one(name, now)).collect();
-    format!("listing {}", parts.join(", "))
+    #[test]
+    fn of_several_the_one_that_is_being_listed_has_the_bar_and_the_line_fits_into_a_terminal() {
+        let table = [
+            ((0, None), (0, None), "listing endpoints 0"),
+            ((40, Some(50)), (0, None), "listing endpoints [################....] 40/50"),
+            ((50, Some(50)), (20, None), "listing endpoints 50, numbers 20"),
+            ((50, Some(50)), (0, Some(120)), "listing endpoints 50, numbers [....................] 0/120"),
+            ((99_999, Some(99_999)), (99_999, Some(99_999)), "listing endpoints 99999, numbers [####################] 99999/99999"),
+        ];
+        for (endpoints, numbers, expected) in table {
+            let line = far(&[("endpoints", endpoints), ("numbers", numbers)]);
+            assert!(line == expected && line.len() < 80, "{line}\nis not\n{expected}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn on_a_terminal_it_is_drawn_over_itself_and_gone_at_the_end_and_elsewhere_nothing_is_said() {
+        let table = [(true, LOOK * 5 / 2, "\r\x1b[K1 of 2\r\x1b[K2 of 2\r\x1b[K"), (true, LOOK / 2, ""), (false, LOOK * 5 / 2, "")];
+        for (terminal, takes, expected) in table {
+            let (mut out, looks) = (Vec::new(), Cell::new(0));
+            let far = || {
+                looks.set(looks.get() + 1);
+                format!("{} of 2", looks.get())
+            };
+            let work = async {
+                tokio::time::sleep(takes).await;
+                "done"
+            };
+            let done = shown(work, terminal, &mut out, far).await;
+            assert_eq!((done, String::from_utf8(out).expect("text").as_str()), ("done", expected), "{terminal}, {takes:?}");
+        }
+    }
 }

@@ -56,6 +56,8 @@ pub(super) struct Plan {
     pub(super) left_out: Vec<String>,
     /// Manifests that do not say something: which, what, and why.
     pub(super) partial: Vec<String>,
+    /// Files of the folder that are of the same as one of the documents: which, and what to do.
+    pub(super) leftovers: Vec<String>,
     /// How many were looked at.
     pub(super) endpoints: usize,
     pub(super) numbers: usize,

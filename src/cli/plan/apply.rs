@@ -17,6 +17,10 @@ use crate::core::key::Kind;
 
 /// What `kubectl apply` keeps of the last one.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Whose annotations are notes of tools about their own doings.
+const KUBECTL: &str = "kubectl.kubernetes.io";
+/// Both are a map of texts, of which an apply changes its own.
+const MAPS: [&str; 2] = ["annotations", "labels"];
 /// What makes a request that would write a dry run.
 const DRY_RUN: (&str, &str) = ("dryRun", "All");
 /// Longest name of an object, in characters.
@@ -33,6 +37,17 @@ pub enum Fate {
     Renewed,
     /// It says the same.
     Same,
+}
+
+impl Fate {
+    /// The operator looks at what is new in it: something may follow for other objects.
+    pub fn matters(&self) -> bool {
+        match self {
+            Fate::New | Fate::Renewed => true,
+            Fate::Changed(fields) => fields.iter().any(|field| field.starts_with("spec") || field.contains(GROUP)),
+            Fate::Same => false,
+        }
+    }
 }
 
 /// A kind of ours by its name in manifests, and its plural.
@@ -89,7 +104,8 @@ pub async fn dry_run(client: &Client, manifest: &Manifest, plural: &str, namespa
         (_, answer) => anyhow::bail!("{}", said(&answer)),
     };
     let query = format!("?{}={}&fieldValidation=Strict&fieldManager=kubectl", DRY_RUN.0, DRY_RUN.1);
-    let (status, answer) = match &live {
+    let patch = live.as_ref().map(|live| patch(live, &manifest.object));
+    let (status, answer) = match &patch {
         None => {
             let mut new = manifest.object.clone();
             if !namespace.is_empty() {
@@ -100,17 +116,14 @@ pub async fn dry_run(client: &Client, manifest: &Manifest, plural: &str, namespa
             }
             send(client, Method::POST, &format!("{all}{query}"), "application/json", &new).await?
         }
-        Some(live) => {
-            let patch = patch(live, &manifest.object);
-            send(client, Method::PATCH, &format!("{one}{query}"), "application/merge-patch+json", &patch).await?
-        }
+        Some(patch) => send(client, Method::PATCH, &format!("{one}{query}"), "application/merge-patch+json", patch).await?,
     };
     if !status.is_success() {
         anyhow::bail!("{}", said(&answer));
     }
-    let fate = match &live {
+    let fate = match live.as_ref().zip(patch.as_ref()) {
         None => Fate::New,
-        Some(live) => match changes(live, &answer) {
+        Some((live, sent)) => match changes(live, &answer, sent) {
             fields if fields.is_empty() => Fate::Same,
             fields => Fate::Changed(fields),
         },
@@ -118,17 +131,22 @@ pub async fn dry_run(client: &Client, manifest: &Manifest, plural: &str, namespa
     Ok((answer, fate))
 }
 
-/// Where the object says something else, in what people write and the operator looks at: the spec and Switchboard's annotations. The server
-/// has filled in its defaults on both sides.
-fn changes(live: &Value, new: &Value) -> Vec<String> {
-    let annotations = |object: &Value| {
-        let all = object["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
-        let own = |name: &String| name.split_once('/').is_some_and(|(group, _)| group == GROUP);
-        Value::Object(all.into_iter().filter(|(name, _)| own(name)).collect())
-    };
+/// Where the object says something else, in what people write: the spec, Switchboard's annotations, and of all other annotations and labels
+/// those that were `sent`. The server has filled in its defaults on both sides, and others may write what they like.
+fn changes(live: &Value, new: &Value, sent: &Value) -> Vec<String> {
     let mut fields = Vec::new();
     differing("spec", &live["spec"], &new["spec"], &mut fields);
-    differing("metadata.annotations", &annotations(live), &annotations(new), &mut fields);
+    for map in MAPS {
+        let counts = |name: &str| {
+            let group = name.split_once('/').map_or("", |(group, _)| group);
+            group == GROUP || group != KUBECTL && sent["metadata"][map].get(name).is_some()
+        };
+        let counted = |object: &Value| {
+            let all = object["metadata"][map].as_object().cloned().unwrap_or_default();
+            Value::Object(all.into_iter().filter(|(name, _)| counts(name)).collect())
+        };
+        differing(&format!("metadata.{map}"), &counted(live), &counted(new), &mut fields);
+    }
     fields
 }
 
@@ -143,18 +161,21 @@ fn differing(path: &str, old: &Value, new: &Value, fields: &mut Vec<String>) {
     }
 }
 
-/// What an apply changes: the spec is the manifest's, nobody else writes there; of annotations those that the last apply brought and this
-/// one does not are taken away, and others stay.
+/// What an apply changes: the spec is the manifest's, nobody else writes there; of annotations and labels those that the last apply brought
+/// and this one does not are taken away, and others stay.
 fn patch(live: &Value, manifest: &Value) -> Value {
     let metadata = |of: &Value, what: &str| of["metadata"][what].as_object().cloned().unwrap_or_default();
     let last = live["metadata"]["annotations"][LAST_APPLIED].as_str().map(ToOwned::to_owned);
     let last = last_applied(last.as_ref());
-    let mut annotations: Map<String, Value> = metadata(manifest, "annotations");
-    for name in last.iter().flat_map(|last| metadata(last, "annotations")).map(|(name, _)| name) {
-        annotations.entry(name).or_insert(Value::Null);
-    }
+    let changed = |map: &str| {
+        let mut all: Map<String, Value> = metadata(manifest, map);
+        for name in last.iter().flat_map(|last| metadata(last, map)).map(|(name, _)| name) {
+            all.entry(name).or_insert(Value::Null);
+        }
+        (map.to_owned(), Value::Object(all))
+    };
     json!({
-        "metadata": {"annotations": annotations, "labels": metadata(manifest, "labels")},
+        "metadata": Map::from_iter(MAPS.map(changed)),
         "spec": difference(&live["spec"], &manifest["spec"]),
     })
 }
@@ -247,20 +268,58 @@ mod tests {
     #[test]
     fn an_object_is_changed_where_it_says_something_else_and_not_by_what_an_apply_leaves_behind() {
         let spec = json!({"deletionPolicy": "Delete", "plivo": {"alias": "a", "app_id": "1"}, "adopt": [{"id": "1"}]});
-        let live = json!({"metadata": {"annotations": {"team": "voice", LAST_APPLIED: "{}"}, "resourceVersion": "1", "managedFields": []}, "spec": spec});
+        let live = json!({
+            "metadata": {"annotations": {"team": "voice", LAST_APPLIED: "{}"}, "labels": {"tier": "a"}, "resourceVersion": "1", "managedFields": []},
+            "spec": spec,
+        });
+        let metadata = |annotations: Value, labels: Value| json!({"annotations": annotations, "labels": labels});
+        let stored = |metadata: &Value| json!({"metadata": metadata, "spec": spec});
+        // What is stored then, what of annotations and labels was sent, where they differ, and whether the operator looks at that.
         let table = [
-            (json!({"metadata": {"annotations": {LAST_APPLIED: "{1}"}, "managedFields": [1]}, "spec": spec, "status": {}}), vec![]),
+            (
+                json!({"metadata": {"annotations": {LAST_APPLIED: "{1}"}, "managedFields": [1]}, "spec": spec, "status": {}}),
+                metadata(json!({LAST_APPLIED: "{1}"}), json!({})),
+                vec![],
+                false,
+            ),
             (
                 json!({"spec": {"deletionPolicy": "Retain", "plivo": {"alias": "b"}, "adopt": [{"id": "2"}]}}),
+                metadata(json!({}), json!({})),
                 vec!["spec.adopt", "spec.deletionPolicy", "spec.plivo.alias", "spec.plivo.app_id"],
+                true,
             ),
             (
-                json!({"metadata": {"annotations": {"switchboard.dev/paused": "true"}}, "spec": spec}),
+                stored(&metadata(json!({"switchboard.dev/paused": "true"}), json!({}))),
+                metadata(json!({}), json!({})),
                 vec!["metadata.annotations.switchboard.dev/paused"],
+                true,
             ),
+            (
+                stored(&metadata(json!({"team": "sales"}), json!({"tier": "b", "new": "1"}))),
+                metadata(json!({"team": "sales"}), json!({"tier": "b", "new": "1"})),
+                vec!["metadata.annotations.team", "metadata.labels.new", "metadata.labels.tier"],
+                false,
+            ),
+            // The last apply brought them, and this one does not.
+            (
+                stored(&metadata(json!({}), json!({}))),
+                metadata(json!({"team": null}), json!({"tier": null})),
+                vec!["metadata.annotations.team", "metadata.labels.tier"],
+                false,
+            ),
+            (
+                stored(&metadata(json!({"team": "voice"}), json!({"tier": "a"}))),
+                metadata(json!({"team": "voice"}), json!({"tier": "a"})),
+                vec![],
+                false,
+            ),
+            // Somebody else writes them on the way.
+            (stored(&metadata(json!({"seen-at": "12:00"}), json!({"tier": "z"}))), metadata(json!({}), json!({})), vec![], false),
         ];
-        for (new, expected) in table {
-            assert_eq!(changes(&live, &new), expected, "{new}");
+        for (new, sent, expected, matters) in table {
+            let found = changes(&live, &new, &json!({"metadata": sent}));
+            assert_eq!(found, expected, "{new}");
+            assert_eq!(Fate::Changed(found).matters(), matters, "{new}");
         }
     }
 
@@ -295,14 +354,14 @@ mod tests {
 
     #[test]
     fn an_apply_takes_away_what_the_manifest_does_not_say_any_more_and_leaves_what_others_have_annotated() {
-        let last = json!({"metadata": {"annotations": {"switchboard.dev/paused": "true"}}}).to_string();
+        let last = json!({"metadata": {"annotations": {"switchboard.dev/paused": "true"}, "labels": {"once": "1"}}}).to_string();
         let live = json!({
-            "metadata": {"annotations": {"switchboard.dev/paused": "true", "team": "voice", LAST_APPLIED: last}, "labels": {"a": "b"}},
+            "metadata": {"annotations": {"switchboard.dev/paused": "true", "team": "voice", LAST_APPLIED: last}, "labels": {"a": "b", "once": "1"}},
             "spec": {"accountRef": {"name": "main", "kind": "ProviderAccount"}, "plivo": {"alias": "old", "app_id": "1"}, "driftPolicy": "Report"},
         });
-        let manifest = json!({"spec": {"accountRef": {"name": "main"}, "plivo": {"alias": "new"}}});
+        let manifest = json!({"metadata": {"labels": {"c": "d"}}, "spec": {"accountRef": {"name": "main"}, "plivo": {"alias": "new"}}});
         let expected = json!({
-            "metadata": {"annotations": {"switchboard.dev/paused": null}, "labels": {}},
+            "metadata": {"annotations": {"switchboard.dev/paused": null}, "labels": {"c": "d", "once": null}},
             "spec": {"accountRef": {"name": "main", "kind": null}, "plivo": {"alias": "new", "app_id": null}, "driftPolicy": null},
         });
         assert_eq!(patch(&live, &manifest), expected);

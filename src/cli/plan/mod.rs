@@ -24,11 +24,12 @@ use self::print::{Fates, Outcome, print};
 use super::shared::{self, ProviderArgs, client, duration, installation, namespace};
 use crate::account::Clock;
 use crate::api::provider_account::ProviderAccountSpec;
-use crate::api::refs::{AccountKind, AccountRef};
+use crate::api::refs::AccountRef;
 use crate::api::{ClusterProviderAccount, SipEndpoint};
 use crate::controller::clock::Clocks;
 use crate::controller::context::Settings;
-use crate::controller::plan::{Begin, Cluster, plan};
+use crate::controller::managed::{account_of, key};
+use crate::controller::plan::{Begin, Cluster, Planned, plan};
 use crate::core::key::{Kind, ObjectKey};
 use crate::core::view::Timing;
 use crate::provider;
@@ -82,17 +83,20 @@ impl PlanArgs {
     /// # Errors
     /// No plan could be made at all.
     pub fn run(&self, out: &mut impl Write) -> ExitCode {
-        let planned = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from);
-        match planned.and_then(|runtime| runtime.block_on(self.plan())) {
+        let mut told = |planned: anyhow::Result<(String, Outcome)>| match planned {
             Ok((text, outcome)) => {
                 // Whoever closed it is served by the exit code.
-                let _ = out.write_all(text.as_bytes());
+                let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
                 ExitCode::from(outcome.code())
             }
             Err(error) => {
                 eprintln!("no plan could be made: {error:#}");
                 ExitCode::from(Outcome::Failed.code())
             }
+        };
+        match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => shared::to_its_end(runtime, self.plan(), told),
+            Err(error) => told(Err(error.into())),
         }
     }
 
@@ -107,16 +111,25 @@ impl PlanArgs {
         let client = client(Some(&clocks)).await?;
         let home = self.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
         let mut applied = Applied::of(&client, manifests, &home).await?;
-        let mut spaces: BTreeSet<String> = applied.fates.keys().map(|key| key.namespace.clone()).filter(|name| !name.is_empty()).collect();
+        let told = |planned: &[Planned], applied: &Applied| {
+            let fates = Some(&applied.fates).filter(|_| !self.filenames.is_empty());
+            let (text, outcome) = print(planned, fates, &applied.refused, self.verbose);
+            (applied.notes() + &text, outcome)
+        };
+        // Why something cannot be applied is told without any other right.
+        if !self.filenames.is_empty() && applied.objects.is_empty() && applied.secrets.is_empty() {
+            return Ok(told(&[], &applied));
+        }
+        let mut spaces = std::mem::take(&mut applied.spaces);
         spaces.extend((!self.all_namespaces && self.filenames.is_empty()).then(|| home.clone()));
         let mut cluster = listed(&client, &spaces).await?;
         let installation = installation(&client, self.installation_id.as_deref()).await?;
         applied.lay_over(&mut cluster)?;
-        same_installation(&cluster, &spaces, installation.part())?;
         let wanted = match self.filenames.is_empty() {
             true => present(&cluster, Some(&spaces).filter(|_| !self.all_namespaces)),
             false => applied.concerned(&cluster, &self.operator_namespace),
         };
+        same_installation(&cluster, &wanted, installation.part())?;
         let settings = Settings {
             timing,
             // Nothing is listed twice.
@@ -128,9 +141,7 @@ impl PlanArgs {
         };
         let begin = Begin { client, clock, clocks, settings, installation, cluster, patience: self.timeout };
         let planned = plan(begin, &wanted).await;
-        let fates = Some(&applied.fates).filter(|_| !self.filenames.is_empty());
-        let (text, outcome) = print(&planned, fates, &applied.refused, self.verbose);
-        Ok((applied.notes() + &text, outcome))
+        Ok(told(&planned, &applied))
     }
 }
 
@@ -142,6 +153,8 @@ struct Applied {
     /// Which (as people name it), and why.
     refused: Vec<(String, String)>,
     secrets: Vec<Secret>,
+    /// The namespaces of all objects that are looked at, whatever becomes of them.
+    spaces: BTreeSet<String>,
     /// Kinds that are none of ours, and how many of each.
     others: BTreeMap<String, usize>,
 }
@@ -162,6 +175,9 @@ impl Applied {
             let namespace = if of_kind.is_some_and(|(kind, _)| kind == Kind::ClusterProviderAccount) { "" } else { own.as_str() };
             let place = if namespace.is_empty() { String::new() } else { format!("{namespace}/") };
             let called = format!("{} {place}{name}", manifest.text("/kind"));
+            if !namespace.is_empty() && shared::namespace(namespace).is_ok() {
+                applied.spaces.insert(own.clone());
+            }
             // Before anything is asked about it.
             if let Err(why) = apply::placed(&manifest, &own) {
                 applied.refused.push((called, why));
@@ -224,13 +240,15 @@ impl Applied {
     fn concerned(&mut self, cluster: &Cluster, operator_namespace: &str) -> BTreeSet<ObjectKey> {
         for account in self.renewed(cluster, operator_namespace) {
             let fate = self.fates.entry(account).or_insert(Fate::Renewed);
-            if *fate == Fate::Same {
+            if !fate.matters() {
                 *fate = Fate::Renewed;
             }
         }
-        let changed = |key: &ObjectKey| self.fates.get(key).is_some_and(|fate| *fate != Fate::Same);
+        // What only people and other tools look at changes nothing for anybody else.
+        let changed = |key: &ObjectKey| self.fates.get(key).is_some_and(Fate::matters);
+        let says_else = |key: &ObjectKey| self.fates.get(key).is_some_and(|fate| *fate != Fate::Same);
         let managed = |key: &&ObjectKey| matches!(key.kind, Kind::SipEndpoint | Kind::PhoneNumberBinding);
-        let mut wanted: BTreeSet<ObjectKey> = self.fates.keys().filter(|key| managed(key) || changed(key)).cloned().collect();
+        let mut wanted: BTreeSet<ObjectKey> = self.fates.keys().filter(|key| managed(key) || says_else(key)).cloned().collect();
         let account = |namespace: &str, account: &AccountRef| changed(&ObjectKey::referred(namespace, account));
         for object in &cluster.endpoints {
             let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
@@ -343,21 +361,23 @@ where
     Ok(shared::list(api).await?.into_iter().filter_map(|object| object.0.ok()).collect())
 }
 
-/// A plan under another installation id than the operator's would make everything anew. Of accounts for several namespaces those count that
-/// something here refers to: another operator may serve the others.
-fn same_installation(cluster: &Cluster, namespaces: &BTreeSet<String>, own: &str) -> anyhow::Result<()> {
-    let here = |namespace: Option<String>| namespaces.is_empty() || namespaces.contains(&namespace.unwrap_or_default());
-    let own_accounts = cluster.accounts.iter().filter(|account| here(account.namespace())).filter_map(|account| account.status.as_ref());
-    let endpoints = cluster.endpoints.iter().filter(|object| here(object.namespace())).map(|object| &object.spec.account_ref);
-    let bindings = cluster.bindings.iter().filter(|object| here(object.namespace())).map(|object| &object.spec.account_ref);
-    let used: BTreeSet<&str> =
-        endpoints.chain(bindings).filter(|of| of.kind == AccountKind::ClusterProviderAccount).map(|of| of.name.as_str()).collect();
-    let shared = cluster.shared.iter().filter(|account| used.contains(account.name_any().as_str()));
-    let said = own_accounts.chain(shared.filter_map(|account| account.status.as_ref()));
-    for other in said.filter_map(|status| status.installation.as_deref()) {
+/// A plan under another installation id than the operator's would make everything anew. Of accounts those count that are planned themselves, or
+/// that something planned refers to: another operator may serve the others.
+fn same_installation(cluster: &Cluster, wanted: &BTreeSet<ObjectKey>, own: &str) -> anyhow::Result<()> {
+    let endpoints = cluster.endpoints.iter().filter(|object| wanted.contains(&key(*object))).map(account_of);
+    let bindings = cluster.bindings.iter().filter(|object| wanted.contains(&key(*object))).map(account_of);
+    let used: BTreeSet<ObjectKey> = endpoints.chain(bindings).chain(wanted.iter().cloned()).collect();
+    let own_accounts = cluster.accounts.iter().map(|account| {
+        let key = ObjectKey::account(account.namespace().unwrap_or_default(), account.name_any());
+        (key, account.status.as_ref())
+    });
+    let shared = cluster.shared.iter().map(|account| (ObjectKey::cluster_account(account.name_any()), account.status.as_ref()));
+    for (key, status) in own_accounts.chain(shared).filter(|(key, _)| used.contains(key)) {
+        let Some(other) = status.and_then(|status| status.installation.as_deref()) else { continue };
         anyhow::ensure!(
             other == own,
-            "the operator here is installation {other}, and this plan would be made for {own}: give --installation-id as the operator has it (the chart's value installationId)"
+            "the operator here is installation {other}, as {} {key} says, and this plan would be made for {own}: give --installation-id as the operator has it (the chart's value installationId); what several operators serve is planned one namespace at a time (-n)",
+            key.kind
         );
     }
     Ok(())

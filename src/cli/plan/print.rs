@@ -15,7 +15,7 @@ use crate::core::plan::{Change, End, Step, plain};
 pub enum Outcome {
     /// Everything is as it is wanted.
     Nothing,
-    /// Something would be done, or waits for somebody.
+    /// Something would be done, waits for somebody, or is not as it is wanted and stays so.
     Changes,
     /// Something cannot be told.
     Failed,
@@ -44,6 +44,8 @@ struct Counts {
     unchanged: usize,
     /// Changed in the cluster, and nothing of it at the provider.
     cluster: usize,
+    /// Not as it is wanted, and left so.
+    differs: usize,
     waits: usize,
     failed: usize,
     other: usize,
@@ -68,10 +70,10 @@ pub fn print(planned: &[Planned], fates: Option<&Fates>, refused: &[(String, Str
         text.push('\n');
     }
     text.push_str(&summary(&counts));
-    let changes = counts.create + counts.update + counts.delete + counts.adopt + counts.other + counts.cluster + counts.waits;
+    let changes = counts.create + counts.update + counts.delete + counts.adopt + counts.other + counts.cluster;
     let outcome = match () {
         () if counts.failed > 0 => Outcome::Failed,
-        () if changes > 0 => Outcome::Changes,
+        () if changes + counts.differs + counts.waits > 0 => Outcome::Changes,
         () => Outcome::Nothing,
     };
     (text, outcome)
@@ -95,21 +97,23 @@ fn told(parts: &[&Planned], fates: Option<&Fates>, counts: &mut Counts, all: boo
     let failed: Vec<&String> = parts.iter().filter_map(|part| part.end.as_ref().err()).collect();
     let said: Vec<Said<'_>> = parts.iter().filter_map(|part| ending(part.end.as_ref().ok()?)).collect();
     let waits = said.iter().any(|said| said.waits);
-    counts.failed += usize::from(!failed.is_empty());
-    counts.waits += usize::from(waits && failed.is_empty());
+    let differs = said.iter().any(|said| said.finding.reason == Reason::Drifted);
     let quiet = steps.is_empty();
     let fate = fates.and_then(|fates| fates.get(key)).filter(|fate| **fate != Fate::Same);
     let idle = steps.iter().all(|(_, step)| step.change == Change::Note) && !waits && failed.is_empty();
     let cluster_only = fate.filter(|_| idle);
-    counts.cluster += usize::from(cluster_only.is_some());
-    counts.unchanged += usize::from(quiet && idle && cluster_only.is_none());
     let foreign = fates.is_some_and(|fates| !fates.contains_key(key));
-    // What others wait for is none of these manifests' business.
-    if quiet && failed.is_empty() && !all && cluster_only.is_none() && (said.is_empty() || foreign) {
-        if foreign {
-            counts.waits -= usize::from(waits);
-            counts.unchanged -= usize::from(!waits);
-        }
+    // What others wait for, or are left with, is none of these manifests' business.
+    let told = !quiet || !failed.is_empty() || cluster_only.is_some() || !said.is_empty() && !foreign;
+    if foreign && !told && !all {
+        return String::new();
+    }
+    counts.failed += usize::from(!failed.is_empty());
+    counts.waits += usize::from(waits && failed.is_empty());
+    counts.differs += usize::from(differs && failed.is_empty());
+    counts.cluster += usize::from(cluster_only.is_some());
+    counts.unchanged += usize::from(quiet && idle && cluster_only.is_none() && !differs);
+    if !told && !all {
         return String::new();
     }
     let note = match fates.map(|fates| fates.get(key)) {
@@ -168,7 +172,7 @@ fn ending(end: &End) -> Option<Said<'_>> {
         End::Rest(finding) => match finding.reason.verdict() {
             Verdict::Healthy => None,
             Verdict::Suspended => Some(Said { how: "nothing is done", finding, waits: false }),
-            _ if finding.reason == Reason::Drifted => Some(Said { how: "is left as it is", finding, waits: false }),
+            _ if finding.reason == Reason::Drifted => Some(Said { how: "differs and stays as it is", finding, waits: false }),
             Verdict::Progressing | Verdict::Failed => Some(Said { how: "is stuck", finding, waits: true }),
         },
         End::Waits(Some(finding)) => Some(Said { how: "waits", finding, waits: true }),
@@ -176,7 +180,7 @@ fn ending(end: &End) -> Option<Said<'_>> {
 }
 
 fn summary(counts: &Counts) -> String {
-    let Counts { create, update, delete, adopt, unchanged, cluster, waits, failed, .. } = counts;
+    let Counts { create, update, delete, adopt, unchanged, cluster, differs, waits, failed, other: _ } = counts;
     let mut parts = vec![format!("{create} to create"), format!("{update} to update"), format!("{delete} to delete")];
     if *adopt > 0 {
         parts.push(format!("{adopt} to take over"));
@@ -184,6 +188,12 @@ fn summary(counts: &Counts) -> String {
     parts.push(format!("{unchanged} unchanged"));
     if *cluster > 0 {
         parts.push(format!("{cluster} changed in the cluster only"));
+    }
+    if *differs > 0 {
+        parts.push(format!(
+            "{differs} {} (see above)",
+            if *differs == 1 { "differs and stays as it is" } else { "differ and stay as they are" }
+        ));
     }
     if *waits > 0 {
         parts.push(format!("{waits} {} (see above)", if *waits == 1 { "waits" } else { "wait" }));

@@ -6,6 +6,9 @@ use kube::client::Body;
 use serde_json::json;
 
 use super::*;
+use crate::api::condition::Reason;
+use crate::core::action::Finding;
+use crate::core::plan::End;
 
 /// Keys of a Secret.
 type Keys = &'static [&'static str];
@@ -142,5 +145,134 @@ fn new_credentials_concern_their_account_of_either_kind_and_whoever_uses_it() {
             let expected = before.filter(|fate| *fate == Fate::New).unwrap_or(Fate::Renewed);
             assert_eq!(applied.fates.get(&account), Some(&expected));
         }
+    }
+}
+
+#[tokio::test]
+async fn the_namespaces_of_manifests_are_looked_at_whatever_becomes_of_the_manifests() {
+    let version = "switchboard.dev/v1alpha1";
+    let table = [
+        (json!({"apiVersion": version, "kind": "SipEndpoint", "metadata": {"name": "alice"}, "spec": {}}), vec!["voice"]),
+        (
+            json!({"apiVersion": version, "kind": "SipEndpoint", "metadata": {"name": "alice", "namespace": "sales"}, "spec": {}}),
+            vec!["sales"],
+        ),
+        (json!({"apiVersion": version, "kind": "SipEndpoint", "metadata": {"name": "Alice?"}, "spec": {}}), vec!["voice"]),
+        (json!({"apiVersion": version, "kind": "SipEndpoint", "metadata": {"name": "alice", "namespace": "a?b"}, "spec": {}}), vec![]),
+        (json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}}), vec!["voice"]),
+        (json!({"apiVersion": version, "kind": "ClusterProviderAccount", "metadata": {"name": "company"}, "spec": {}}), vec![]),
+        (json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "dial-plan"}}), vec![]),
+    ];
+    for (object, expected) in table {
+        for (status, answer) in [(200, json!({"spec": {}})), (403, json!({"message": "forbidden"}))] {
+            let (client, _) = server(status, &answer);
+            let applied = Applied::of(&client, vec![manifest(object.clone())], "voice").await.expect("nothing that ends the plan");
+            let found: Vec<&str> = applied.spaces.iter().map(String::as_str).collect();
+            assert_eq!(found, expected, "{status}: {object}");
+        }
+    }
+}
+
+#[test]
+fn the_installation_of_an_account_counts_if_something_planned_has_to_do_with_it() {
+    let account = |namespace: &str, name: &str, installation: &str| {
+        let object = json!({
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"plivo": {"credentialsSecretRef": {"name": "keys"}}},
+            "status": {"installation": installation},
+        });
+        serde_json::from_value(object).expect("a ProviderAccount")
+    };
+    let shared = |name: &str, installation: &str| {
+        let object = json!({
+            "metadata": {"name": name},
+            "spec": {"plivo": {"credentialsSecretRef": {"name": "keys"}}, "allowedNamespaces": []},
+            "status": {"installation": installation},
+        });
+        serde_json::from_value(object).expect("a ClusterProviderAccount")
+    };
+    let endpoint = |namespace: &str, account: Value| {
+        let object = json!({"metadata": {"name": "alice", "namespace": namespace}, "spec": {"accountRef": account, "plivo": {}}});
+        serde_json::from_value(object).expect("a SipEndpoint")
+    };
+    let binding = |namespace: &str, account: Value| {
+        let spec = json!({"accountRef": account, "number": "+14155550123", "target": {"app_id": "1"}});
+        let object = json!({"metadata": {"name": "main", "namespace": namespace}, "spec": spec});
+        serde_json::from_value(object).expect("a PhoneNumberBinding")
+    };
+    let cluster = Cluster {
+        accounts: vec![account("voice", "plivo", "own"), account("theirs", "plivo", "abc")],
+        shared: vec![shared("company", "own"), shared("foreign", "abc")],
+        endpoints: vec![
+            endpoint("voice", json!({"name": "plivo"})),
+            endpoint("theirs", json!({"name": "plivo"})),
+            endpoint("far", json!({"kind": "ClusterProviderAccount", "name": "foreign"})),
+        ],
+        bindings: vec![
+            binding("voice", json!({"kind": "ClusterProviderAccount", "name": "company"})),
+            binding("theirs", json!({"name": "plivo"})),
+        ],
+        ..Cluster::default()
+    };
+    let (alice, main) =
+        (|namespace: &str| ObjectKey::endpoint(namespace, "alice"), |namespace: &str| ObjectKey::binding(namespace, "main"));
+    let table = [
+        (vec![], None),
+        (vec![alice("voice"), main("voice")], None),
+        (vec![ObjectKey::cluster_account("company"), ObjectKey::account("voice", "plivo")], None),
+        (vec![ObjectKey::account("new", "plivo")], None),
+        (vec![alice("voice"), alice("theirs")], Some("ProviderAccount theirs/plivo")),
+        (vec![main("theirs")], Some("ProviderAccount theirs/plivo")),
+        (vec![alice("far")], Some("ClusterProviderAccount foreign")),
+        (vec![ObjectKey::account("theirs", "plivo")], Some("ProviderAccount theirs/plivo")),
+        (vec![ObjectKey::cluster_account("foreign")], Some("ClusterProviderAccount foreign")),
+    ];
+    for (wanted, expected) in table {
+        let wanted: BTreeSet<ObjectKey> = wanted.into_iter().collect();
+        match (same_installation(&cluster, &wanted, "own"), expected) {
+            (Ok(()), None) => {}
+            (Err(error), Some(named)) => {
+                let said = error.to_string();
+                assert!(said.contains(&format!("the operator here is installation abc, as {named} says")), "{wanted:?}: {said}");
+            }
+            (found, expected) => panic!("{wanted:?}: {found:?}, not {expected:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_differs_and_is_left_so_is_not_unchanged_unless_it_is_none_of_the_manifests_business() {
+    let planned = |name: &str, reason: Reason, message: &str| Planned {
+        key: ObjectKey::endpoint("voice", name),
+        steps: Vec::new(),
+        actions: Vec::new(),
+        end: Ok(End::Rest(Finding::new(reason, message))),
+    };
+    let (carol, other) = (planned("carol", Reason::Drifted, "left so"), planned("other", Reason::Available, ""));
+    let fates = |of: &[&str]| -> Fates { of.iter().map(|name| (ObjectKey::endpoint("voice", *name), Fate::Same)).collect() };
+    let both = [carol, other];
+    for (fates, outcome, summary) in [
+        (None, Outcome::Changes, "1 unchanged, 1 differs and stays as it is (see above).\n"),
+        (Some(fates(&["carol", "other"])), Outcome::Changes, "1 unchanged, 1 differs and stays as it is (see above).\n"),
+        (Some(fates(&["other"])), Outcome::Nothing, "1 unchanged.\n"),
+    ] {
+        let (text, found) = print(&both, fates.as_ref(), &[], false);
+        assert_eq!(found, outcome, "{text}");
+        assert!(text.ends_with(summary), "{text}");
+        assert_eq!(text.contains("differs and stays as it is (Drifted): left so."), outcome == Outcome::Changes, "{text}");
+    }
+}
+
+#[test]
+fn what_only_people_look_at_changes_nothing_for_those_that_follow() {
+    let object = json!({"metadata": {"name": "alice", "namespace": "voice"}, "spec": {"accountRef": {"name": "own"}, "plivo": {}}});
+    let cluster = Cluster { endpoints: vec![serde_json::from_value(object).expect("a SipEndpoint")], ..Cluster::default() };
+    let (account, alice) = (ObjectKey::account("voice", "own"), ObjectKey::endpoint("voice", "alice"));
+    for (field, follows) in [("metadata.labels.team", false), ("metadata.annotations.switchboard.dev/paused", true), ("spec.budget", true)]
+    {
+        let fates = Fates::from([(account.clone(), Fate::Changed(vec![field.to_owned()]))]);
+        let wanted = Applied { fates, ..Applied::default() }.concerned(&cluster, "operators");
+        assert!(wanted.contains(&account), "{field}: it is told");
+        assert_eq!(wanted.contains(&alice), follows, "{field}");
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
@@ -13,7 +14,7 @@ use kube_runtime::watcher::Event;
 use tokio::sync::watch;
 
 use super::Begin;
-use crate::account::{Accounts, Contacts, Settings as AccountSettings, Waker};
+use crate::account::{Accounts, Clock, Contacts, Longest, Mandate, Settings as AccountSettings, Waker};
 use crate::api::cluster_provider_account::ClusterProviderAccount;
 use crate::api::phone_number_binding::PhoneNumberBinding;
 use crate::api::provider_account::ProviderAccount;
@@ -78,7 +79,7 @@ impl Stage {
         };
         let ctx = Arc::new(Context {
             client: client.clone(),
-            accounts: Arc::new(Accounts::new(accounts, clock, wake)),
+            accounts: Arc::new(only_read(accounts, clock, wake)),
             states: Mutex::default(),
             terms: Mutex::default(),
             gone_accounts: Mutex::default(),
@@ -87,7 +88,7 @@ impl Stage {
             account_objects: OnceLock::new(),
             escrows: Escrows::default(),
             credentials: Mutex::default(),
-            contacts: Contacts::new(clock),
+            contacts: Contacts::new(clock, Arc::new(())),
             proven: Mutex::default(),
             endpoints: vec![endpoints],
             claims: Arc::new(Claims::new(0)),
@@ -155,9 +156,52 @@ impl Stage {
     }
 }
 
+/// Accounts at which nothing can be changed, whatever is called: their process is one that never comes to lead.
+fn only_read(settings: AccountSettings, clock: Clock, wake: Waker) -> Accounts {
+    let longest = Longest { create: Duration::ZERO, write: Duration::ZERO, slack: Duration::ZERO };
+    Accounts::new(settings, clock, wake).within(Mandate::elected(clock, longest))
+}
+
 /// A cache that holds these, and will not change.
 fn filled<K: AccountKind>(objects: Vec<K>) -> Store<K> {
     let (reader, mut writer) = store();
     objects.into_iter().for_each(|object| writer.apply_watcher_event(&Event::Apply(object)));
     reader
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::account::{AccountId, AccountSettings as Each, Lane, NotStarted, Owner, Thing};
+    use crate::api::refs::ProviderKind;
+    use crate::core::fields::Fields;
+    use crate::provider::transport::{BaseUrl, TransportOptions};
+    use crate::provider::{Places, connect};
+
+    #[tokio::test]
+    async fn whatever_a_plan_calls_at_a_provider_nothing_that_changes_something_is_sent() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let spec = serde_json::from_value(json!({"plivo": {"credentialsSecretRef": {"name": "c"}}})).expect("a spec");
+        // Nobody is there: what is sent is not answered.
+        let plivo = BaseUrl::parse("http://127.0.0.1:9").expect("an address");
+        let places = Places { urls: BTreeMap::from([(ProviderKind::Plivo, plivo)]), transport: TransportOptions::default() };
+        let value = |key: &str| if key == "auth_id" { "MA000000000000000001" } else { "tokentokentokentokentokentokentokentoken" };
+        let connection = connect(&spec, &places, &|key| Ok(value(key).as_bytes())).expect("a connection");
+        let settings =
+            AccountSettings { settle: Duration::ZERO, sweep_period: Duration::from_secs(60), retry_base: Duration::from_secs(60) };
+        let accounts = only_read(settings, Clock::start(), Arc::new(|_| ()));
+        let owner = Owner { uid: "1".to_owned(), key: ObjectKey::account("voice", "plivo") };
+        let id = AccountId { provider: ProviderKind::Plivo, id: "MA000000000000000001".to_owned() };
+        let account = accounts.attach(owner, connection.provider, id, Each::default());
+        let (who, none) = (ObjectKey::endpoint("voice", "alice"), Fields::new());
+        assert!(!account.reserve_create(&who));
+        let refused = Some(NotStarted::NotLeading);
+        assert_eq!(account.create(Thing::Endpoint, &who, "alice", &none).await.err(), refused);
+        assert_eq!(account.update(Thing::Endpoint, Lane::Urgent, &who, "1", &none).await.err(), refused);
+        assert_eq!(account.delete(Thing::Endpoint, Lane::Urgent, &who, "1").await.err(), refused);
+        assert_eq!(account.update_number(Lane::Urgent, &who, ("1", None), &none).await.err(), refused);
+        account.close();
+    }
 }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Event, Namespace, Secret, ServiceAccount};
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource, ResourceExt};
@@ -95,26 +95,45 @@ impl Planner {
         Planner::with(plane, world, rules).await
     }
 
+    /// With these rights, and with that to the namespace that the installation id is derived from.
     pub async fn with(plane: &ControlPlane, world: &World, rules: Rules<'_>) -> Planner {
+        Planner::granted(plane, world, rules, true).await
+    }
+
+    /// With these rights in the world's namespace alone.
+    pub async fn within(plane: &ControlPlane, world: &World, rules: Rules<'_>) -> Planner {
+        Planner::granted(plane, world, rules, false).await
+    }
+
+    async fn granted(plane: &ControlPlane, world: &World, rules: Rules<'_>, everywhere: bool) -> Planner {
         let rule =
             |(group, resources, verbs): &(&str, &[&str], &[&str])| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
         let mut all: Vec<Value> = rules.iter().map(rule).collect();
-        all.push(json!({"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]}));
         let client = world.client.clone();
         let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), &world.namespace);
         let metadata = ObjectMeta { generate_name: Some("planner-".into()), ..ObjectMeta::default() };
         let account = accounts.create(&PostParams::default(), &ServiceAccount { metadata, ..ServiceAccount::default() }).await;
         let account = account.expect("a ServiceAccount").name_any();
         let name = format!("{}-{account}", world.namespace);
-        let role: ClusterRole = serde_json::from_value(json!({"metadata": {"name": name}, "rules": all})).expect("a role");
-        Api::all(client.clone()).create(&PostParams::default(), &role).await.expect("a role");
-        let binding: ClusterRoleBinding = serde_json::from_value(json!({
-            "metadata": {"name": name},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
-            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": world.namespace}],
-        }))
-        .expect("a binding");
-        Api::all(client.clone()).create(&PostParams::default(), &binding).await.expect("a binding");
+        let binding = |role: &str| {
+            json!({
+                "metadata": {"name": name},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": name},
+                "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": world.namespace}],
+            })
+        };
+        if everywhere {
+            all.push(json!({"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]}));
+            let role: ClusterRole = serde_json::from_value(json!({"metadata": {"name": name}, "rules": all})).expect("a role");
+            Api::all(client.clone()).create(&PostParams::default(), &role).await.expect("a role");
+            let binding: ClusterRoleBinding = serde_json::from_value(binding("ClusterRole")).expect("a binding");
+            Api::all(client.clone()).create(&PostParams::default(), &binding).await.expect("a binding");
+        } else {
+            let role: Role = serde_json::from_value(json!({"metadata": {"name": name}, "rules": all})).expect("a role");
+            Api::namespaced(client.clone(), &world.namespace).create(&PostParams::default(), &role).await.expect("a role");
+            let binding: RoleBinding = serde_json::from_value(binding("Role")).expect("a binding");
+            Api::namespaced(client.clone(), &world.namespace).create(&PostParams::default(), &binding).await.expect("a binding");
+        }
         let request = TokenRequest {
             spec: Some(TokenRequestSpec { expiration_seconds: Some(7200), ..TokenRequestSpec::default() }),
             ..TokenRequest::default()
