@@ -116,11 +116,24 @@ pub fn texts(value: &Value) -> Vec<&str> {
     list(value).iter().map(text).collect()
 }
 
+/// What the chart annotates what holds people's data with, so that neither Helm nor Argo CD nor Flux deletes it.
+pub const KEPT: [(&str, &str); 3] = [
+    ("helm.sh/resource-policy", "keep"),
+    ("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"),
+    ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
+];
+
+/// How many of these annotations an object has.
+pub fn kept(object: &Value) -> usize {
+    KEPT.iter().filter(|(name, value)| object["metadata"]["annotations"][*name] == *value).count()
+}
+
 /// Without the labels and annotations that the chart gives to everything.
 pub fn bare(object: &Value) -> Value {
     let mut object = object.clone();
     let metadata = object["metadata"].as_object_mut().expect("metadata");
-    for (member, ours) in [("labels", &["app.kubernetes.io/", "helm.sh/chart"][..]), ("annotations", &["helm.sh/resource-policy"])] {
+    let kept = KEPT.map(|(name, _)| name);
+    for (member, ours) in [("labels", &["app.kubernetes.io/", "helm.sh/chart"][..]), ("annotations", &kept)] {
         if let Some(found) = metadata.get_mut(member).and_then(Value::as_object_mut) {
             found.retain(|name, _| !ours.iter().any(|one| name.starts_with(one)));
             if found.is_empty() {

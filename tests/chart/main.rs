@@ -5,6 +5,8 @@ mod checks;
 mod faults;
 mod helm;
 mod linters;
+mod notes;
+mod pages;
 mod refused;
 mod rendered;
 mod shipped;

@@ -22,7 +22,13 @@ fn wrong_values_are_refused_with_the_reason() {
         (json!({"networkPolicy": {"metricsFrom": [{"pods": {}}]}}), &["/networkPolicy/metricsFrom/0", "'pods' not allowed"]),
         (json!({"extraEnv": [{"name": "A", "values": "b"}]}), &["/extraEnv/0", "'values' not allowed"]),
         (json!({"resources": {"limit": {}}}), &["/resources", "'limit' not allowed"]),
+        (
+            json!({"extraVolumeMounts": [{"name": "a", "mountPath": "/a", "readonly": true}]}),
+            &["/extraVolumeMounts/0", "'readonly' not allowed"],
+        ),
         // Of another type.
+        (json!({"extraVolumes": {"name": "a"}}), &["/extraVolumes", "want array"]),
+        (json!({"terminationGracePeriodSeconds": "60s"}), &["/terminationGracePeriodSeconds", "want integer"]),
         (json!({"installationId": 7}), &["/installationId", "want string"]),
         (json!({"replicas": "2"}), &["/replicas", "want integer"]),
         (json!({"replicas": -1}), &["/replicas", "minimum"]),
@@ -46,6 +52,12 @@ fn wrong_values_are_refused_with_the_reason() {
         (json!({"image": {"digest": "sha256:short"}}), &["/image/digest", "pattern"]),
         (json!({"image": {"pullPolicy": "Sometimes"}}), &["/image/pullPolicy", "one of"]),
         (json!({"log": {"format": "xml"}}), &["/log/format", "one of"]),
+        (json!({"extraVolumes": [{"emptyDir": {}}]}), &["/extraVolumes/0", "missing property 'name'"]),
+        (json!({"extraVolumes": [{"name": "log", "emptyDir": {}}]}), &["/extraVolumes/0/name", "'not' failed"]),
+        (json!({"extraVolumeMounts": [{"name": "a", "mountPath": "audit"}]}), &["/extraVolumeMounts/0/mountPath", "pattern"]),
+        // Shorter than the time that the operator takes for itself.
+        (json!({"terminationGracePeriodSeconds": 29}), &["/terminationGracePeriodSeconds", "minimum"]),
+        (json!({"podSecurityContext": {"fsGroup": 0}}), &["/podSecurityContext/fsGroup", "minimum"]),
         (json!({"podSecurityContext": {"runAsUser": 0}}), &["/podSecurityContext/runAsUser", "minimum"]),
         (json!({"podSecurityContext": {"privileged": true}}), &["/podSecurityContext", "'privileged' not allowed"]),
         (json!({"extraArgs": ["crds"]}), &["/extraArgs/0", "pattern"]),

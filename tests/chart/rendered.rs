@@ -6,7 +6,7 @@ use clap::Parser;
 use serde_json::{Value, json};
 use switchboard::cli::{Cli, Command};
 
-use crate::helm::{key, keys, one, render, render_in, text, texts};
+use crate::helm::{KEPT, kept, key, keys, one, render, render_in, text, texts};
 use crate::values::{everything, sets};
 
 const DEPLOYMENT: &str = "Deployment switchboard-system/switchboard";
@@ -153,11 +153,12 @@ fn names_of_digits_stay_names() {
 }
 
 #[test]
-fn what_would_take_data_along_stays_on_uninstall() {
-    for object in render(&everything()) {
-        let keeps = ["CustomResourceDefinition", "Namespace"].contains(&text(&object["kind"]));
-        let policy = &object["metadata"]["annotations"]["helm.sh/resource-policy"];
-        assert_eq!(*policy, if keeps { json!("keep") } else { Value::Null }, "{}", key(&object));
+fn what_would_take_data_along_stays_on_uninstall_and_when_a_tool_prunes() {
+    let rendered = render(&everything());
+    let holds_data = |object: &&Value| ["CustomResourceDefinition", "Namespace"].contains(&text(&object["kind"]));
+    assert_eq!(rendered.iter().filter(holds_data).count(), 4 + 2);
+    for object in &rendered {
+        assert_eq!(kept(object), if holds_data(&object) { KEPT.len() } else { 0 }, "{}", key(object));
     }
 }
 
@@ -202,6 +203,8 @@ fn each_value_becomes_its_argument_and_the_operator_understands_them() {
         let Command::Run(run) = parsed.command else { panic!("{name}: {arguments:?}") };
         assert_eq!((run.operator_namespace.as_str(), run.service_account.as_str()), ("switchboard-system", "switchboard"));
         assert_eq!(run.health_listen.port(), 8080, "{name}: that of the probes");
+        let grace = &one(&rendered, DEPLOYMENT)["spec"]["template"]["spec"]["terminationGracePeriodSeconds"];
+        assert!(grace.as_u64().is_some_and(|grace| grace > run.shutdown_timeout.as_secs()), "{name}: {grace} s");
     }
 }
 
@@ -324,6 +327,28 @@ fn values_arrive_where_they_belong() {
                 {"name": "POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
             ]),
         ),
+        (json!({}), DEPLOYMENT, format!("{pod}/terminationGracePeriodSeconds"), json!(60)),
+        (json!({"terminationGracePeriodSeconds": 1_000_000}), DEPLOYMENT, format!("{pod}/terminationGracePeriodSeconds"), json!(1_000_000)),
+        (json!({"terminationGracePeriodSeconds": 90}), JOB, format!("{pod}/terminationGracePeriodSeconds"), Value::Null),
+        (json!({}), DEPLOYMENT, format!("{pod}/securityContext/fsGroup"), Value::Null),
+        (
+            json!({"podSecurityContext": {"fsGroup": 1_000_680_000}}),
+            DEPLOYMENT,
+            format!("{pod}/securityContext/fsGroup"),
+            json!(1_000_680_000),
+        ),
+        (
+            json!({"extraVolumes": [{"name": "a", "emptyDir": {}}]}),
+            DEPLOYMENT,
+            format!("{pod}/volumes/2"),
+            json!({"name": "a", "emptyDir": {}}),
+        ),
+        (
+            json!({"extraVolumeMounts": [{"name": "a", "mountPath": "/a", "subPath": "b"}]}),
+            DEPLOYMENT,
+            format!("{first}/volumeMounts/2"),
+            json!({"name": "a", "mountPath": "/a", "subPath": "b"}),
+        ),
         (json!({"nodeSelector": {"a": "b"}}), DEPLOYMENT, format!("{pod}/nodeSelector"), json!({"a": "b"})),
         (json!({"tolerations": [{"key": "a"}]}), DEPLOYMENT, format!("{pod}/tolerations"), json!([{"key": "a"}])),
         (json!({"affinity": {"podAffinity": {}}}), DEPLOYMENT, format!("{pod}/affinity"), json!({"podAffinity": {}})),
@@ -376,39 +401,5 @@ fn values_arrive_where_they_belong() {
         let rendered = render(&values);
         let found = one(&rendered, object).pointer(&pointer).cloned().unwrap_or(Value::Null);
         assert_eq!(found, expected, "{values}: {pointer} of {object}");
-    }
-}
-
-/// The notes of an installation, and the commands in them.
-fn notes(values: &Value) -> (String, Vec<String>) {
-    let arguments = ["install", "switchboard", "deploy/chart", "--dry-run=client", "--namespace", "switchboard-system", "--values", "-"];
-    let output = crate::helm::run(&arguments, values);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said = String::from_utf8(output.stdout).expect("text");
-    let (_, notes) = said.split_once("NOTES:\n").expect("notes");
-    let commands = notes.lines().filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect();
-    (notes.to_owned(), commands)
-}
-
-#[test]
-fn the_notes_ask_to_pin_the_id_and_show_the_next_three_commands() {
-    let read_id = "kubectl get namespace kube-system -o jsonpath='{.metadata.uid}'";
-    let (said, commands) = notes(&json!({}));
-    assert!(said.contains("PIN THE INSTALLATION ID") && said.contains("installationId"), "{said}");
-    assert_eq!(commands.len(), 4, "{said}");
-    assert_eq!(commands[0], read_id);
-    // That of deploy/rbac.yaml, which conditions show as well.
-    let file = crate::helm::read("deploy/rbac.yaml");
-    assert!(file.contains(&format!("#   {}\n", commands[1])), "{}", commands[1]);
-
-    let pinned = json!({"installationId": "site-a", "namespaces": [{"name": "sales"}, {"name": "voice"}]});
-    let (said, commands) = notes(&pinned);
-    assert!(said.contains("The installation id is pinned: site-a") && !said.contains("PIN THE"), "{said}");
-    assert!(said.contains("`helm uninstall` fails while there are some"), "{said}");
-    assert!(!notes(&json!({"uninstall": {"force": true}})).0.contains("`helm uninstall`"));
-    assert_eq!(commands.len(), 3, "{said}");
-    assert!(commands.iter().all(|command| command.contains("kubectl -n sales ")), "{said}");
-    for line in said.lines().filter(|line| !line.starts_with("    ")) {
-        assert!(line.len() <= 160, "{line}");
     }
 }

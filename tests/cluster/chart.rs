@@ -17,13 +17,15 @@ use sandbox::plivo::{self, Simulator};
 use serde_json::{Value, json};
 use switchboard::api::ProviderAccount;
 
-use super::docs::page::{Block, blocks};
 use super::support;
 use super::world::{Operator, World, endpoint_id, eventually};
 
 #[path = "../chart/helm.rs"]
 #[allow(dead_code, reason = "the other half is for what is rendered")]
 pub(super) mod helm;
+
+mod first;
+mod pages;
 
 const NAMESPACE: &str = helm::NAMESPACE;
 
@@ -186,8 +188,7 @@ async fn a_release_is_installed_upgraded_and_uninstalled_and_endpoints_do_not_no
     // Installed, in an older version, without an id.
     let mut values = json!({"namespaces": [{"name": "voice", "writeSecrets": true}], "createNamespaces": true});
     let notes = shell.helm("install", former_chart(&shell), &values);
-    let read_id =
-        notes.lines().map(str::trim).find(|line| line.starts_with("kubectl get namespace kube-system")).expect("how to read the id");
+    let id = notes.lines().find_map(|line| line.trim().strip_prefix("installationId: ")).expect("the id in use").to_owned();
     assert!(columns(&client).await.contains(&"Address".to_owned()));
     allowed(&shell, &client).await;
     let simulator = Arc::new(Simulator::start(plivo::Options::default()).await.expect("a simulator"));
@@ -202,7 +203,7 @@ async fn a_release_is_installed_upgraded_and_uninstalled_and_endpoints_do_not_no
     assert!(operator.terminate().await.0);
 
     // Upgraded, with the id in use pinned as the notes ask.
-    values["installationId"] = json!(shell.run(read_id).trim());
+    values["installationId"] = json!(id);
     let notes = shell.helm("upgrade", "deploy/chart", &values);
     assert!(notes.contains("The installation id is pinned"), "{notes}");
     let now = columns(&client).await;
@@ -318,6 +319,10 @@ fn strictly_valid(shell: &Shell) {
         "replicas": 2,
         "provider": {"ca": {"secret": "company-ca"}},
         "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
+        "extraVolumes": [{"name": "audit", "persistentVolumeClaim": {"claimName": "audit"}}],
+        "extraVolumeMounts": [{"name": "audit", "mountPath": "/audit", "subPathExpr": "$(POD_NAME)"}],
+        "terminationGracePeriodSeconds": 120,
+        "podSecurityContext": {"fsGroup": 65532},
         "networkPolicy": {"enabled": true, "extraEgress": [{"ports": [{"port": 3128, "protocol": "TCP"}]}]},
         "podDisruptionBudget": {"enabled": true},
         "podLabels": {"team": "voice"},
@@ -351,42 +356,4 @@ fn gone(shell: &Shell) {
     ] {
         assert!(!shell.has(object), "{object} is left");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_commands_of_the_page_on_installation_work_from_top_to_bottom() {
-    let shell = Shell::new("install-page").await;
-    shell.write("company-ca.pem", &helm::read("tests/fixtures/tls/root.pem"));
-    let mut commands = 0;
-    for Block { info, text, .. } in blocks(&helm::read("docs/install.md")) {
-        match info.split_once(' ') {
-            Some(("yaml", file)) => shell.write(file, &text),
-            None if info == "sh" => {
-                for line in text.lines() {
-                    commands += 1;
-                    shell.run(line);
-                }
-            }
-            _ => panic!("```{info} is neither run nor a file"),
-        }
-    }
-    assert!(commands > 20, "{commands}");
-    shell.plane.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_commands_that_change_the_log_level_change_no_pod() {
-    let shell = Shell::new("operations-page").await;
-    shell.run(&format!("helm install switchboard deploy/chart --namespace {NAMESPACE} --create-namespace --set installationId=site-a"));
-    let deployment = || shell.run(&format!("kubectl -n {NAMESPACE} get deployment switchboard -o jsonpath={{.metadata.generation}}"));
-    let filter = || shell.run(&format!("kubectl -n {NAMESPACE} get configmap switchboard-log -o jsonpath={{.data.filter}}"));
-    let before = deployment();
-    let mut filters = vec![filter()];
-    for block in blocks(&helm::read("docs/operations.md")).into_iter().filter(|block| block.info == "sh") {
-        shell.run(&block.text);
-        filters.push(filter());
-    }
-    assert_eq!(filters, ["", "info,switchboard=debug", "info,switchboard=trace", ""]);
-    assert_eq!(deployment(), before, "the Deployment is as it was");
-    shell.plane.stop().await;
 }

@@ -20,6 +20,7 @@ use super::world::{Operator, World, eventually};
 #[allow(dead_code, reason = "the other half is for what is compared")]
 mod commands;
 #[path = "../docs/page.rs"]
+#[allow(dead_code, reason = "what stands in sentences is compared, not typed")]
 pub(super) mod page;
 
 /// Stands before the output of each command.
@@ -52,7 +53,7 @@ fn part(path: &str, below: impl Fn(&str) -> bool) -> Part {
 }
 
 /// What is typed for this command; nothing if it is empty.
-fn instead(path: &str, command: String) -> String {
+pub(super) fn instead(path: &str, command: String) -> String {
     commands::instead(path, &command).map_or(command, |one| one.typed.to_owned())
 }
 

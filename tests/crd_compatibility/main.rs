@@ -20,24 +20,43 @@ struct Exception {
     reason: String,
 }
 
+/// The checkout.
+fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 /// What git prints; `None` if it fails, as it does without a history.
-fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
+fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).current_dir(folder).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// What landed last: what is named by `SWITCHBOARD_CRD_BASE`; else the newest release; else where this branch left the main one; else, on
-/// that itself, the commit before this.
+/// The hash of a commit, if it is in the clone.
+fn commit(folder: &Path, named: &str) -> Option<String> {
+    git(folder, &["rev-parse", "--verify", "--quiet", &format!("{named}^{{commit}}")])
+}
+
+/// The commit that the file `base` names.
+fn noted() -> &'static str {
+    include_str!("base").lines().find(|line| !line.starts_with('#')).expect("a commit").trim()
+}
+
+/// What landed last: what is named by `SWITCHBOARD_CRD_BASE`, else what the history says.
 fn base() -> Option<String> {
-    if let Ok(named) = std::env::var("SWITCHBOARD_CRD_BASE") {
-        assert!(git(&["rev-parse", "--verify", &format!("{named}^{{commit}}")]).is_some(), "SWITCHBOARD_CRD_BASE={named} is no commit");
-        return Some(named);
-    }
+    let Ok(named) = std::env::var("SWITCHBOARD_CRD_BASE") else { return base_of(checkout(), noted()) };
+    assert!(commit(checkout(), &named).is_some(), "SWITCHBOARD_CRD_BASE={named} is no commit");
+    Some(named)
+}
+
+/// The newest release; else where this branch left the main one; else the commit that is noted; else the commit before this.
+fn base_of(folder: &Path, noted: &str) -> Option<String> {
+    let git = |arguments: &[&str]| git(folder, arguments);
     let head = git(&["rev-parse", "HEAD"])?;
     let release = || git(&["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"]);
     let left = ["origin/HEAD", "origin/main", "main"];
     let left = || left.iter().find_map(|branch| git(&["merge-base", "HEAD", branch])).filter(|base| *base != head);
-    release().or_else(left).or_else(|| git(&["rev-parse", "--verify", "HEAD^1"]))
+    let noted = || commit(folder, noted);
+    release().or_else(left).or_else(noted).or_else(|| commit(folder, "HEAD^1"))
 }
 
 fn parsed(text: &str) -> Value {
@@ -46,14 +65,15 @@ fn parsed(text: &str) -> Value {
 
 /// The definitions of a commit.
 fn landed(commit: &str) -> Vec<Value> {
-    let files = git(&["ls-tree", "--name-only", commit, "crds/"]).unwrap_or_default();
-    let show = |file: &str| git(&["show", &format!("{commit}:{file}")]).unwrap_or_else(|| panic!("{file} of {commit} cannot be read"));
+    let files = git(checkout(), &["ls-tree", "--name-only", commit, "crds/"]).unwrap_or_default();
+    let show =
+        |file: &str| git(checkout(), &["show", &format!("{commit}:{file}")]).unwrap_or_else(|| panic!("{file} of {commit} cannot be read"));
     files.lines().filter(|file| file.ends_with(".yaml")).map(|file| parsed(&show(file))).collect()
 }
 
 /// Those of the checkout.
 fn present() -> Vec<Value> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
+    let folder = checkout().join("crds");
     let files = std::fs::read_dir(folder).expect("crds/").map(|entry| entry.expect("an entry").path());
     let found: Vec<Value> = files.map(|path| parsed(&std::fs::read_to_string(path).expect("a definition"))).collect();
     assert!(found.len() >= 4, "{}", found.len());
@@ -78,6 +98,9 @@ fn the_definitions_take_nothing_away_that_the_last_landed_ones_gave() {
     let before = landed(&base);
     assert!(!before.is_empty(), "{base} has no crds/");
     let _ = writeln!(terminal, "crds/ is compared with {base}");
+    if commit(checkout(), "HEAD^1").is_some_and(|before| before == base) && commit(checkout(), noted()).is_none() {
+        let _ = writeln!(terminal, "which is only the commit before this: {}, which landed last, is not in this clone", noted());
+    }
     let excepted = exceptions();
     let lost: Vec<String> =
         lost(&before, &present()).into_iter().filter(|one| !excepted.iter().any(|exception| exception.found == *one)).collect();
@@ -86,6 +109,28 @@ fn the_definitions_take_nothing_away_that_the_last_landed_ones_gave() {
         "compared with {base}, people lose what they have. Keep it, or give each a dated line with a reason in tests/crd_compatibility/exceptions.yaml:\n{}",
         lost.join("\n")
     );
+}
+
+#[test]
+fn the_base_is_the_newest_release_else_the_commit_that_is_noted_else_the_one_before() {
+    let noted = noted();
+    assert!(noted.len() == 40 && noted.chars().all(|one| one.is_ascii_hexdigit()), "a whole hash, not {noted:?}");
+
+    // A history of three commits, without a main branch and without a remote.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crd-history");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let git = |arguments: &[&str]| git(&folder, arguments);
+    git(&["init", "--quiet", "--initial-branch=trunk"]);
+    for _ in 0..3 {
+        let committer = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"].into_iter();
+        git(&committer.chain(["commit", "--quiet", "--allow-empty", "--message=x"]).collect::<Vec<_>>());
+    }
+    let [first, second] = ["HEAD~2", "HEAD~1"].map(|name| git(&["rev-parse", name]).expect("a commit"));
+    assert_eq!(base_of(&folder, &first), Some(first));
+    assert_eq!(base_of(&folder, &"0".repeat(40)), Some(second.clone()), "one that is not in the clone");
+    git(&["tag", "v0.1.0", &second]);
+    assert_eq!(base_of(&folder, noted), Some("v0.1.0".to_owned()));
 }
 
 #[test]

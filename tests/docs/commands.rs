@@ -1,5 +1,6 @@
 //! How the commands of the documentation are run: which page a test runs from top to bottom, which test runs what stands elsewhere, and
-//! what no test here can run. A command that is in none of these fails `run.rs`; so does an entry that is about no command.
+//! what no test here can run. A command of a block, or of a sentence (`page::in_sentences`), that is in none of these fails `run.rs`; so does an
+//! entry that is about no command.
 
 /// A page whose `sh` blocks a test types from top to bottom.
 pub struct Whole {
@@ -14,7 +15,7 @@ pub struct Whole {
 pub const WHOLE: &[Whole] = &[
     Whole {
         page: "docs/install.md",
-        file: "tests/cluster/chart.rs",
+        file: "tests/cluster/chart/pages.rs",
         test: "the_commands_of_the_page_on_installation_work_from_top_to_bottom",
     },
     Whole { page: "docs/quick-start.md", file: "tests/cluster/docs.rs", test: "the_quick_start_leads_from_nothing_to_a_registered_phone" },
@@ -26,7 +27,11 @@ pub const WHOLE: &[Whole] = &[
     },
     Whole { page: "docs/security.md", file: "tests/cluster/docs.rs", test: "the_commands_for_a_cluster_that_is_well_work_and_do_no_harm" },
     Whole { page: "docs/import.md", file: "tests/cluster/import.rs", test: "the_commands_of_the_page_on_import_work_from_top_to_bottom" },
-    Whole { page: "docs/operations.md", file: "tests/cluster/chart.rs", test: "the_commands_that_change_the_log_level_change_no_pod" },
+    Whole {
+        page: "docs/operations.md",
+        file: "tests/cluster/chart/pages.rs",
+        test: "the_commands_that_change_the_log_level_change_no_pod",
+    },
     // Where all is well, with the endpoints alice and erin in the namespace voice: a page that can be typed there is one more row here.
     Whole { page: "docs/runbooks/", file: "tests/cluster/docs.rs", test: "the_commands_for_a_cluster_that_is_well_work_and_do_no_harm" },
 ];
@@ -86,6 +91,12 @@ pub const INSTEAD: &[Instead] = &[
         why: "somebody has to set up a phone",
     },
     Instead {
+        page: "docs/install.md",
+        command: "cargo install --path . --locked",
+        typed: "",
+        why: "an optimised build takes minutes: the tests run the program that cargo has built for them",
+    },
+    Instead {
         page: "",
         command: "kubectl -n switchboard-system logs deployment/switchboard --since=10m",
         typed: "",
@@ -114,6 +125,18 @@ pub const ELSEWHERE: &[Elsewhere] = &[
     Elsewhere { page: "README.md", begins: "make demo", file: "tests/demo.rs", says: "the_demo_tells_its_story_to_the_end" },
     Elsewhere { page: "README.md", begins: "make test", file: ".ci/run", says: "make test" },
     Elsewhere { page: "README.md", begins: "make e2e", file: ".ci/run", says: "tools/e2e.sh" },
+    Elsewhere { page: "docs/install.md", begins: "make e2e", file: ".ci/run", says: "tools/e2e.sh" },
+    // The script that `make image` starts.
+    Elsewhere { page: "README.md", begins: "make image", file: "tools/e2e.sh", says: "tools/image.sh --profile e2e" },
+    Elsewhere { page: "docs/install.md", begins: "make image", file: "tools/e2e.sh", says: "tools/image.sh --profile e2e" },
+    Elsewhere { page: "docs/install.md", begins: "ctr ", file: "tools/e2e/box.sh", says: "ctr -n k8s.io images import" },
+    Elsewhere { page: "docs/install.md", begins: "cargo auditable", file: "tools/image/static.sh", says: "cargo auditable build" },
+    Elsewhere {
+        page: "docs/install.md",
+        begins: "tools/image/sbom.py",
+        file: "tools/image.sh",
+        says: "tools/image/sbom.py \"$binary\" --check",
+    },
     // It is a part of what the demo shows, which the test reads.
     Elsewhere {
         page: "README.md",
@@ -159,6 +182,12 @@ pub const ELSEWHERE: &[Elsewhere] = &[
     },
     Elsewhere {
         page: "docs/gitops.md",
+        begins: "kubectl -n switchboard-system exec deploy/switchboard -- /switchboard uninstall-check",
+        file: "tools/e2e/scenarios.sh",
+        says: "exec deploy/switchboard -- /switchboard uninstall-check",
+    },
+    Elsewhere {
+        page: "docs/gitops.md",
         begins: "switchboard uninstall-check",
         file: "tests/cluster/uninstall.rs",
         says: "\"uninstall-check\"",
@@ -173,4 +202,13 @@ pub struct NotRun {
     pub why: &'static str,
 }
 
-pub const NOT_RUN: &[NotRun] = &[];
+pub const NOT_RUN: &[NotRun] = &[
+    NotRun {
+        page: "README.md",
+        begins: "cargo run -p sandbox -- demo --keep",
+        why: "it stays until Ctrl-C; tests/demo.rs runs the demo to its end",
+    },
+    NotRun { page: "docs/install.md", begins: "cargo build --release", why: "it takes minutes; make e2e runs what a faster profile makes" },
+    NotRun { page: "docs/install.md", begins: "cargo audit bin", why: "it asks a database of the day; sbom.py reads the same list" },
+    NotRun { page: "docs/install.md", begins: "skopeo copy", why: "there is no registry here to copy the image into" },
+];

@@ -1,6 +1,7 @@
-//! The documentation: its commands are run, its links lead somewhere, its lists are those of the code. The commands themselves are run by
-//! `tests/cluster/docs.rs` and the tests that `commands.rs` names.
+//! The documentation: its commands are run, its links lead somewhere, its lists are those of the code, and what it says of the scripts holds.
+//! The commands themselves are run by `tests/cluster/docs.rs` and the tests that `commands.rs` names.
 
+mod ci;
 #[allow(dead_code, reason = "the other half is for who types them")]
 mod commands;
 mod events;

@@ -1,8 +1,12 @@
-//! What stands in a page: blocks of code, and the commands in them.
+//! What stands in a page: blocks of code, the commands in them, and those in the middle of a sentence.
 
 /// Programs whose names begin a command, in a block that does not say what it is.
 const PROGRAMS: [&str; 12] =
     ["argocd", "cargo", "curl", "docker", "flux", "git", "helm", "kubectl", "make", "promtool", "sandbox", "switchboard"];
+
+/// Programs whose commands stand in sentences, to be typed from there; so do the scripts of `tools/`. Of the others sentences mostly say
+/// what a command is called.
+const IN_SENTENCES: [&str; 5] = ["cargo", "ctr", "docker", "make", "skopeo"];
 
 /// A block of code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +52,22 @@ pub fn commands(block: &Block) -> Vec<String> {
     }
 }
 
+/// The commands in the sentences of a page: a program of those above or a script, and at least one argument.
+pub fn in_sentences(page: &str) -> Vec<String> {
+    let mut inside = false;
+    let prose = page.lines().filter(|line| {
+        let fence = line.trim_start().starts_with("```");
+        inside ^= fence;
+        !inside && !fence
+    });
+    let prose = prose.collect::<Vec<_>>().join("\n");
+    // Code may go on in the next line, but not in the next paragraph.
+    let code = prose.split("\n\n").flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2));
+    let words = code.map(|code| code.split_whitespace().collect::<Vec<_>>());
+    let commands = words.filter(|words| words.len() > 1 && (IN_SENTENCES.contains(&words[0]) || words[0].starts_with("tools/")));
+    commands.map(|words| words.join(" ")).collect()
+}
+
 fn begins_like_one(line: &str) -> bool {
     if line.starts_with(' ') {
         return false;
@@ -65,6 +85,12 @@ fn bare(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_are_found_in_sentences() {
+        let page = "Type `make\nit so`, or `tools/x.sh A`; not `make`, `made up` or `helm x`.\n```sh\n`make no`\n```\n| `cargo a b` |\n\nOne ` too many.\n\n`ctr x`\n";
+        assert_eq!(in_sentences(page), ["make it so", "tools/x.sh A", "cargo a b", "ctr x"]);
+    }
 
     #[test]
     fn commands_are_found_in_blocks_of_every_kind() {

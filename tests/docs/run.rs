@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::commands::{ELSEWHERE, INSTEAD, NOT_RUN, WHOLE, instead, whole};
-use crate::page::{blocks, commands};
+use crate::page::{blocks, commands, in_sentences};
 use crate::{checkout, pages, read};
 
 /// The commands of a page that its own test types. Blocks that do not say `sh` are not typed.
@@ -29,7 +29,8 @@ fn every_command_is_run_by_a_test_or_listed_with_the_reason_why_it_is_not() {
     let (mut found, mut unknown) = (0, Vec::new());
     for page in pages() {
         let typed = typed(&page);
-        for command in blocks(&read(&page)).iter().flat_map(commands) {
+        let text = read(&page);
+        for command in blocks(&text).iter().flat_map(commands).chain(in_sentences(&text)) {
             found += 1;
             if typed.contains(&command) {
                 continue;

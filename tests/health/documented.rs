@@ -61,8 +61,8 @@ pub fn documented(reason: Reason) -> Verdicts {
     DOCUMENTED.reasons.get(reason.as_str()).cloned().unwrap_or_else(|| panic!("{reason} is not documented"))
 }
 
-/// The first block of this language in the file whose text holds `mark`.
-pub fn block(text: &str, language: &str, mark: &str) -> String {
-    let blocks = text.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix(language));
-    blocks.map(ToOwned::to_owned).find(|block| block.contains(mark)).unwrap_or_else(|| panic!("no {language} block with {mark}"))
+/// The blocks of YAML in the file that hold objects of this kind.
+pub fn manifests(text: &str, kind: &str) -> Vec<String> {
+    let blocks = text.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("yaml\n"));
+    blocks.filter(|block| block.contains(&format!("\nkind: {kind}\n"))).map(|block| block.trim_end().to_owned()).collect()
 }

@@ -2,6 +2,9 @@
 //! verdicts are compared with the table that people read (`docs/gitops.md`).
 
 mod documented;
+#[path = "../chart/helm.rs"]
+#[allow(dead_code, reason = "the other half is for the chart")]
+mod helm;
 mod objects;
 mod tools;
 
@@ -192,6 +195,23 @@ fn tools_show_people_what_the_condition_says() {
         let message = say(*reason).message;
         assert_eq!((kstatus, argocd), (message.clone(), format!("{reason}: {message}")));
     }
+}
+
+#[test]
+fn the_check_before_an_uninstall_is_a_hook_that_this_argo_cd_never_runs() {
+    let text = file("docs/gitops.md");
+    assert!(text.contains("(Argo CD 3.2,") && text.contains("**Argo CD before 3.3 ignores it**"));
+    let customizations = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/argocd/argocd-cm.yaml");
+    let rendered = helm::render(&json!({}));
+    let check = helm::one(&rendered, "Job switchboard-system/switchboard-uninstall-check");
+    let operator = helm::one(&rendered, "Deployment switchboard-system/switchboard");
+    // One that it does run: it says when.
+    let mut other = check.clone();
+    other["metadata"]["annotations"]["helm.sh/hook"] = json!("post-install");
+    let answers = asked("hooks", "argocd", &[&customizations], &[check, operator, &other]);
+    let said: Vec<(&Value, &Value)> = answers.iter().map(|answer| (&answer["hook"], &answer["times"])).collect();
+    let (yes, no) = (json!(true), json!(false));
+    assert_eq!(said, [(&yes, &Value::Null), (&no, &Value::Null), (&yes, &json!(["PostSync"]))]);
 }
 
 #[test]

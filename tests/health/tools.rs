@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use crate::documented::{Verdicts, block, file};
+use crate::documented::{Verdicts, file, manifests};
 
 /// One object and what is to be said of it.
 pub struct Row {
@@ -42,17 +42,20 @@ pub fn asked(test: &str, tool: &str, arguments: &[&Path], objects: &[&Value]) ->
     answers
 }
 
-/// A documented manifest as a file.
-pub fn written(test: &str, kind: &str) -> PathBuf {
+/// The documented manifests of this kind as a file.
+pub fn written(test: &str, kind: &str, count: usize) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{kind}.yaml"));
-    fs::write(&path, block(&file("docs/gitops.md"), "yaml\n", &format!("kind: {kind}\n"))).expect("a file");
+    let found = manifests(&file("docs/gitops.md"), kind);
+    assert_eq!(found.len(), count, "docs/gitops.md: {kind}");
+    fs::write(&path, found.join("\n---\n")).expect("a file");
     path
 }
 
 /// What kstatus, Flux and Argo CD say of these objects, with the message of each.
 pub fn verdicts(test: &str, objects: &[&Value]) -> Vec<(Verdicts, [String; 2])> {
     let customizations = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/argocd/argocd-cm.yaml");
-    let (application, kustomization) = (written(test, "Application"), written(test, "Kustomization"));
+    // The operator's and that of the objects; Flux' is of the objects.
+    let (application, kustomization) = (written(test, "Application", 2), written(test, "Kustomization", 1));
     let flux = asked(test, "flux", &[&kustomization], objects);
     let argocd = asked(test, "argocd", &[Path::new("-strict"), &application, &customizations], objects);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

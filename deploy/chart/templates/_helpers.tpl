@@ -29,6 +29,13 @@ the file, so that what is audited is what is installed.
 {{ toYaml $object }}
 {{ end }}
 
+{{/* Annotations of what holds people's data: no tool deletes it because a release, an Application or a Kustomization no longer has it. */}}
+{{- define "switchboard.keep" -}}
+helm.sh/resource-policy: keep
+argocd.argoproj.io/sync-options: Prune=false,Delete=false
+kustomize.toolkit.fluxcd.io/prune: disabled
+{{- end }}
+
 {{/* What the types of values.schema.json cannot say. */}}
 {{- define "switchboard.validate" -}}
 {{- $names := list }}
@@ -59,8 +66,11 @@ enableServiceLinks: false
 securityContext:
   runAsNonRoot: true
   {{- with .Values.podSecurityContext.runAsUser }}
-  runAsUser: {{ . }}
-  runAsGroup: {{ . }}
+  runAsUser: {{ int64 . }}
+  runAsGroup: {{ int64 . }}
+  {{- end }}
+  {{- with .Values.podSecurityContext.fsGroup }}
+  fsGroup: {{ int64 . }}
   {{- end }}
   seccompProfile: {type: RuntimeDefault}
 {{- with .Values.image.pullSecrets }}

@@ -1,4 +1,5 @@
-// Command argocd says how Argo CD reads the health of objects: its own code, with the customizations of a ConfigMap argocd-cm.
+// Command argocd says how Argo CD reads the health of objects, and what it takes for a hook: its own code, with the customizations of a
+// ConfigMap argocd-cm.
 //
 //	argocd [-strict <file of manifests>] <argocd-cm.yaml>  reads objects as lines of JSON, answers a line of JSON for each
 package main
@@ -15,6 +16,7 @@ import (
 	appv1 "github.com/argoproj/argo-cd/v3/pkg/apis/application/v1alpha1"
 	"github.com/argoproj/argo-cd/v3/util/lua"
 	"github.com/argoproj/gitops-engine/pkg/health"
+	"github.com/argoproj/gitops-engine/pkg/sync/hook"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
@@ -23,6 +25,9 @@ import (
 type answer struct {
 	Verdict string `json:"verdict"`
 	Message string `json:"message"`
+	// A hook is never applied with the rest; one of no type is run at no time either.
+	Hook  bool     `json:"hook"`
+	Times []string `json:"times"`
 }
 
 func main() {
@@ -58,7 +63,11 @@ func verdicts(path string) error {
 		}
 		said := answer{Verdict: "none"}
 		if verdict != nil {
-			said = answer{string(verdict.Status), verdict.Message}
+			said = answer{Verdict: string(verdict.Status), Message: verdict.Message}
+		}
+		said.Hook = hook.IsHook(object)
+		for _, time := range hook.Types(object) {
+			said.Times = append(said.Times, string(time))
 		}
 		if err := out.Encode(said); err != nil {
 			return err
