@@ -7,6 +7,7 @@ profile=${1:-release}
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # It takes long, and somebody may commit meanwhile.
 commit=$(git rev-parse HEAD)
+[ -z "$(git status --porcelain --untracked-files=no)" ] || echo "tools/reproducible.sh: $commit is built, without what is not committed" >&2
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 digests=()
 for folder in first "somewhere else/and deeper"; do

@@ -17,7 +17,7 @@ use axum::routing::get;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
@@ -149,6 +149,8 @@ impl Metrics {
         let mut all = Registry::with_prefix("switchboard");
         // The format ends each help with a full stop and each counter with _total by itself.
         all.register("build", "The version that runs", Info::new(ByVersion { version: env!("CARGO_PKG_VERSION") }));
+        let began = jiff::Timestamp::now().as_second();
+        all.register_with_unit("start_time", "When the process began, since 1970", Unit::Seconds, ConstGauge::new(began));
         all.register("leader", "1 while this process leads, 0 while another one does or none", self.leader.clone());
         let help = "Times an assumption of the create protocol was seen broken";
         all.register("assumption_broken", help, self.broken.clone());

@@ -32,6 +32,9 @@ fn every_series_is_there_from_the_start_and_counts() {
         ],
     );
     let before = metrics.text().expect("text");
+    let began = before.lines().find_map(|line| line.strip_prefix("switchboard_start_time_seconds ")).expect("when it began");
+    let now = jiff::Timestamp::now().as_second();
+    assert!((now - 600..=now).contains(&began.parse().expect("seconds")), "{began}");
     assert!(before.ends_with("# EOF\n"), "{before}");
     metrics.broken(Assumption::Freeze);
     metrics.visibility_lag(Duration::ZERO);

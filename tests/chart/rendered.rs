@@ -328,6 +328,7 @@ fn values_arrive_where_they_belong() {
             ]),
         ),
         (json!({}), DEPLOYMENT, format!("{pod}/terminationGracePeriodSeconds"), json!(60)),
+        (json!({"terminationGracePeriodSeconds": null}), DEPLOYMENT, format!("{pod}/terminationGracePeriodSeconds"), json!(60)),
         (json!({"terminationGracePeriodSeconds": 1_000_000}), DEPLOYMENT, format!("{pod}/terminationGracePeriodSeconds"), json!(1_000_000)),
         (json!({"terminationGracePeriodSeconds": 90}), JOB, format!("{pod}/terminationGracePeriodSeconds"), Value::Null),
         (json!({}), DEPLOYMENT, format!("{pod}/securityContext/fsGroup"), Value::Null),

@@ -394,7 +394,10 @@ impl Operator {
             String::from_utf8_lossy(&bytes).replace('\0', "\n")
         };
         // For a moment after it was started a program has neither.
-        let given = || Some(format!("{}\n{}", read("cmdline"), read("environ"))).filter(|given| given.len() > 1);
+        let given = || {
+            let (arguments, environment) = (read("cmdline"), read("environ"));
+            (!arguments.is_empty() && !environment.is_empty()).then(|| format!("{arguments}\n{environment}"))
+        };
         let all = std::iter::repeat_with(given).take(1000).inspect(|given| {
             if given.is_none() {
                 std::thread::sleep(Duration::from_millis(5));

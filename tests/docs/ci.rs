@@ -40,6 +40,7 @@ fn before_a_change_lands_everything_was_checked_but_for_a_node_where_there_can_b
         ("a scenario fails", [0, 1, 0, 1, 0], 1, "make lint"),
         ("there can be no node", [0, 1, 0, 77, 0], 0, "make e2e WAS NOT RUN"),
         ("two builds differ", [0, 1, 0, 0, 1], 1, "make lint"),
+        ("there is no commit", [0, 1, 0, 0, 128], 0, "whether two builds are the same is NOT checked"),
     ];
     for (name, [there, installed, checked, e2e, reproducible], status, says) in rows {
         let folder = folder("ci-run");
@@ -52,6 +53,7 @@ fn before_a_change_lands_everything_was_checked_but_for_a_node_where_there_can_b
         script(&folder.join("bin/cargo"), &cargo);
         script(&folder.join("tools/e2e.sh"), &format!("exit {e2e}"));
         script(&folder.join("tools/reproducible.sh"), &format!("exit {reproducible}"));
+        script(&folder.join("bin/git"), &format!("exit {}", if reproducible == 128 { 128 } else { 0 }));
         script(&folder.join(".ci/run"), &read(".ci/run"));
         let (ended, said) = ended(&folder.join(".ci/run"), &folder);
         assert_eq!(ended, Some(status), "{name}: {said}");

@@ -36,6 +36,27 @@ argocd.argoproj.io/sync-options: Prune=false,Delete=false
 kustomize.toolkit.fluxcd.io/prune: disabled
 {{- end }}
 
+{{/*
+The namespaces that the release makes, with commas between. One that somebody else has made is theirs, and Helm would refuse to take it; one
+of this release stays in it, by what is written on it, or by what the Deployment remembers: without its annotations Helm would not keep it.
+*/}}
+{{- define "switchboard.madeNamespaces" -}}
+{{- $made := list }}
+{{- if .Values.createNamespaces }}
+{{- $deployment := lookup "apps/v1" "Deployment" .Release.Namespace "switchboard" }}
+{{- $before := dig "metadata" "annotations" "switchboard.dev/made-namespaces" "" $deployment | splitList "," }}
+{{- range .Values.namespaces }}
+{{- if ne .name $.Release.Namespace }}
+{{- $there := lookup "v1" "Namespace" "" .name }}
+{{- $of := dig "metadata" "annotations" (dict) $there }}
+{{- $ours := and (eq (get $of "meta.helm.sh/release-name") $.Release.Name) (eq (get $of "meta.helm.sh/release-namespace") $.Release.Namespace) }}
+{{- if or (not $there) $ours (has .name $before) }}{{ $made = append $made .name }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- join "," $made }}
+{{- end }}
+
 {{/* What the types of values.schema.json cannot say. */}}
 {{- define "switchboard.validate" -}}
 {{- $names := list }}

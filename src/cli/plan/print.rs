@@ -105,14 +105,14 @@ fn told(parts: &[&Planned], fates: Option<&Fates>, counts: &mut Counts, all: boo
     let foreign = fates.is_some_and(|fates| !fates.contains_key(key));
     // What others wait for, or are left with, is none of these manifests' business.
     let told = !quiet || !failed.is_empty() || cluster_only.is_some() || !said.is_empty() && !foreign;
-    if foreign && !told && !all {
-        return String::new();
+    // It may be shown, and counts no more for that.
+    if told || !foreign {
+        counts.failed += usize::from(!failed.is_empty());
+        counts.waits += usize::from(waits && failed.is_empty());
+        counts.differs += usize::from(differs && failed.is_empty());
+        counts.cluster += usize::from(cluster_only.is_some());
+        counts.unchanged += usize::from(quiet && idle && cluster_only.is_none() && !differs);
     }
-    counts.failed += usize::from(!failed.is_empty());
-    counts.waits += usize::from(waits && failed.is_empty());
-    counts.differs += usize::from(differs && failed.is_empty());
-    counts.cluster += usize::from(cluster_only.is_some());
-    counts.unchanged += usize::from(quiet && idle && cluster_only.is_none() && !differs);
     if !told && !all {
         return String::new();
     }

@@ -260,6 +260,10 @@ fn what_differs_and_is_left_so_is_not_unchanged_unless_it_is_none_of_the_manifes
         assert_eq!(found, outcome, "{text}");
         assert!(text.ends_with(summary), "{text}");
         assert_eq!(text.contains("differs and stays as it is (Drifted): left so."), outcome == Outcome::Changes, "{text}");
+        // To show more says nothing else.
+        let (text, found) = print(&both, fates.as_ref(), &[], true);
+        assert_eq!(found, outcome, "{text}");
+        assert!(text.ends_with(summary) && text.contains("(Drifted)"), "{text}");
     }
 }
 

@@ -59,6 +59,17 @@ async fn namespaces_of_the_list_are_made_where_they_do_not_exist_and_used_as_the
         assert_eq!(annotations(&shell, "voice")[name], value);
     }
 
+    // Neither without what was written on it: it is the release's still, and kept.
+    let ours = ["meta.helm.sh/release-name-", "meta.helm.sh/release-namespace-", "helm.sh/resource-policy-"].join(" ");
+    shell.run(&format!("kubectl annotate namespace voice {ours}"));
+    shell.helm("upgrade", "deploy/chart", &values);
+    assert_eq!(held(&shell), ["branch", "voice"]);
+    for (name, value) in helm::KEPT {
+        assert_eq!(annotations(&shell, "voice")[name], value);
+    }
+    assert_eq!(shell.run("kubectl get namespace voice -o jsonpath='{.metadata.deletionTimestamp}'"), "");
+    assert_eq!(annotations(&shell, "sales"), before);
+
     // None goes with the release, and the next one finds its own.
     shell.run(&format!("helm uninstall switchboard --namespace {NAMESPACE} --no-hooks"));
     for namespace in ["voice", "sales", "branch"] {
