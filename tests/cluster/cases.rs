@@ -17,7 +17,7 @@ use super::world::{Operator, SETTLE, World, eventually};
 /// the settle time.
 const AT_ONCE: usize = 16;
 /// How many lines of its log an operator leaves behind when its case fails.
-const TAIL: usize = 60;
+const TAIL: usize = 300;
 
 /// Held by each running case.
 pub static SLOTS: Semaphore = Semaphore::const_new(AT_ONCE);
